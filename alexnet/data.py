@@ -1,0 +1,239 @@
+"""CIFAR-10 as uint8 arrays: read, split by seed, and served in batches that any framework shares."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+IMAGE_SHAPE = (32, 32, 3)
+RECORD_BYTES = 1 + 3 * 32 * 32
+RECORDS_PER_FILE = 10_000
+FOLDER = "cifar-10-batches-bin"
+TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
+TEST_FILES = ("test_batch.bin",)
+TRAIN_IMAGES = 50_000
+TEST_IMAGES = 10_000
+
+VALIDATION_SHARE = 0.1
+TRAINED_IMAGES = 45_000
+"""What validation's tenth leaves of the 50,000."""
+MIN_VALIDATION_IMAGES = 500
+CROP_PADDING = 4
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int32]
+DatasetName = Literal["cifar10", "synthetic"]
+
+
+class DataError(Exception):
+    """Data that is missing or not what it should be; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Images, uint8 (n, 32, 32, 3) in RGB, with their labels, int32 (n,) of 0 to 9."""
+
+    images: Images
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: npt.NDArray[np.intp]) -> Split:
+        return Split(images=self.images[indices], labels=self.labels[indices])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """What one cell trains on, chooses by, and is judged on; the three share no image."""
+
+    name: DatasetName
+    train: Split
+    validation: Split
+    test: Split
+
+    def fingerprint(self) -> str:
+        """sha256 (hex) over pixels and labels of train, validation and test, in that order."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.validation, self.test):
+            digest.update(split.images.tobytes())
+            digest.update(split.labels.astype("<i4").tobytes())
+        return digest.hexdigest()
+
+
+def read_cifar10(folder: Path) -> tuple[Split, Split]:
+    """The 50,000 training and 10,000 test images of a folder that holds `cifar-10-batches-bin`.
+
+    The folder itself may also be that one. Raises DataError, naming the file, for anything that is
+    missing, of the wrong size, or has a label beyond 9.
+    """
+    at = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    if not at.is_dir():
+        raise DataError(f"there is no folder {folder}; name one that holds {FOLDER}")
+    train, test = ([_read(at / name) for name in files] for files in (TRAIN_FILES, TEST_FILES))
+    return _joined(train), _joined(test)
+
+
+def _read(path: Path) -> npt.NDArray[np.uint8]:
+    if not path.is_file():
+        raise DataError(f"{path} is missing; name a folder that holds {FOLDER} with all its files")
+    size, expected = path.stat().st_size, RECORDS_PER_FILE * RECORD_BYTES
+    if size != expected:
+        raise DataError(
+            f"{path} has {size:,} bytes where CIFAR-10's binary files have {expected:,};"
+            f" it is cut short or something else: delete it and unpack the archive again"
+        )
+    records = np.memmap(path, np.uint8, "r", shape=(RECORDS_PER_FILE, RECORD_BYTES))
+    if (bad := np.flatnonzero(records[:, 0] >= len(CLASSES))).size:
+        raise DataError(
+            f"{path} has the label {records[bad[0], 0]} in record {bad[0]}, where labels are 0 to 9:"
+            f" it is damaged or something else"
+        )
+    return records
+
+
+def _joined(files: list[npt.NDArray[np.uint8]]) -> Split:
+    """One split out of raw records: a label byte, then 3072 pixel bytes channel by channel."""
+    images = np.empty((RECORDS_PER_FILE * len(files), *IMAGE_SHAPE), np.uint8)
+    for i, records in enumerate(files):
+        pixels = records[:, 1:].reshape(-1, 3, 32, 32)
+        images[i * RECORDS_PER_FILE : (i + 1) * RECORDS_PER_FILE] = pixels.transpose(0, 2, 3, 1)
+    labels = np.concatenate([records[:, 0] for records in files]).astype(np.int32)
+    return Split(images=images, labels=labels)
+
+
+def synthetic(images: int, *, seed: int) -> Split:
+    """`images` pictures of ten classes that an AlexNet can learn, for machines without CIFAR-10.
+
+    Each class has a coarse coloured pattern of 4x4 blocks; an image shows its own, shifted and
+    dimmed, under one of another class and noise. Integers only, so that the bytes are the same
+    on every machine.
+    """
+    patterns = np.random.default_rng(10).integers(0, 256, (len(CLASSES), 8, 8, 3))
+    patterns = patterns.repeat(4, axis=1).repeat(4, axis=2)
+    rng = np.random.default_rng([10, seed])
+    labels = rng.permutation(np.arange(images) % len(CLASSES))
+    others = (labels + rng.integers(1, len(CLASSES), images)) % len(CLASSES)
+    shifts = rng.integers(-3, 4, (images, 2))
+    strength = rng.integers(60, 100, images)
+    out = np.empty((images, *IMAGE_SHAPE), np.uint8)
+    for i in range(images):
+        mixed = patterns[labels[i]] * strength[i] + patterns[others[i]] * (128 - strength[i])
+        shifted = np.roll(mixed, shifts[i], axis=(0, 1)) // 128
+        out[i] = np.clip(shifted + rng.integers(-40, 41, IMAGE_SHAPE), 0, 255)
+    return Split(images=out, labels=labels.astype(np.int32))
+
+
+def load(
+    name: DatasetName,
+    folder: Path | None,
+    *,
+    seed: int,
+    train_images: int | None = None,
+    test_images: int | None = None,
+) -> Dataset:
+    """The dataset of one cell.
+
+    A tenth of the training images, class by class, is held out for validation, drawn by `seed`;
+    `train_images` then keeps that many of the rest, and validation in proportion but never under
+    500. `test_images` keeps that many of the test images; None keeps all 10,000.
+    Raises DataError for data or numbers that cannot be met.
+    """
+    if name == "cifar10":
+        if folder is None:
+            raise DataError("CIFAR-10 was asked for without a folder to read it from")
+        pool, test = read_cifar10(folder)
+    else:
+        kept = TRAIN_IMAGES if train_images is None else _pool_size(train_images)
+        pool = synthetic(kept, seed=0)
+        test = synthetic(TEST_IMAGES if test_images is None else test_images, seed=1)
+    train, validation = split(pool, seed=seed, train_images=train_images)
+    if test_images is not None:
+        test = _first_of_each_class(test, np.arange(len(test)), test_images, "test")[0]
+    return Dataset(name=name, train=train, validation=validation, test=test)
+
+
+def _pool_size(train_images: int) -> int:
+    return train_images + max(MIN_VALIDATION_IMAGES, round(train_images / 9 / 10) * 10)
+
+
+def split(pool: Split, *, seed: int, train_images: int | None = None) -> tuple[Split, Split]:
+    """(train, validation), every class in equal share in both, drawn by `seed`."""
+    order = np.random.default_rng([seed, 0]).permutation(len(pool))
+    if train_images is None:
+        wanted = round(len(pool) * VALIDATION_SHARE)
+    else:
+        wanted = _pool_size(train_images) - train_images
+    validation, rest = _first_of_each_class(pool, order, wanted, "validation")
+    if train_images is None:
+        return pool.take(rest), validation
+    return _first_of_each_class(pool, rest, train_images, "training")[0], validation
+
+
+def _first_of_each_class(
+    pool: Split, order: npt.NDArray[np.intp], wanted: int, what: str
+) -> tuple[Split, npt.NDArray[np.intp]]:
+    """`wanted` images with every class in equal share, in `order`, and the indices left over."""
+    per_class, remainder = divmod(wanted, len(CLASSES))
+    if remainder or wanted < len(CLASSES):
+        raise DataError(
+            f"{wanted} {what} images cannot be shared equally by {len(CLASSES)} classes:"
+            f" ask for a multiple of {len(CLASSES)}"
+        )
+    labels = pool.labels[order]
+    rank = np.empty(len(order), np.intp)
+    for label in range(len(CLASSES)):
+        of_class = np.flatnonzero(labels == label)
+        if len(of_class) < per_class:
+            raise DataError(
+                f"{wanted:,} {what} images need {per_class:,} of each class, and of"
+                f" {CLASSES[label]} there are {len(of_class):,} left: ask for fewer"
+            )
+        rank[of_class] = np.arange(len(of_class))
+    return pool.take(order[rank < per_class]), order[rank >= per_class]
+
+
+def epoch_batches(
+    data: Split, *, batch_size: int, seed: int, epoch: int, augment: bool
+) -> Iterator[tuple[Images, Labels]]:
+    """The training batches of one epoch: uint8 (batch_size, 32, 32, 3) and int32 (batch_size,).
+
+    Order, crop and flip are drawn from (seed, epoch) alone, so whoever asks sees the same bytes.
+    The order is the same with and without augmentation. A last short batch is dropped.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(data))
+    flips = rng.random(len(data)) < 0.5
+    offsets = rng.integers(0, 2 * CROP_PADDING + 1, (len(data), 2))
+    for start in range(0, len(data) - batch_size + 1, batch_size):
+        chosen = order[start : start + batch_size]
+        images = data.images[chosen]
+        if augment:
+            images = crop_and_flip(images, offsets=offsets[chosen], flips=flips[chosen])
+        yield images, data.labels[chosen]
+
+
+def crop_and_flip(
+    images: Images, *, offsets: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]
+) -> Images:
+    """Pads by 4 black pixels, cuts 32x32 at each image's offset (0 to 8), mirrors where told."""
+    pad = CROP_PADDING
+    padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    rows = offsets[:, 0, None] + np.arange(IMAGE_SHAPE[0])
+    columns = offsets[:, 1, None] + np.arange(IMAGE_SHAPE[1])
+    columns = np.where(flips[:, None], columns[:, ::-1], columns)
+    cut = padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return np.ascontiguousarray(cut)
+
+
+def in_order(data: Split, *, batch_size: int) -> Iterator[tuple[Images, Labels]]:
+    """Every image once, for evaluation; the last batch may be short."""
+    for start in range(0, len(data), batch_size):
+        yield data.images[start : start + batch_size], data.labels[start : start + batch_size]
