@@ -1,0 +1,102 @@
+"""The same AlexNet in PyTorch and TensorFlow: this door opens one framework at a time."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from alexnet.data import Images, Labels
+    from alexnet.recipe import Recipe
+    from alexnet.score import Logits
+    from alexnet.spec import Network
+    from alexnet.weights import Weights
+
+Framework = Literal["torch", "tensorflow"]
+Device = Literal["mps", "cuda", "cpu"]
+
+FRAMEWORKS: tuple[Framework, ...] = ("torch", "tensorflow")
+DEVICES: tuple[Device, ...] = ("mps", "cuda", "cpu")
+"""Best first: `auto` takes the first that a framework can use. For TensorFlow, `mps` is the GPU of
+the tensorflow-metal plugin."""
+
+
+class DeviceUnavailable(Exception):
+    """A device that was asked for by name and that the framework cannot use, with the reason."""
+
+
+class Trainer(Protocol):
+    """A network on a device, ready to be trained step by step.
+
+    `place` moves a uint8 batch (n, 32, 32, 3) with its int32 labels (n,) to the device, where
+    every later call scales it to [0, 1], normalises and upsamples it. What it returns is the
+    framework's own, and only this trainer's to use.
+    """
+
+    def begin_stage(self, train: Literal["all", "head"]) -> None:
+        """Chooses which layers move, and forgets the momentum of the stage before."""
+
+    def place(self, images: Images, labels: Labels) -> Any: ...
+
+    def step(self, batch: Any, learning_rate: float) -> None:
+        """One step of SGD. Nothing is read from the device."""
+
+    def take_totals(self) -> tuple[float, float]:
+        """(loss, accuracy) averaged over the steps since the last call, as they were trained."""
+
+    def synchronize(self) -> None:
+        """Returns when the device has done all that it was given, weights updated."""
+
+    def logits(self, images: Images) -> Logits:
+        """float32 (n, classes) in evaluation mode, read from the device."""
+
+    def activations(self, images: Images) -> dict[str, Any]:
+        """Layer name -> output in evaluation mode, float32, channels first (n, c, h, w) or (n, f)."""
+
+    def weights(self) -> Weights:
+        """The canonical weights as they are now."""
+
+    def load(self, weights: Weights) -> None:
+        """Replaces the weights; momentum stays."""
+
+
+class Backend(Protocol):
+    """One framework on one device."""
+
+    framework: Framework
+    device: Device
+
+    def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> Trainer:
+        """A trainer that starts from `weights`; `seed` draws its dropout masks."""
+
+    def device_name(self) -> str: ...
+
+    def versions(self) -> dict[str, str]:
+        """Package -> version of all that computes here."""
+
+    def settings(self) -> dict[str, str]:
+        """What this backend set, or found set, that changes speed or numbers."""
+
+    def peak_device_bytes(self) -> int | None:
+        """The most device memory since the last reset, or None where the framework cannot tell."""
+
+    def reset_peak_device_bytes(self) -> None: ...
+
+
+def backend(framework: Framework, device: Device | Literal["auto"] = "auto") -> Backend:
+    """Imports one framework and takes hold of one device.
+
+    Raises DeviceUnavailable where the framework cannot use the device asked for: `auto` alone may
+    choose. Import a second framework in another process: torch and TensorFlow in one crash.
+    """
+    module = importlib.import_module(f"alexnet.{framework}_backend")
+    usable: Sequence[Device] = module.usable_devices()
+    chosen = usable[0] if device == "auto" else device
+    if chosen not in usable:
+        raise DeviceUnavailable(
+            f"{framework} {module.VERSION} cannot use {chosen} here: it sees {', '.join(usable)}."
+            f" {module.why_unavailable(chosen)}"
+        )
+    built: Backend = module.build(chosen)
+    return built
