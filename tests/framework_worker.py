@@ -1,0 +1,129 @@
+"""One framework's answers for the parity tests, from a process of its own.
+
+`python -m tests.framework_worker FRAMEWORK OUT STATE CANONICAL`; each section's keys begin with its
+name.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import alexnet
+from alexnet import Backend, data, weights
+from alexnet.recipe import FINETUNE, SCRATCH
+from alexnet.spec import VARIANTS, network
+
+IMAGE_SIZE = 64
+BATCH = 16
+STEPS = 100
+
+Answers = dict[str, npt.NDArray[Any]]
+
+
+def images_and_labels(count: int) -> tuple[data.Images, data.Labels]:
+    some = data.synthetic(count, seed=3)
+    return some.images, some.labels
+
+
+def layers(backend: Backend) -> Answers:
+    """Every layer's output for every variant at 64 px; torchvision's, whose pooling adapts, at more."""
+    images, _ = images_and_labels(2)
+    answers = {}
+    sizes = [(name, IMAGE_SIZE) for name in VARIANTS] + [("torchvision", 128), ("torchvision", 224)]
+    for name, size in sizes:
+        net = network(name, image_size=size)
+        trainer = backend.trainer(net, weights.initialise(net, seed=1), FINETUNE, seed=0)
+        for layer, output in trainer.activations(images).items():
+            answers[f"layers {name} {size} {layer}"] = output
+        answers[f"layers {name} {size} logits"] = trainer.logits(images)
+    return answers
+
+
+def one_step(backend: Backend) -> Answers:
+    """The weights of every tensor after one step of SGD, and the weights as they come back unused."""
+    images, labels = images_and_labels(BATCH)
+    net = network("standard", image_size=IMAGE_SIZE).without_dropout()
+    trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
+    before = {f"unused {name}": array for name, array in trainer.weights().items()}
+    trainer.step(trainer.place(images, labels), 0.01)
+    return before | {f"step {name}": array for name, array in trainer.weights().items()}
+
+
+def losses(backend: Backend) -> Answers:
+    """100 steps' losses without dropout, the rate ten times lower from the 50th on."""
+    net = network("standard", image_size=IMAGE_SIZE).without_dropout()
+    trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
+    split, found = data.synthetic(BATCH * STEPS, seed=4), []
+    batches = data.epoch_batches(split, batch_size=BATCH, seed=0, epoch=1, augment=True)
+    for step, (images, labels) in enumerate(batches):
+        trainer.step(trainer.place(images, labels), 0.005 if step < STEPS // 2 else 0.0005)
+        found.append(trainer.take_totals()[0])
+    return {"losses": np.array(found)}
+
+
+def stages(backend: Backend) -> Answers:
+    """Which tensors a head-only stage moves, and how much momentum a new stage remembers (none)."""
+    images, labels = images_and_labels(BATCH)
+    net = network("torchvision", image_size=IMAGE_SIZE).without_dropout()
+    first = weights.initialise(net, seed=5)
+    trainer = backend.trainer(net, first, FINETUNE, seed=0)
+    trainer.begin_stage("head")
+    for _ in range(3):
+        trainer.step(trainer.place(images, labels), 0.01)
+    after_head = trainer.weights()
+    moved = [name for name in first if not np.array_equal(first[name], after_head[name])]
+    trainer.begin_stage("all")
+    trainer.step(trainer.place(images, labels), 0.0)
+    kept = all(np.array_equal(a, after_head[n]) for n, a in trainer.weights().items())
+    return {"stages moved": np.array(moved), "stages kept": np.array(kept)}
+
+
+def dropout(backend: Backend) -> Answers:
+    """Losses of the same batch and weights twice under dropout, and twice in evaluation mode."""
+    images, labels = images_and_labels(BATCH)
+    net = network("standard", image_size=IMAGE_SIZE)
+    trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
+    batch, trained = trainer.place(images, labels), []
+    for _ in range(2):
+        trainer.step(batch, 0.0)
+        trained.append(trainer.take_totals()[0])
+    evaluated = np.stack([trainer.logits(images), trainer.logits(images)])
+    return {"dropout trained": np.array(trained), "dropout evaluated": evaluated}
+
+
+def carried_over(backend: Backend, file: Path) -> Answers:
+    """Logits of our torchvision variant from canonical weights that another process made."""
+    images, _ = images_and_labels(4)
+    net = network("torchvision", image_size=224, classes=1000)
+    trainer = backend.trainer(net, weights.load(file, net), FINETUNE, seed=0)
+    return {"carried logits": trainer.logits(images)}
+
+
+def torchvisions_own(state: Path, canonical: Path) -> Answers:
+    """torchvision's own logits from a file of its making, which is then carried over for both."""
+    from tests import torchvision_reference
+
+    torchvision_reference.write_state(state)
+    carried = weights.load_torchvision(state, classes=1000)
+    weights.save(canonical, carried.weights, about=weights.describe(carried))
+    images, _ = images_and_labels(4)
+    return {"torchvision's own logits": torchvision_reference.logits(state, images)}
+
+
+def main() -> None:
+    framework, out, state, canonical = sys.argv[1], *map(Path, sys.argv[2:5])
+    answers = torchvisions_own(state, canonical) if framework == "torch" else {}
+    backend = alexnet.backend(framework, "cpu")  # type: ignore[arg-type]
+    for section in (layers, one_step, losses, stages, dropout):
+        answers |= section(backend)
+    answers |= carried_over(backend, canonical)
+    np.savez(out, **answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""torch against TensorFlow, each in a process of its own, from the same weights and the same bytes.
+
+Tolerances are relative to the largest value compared. float32 rounds at 6e-8; a logit is a sum of up to
+43,264 products over eleven layers, summed in another order by each framework, and what was seen
+is 2e-6 at most. 1e-4 leaves room for other machines and none for a scrambled layer.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from alexnet import weights
+from alexnet.spec import VARIANTS, network
+from bench.run import ROOT
+from tests.framework_worker import STEPS, Answers
+
+FORWARD_TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
+    folder = tmp_path_factory.mktemp("frameworks")
+    answers = {}
+    for framework in ("torch", "tensorflow"):
+        out = folder / f"{framework}.npz"
+        files = [str(out), str(folder / "state.pth"), str(folder / "canonical.safetensors")]
+        command = [sys.executable, "-m", "tests.framework_worker", framework, *files]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        answers[framework] = dict(np.load(out))
+    return answers
+
+
+def distance(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
+    """The largest difference, relative to the largest value."""
+    assert a.shape == b.shape
+    return float(np.abs(a - b).max() / np.abs(a).max())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_layer_agrees(both: dict[str, Answers], variant: str) -> None:
+    rows = network(variant, image_size=64).rows
+    for row in rows:
+        key = f"layers {variant} 64 {row.layer.name}"
+        torch, tensorflow = both["torch"][key], both["tensorflow"][key]
+        assert torch.shape[1:] == row.output_shape, row.layer.name
+        assert distance(torch, tensorflow) < FORWARD_TOLERANCE, row.layer.name
+
+
+@pytest.mark.parametrize("size", [64, 128, 224])
+def test_adaptive_pooling_agrees_at_every_size(both: dict[str, Answers], size: int) -> None:
+    for what in ("avgpool", "logits"):
+        key = f"layers torchvision {size} {what}"
+        assert distance(both["torch"][key], both["tensorflow"][key]) < FORWARD_TOLERANCE
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_weights_come_back_as_they_went_in(both: dict[str, Answers], framework: str) -> None:
+    net = network("standard", image_size=64)
+    for name, array in weights.initialise(net, seed=2).items():
+        np.testing.assert_array_equal(both[framework][f"unused {name}"], array)
+
+
+def test_one_step_of_sgd_moves_every_weight_alike(both: dict[str, Answers]) -> None:
+    for name in network("standard", image_size=64).tensors:
+        before = both["torch"][f"unused {name}"]
+        torch, tensorflow = (both[f][f"step {name}"] - before for f in ("torch", "tensorflow"))
+        assert np.abs(torch).max() > 0, f"{name} did not move"
+        # Gradients pass eleven layers and back, and a ReLU near 0 may open in one and not the other.
+        assert distance(torch, tensorflow) < 1e-3, name
+
+
+def test_a_hundred_losses_agree_over_a_change_of_rate(both: dict[str, Answers]) -> None:
+    """Keras's own momentum would differ from torch's from step 51 on, when the rate changes."""
+    torch, tensorflow = (both[framework]["losses"] for framework in ("torch", "tensorflow"))
+    assert len(torch) == STEPS
+    np.testing.assert_allclose(torch, tensorflow, rtol=1e-3)
+    assert torch[-10:].mean() < 0.9 * torch[:10].mean(), "nothing was learnt, so nothing was compared"
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_the_head_stage_moves_the_head_alone(both: dict[str, Answers], framework: str) -> None:
+    assert sorted(both[framework]["stages moved"]) == ["fc8.bias", "fc8.weight"]
+    assert both[framework]["stages kept"], "momentum of the head's stage moved the next one"
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_dropout_is_random_in_training_and_absent_in_evaluation(
+    both: dict[str, Answers], framework: str
+) -> None:
+    first, second = both[framework]["dropout trained"]
+    assert first != second
+    np.testing.assert_array_equal(*both[framework]["dropout evaluated"])
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_carried_over_weights_give_torchvisions_own_logits(
+    both: dict[str, Answers], framework: str
+) -> None:
+    own = both["torch"]["torchvision's own logits"]
+    assert distance(own, both[framework]["carried logits"]) < FORWARD_TOLERANCE
