@@ -1,0 +1,190 @@
+"""The epochs of one cell: trained, measured, scored, ended when they should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from alexnet import Backend, Trainer, data
+from alexnet import weights as canonical
+from alexnet.data import Dataset, Split
+from alexnet.recipe import Recipe
+from alexnet.score import Score, score
+from alexnet.spec import Network
+from bench.meters import MemoryMeter, TimeMeter
+from bench.records import Beat, Epoch, Job, Record, Result, Stop, finite
+
+Send = Callable[[Record], None]
+
+BEAT_SECONDS = 2.0
+STEP_RATE_SECONDS = 2.0
+MIN_RATE_STEPS, MAX_RATE_STEPS = 5, 100
+
+
+@dataclass(kw_only=True)
+class Training:
+    """The epochs of one cell, with early stopping and the best weights kept on disk."""
+
+    job: Job
+    net: Network
+    recipe: Recipe
+    backend: Backend
+    trainer: Trainer
+    dataset: Dataset
+    send: Send
+    done: list[Epoch] = field(default_factory=list)
+    best: Epoch | None = None
+    stopped: Stop = "cap"
+
+    @property
+    def best_file(self) -> Path:
+        return Path(self.job.scratch_folder) / f"{self.job.cell.id}.best.safetensors"
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return len(self.dataset.train) // self.recipe.batch_size
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Trains epoch by epoch until patience, the recipe's cap or a loss that is not finite."""
+        stage = -1
+        for number in range(1, self.recipe.epochs + 1):
+            if self.recipe.stage_index(number) != stage:
+                stage = self.recipe.stage_index(number)
+                self.trainer.begin_stage(self.recipe.stages[stage].train)
+            epoch = self._one(number, stage)
+            self.done.append(epoch)
+            self._keep_if_best(epoch)
+            yield epoch
+            if epoch.train_loss is None or epoch.validation_loss is None:
+                self.stopped = "diverged"
+                return
+            if self._out_of_patience(epoch):
+                self.stopped = "patience"
+                return
+
+    def _one(self, number: int, stage: int) -> Epoch:
+        time, memory = TimeMeter(self.trainer.synchronize), MemoryMeter(self.backend)
+        with ExitStack() as meters:
+            meters.enter_context(memory)
+            meters.enter_context(time)
+            images = self._train(number)
+        loss, accuracy = self.trainer.take_totals()
+        began = perf_counter()
+        validation = evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)
+        steps = self.steps_per_epoch
+        return Epoch(
+            epoch=number,
+            stage=stage + 1,
+            learning_rate=self.recipe.learning_rate((number - 1) * steps, steps_per_epoch=steps),
+            images=images,
+            train_seconds=time.seconds,
+            evaluate_seconds=perf_counter() - began,
+            train_loss=finite(loss),
+            train_accuracy=accuracy,
+            validation_loss=finite(validation.loss),
+            validation_accuracy=validation.accuracy,
+            peak_host_bytes=memory.peak_host_bytes,
+            peak_device_bytes=memory.peak_device_bytes,
+        )
+
+    def _train(self, number: int) -> int:
+        """One pass over the training images: the measured line. Returns how many were trained on."""
+        recipe, trainer, steps = self.recipe, self.trainer, self.steps_per_epoch
+        batches = data.epoch_batches(
+            self.dataset.train,
+            batch_size=recipe.batch_size,
+            seed=self.job.cell.seed,
+            epoch=number,
+            augment=recipe.augment,
+        )
+        said = perf_counter()
+        for step, (images, labels) in enumerate(batches, 1):
+            rate = recipe.learning_rate((number - 1) * steps + step - 1, steps_per_epoch=steps)
+            trainer.step(trainer.place(images, labels), rate)
+            if perf_counter() - said > BEAT_SECONDS:
+                said = perf_counter()
+                self.send(Beat(epoch=number, step=step))
+        return steps * recipe.batch_size
+
+    def _keep_if_best(self, epoch: Epoch) -> None:
+        loss = epoch.validation_loss
+        if loss is None or (self.best and loss >= (self.best.validation_loss or 0.0)):
+            return
+        self.best = epoch
+        canonical.save(self.best_file, self.trainer.weights(), about={"epoch": str(epoch.epoch)})
+
+    def _out_of_patience(self, epoch: Epoch) -> bool:
+        """Whether `patience` epochs of the last stage have passed without a better one."""
+        last = len(self.recipe.stages)
+        first_of_last = next(
+            n
+            for n in range(1, epoch.epoch + 2)
+            if n > epoch.epoch or self.recipe.stage_index(n) + 1 == last
+        )
+        since = max(self.best.epoch if self.best else 0, first_of_last - 1)
+        return epoch.stage == last and epoch.epoch - since >= self.recipe.patience
+
+    def result(self, began: float) -> Result:
+        """Times the bare step, then scores the best epoch's weights on the test images."""
+        step_rate = self._step_images_per_second()
+        measured = self.done[1:] or self.done
+        diverged = self.stopped == "diverged"
+        test: Score | None = None
+        weights_sha256 = None
+        if self.best and not diverged:
+            best = canonical.load(self.best_file, self.net)
+            self.trainer.load(best)
+            weights_sha256 = canonical.fingerprint(best)
+            test = evaluate(self.trainer, self.dataset.test, self.recipe.batch_size)
+        self.best_file.unlink(missing_ok=True)
+        last = self.done[-1]
+        device_peaks = [e.peak_device_bytes for e in self.done if e.peak_device_bytes is not None]
+        return Result(
+            validity="invalid" if diverged else "valid",
+            reasons=(f"diverged at epoch {last.epoch}: a loss is not finite",) if diverged else (),
+            epochs=len(self.done),
+            best_epoch=self.best.epoch if self.best else None,
+            stopped=self.stopped,
+            converged_at=self.best.epoch if self.best and self.stopped == "patience" else None,
+            test_images=len(self.dataset.test),
+            test_loss=finite(test.loss) if test else None,
+            test_accuracy=test.accuracy if test else None,
+            per_class_accuracy=test.per_class_accuracy if test else None,
+            confusion=test.confusion if test else None,
+            epoch_images_per_second=median(e.images / e.train_seconds for e in measured),
+            step_images_per_second=step_rate,
+            pipeline_ratio=last.images / last.train_seconds / step_rate,
+            peak_host_bytes=max(e.peak_host_bytes for e in self.done),
+            peak_device_bytes=max(device_peaks) if device_peaks else None,
+            weights_sha256=weights_sha256,
+            total_seconds=perf_counter() - began,
+        )
+
+    def _step_images_per_second(self) -> float:
+        """The rate of the training step on a batch that already lies on the device.
+
+        Taken right after the last epoch, which it is compared with, and with a learning rate of 0:
+        the same work, and the weights stay.
+        """
+        last, size = self.done[-1], self.recipe.batch_size
+        seconds_per_step = last.train_seconds / (last.images / size)
+        steps = round(STEP_RATE_SECONDS / seconds_per_step)
+        steps = min(max(steps, MIN_RATE_STEPS), MAX_RATE_STEPS)
+        train = self.dataset.train
+        batch = self.trainer.place(train.images[:size], train.labels[:size])
+        with TimeMeter(self.trainer.synchronize) as time:
+            for _ in range(steps):
+                self.trainer.step(batch, 0.0)
+        return steps * size / time.seconds
+
+
+def evaluate(trainer: Trainer, split: Split, batch_size: int) -> Score:
+    """Scores every image of a split, in batches no larger than training's."""
+    logits = [trainer.logits(images) for images, _ in data.in_order(split, batch_size=batch_size)]
+    return score(np.concatenate(logits), split.labels)

@@ -1,0 +1,133 @@
+"""The child's side: `python -m bench.worker FD` carries out the job on its stdin, one cell.
+
+Records go to the file descriptor FD, one JSON line each; prints and warnings to stdout and stderr,
+which the parent keeps in the cell's log.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+import alexnet
+from alexnet import data
+from alexnet import weights as canonical
+from alexnet.layers import IllegalNetwork
+from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
+from alexnet.spec import Network, network
+from bench.records import (
+    SCHEMA_VERSION,
+    Failure,
+    Job,
+    Record,
+    Start,
+    job_from_json,
+    to_line,
+)
+from bench.training import Send, Training
+
+# What a user or a machine can cause: told in a sentence, without a traceback.
+EXPLAINED = (
+    data.DataError,
+    canonical.WeightsError,
+    IllegalNetwork,
+    IllegalRecipe,
+    alexnet.DeviceUnavailable,
+)
+
+
+def recipe_of(job: Job) -> Recipe:
+    """The experiment's recipe as this job's plan runs it."""
+    recipe = EXPERIMENTS[job.cell.experiment].recipe.with_epochs(job.plan.epochs)
+    return replace(recipe, batch_size=job.plan.batch_size, patience=job.plan.patience)
+
+
+def carry_out(job: Job, send: Send) -> None:
+    """Trains, measures and scores one cell, sending each record as it is made."""
+    began = perf_counter()
+    recipe = recipe_of(job)
+    experiment = EXPERIMENTS[job.cell.experiment]
+    net = network(experiment.variant, image_size=job.plan.image_size)
+    backend = alexnet.backend(job.cell.framework, job.cell.device)
+    dataset = data.load(
+        job.plan.dataset,
+        Path(job.data_folder) if job.data_folder else None,
+        seed=job.cell.seed,
+        train_images=job.plan.train_images,
+        test_images=job.plan.test_images,
+    )
+    weights, origin, source_sha256 = first_weights(job, net)
+    send(
+        Start(
+            schema=SCHEMA_VERSION,
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            variant=net.variant,
+            parameters=net.parameters,
+            forward_flops=net.forward_flops,
+            steps_per_epoch=len(dataset.train) // recipe.batch_size,
+            data_sha256=dataset.fingerprint(),
+            train_images=len(dataset.train),
+            validation_images=len(dataset.validation),
+            test_images=len(dataset.test),
+            weights_origin=origin,
+            weights_source_sha256=source_sha256,
+            weights_sha256=canonical.fingerprint(weights),
+            device_name=backend.device_name(),
+            versions=backend.versions() | {"numpy": np.__version__},
+            settings=backend.settings(),
+        )
+    )
+    trainer = backend.trainer(net, weights, recipe, seed=job.cell.seed)
+    del weights
+    training = Training(
+        job=job, net=net, recipe=recipe, backend=backend, trainer=trainer, dataset=dataset, send=send
+    )
+    for epoch in training.epochs():
+        send(epoch)
+    send(training.result(began))
+
+
+def first_weights(job: Job, net: Network) -> tuple[canonical.Weights, str, str | None]:
+    """(weights, where they come from, sha256 of the file that they come from)."""
+    if EXPERIMENTS[job.cell.experiment].weights == "he-normal":
+        return canonical.initialise(net, seed=job.cell.seed), "he-normal", None
+    if job.weights_file is None:
+        raise canonical.WeightsError("a pretrained cell needs a weights file: name it with --weights")
+    file = Path(job.weights_file)
+    carried = canonical.load(file, network(net.variant, classes=1000))
+    about = canonical.about(file)
+    weights = canonical.with_new_head(carried, net, seed=job.cell.seed)
+    return weights, about["origin"], about["source_sha256"]
+
+
+def main() -> int:
+    """Carries out the job on stdin; a failure is a record too, and the exit status then 1."""
+    with os.fdopen(int(sys.argv[1]), "w", encoding="utf8", buffering=1) as pipe:
+
+        def send(record: Record) -> None:
+            pipe.write(to_line(record))
+
+        try:
+            carry_out(job_from_json(sys.stdin.read()), send)
+        except BrokenPipeError:
+            return 1  # the parent is gone, and nobody is left to work for
+        except EXPLAINED as error:
+            send(Failure(reason=str(error), log_tail=""))
+            return 1
+        except Exception as error:
+            traceback.print_exc()
+            first_line = (str(error).strip() or "no message").splitlines()[0]
+            send(Failure(reason=f"{type(error).__name__}: {first_line}", log_tail=""))
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The worker's epochs on a trainer made of paper: patience, caps, divergence, the best weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alexnet import data
+from alexnet.data import Images, Labels
+from alexnet.recipe import FINETUNE, SCRATCH, Recipe, Stage
+from alexnet.score import Logits
+from alexnet.spec import network
+from alexnet.weights import Weights
+from bench.records import Cell, Epoch, Job, Record, Result
+from bench.training import Training
+from bench.worker import recipe_of
+from tests.samples import PLAN, job
+
+NET = network("standard", image_size=64)
+DATASET = data.load("synthetic", None, seed=0, train_images=100, test_images=100)
+
+
+LABEL_OF = {
+    image.tobytes(): label
+    for part in (DATASET.validation, DATASET.test)
+    for image, label in zip(part.images, part.labels, strict=True)
+}
+
+
+class PaperTrainer:
+    """Its validation losses are given; its one weight counts the epochs that it was trained for."""
+
+    def __init__(self, losses: Sequence[float], train_loss: float = 2.0) -> None:
+        self.losses, self.train_loss = losses, train_loss
+        self.epoch = 0
+        self.stages: list[str] = []
+        self.rates: list[float] = []
+        self.synchronized = 0
+        self.loaded: Weights | None = None
+
+    def begin_stage(self, train: str) -> None:
+        self.stages.append(train)
+
+    def place(self, images: Images, labels: Labels) -> Any:
+        return images, labels
+
+    def step(self, batch: Any, learning_rate: float) -> None:
+        self.rates.append(learning_rate)
+
+    def take_totals(self) -> tuple[float, float]:
+        self.epoch += 1
+        return self.train_loss, 0.5
+
+    def synchronize(self) -> None:
+        self.synchronized += 1
+
+    def logits(self, images: Images) -> Logits:
+        """Logits whose cross-entropy is this epoch's loss, for every image alike.
+
+        With the right one at z and nine at 0 the loss is ln(1 + 9 exp(-z)), which gives z.
+        """
+        right = -np.log(np.expm1(self.losses[self.epoch - 1]) / 9)
+        out = np.zeros((len(images), 10), np.float32)
+        out[np.arange(len(images)), [LABEL_OF[image.tobytes()] for image in images]] = right
+        return out
+
+    def activations(self, images: Images) -> dict[str, Any]:
+        return {}
+
+    def weights(self) -> Weights:
+        return {
+            name: np.full(shape, self.epoch if name == "conv1.bias" else 0, np.float32)
+            for name, shape in NET.tensors.items()
+        }
+
+    def load(self, new: Weights) -> None:
+        self.loaded = new
+
+
+class PaperBackend:
+    def peak_device_bytes(self) -> int | None:
+        return 123
+
+    def reset_peak_device_bytes(self) -> None: ...
+
+
+def train(
+    tmp_path: Path, losses: Sequence[float], recipe: Recipe, train_loss: float = 2.0
+) -> tuple[list[Epoch], Result, PaperTrainer]:
+    trainer = PaperTrainer([*losses, losses[-1]], train_loss)
+    sent: list[Record] = []
+    training = Training(
+        job=job(str(tmp_path)),
+        net=NET,
+        recipe=recipe,
+        backend=PaperBackend(),  # type: ignore[arg-type]
+        trainer=trainer,
+        dataset=DATASET,
+        send=sent.append,
+    )
+    epochs = list(training.epochs())
+    return epochs, training.result(0.0), trainer
+
+
+def recipe(epochs: int, patience: int) -> Recipe:
+    return replace(SCRATCH, batch_size=50, patience=patience).with_epochs(epochs)
+
+
+def test_it_stops_when_patience_is_out_and_says_where_it_converged(tmp_path: Path) -> None:
+    epochs, result, trainer = train(tmp_path, [2, 1.5, 1.2, 1.3, 1.25, 1.1], recipe(6, patience=2))
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4, 5]
+    assert (result.stopped, result.converged_at, result.best_epoch) == ("patience", 3, 3)
+    assert epochs[2].validation_loss == pytest.approx(1.2, rel=1e-4)
+    assert trainer.loaded is not None
+    assert trainer.loaded["conv1.bias"][0] == 3, "the test images were not scored by the best epoch"
+
+
+def test_a_run_that_meets_the_cap_has_not_converged(tmp_path: Path) -> None:
+    _, result, _ = train(tmp_path, [2, 1.5, 1.2, 1.1], recipe(4, patience=2))
+    assert (result.stopped, result.converged_at, result.best_epoch) == ("cap", None, 4)
+    assert result.epochs == 4
+
+
+def test_patience_counts_in_the_last_stage_alone(tmp_path: Path) -> None:
+    """The head's epochs do not improve here; everything after still gets its own chance."""
+    two = replace(recipe(7, patience=2), stages=(Stage(epochs=4, learning_rate=0.1, train="head"),
+                                                Stage(epochs=3, learning_rate=0.01)))  # fmt: skip
+    epochs, result, trainer = train(tmp_path, [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 0.5], two)
+    assert [epoch.stage for epoch in epochs] == [1, 1, 1, 1, 2, 2]
+    assert trainer.stages == ["head", "all"]
+    assert trainer.rates[:8] == [0.1] * 8
+    assert trainer.rates[8:12] == [0.01] * 4
+    assert (result.stopped, result.converged_at) == ("patience", 1)
+
+
+def test_the_step_rate_leaves_the_weights_alone(tmp_path: Path) -> None:
+    _, result, trainer = train(tmp_path, [2, 1], recipe(2, patience=2))
+    assert set(trainer.rates[4:]) == {0.0}
+    assert result.step_images_per_second > 0
+    assert result.pipeline_ratio > 0
+
+
+@pytest.mark.parametrize(("losses", "train_loss"), [([2, float("nan"), 1], 2.0), ([2, 1], float("inf"))])
+def test_a_loss_that_is_not_finite_ends_it_as_invalid(
+    tmp_path: Path, losses: list[float], train_loss: float
+) -> None:
+    epochs, result, _ = train(tmp_path, losses, recipe(3, patience=2), train_loss)
+    assert result.validity == "invalid"
+    assert result.stopped == "diverged"
+    assert result.reasons == (f"diverged at epoch {epochs[-1].epoch}: a loss is not finite",)
+    assert result.test_accuracy is None
+    assert result.weights_sha256 is None
+
+
+def test_the_device_is_synchronised_before_and_after_every_epoch(tmp_path: Path) -> None:
+    epochs, _, trainer = train(tmp_path, [2, 1.5, 1.2], recipe(3, patience=3))
+    assert trainer.synchronized == 2 * len(epochs) + 2, "epochs, and the step rate"
+
+
+def test_the_best_weights_are_gone_from_disk_afterwards(tmp_path: Path) -> None:
+    train(tmp_path, [2, 1], recipe(2, patience=2))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_short_last_batch_is_not_counted(tmp_path: Path) -> None:
+    uneven = replace(recipe(2, patience=2), batch_size=30)
+    epochs, _, trainer = train(tmp_path, [2, 1], uneven)
+    assert [epoch.images for epoch in epochs] == [90, 90]
+    assert len([rate for rate in trainer.rates if rate]) == 6
+
+
+def test_the_plan_overrides_the_recipe() -> None:
+    planned = Job(
+        cell=Cell(experiment="pretrained", framework="torch", device="cpu", seed=0),
+        plan=replace(PLAN, epochs=5, patience=9, batch_size=10),
+        data_folder=None,
+        weights_file=None,
+        scratch_folder="",
+    )
+    found = recipe_of(planned)
+    assert (found.epochs, found.patience, found.batch_size) == (5, 9, 10)
+    assert found.mean == FINETUNE.mean
