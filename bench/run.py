@@ -1,0 +1,214 @@
+"""The parent's side of one cell: spawn its worker, take its records, keep them, know when it is lost."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import IO
+
+from bench.records import (
+    Beat,
+    Cell,
+    Epoch,
+    Failure,
+    Job,
+    Plan,
+    Record,
+    RecordError,
+    Result,
+    Start,
+    from_line,
+    job_to_json,
+    to_line,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKER = (sys.executable, "-m", "bench.worker")
+
+# A framework's import, a first graph's compilation and a cold disk together stay well under this.
+MIN_SILENCE_SECONDS = 300.0
+EPOCHS_OF_SILENCE = 10
+EXIT_SECONDS = 60.0
+LOG_TAIL_LINES = 25
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One cell carried out, and what came of it.
+
+    `replay` and `clock` hand the epochs to pytest-benchmark as rounds on the worker's own clock:
+    each call of `replay` moves the clock on by one epoch's training seconds.
+    """
+
+    cell: Cell
+    plan: Plan
+    start: Start | None = None
+    epochs: list[Epoch] = field(default_factory=list)
+    result: Result | None = None
+    failure: Failure | None = None
+    _replayed: int = 0
+    _clock: float = 0.0
+
+    def add(self, record: Record) -> None:
+        match record:
+            case Start():
+                self.start = record
+            case Epoch():
+                self.epochs.append(record)
+            case Result():
+                self.result = record
+
+    def replay(self) -> None:
+        self._clock += self.epochs[self._replayed].train_seconds
+        self._replayed += 1
+
+    def clock(self) -> float:
+        return self._clock
+
+
+def carry_out(
+    job: Job,
+    *,
+    folder: Path,
+    expected_epoch_seconds: float,
+    on_record: Callable[[Record], None] = lambda record: None,
+    command: Sequence[str] = WORKER,
+    min_silence_seconds: float = MIN_SILENCE_SECONDS,
+) -> Run:
+    """Runs one cell in a process of its own and returns it whole, failed or not.
+
+    Every record is on disk in `folder`/CELL.jsonl before it is passed on; what the worker prints
+    is in CELL.log. A worker that is silent for ten epochs, as expected or as seen, and for
+    `min_silence_seconds` at least, is stopped and the cell has failed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(cell=job.cell, plan=job.plan)
+    log_path, journal_path = (folder / f"{job.cell.id}.{end}" for end in ("log", "jsonl"))
+    reason = None
+    with log_path.open("w") as log, journal_path.open("w") as journal:
+        worker, pipe = _spawn(job, command, log)
+        try:
+            limit = max(min_silence_seconds, EPOCHS_OF_SILENCE * expected_epoch_seconds)
+            for record in _records(pipe, limit):
+                if isinstance(record, Failure):
+                    reason = record.reason
+                    break
+                if not isinstance(record, Beat):
+                    _keep(journal, record)
+                run.add(record)
+                on_record(record)
+            _wait(worker)
+        except (_Silent, RecordError) as error:
+            _kill(worker)
+            reason = str(error)
+        except BaseException:
+            _kill(worker)
+            raise
+        finally:
+            pipe.close()
+            _remove_leftovers(job)
+        # A complete result stands, even if a framework then crashed on its way out.
+        if run.result is None:
+            reason = reason or _end(worker.returncode, run)
+            run.failure = Failure(reason=reason, log_tail=_tail(log_path))
+            _keep(journal, run.failure)
+    return run
+
+
+class _Silent(Exception):
+    """A worker that said nothing for too long."""
+
+
+def _spawn(job: Job, command: Sequence[str], log: IO[str]) -> tuple[subprocess.Popen[str], IO[bytes]]:
+    """The worker with its job on stdin, and the reading end of its private pipe.
+
+    It has a session of its own, so that Ctrl-C reaches the parent alone, which then decides.
+    """
+    read_end, write_end = os.pipe()
+    worker = subprocess.Popen(
+        [*command, str(write_end)],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        pass_fds=(write_end,),
+        start_new_session=True,
+    )
+    os.close(write_end)
+    assert worker.stdin is not None
+    try:
+        worker.stdin.write(job_to_json(job))
+        worker.stdin.close()
+    except BrokenPipeError:
+        pass  # it died at once; its exit status and log say why
+    return worker, os.fdopen(read_end, "rb", buffering=0)
+
+
+def _records(pipe: IO[bytes], limit: float) -> Iterator[Record]:
+    """The worker's records until it closes its pipe. Raises _Silent past the limit, without spinning."""
+    pending = b""
+    while True:
+        before = monotonic()
+        ready, _, _ = select.select([pipe], [], [], limit)
+        if not ready:
+            minutes = (monotonic() - before) / 60
+            raise _Silent(f"the worker gave no sign of life for {minutes:.1f} minutes and was stopped")
+        read = pipe.read(65536)
+        if not read:
+            return
+        *lines, pending = (pending + read).split(b"\n")
+        for line in lines:
+            record = from_line(line.decode("utf8", errors="replace"))
+            if isinstance(record, Epoch):
+                limit = max(limit, EPOCHS_OF_SILENCE * record.train_seconds)
+            yield record
+
+
+def _keep(journal: IO[str], record: Record) -> None:
+    journal.write(to_line(record))
+    journal.flush()
+    os.fsync(journal.fileno())
+
+
+def _wait(worker: subprocess.Popen[str]) -> None:
+    try:
+        worker.wait(EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        _kill(worker)
+
+
+def _kill(worker: subprocess.Popen[str]) -> None:
+    """Ends the worker and all that it started, a stopped one too."""
+    with suppress(ProcessLookupError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+
+def _remove_leftovers(job: Job) -> None:
+    """A worker that ended early leaves its best weights behind; they are of no use without it."""
+    for file in Path(job.scratch_folder).glob(f"{job.cell.id}.best.safetensors*"):
+        file.unlink(missing_ok=True)
+
+
+def _end(status: int, run: Run) -> str:
+    """Why a worker ended without a result, as far as its exit status tells."""
+    after = f"after epoch {run.epochs[-1].epoch}" if run.epochs else "before its first epoch ended"
+    if status == -signal.SIGKILL:
+        return f"the worker was killed {after}; the system does that when memory runs out"
+    if status < 0:
+        return f"the worker died of {signal.Signals(-status).name} {after}"
+    return f"the worker ended with status {status} {after}, without a result"
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(lines[-LOG_TAIL_LINES:])
