@@ -1,0 +1,108 @@
+"""What `pytest bench` can be asked: one table of options, one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from alexnet import FRAMEWORKS, Device, Framework
+from alexnet.data import DatasetName
+from alexnet.recipe import EXPERIMENTS
+from bench.grid import PROFILES
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise ValueError(f"{value} is less than {least}")
+        return value
+
+    number.__name__ = f"whole number of at least {least}"  # argparse names it in its error
+    return number
+
+
+_MANY: dict[str, Any] = {"action": "append", "default": []}
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--profile": {
+        "choices": ["auto", *PROFILES],
+        "default": "auto",
+        "help": "how much of the protocol: auto is full with a GPU and quick without",
+    },
+    "--framework": {"choices": FRAMEWORKS, "help": "may be repeated; default: both", **_MANY},
+    "--experiment": {
+        "choices": list(EXPERIMENTS),
+        "help": "may be repeated; default: all",
+        **_MANY,
+    },
+    "--device": {
+        "choices": ["auto", *get_args(Device)],
+        "default": "auto",
+        "help": "auto is the best that each framework can use",
+    },
+    "--dataset": {
+        "choices": ["auto", *get_args(DatasetName)],
+        "default": "auto",
+        "help": "auto is cifar10, and below full the synthetic stand-in where that cannot be had",
+    },
+    "--data-dir": {
+        "type": Path,
+        "metavar": "DIR",
+        "help": "a folder with cifar-10-batches-bin that you vouch for (also: ALEXNET_DATA)",
+    },
+    "--image-size": {"type": _at_least(1), "metavar": "PX", "help": "default: the profile's"},
+    "--train-images": {"type": _at_least(10), "metavar": "N", "help": "default: the profile's"},
+    "--epochs": {"type": _at_least(2), "metavar": "N", "help": "the cap; the first is a warm-up"},
+    "--patience": {
+        "type": _at_least(1),
+        "metavar": "N",
+        "help": "stop after N epochs without a better validation loss; default: the recipe's",
+    },
+    "--seeds": {"type": _at_least(1), "metavar": "N", "default": 1, "help": "seeds 0 to N-1"},
+    "--batch-size": {"type": _at_least(1), "metavar": "N", "help": "default: the recipe's"},
+    "--weights": {
+        "type": Path,
+        "metavar": "PATH",
+        "help": "torchvision's alexnet-owt-7be5be79.pth; default: torchvision fetches it",
+    },
+    "--machine": {"metavar": "NAME", "help": "this computer's name in results/NAME"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of one session, as they were given; None is the profile's or recipe's own."""
+
+    profile: str
+    framework: tuple[Framework, ...]
+    experiment: tuple[str, ...]
+    device: str
+    dataset: str
+    data_dir: Path | None
+    image_size: int | None
+    train_images: int | None
+    epochs: int | None
+    patience: int | None
+    seeds: int
+    batch_size: int | None
+    weights: Path | None
+    machine: str | None
+
+    @classmethod
+    def from_config(cls, config: pytest.Config) -> Options:
+        values = {name[2:].replace("-", "_"): config.getoption(name) for name in OPTIONS}
+        values["framework"] = tuple(values["framework"] or FRAMEWORKS)
+        values["experiment"] = tuple(values["experiment"] or EXPERIMENTS)
+        return cls(**values)
+
+
+def add_to(parser: pytest.Parser) -> None:
+    """Adds every option to pytest's own."""
+    group = parser.getgroup("alexnet", "AlexNet benchmarks (pytest bench)")
+    for name, settings in OPTIONS.items():
+        group.addoption(name, **settings)

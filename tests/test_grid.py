@@ -1,0 +1,109 @@
+"""Which cells there are, and numbers that make no run refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from alexnet.layers import IllegalNetwork
+from alexnet.recipe import EXPERIMENTS
+from bench import grid
+from bench.grid import PROFILES, IllegalPlan
+from bench.options import Options
+from bench.records import Cell, Plan
+
+OPTIONS = Options(
+    profile="quick",
+    framework=("torch", "tensorflow"),
+    experiment=tuple(EXPERIMENTS),
+    device="cpu",
+    dataset="synthetic",
+    data_dir=None,
+    image_size=None,
+    train_images=None,
+    epochs=None,
+    patience=None,
+    seeds=1,
+    batch_size=None,
+    weights=None,
+    machine=None,
+)
+
+
+def plan(experiment: str, profile: str, **changes: Any) -> Plan:
+    cell = Cell(experiment=experiment, framework="torch", device="cpu", seed=0)
+    options = replace(OPTIONS, **changes)
+    return grid.plan(cell, options, profile=profile, dataset="synthetic", data_provenance="")
+
+
+def test_there_are_eight_cells_with_the_frameworks_side_by_side() -> None:
+    cells = grid.cells(OPTIONS, {"torch": "cpu", "tensorflow": "cpu"})
+    assert [cell.id for cell in cells][:3] == [
+        "scratch-torch-cpu-s0",
+        "scratch-tensorflow-cpu-s0",
+        "mistaken-torch-cpu-s0",
+    ]
+    assert len(cells) == 8
+
+
+def test_seeds_multiply_the_cells() -> None:
+    three = replace(OPTIONS, seeds=3, experiment=("scratch",))
+    cells = grid.cells(three, {"torch": "mps", "tensorflow": "cpu"})
+    assert len(cells) == len({cell.id for cell in cells}) == 6
+    assert cells[-1].id == "scratch-tensorflow-cpu-s2"
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_full_is_the_whole_protocol(experiment: str) -> None:
+    full, recipe = plan(experiment, "full"), EXPERIMENTS[experiment].recipe
+    assert (full.image_size, full.train_images, full.test_images) == (224, None, None)
+    assert (full.epochs, full.batch_size) == (recipe.epochs, recipe.batch_size)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("profile", ["smoke", "quick"])
+def test_small_profiles_have_a_round_to_measure_and_no_wasted_image(
+    experiment: str, profile: str
+) -> None:
+    small = plan(experiment, profile)
+    assert small.epochs >= 2
+    assert small.train_images
+    assert small.train_images % small.batch_size == 0
+
+
+def test_options_come_before_the_profile() -> None:
+    changed = plan(
+        "scratch", "quick", epochs=7, image_size=128, train_images=500, batch_size=25, patience=1
+    )
+    assert (changed.epochs, changed.image_size, changed.train_images) == (7, 128, 500)
+    assert (changed.batch_size, changed.patience) == (25, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"train_images": 1234}, "--train-images 1234.*multiple of 10"),
+        ({"train_images": 50_000}, "--train-images 50,000.*45,000"),
+        ({"train_images": 50, "batch_size": 64}, "do not fill one batch of 64"),
+    ],
+)
+def test_numbers_that_make_no_run_name_the_option(changes: dict[str, int], match: str) -> None:
+    with pytest.raises(IllegalPlan, match=match):
+        plan("scratch", "quick", **changes)
+
+
+def test_an_image_too_small_names_the_layer() -> None:
+    with pytest.raises(IllegalNetwork, match="pool5"):
+        plan("scratch", "quick", image_size=32)
+
+
+def test_a_larger_network_is_expected_to_take_longer() -> None:
+    cell = Cell(experiment="scratch", framework="torch", device="cpu", seed=0)
+    small, large = (grid.expected_seconds(cell, plan("scratch", name)) for name in ("quick", "full"))
+    assert 0 < small < large
+
+
+def test_only_full_refuses_the_stand_in() -> None:
+    assert [name for name, profile in PROFILES.items() if not profile.synthetic_allowed] == ["full"]
