@@ -1,0 +1,163 @@
+"""One `pytest bench`: the cells it has, what it needs for them, and what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alexnet import data
+from alexnet.recipe import EXPERIMENTS
+from bench import grid, machine, prepare
+from bench.options import Options
+from bench.records import Cell, Job, Plan, Record
+from bench.run import Run, carry_out
+
+RUNS = ".runs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A cell that was not run, with the reason and what would mend it."""
+
+    cell: Cell
+    plan: Plan
+    reason: str
+
+
+@dataclass(kw_only=True)
+class Session:
+    """Everything settled before the first cell, and the runs as they come."""
+
+    options: Options
+    machine: machine.Machine
+    profile: str
+    source: prepare.Source
+    plans: dict[Cell, Plan]
+    folder: Path
+    runs: list[Run] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    weights_file: Path | None = None
+    no_weights: str | None = None
+
+    def prepare_weights(self) -> None:
+        """Carries over ImageNet's weights, or keeps the reason why the cells that need them skip."""
+        try:
+            self.weights_file = prepare.carried_over_weights(self.options.weights)
+        except prepare.NotPrepared as error:
+            self.no_weights = str(error)
+
+    def skip_reason(self, cell: Cell) -> str | None:
+        """Why this cell cannot run here, or None."""
+        return self.no_weights if needs_weights(cell) else None
+
+    def skip(self, cell: Cell, reason: str) -> None:
+        self.skipped.append(Skipped(cell=cell, plan=self.plans[cell], reason=reason))
+
+    def carry_out(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
+        """Runs one cell and keeps what came of it."""
+        folder = str(self.source.folder.resolve()) if self.source.folder else None
+        job = Job(
+            cell=cell,
+            plan=self.plans[cell],
+            data_folder=folder,
+            weights_file=str(self.weights_file) if needs_weights(cell) else None,
+            scratch_folder=str(self.folder.resolve()),
+        )
+        run = carry_out(
+            job,
+            folder=self.folder,
+            expected_epoch_seconds=grid.expected_epoch_seconds(cell, self.plans[cell]),
+            on_record=on_record,
+        )
+        self.runs.append(run)
+        return run
+
+    def expected_seconds(self, cells: list[Cell]) -> float:
+        """A rough guess, before anything was measured."""
+        able = [cell for cell in cells if self.skip_reason(cell) is None]
+        return sum(grid.expected_seconds(cell, self.plans[cell]) for cell in able)
+
+    def setting(self) -> str:
+        """The line that every figure stands under: profile, data, devices, machine."""
+        devices = sorted({f"{cell.framework} on {cell.device}" for cell in self.plans})
+        plan = next(iter(self.plans.values()))
+        sizes = sorted({p.train_images or data.TRAINED_IMAGES for p in self.plans.values()})
+        images = " or ".join(f"{size:,}" for size in sizes)
+        return (
+            f"{self.profile}: {images} training images of {plan.dataset} at {plan.image_size} px;"
+            f" {', '.join(devices)}; {self.machine.name}"
+        )
+
+    def data_line(self) -> str:
+        """Which images these are, in words that a stand-in cannot hide behind."""
+        kind = "SYNTHETIC images, not CIFAR-10" if self.source.dataset == "synthetic" else "CIFAR-10"
+        return f"{kind}, {self.source.provenance}"
+
+    def not_measured(self) -> dict[str, Any]:
+        """What pytest-benchmark would drop without a word: failed, invalid and skipped cells."""
+        unfinished = [run for run in self.runs if why_unfinished(run)]
+        return {
+            "failures": [extra_info(run) for run in unfinished],
+            "skipped": [
+                {"cell": asdict(s.cell), "plan": asdict(s.plan), "reason": s.reason}
+                for s in self.skipped
+            ],
+        }
+
+
+def needs_weights(cell: Cell) -> bool:
+    """Whether a cell starts from ImageNet's weights."""
+    return EXPERIMENTS[cell.experiment].weights == "imagenet"
+
+
+def why_unfinished(run: Run) -> str | None:
+    """Why a run is no benchmark, in a sentence, or None when it is one."""
+    if run.failure:
+        return run.failure.reason
+    if run.result and run.result.validity == "invalid":
+        return "; ".join(run.result.reasons)
+    return None
+
+
+def extra_info(run: Run) -> dict[str, Any]:
+    """A run as it stands in the saved file; docs/results.md explains the fields."""
+    return {
+        "cell": asdict(run.cell),
+        "plan": asdict(run.plan),
+        "start": asdict(run.start) if run.start else None,
+        "epochs": [asdict(epoch) for epoch in run.epochs],
+        "result": asdict(run.result) if run.result else None,
+        "failure": asdict(run.failure) if run.failure else None,
+    }
+
+
+def open_session(options: Options, results: Path) -> Session:
+    """Settles devices, profile, data and plans. What is wrong with the options is raised here."""
+    this = machine.describe(options.machine)
+    prepare.check_weights_option(options)
+    devices = prepare.devices(options)
+    gpu = any(device != "cpu" for device in devices.values())
+    profile = {True: "full", False: "quick"}[gpu] if options.profile == "auto" else options.profile
+    source = prepare.source(options, profile)
+    plans = {
+        cell: grid.plan(
+            cell,
+            options,
+            profile=profile,
+            dataset=source.dataset,
+            data_provenance=source.provenance,
+        )
+        for cell in grid.cells(options, devices)
+    }
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return Session(
+        options=options,
+        machine=this,
+        profile=profile,
+        source=source,
+        plans=plans,
+        folder=results / this.name / RUNS / f"{stamp}-{profile}",
+    )

@@ -1,0 +1,182 @@
+"""The only pytest glue: options, the cell and run fixtures, and hooks that lose nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from alexnet.data import DataError
+from alexnet.layers import IllegalNetwork
+from alexnet.recipe import IllegalRecipe
+from bench import machine, options, screen
+from bench.grid import IllegalPlan
+from bench.prepare import NotPrepared
+from bench.records import Cell
+from bench.run import ROOT, Run
+from bench.session import Session, needs_weights, open_session, why_unfinished
+
+RESULTS = ROOT / "results"
+PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
+SESSION = pytest.StashKey[Session]()
+COMPARE = pytest.StashKey[Any]()
+ILLEGAL = (DataError, IllegalNetwork, IllegalPlan, IllegalRecipe, NotPrepared)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options of bench/options.py."""
+    options.add_to(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Points pytest-benchmark at results/ and keeps it from comparing before it knows the machine."""
+    given = config.option
+    if given.benchmark_storage == PLUGINS_STORAGE:
+        given.benchmark_storage = f"file://{RESULTS}"
+    config.stash[COMPARE], given.benchmark_compare = given.benchmark_compare, None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Gives pytest-benchmark a folder for this machine: its own is shared by all of one platform."""
+    config = session.config
+    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    plugin.machine_id = machine.describe(config.option.machine).name
+    plugin.storage.default_machine_id = plugin.machine_id
+    plugin.compare = config.option.benchmark_compare = config.stash[COMPARE]
+    plugin.handle_loading()
+    if _runs_benchmarks(config):
+        _begin(config)
+
+
+def _runs_benchmarks(config: pytest.Config) -> bool:
+    """Whether the bench folder is asked for, and not only to be listed."""
+    if config.option.collectonly or config.option.help:
+        return False
+    paths = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
+    return any(path == ROOT / "bench" or ROOT / "bench" in path.parents for path in paths)
+
+
+def _begin(config: pytest.Config) -> None:
+    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    try:
+        session = open_session(options.Options.from_config(config), Path(plugin.storage.path))
+    except ILLEGAL as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[SESSION] = session
+    # A benchmark that took hours is saved, named or not.
+    plugin.save = plugin.save or plugin.autosave or session.profile
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Says first of all which images these are, then profile, devices and machine."""
+    session = config.stash.get(SESSION, None)
+    return [f"data: {session.data_line()}", session.setting()] if session else []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each cell of the grid."""
+    if "cell" in metafunc.fixturenames:
+        session = metafunc.config.stash.get(SESSION, None)
+        cells = list(session.plans) if session else []
+        metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
+
+
+def _cells(items: list[pytest.Item]) -> list[Cell]:
+    return [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetches ImageNet's weights before the first cell, if a cell that was picked needs them."""
+    ours = session.config.stash.get(SESSION, None)
+    if ours and any(needs_weights(cell) for cell in _cells(session.items)):
+        ours.prepare_weights()
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Says which cells will run and about how long they take."""
+    session = config.stash.get(SESSION, None)
+    if session is None:
+        return []
+    cells = _cells(items)
+    about = screen.seconds(session.expected_seconds(cells))
+    lines = [f"{len(cells)} cells, roughly {about} (guessed, not yet measured)"]
+    lines += [
+        f"  {cell.id}" + (" (will be skipped)" * bool(session.skip_reason(cell))) for cell in cells
+    ]
+    return lines
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, cell: Cell) -> Run:
+    """The cell carried out in a process of its own; its epochs are the benchmark's rounds."""
+    session = request.config.stash[SESSION]
+    if reason := session.skip_reason(cell):
+        session.skip(cell, reason)
+        pytest.skip(reason)
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        run = _followed(session, cell)
+    if reason := why_unfinished(run):
+        pytest.fail(reason + (f"\n{run.failure.log_tail}" if run.failure else ""), pytrace=False)
+    request.node.add_marker(pytest.mark.benchmark(timer=run.clock, group=cell.experiment))
+    return run
+
+
+def _followed(session: Session, cell: Cell) -> Run:
+    console = Console(stderr=True)
+    plan, number = session.plans[cell], len(session.runs) + len(session.skipped) + 1
+    if console.is_terminal:
+        console.print()  # leave pytest's half-written line alone
+    with screen.progress(console) as bar:
+        name = f"cell {number} of {len(session.plans)}  {cell.id}"
+        task = bar.add_task(name, total=None, note="starting")
+        follow = screen.follower(bar, task, epochs=plan.epochs)
+        return session.carry_out(cell, follow)
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    """Puts our own account of the machine beside pytest-benchmark's."""
+    machine_info["machine"] = asdict(machine.describe(config.option.machine))
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Adds the cells that failed or were skipped, which pytest-benchmark leaves out."""
+    if session := config.stash.get(SESSION, None):
+        output_json.update(session.not_measured())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Saves the file that pytest-benchmark would not: one in which no cell succeeded."""
+    ours = session.config.stash.get(SESSION, None)
+    plugin = session.config._benchmarksession  # type: ignore[attr-defined]
+    if ours and (ours.runs or ours.skipped) and not plugin.benchmarks:
+        hook = session.config.hook
+        output = hook.pytest_benchmark_generate_json(
+            config=session.config,
+            benchmarks=[],
+            include_data=False,
+            machine_info=plugin.get_machine_info(),
+            commit_info=hook.pytest_benchmark_generate_commit_info(config=session.config),
+        )
+        hook.pytest_benchmark_update_json(config=session.config, benchmarks=[], output_json=output)
+        plugin.storage.save(output, plugin.save)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Prints our table: pytest-benchmark's cannot show accuracy, memory or parameters."""
+    session = config.stash.get(SESSION, None)
+    if session is None or not (session.runs or session.skipped):
+        return
+    terminalreporter.section("AlexNet")
+    writer = terminalreporter._tw
+    text = screen.rendered(screen.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
+    terminalreporter.write_line(text.rstrip())
+    for line in screen.explanations(session):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(f"records and logs: {session.folder}")
