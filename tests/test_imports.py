@@ -1,0 +1,65 @@
+"""Who may import whom: the law of the rooms, held for every file."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.run import ROOT
+
+ROOMS = ("alexnet", "bench", "reports")
+FILES = [ROOT / "conftest.py", *(f for room in ROOMS for f in sorted((ROOT / room).rglob("*.py")))]
+TORCH, TENSORFLOW = {"torch", "torchvision"}, {"tensorflow", "keras"}
+STDLIB_ONLY = ("layers.py", "spec.py", "recipe.py")
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The full names of the modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file.name} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_the_import_law_holds(file: Path) -> None:
+    room = file.relative_to(ROOT).parts[0]
+    names = list(imported(file))
+    tops = {name.split(".")[0] for name in names}
+    if file.name != "torch_backend.py":
+        assert not tops & TORCH
+    if file.name != "tensorflow_backend.py":
+        assert not tops & TENSORFLOW
+    if room == "alexnet":
+        assert not tops & {"bench", "reports", "pytest"}
+        assert "time" not in tops
+    if room == "reports":
+        allowed = ("bench.records", "alexnet.spec")
+        ours = [name for name in names if name.startswith(("bench.", "alexnet."))]
+        assert all(name.startswith(allowed) for name in ours), ours
+    if room == "alexnet" and file.name in STDLIB_ONLY:
+        assert tops <= {*sys.stdlib_module_names, "alexnet"}
+        assert all(name.startswith("alexnet.layers.") for name in names if "alexnet" in name)
+
+
+def test_the_law_is_a_lint_rule_too() -> None:
+    settings = (ROOT / "pyproject.toml").read_text()
+    for name in sorted(TORCH | TENSORFLOW):
+        assert f'"{name}".msg' in settings
+
+
+def test_the_parent_loads_no_framework() -> None:
+    """Both in one process crash, and either would take memory from the cell that is measured."""
+    script = (
+        "import sys, conftest, bench.session, bench.worker, alexnet.weights\n"
+        "print(*({'torch', 'tensorflow', 'keras', 'torchvision'} & set(sys.modules)))"
+    )
+    loaded = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True)
+    assert loaded.strip() == ""
