@@ -1,0 +1,42 @@
+# Each target sets up what it needs: a Python that runs, .venv, the packages.
+# ARGS reaches pytest: make bench ARGS="--profile smoke --experiment scratch"
+
+PYTHON := .venv/bin/python
+NAME ?=
+SAVE := $(if $(NAME),--benchmark-save=$(NAME))
+
+.PHONY: bench test check format help
+
+bench: .venv/installed ## train and measure every cell, save to results/ (NAME=…, ARGS=…)
+	$(PYTHON) -m pytest bench $(SAVE) $(ARGS)
+
+test: .venv/installed ## the project's own tests (ARGS=…)
+	$(PYTHON) -m pytest $(ARGS)
+
+check: .venv/installed ## lint, formatting and types
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format: .venv/installed ## let ruff mend what it can
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# A name on the PATH proves nothing (a version manager's stub only fails), so each is tried.
+.venv/installed: pyproject.toml constraints.txt
+	@for name in python3.12 python3.11 python3 python; do \
+	  if $$name -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' 2>/dev/null; \
+	  then found=$$name; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "No Python 3.11 or 3.12 runs here, and TensorFlow for Apple's GPU has no other:" \
+	    "install one from https://www.python.org/downloads/ and call make again." >&2; exit 1; \
+	fi; \
+	echo "Installing into .venv with $$($$found --version); several GB, some minutes." ; \
+	$$found -m venv --clear .venv
+	$(PYTHON) -m pip install --quiet --upgrade --constraint constraints.txt pip
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[torch,tensorflow,dev]'
+	@touch $@
