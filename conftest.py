@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from bench.grid import IllegalPlan
 from bench.prepare import NotPrepared
 from bench.records import Cell
 from bench.run import ROOT, Run
-from bench.session import Session, needs_weights, open_session, why_unfinished
+from bench.session import Session, needs_weights, open_session
 
 RESULTS = ROOT / "results"
 PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
@@ -54,9 +55,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _runs_benchmarks(config: pytest.Config) -> bool:
-    """Whether the bench folder is asked for, and not only to be listed."""
-    if config.option.collectonly or config.option.help:
-        return False
+    """Whether the bench folder is asked for."""
     paths = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
     return any(path == ROOT / "bench" or ROOT / "bench" in path.parents for path in paths)
 
@@ -64,7 +63,11 @@ def _runs_benchmarks(config: pytest.Config) -> bool:
 def _begin(config: pytest.Config) -> None:
     plugin = config._benchmarksession  # type: ignore[attr-defined]
     try:
-        session = open_session(options.Options.from_config(config), Path(plugin.storage.path))
+        session = open_session(
+            options.Options.from_config(config),
+            Path(plugin.storage.path),
+            only_list=config.option.collectonly,
+        )
     except ILLEGAL as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION] = session
@@ -93,8 +96,13 @@ def _cells(items: list[pytest.Item]) -> list[Cell]:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetches ImageNet's weights before the first cell, if a cell that was picked needs them."""
     ours = session.config.stash.get(SESSION, None)
-    if ours and any(needs_weights(cell) for cell in _cells(session.items)):
-        ours.prepare_weights()
+    if ours is None or session.config.option.collectonly:
+        return
+    if any(needs_weights(cell) for cell in _cells(session.items)):
+        try:
+            ours.prepare_weights()
+        except NotPrepared as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -121,8 +129,6 @@ def run(request: pytest.FixtureRequest, cell: Cell) -> Run:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         run = _followed(session, cell)
-    if reason := why_unfinished(run):
-        pytest.fail(reason + (f"\n{run.failure.log_tail}" if run.failure else ""), pytrace=False)
     request.node.add_marker(pytest.mark.benchmark(timer=run.clock, group=cell.experiment))
     return run
 
@@ -150,22 +156,28 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
         output_json.update(session.not_measured())
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Saves the file that pytest-benchmark would not: one in which no cell succeeded."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """Saves, before pytest-benchmark declines to, the file of a session in which no cell succeeded."""
     ours = session.config.stash.get(SESSION, None)
     plugin = session.config._benchmarksession  # type: ignore[attr-defined]
     if ours and (ours.runs or ours.skipped) and not plugin.benchmarks:
-        hook = session.config.hook
-        output = hook.pytest_benchmark_generate_json(
-            config=session.config,
-            benchmarks=[],
-            include_data=False,
-            machine_info=plugin.get_machine_info(),
-            commit_info=hook.pytest_benchmark_generate_commit_info(config=session.config),
-        )
-        hook.pytest_benchmark_update_json(config=session.config, benchmarks=[], output_json=output)
-        plugin.storage.save(output, plugin.save)
+        _save_without_benchmarks(session.config)
+        plugin.save = plugin.json = None
+    yield
+
+
+def _save_without_benchmarks(config: pytest.Config) -> None:
+    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    output = config.hook.pytest_benchmark_generate_json(
+        config=config,
+        benchmarks=[],
+        include_data=False,
+        machine_info=plugin.get_machine_info(),
+        commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
+    )
+    config.hook.pytest_benchmark_update_json(config=config, benchmarks=[], output_json=output)
+    plugin.storage.save(output, plugin.save)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -123,7 +123,7 @@ def _check(cell: Cell, plan: Plan) -> None:
 # What a first run on an unknown machine is guessed from: (FLOP/s sustained, bytes/s to memory).
 # Of the three only `cpu` was calibrated, on a 2-core AMD EPYC; the others are orders of magnitude.
 _ROUGH_SPEED: dict[Device, tuple[float, float]] = {
-    "cpu": (0.12e12, 10e9),
+    "cpu": (0.2e12, 10e9),
     "mps": (2e12, 100e9),
     "cuda": (15e12, 800e9),
 }

@@ -16,6 +16,7 @@ from bench.records import Cell, Job, Plan, Record
 from bench.run import Run, carry_out
 
 RUNS = ".runs"
+DATASETS: dict[data.DatasetName, str] = {"cifar10": "CIFAR-10", "synthetic": "SYNTHETIC"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,15 @@ class Session:
     no_weights: str | None = None
 
     def prepare_weights(self) -> None:
-        """Carries over ImageNet's weights, or keeps the reason why the cells that need them skip."""
+        """Carries over ImageNet's weights, or keeps the reason why the cells that need them skip.
+
+        Raises NotPrepared for a file that the user named: it is not to be passed over.
+        """
         try:
             self.weights_file = prepare.carried_over_weights(self.options.weights)
         except prepare.NotPrepared as error:
+            if self.options.weights:
+                raise
             self.no_weights = str(error)
 
     def skip_reason(self, cell: Cell) -> str | None:
@@ -87,14 +93,13 @@ class Session:
         sizes = sorted({p.train_images or data.TRAINED_IMAGES for p in self.plans.values()})
         images = " or ".join(f"{size:,}" for size in sizes)
         return (
-            f"{self.profile}: {images} training images of {plan.dataset} at {plan.image_size} px;"
+            f"{self.profile}: {images} {DATASETS[plan.dataset]} training images at {plan.image_size} px;"
             f" {', '.join(devices)}; {self.machine.name}"
         )
 
     def data_line(self) -> str:
         """Which images these are, in words that a stand-in cannot hide behind."""
-        kind = "SYNTHETIC images, not CIFAR-10" if self.source.dataset == "synthetic" else "CIFAR-10"
-        return f"{kind}, {self.source.provenance}"
+        return f"{DATASETS[self.source.dataset]} images, {self.source.provenance}"
 
     def not_measured(self) -> dict[str, Any]:
         """What pytest-benchmark would drop without a word: failed, invalid and skipped cells."""
@@ -134,14 +139,17 @@ def extra_info(run: Run) -> dict[str, Any]:
     }
 
 
-def open_session(options: Options, results: Path) -> Session:
-    """Settles devices, profile, data and plans. What is wrong with the options is raised here."""
+def open_session(options: Options, results: Path, *, only_list: bool = False) -> Session:
+    """Settles devices, profile, data and plans. What is wrong with the options is raised here.
+
+    `only_list` settles the cells and looks for no data.
+    """
     this = machine.describe(options.machine)
     prepare.check_weights_option(options)
     devices = prepare.devices(options)
     gpu = any(device != "cpu" for device in devices.values())
     profile = {True: "full", False: "quick"}[gpu] if options.profile == "auto" else options.profile
-    source = prepare.source(options, profile)
+    source = prepare.NOT_LOOKED_FOR if only_list else prepare.source(options, profile)
     plans = {
         cell: grid.plan(
             cell,

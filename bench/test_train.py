@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bench.run import Run
-from bench.session import extra_info
+from bench.session import extra_info, why_unfinished
 
 
 def test_train(run: Run, benchmark: Any) -> None:
     """Every epoch after the first is a round, timed by the worker that trained it."""
+    if reason := why_unfinished(run):
+        pytest.fail(reason, pytrace=False)
     benchmark.extra_info.update(extra_info(run))
     benchmark.pedantic(run.replay, rounds=len(run.epochs) - 1, warmup_rounds=1)
-    assert run.result is not None
-    assert run.result.validity == "valid", run.result.reasons

@@ -1,0 +1,257 @@
+"""`pytest bench` as a user runs it: the grid, the saved file, the screen, and every wrong option."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alexnet.recipe import EXPERIMENTS
+from alexnet.spec import network
+from bench import records
+from bench.run import ROOT
+
+PASSED, FAILED, USAGE_ERROR = 0, 1, 4
+ABSENT = "cuda" if sys.platform == "darwin" else "mps"
+NOBODY = "http://127.0.0.1:9"  # a proxy that answers no one: the machine is as good as offline
+
+
+def bench(folder: Path, *arguments: str, paper: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs `pytest bench` offline, saving into `folder`; with `paper`, on workers of paper."""
+    plugin = [] if paper is None else ["-p", "tests.paper_worker"]
+    command = [sys.executable, "-m", "pytest", "bench", *plugin, "--machine", "Test Machine"]
+    command += [f"--benchmark-storage=file://{folder}", *arguments]
+    environment = {k: v for k, v in os.environ.items() if k not in ("ALEXNET_DATA", "PYTEST_ADDOPTS")}
+    environment |= {"HTTPS_PROXY": NOBODY, "HTTP_PROXY": NOBODY, "PAPER": paper or ""}
+    environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "TORCH_HOME": str(folder / "torch")}
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def saved(folder: Path) -> dict[str, Any]:
+    """The one file that a session saved."""
+    (file,) = (folder / "test-machine").glob("0001_*.json")
+    content: dict[str, Any] = json.loads(file.read_text())
+    return content
+
+
+SYNTHETIC = ("--profile", "smoke", "--dataset", "synthetic")
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """All eight cells on real workers, with a weights file of torchvision's layout."""
+    folder = tmp_path_factory.mktemp("smoke")
+    weights = folder / "own.pth"
+    script = (
+        "import sys, pathlib\nfrom tests.torchvision_reference import write_state\n"
+        "write_state(pathlib.Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, weights], cwd=ROOT, check=True)
+    done = bench(folder, *SYNTHETIC, "--weights", str(weights))
+    assert done.returncode == PASSED, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+def test_all_eight_cells_are_saved_as_the_records_define_them(smoke: tuple[Path, str]) -> None:
+    found = saved(smoke[0])
+    assert (found["failures"], found["skipped"]) == ([], [])
+    assert len(found["benchmarks"]) == 8
+    for benchmark in found["benchmarks"]:
+        info = benchmark["extra_info"]
+        cell = records.build(records.Cell, info["cell"])
+        start = records.build(records.Start, info["start"])
+        epochs = [records.build(records.Epoch, epoch) for epoch in info["epochs"]]
+        result = records.build(records.Result, info["result"])
+        records.build(records.Plan, info["plan"])
+        assert benchmark["param"] == cell.id
+        variant = EXPERIMENTS[cell.experiment].variant
+        assert start.parameters == network(variant, image_size=64).parameters
+        assert [epoch.epoch for epoch in epochs] == [1, 2]
+        assert benchmark["stats"]["rounds"] == 1
+        assert benchmark["stats"]["median"] == pytest.approx(epochs[1].train_seconds)
+        assert result.validity == "valid"
+        assert sum(map(sum, result.confusion)) == result.test_images == 500
+        assert result.peak_host_bytes > start.parameters * 4
+
+
+def test_both_frameworks_had_the_same_data_and_the_same_first_weights(
+    smoke: tuple[Path, str],
+) -> None:
+    starts = {b["param"]: b["extra_info"]["start"] for b in saved(smoke[0])["benchmarks"]}
+    for experiment in EXPERIMENTS:
+        torch, tensorflow = (starts[f"{experiment}-{f}-cpu-s0"] for f in ("torch", "tensorflow"))
+        for what in ("data_sha256", "weights_sha256", "weights_source_sha256", "steps_per_epoch"):
+            assert torch[what] == tensorflow[what], (experiment, what)
+    assert starts["pretrained-torch-cpu-s0"]["weights_origin"] == "user file"
+
+
+def test_both_frameworks_learnt_alike(smoke: tuple[Path, str]) -> None:
+    """Ten steps an epoch from the same point: dropout's masks differ, the losses only a little."""
+    losses = {
+        b["param"]: b["extra_info"]["epochs"][-1]["validation_loss"]
+        for b in saved(smoke[0])["benchmarks"]
+    }
+    for experiment in EXPERIMENTS:
+        torch, tensorflow = (losses[f"{experiment}-{f}-cpu-s0"] for f in ("torch", "tensorflow"))
+        # `mistaken` has no dropout: nothing but rounding may part it.
+        assert torch == pytest.approx(tensorflow, rel=1e-3 if experiment == "mistaken" else 0.1)
+
+
+def test_the_first_line_says_that_the_images_are_synthetic(smoke: tuple[Path, str]) -> None:
+    lines = smoke[1].splitlines()
+    ours = [line for line in lines if line.startswith(("data:", "smoke:"))]
+    assert ours[0] == "data: SYNTHETIC images, made by this suite, as asked for"
+    summary = smoke[1][smoke[1].index("= AlexNet =") :]
+    assert "SYNTHETIC" in summary
+    for experiment in EXPERIMENTS:
+        assert f"{experiment}-tensorflow-cpu-s0" in summary
+
+
+def test_logs_and_journals_lie_beside_the_results(smoke: tuple[Path, str]) -> None:
+    (runs,) = (smoke[0] / "test-machine" / ".runs").iterdir()
+    assert len(list(runs.glob("*.jsonl"))) == len(list(runs.glob("*.log"))) == 8
+    assert not list(runs.glob("*.safetensors"))
+
+
+def test_no_folder_of_this_computer_is_in_the_file(smoke: tuple[Path, str]) -> None:
+    text = json.dumps(saved(smoke[0]))
+    for path in (ROOT, smoke[0], Path.home()):
+        assert f"{path}/" not in text
+
+
+def test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on(tmp_path: Path) -> None:
+    paper = "scratch-torch=crash mistaken-tensorflow=diverge"
+    done = bench(
+        tmp_path, *SYNTHETIC, "--experiment", "scratch", "--experiment", "mistaken", paper=paper
+    )
+    assert done.returncode == FAILED
+    found = saved(tmp_path)
+    names = {b["param"] for b in found["benchmarks"]}
+    assert names == {"scratch-tensorflow-cpu-s0", "mistaken-torch-cpu-s0"}
+    crashed, diverged = found["failures"]
+    assert crashed["failure"]["reason"].startswith("the worker ended with status 9 after epoch 1")
+    assert crashed["failure"]["log_tail"] == "the last words of scratch-torch-cpu-s0"
+    assert [epoch["epoch"] for epoch in crashed["epochs"]] == [1]
+    assert diverged["result"]["reasons"] == ["diverged at epoch 2: a loss is not finite"]
+    summary = done.stdout[done.stdout.index("= AlexNet =") :]
+    assert "scratch-torch-cpu-s0 failed: the worker ended with status 9" in summary
+    assert "mistaken-tensorflow-cpu-s0 is invalid: diverged at epoch 2" in summary
+
+
+def test_a_session_in_which_every_cell_failed_is_saved_all_the_same(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "--experiment", "scratch", paper="scratch=crash")
+    assert done.returncode == FAILED
+    found = saved(tmp_path)
+    assert found["benchmarks"] == []
+    assert len(found["failures"]) == 2
+    assert found["machine_info"]["machine"]["name"] == "test-machine"
+
+
+def test_rounds_are_epochs_on_the_workers_clock(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "--epochs", "4", "-k", "scratch-torch", paper="")
+    assert done.returncode == PASSED
+    (benchmark,) = saved(tmp_path)["benchmarks"]
+    # The paper epochs take 1, 2, 3 and 4 seconds; the first is a warm-up.
+    stats = benchmark["stats"]
+    assert (stats["rounds"], stats["min"], stats["max"], stats["median"]) == (3, 2, 4, 3)
+    assert benchmark["options"]["timer"] == "clock"
+
+
+def test_a_name_is_kept_and_a_second_session_is_compared_with_the_first(tmp_path: Path) -> None:
+    pick = ("-k", "scratch-torch")
+    assert bench(tmp_path, *SYNTHETIC, *pick, "--benchmark-save=mine", paper="").returncode == PASSED
+    assert (tmp_path / "test-machine" / "0001_mine.json").is_file()
+    again = bench(tmp_path, *SYNTHETIC, *pick, "--benchmark-compare", paper="")
+    assert again.returncode == PASSED
+    assert "0001_mine" in again.stdout
+    assert (tmp_path / "test-machine" / "0002_smoke.json").is_file()
+
+
+def test_seeds_make_cells_of_their_own(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "--seeds", "3", "-k", "augmented-torch", paper="")
+    assert "augmented-torch-cpu-s2" in done.stdout
+    assert len(saved(tmp_path)["benchmarks"]) == 3
+
+
+def test_pretrained_without_weights_is_skipped_with_the_line_that_mends_it(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-k", "pretrained-torch or scratch-torch", paper="")
+    assert done.returncode == PASSED
+    (skipped,) = saved(tmp_path)["skipped"]
+    assert skipped["cell"]["experiment"] == "pretrained"
+    assert "could not fetch alexnet-owt-7be5be79.pth" in skipped["reason"]
+    assert skipped["reason"].endswith("name it with --weights PATH")
+    assert "pretrained-torch-cpu-s0 skipped: " in done.stdout
+    assert "(will be skipped)" in done.stdout
+
+
+def test_offline_the_small_profiles_take_the_stand_in_and_say_why(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--profile", "quick", "-k", "scratch-torch", paper="")
+    assert done.returncode == PASSED
+    assert "data: SYNTHETIC images, made by this suite, since cifar-10" in done.stdout
+    plan = saved(tmp_path)["benchmarks"][0]["extra_info"]["plan"]
+    assert plan["dataset"] == "synthetic"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--profile", "full"), "name a folder that holds it with --data-dir DIR"),
+        (("--dataset", "cifar10"), "name a folder that holds it with --data-dir DIR"),
+        (("--data-dir", "/nowhere"), "there is no folder /nowhere"),
+        ((*SYNTHETIC, "--device", ABSENT), f"cannot use {ABSENT} here: it sees"),
+        ((*SYNTHETIC, "--image-size", "32"), "standard cannot take images of 32 px: pool5"),
+        ((*SYNTHETIC, "--train-images", "123"), "--train-images 123"),
+        ((*SYNTHETIC, "--batch-size", "1000"), "do not fill one batch of 1000"),
+        ((*SYNTHETIC, "--weights", "/nowhere.pth"), "--weights /nowhere.pth: there is no such file"),
+        ((*SYNTHETIC, "--epochs", "1"), "invalid whole number of at least 2 value: '1'"),
+        ((*SYNTHETIC, "--framework", "jax"), "invalid choice: 'jax'"),
+        ((*SYNTHETIC, "--profile", "fast"), "invalid choice: 'fast'"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_is_refused_in_a_sentence_before_any_cell(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = bench(tmp_path, *arguments, paper="")
+    assert done.returncode == USAGE_ERROR
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not list((tmp_path / "test-machine").glob("*.json"))
+
+
+def test_a_weights_file_that_is_none_is_refused_before_any_cell(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pth"
+    bad.write_bytes(b"not a checkpoint")
+    done = bench(tmp_path, *SYNTHETIC, "--weights", str(bad), paper="")
+    assert done.returncode == USAGE_ERROR
+    assert f"{bad} cannot be read as a file of tensors" in done.stderr
+    assert not list((tmp_path / "test-machine").glob("*.json"))
+
+
+def test_listing_the_cells_prepares_nothing(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--collect-only", "-q", "--profile", "full")
+    assert done.returncode == PASSED
+    assert "bench/test_train.py::test_train[mistaken-tensorflow-cpu-s0]" in done.stdout
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_real_images_are_learnt(tmp_path: Path, real_cifar10: Path, framework: str) -> None:
+    """`scratch` on a little real CIFAR-10 leaves chance behind: 10 % by guessing, 4 sigma are 3 %."""
+    done = bench(
+        tmp_path, "--profile", "smoke", "--data-dir", str(real_cifar10), "--epochs", "6",
+        "--train-images", "1280", "-k", f"scratch-{framework}",
+    )  # fmt: skip
+    assert done.returncode == PASSED, done.stdout
+    (benchmark,) = saved(tmp_path)["benchmarks"]
+    info = benchmark["extra_info"]
+    assert info["plan"]["dataset"] == "cifar10"
+    assert info["result"]["test_accuracy"] > 0.16
+    assert info["epochs"][-1]["train_loss"] < info["epochs"][0]["train_loss"]
