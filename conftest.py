@@ -93,6 +93,7 @@ def _cells(items: list[pytest.Item]) -> list[Cell]:
     return [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetches ImageNet's weights before the first cell, if a cell that was picked needs them."""
     ours = session.config.stash.get(SESSION, None)

@@ -30,7 +30,7 @@ SOURCES = (
 )
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 16
 
 
 class DownloadError(Exception):

@@ -186,14 +186,24 @@ class TensorflowTrainer:
             return np.asarray(self._logits(tf.constant(images)).numpy(), np.float32)
 
     def activations(self, images: Images) -> dict[str, Any]:
-        names = {row.layer.name for row in self.net.rows}
+        rows = {row.layer.name: row for row in self.net.rows}
+        _, (channels, height, width) = self.net.flattened
         outputs: dict[str, Any] = {}
+        flattened_map = False  # from Flatten to the first Dense a row still is a map, channels last
         with tf.device(self.device):
             x = self._prepare(tf.constant(images))
             for layer in self.model.layers:
                 x = layer(x, training=False)
-                if layer.name in names:
-                    outputs[layer.name] = np.moveaxis(x.numpy(), -1, 1)
+                if layer.name not in rows:
+                    continue
+                row, output = rows[layer.name], x.numpy()
+                flattened_map = isinstance(row.layer, Flatten) or (
+                    flattened_map and not isinstance(row.layer, Dense)
+                )
+                if flattened_map:
+                    output = output.reshape(-1, height, width, channels)
+                output = np.moveaxis(output, -1, 1)
+                outputs[layer.name] = output.reshape(-1, *row.output_shape)
         return outputs
 
     def _variables(self) -> dict[str, Any]:

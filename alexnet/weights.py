@@ -233,7 +233,8 @@ def _read_state(file: Path) -> Weights:
     try:
         return read_state(file)
     except Exception as error:  # torch raises whatever the bytes lead to
-        raise WeightsError(f"{file} cannot be read as a file of tensors: {error}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{file} cannot be read as a file of tensors: {reason}") from error
 
 
 def _checked_sha256(file: Path) -> str:

@@ -20,7 +20,9 @@ from alexnet.spec import VARIANTS, network
 
 IMAGE_SIZE = 64
 BATCH = 16
+LOSS_BATCH = 32
 STEPS = 100
+FLOAT32_ROUNDING = 2.0**-24
 
 Answers = dict[str, npt.NDArray[Any]]
 
@@ -55,15 +57,37 @@ def one_step(backend: Backend) -> Answers:
 
 
 def losses(backend: Backend) -> Answers:
-    """100 steps' losses without dropout, the rate ten times lower from the 50th on."""
+    """100 steps' losses without dropout, the rate ten times lower from the 51st on.
+
+    torch adds two yardsticks: itself from weights one rounding away, and itself with Keras's form of
+    momentum, whose velocity has the old rate folded in when the rate changes.
+    """
+    answers = {"losses": hundred_losses(backend)}
+    if backend.framework == "torch":
+        answers["losses perturbed"] = hundred_losses(backend, perturbation=FLOAT32_ROUNDING)
+        answers["losses as Keras"] = hundred_losses(backend, as_keras=True)
+    return answers
+
+
+def hundred_losses(
+    backend: Backend, *, perturbation: float = 0.0, as_keras: bool = False
+) -> npt.NDArray[Any]:
     net = network("standard", image_size=IMAGE_SIZE).without_dropout()
-    trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
-    split, found = data.synthetic(BATCH * STEPS, seed=4), []
-    batches = data.epoch_batches(split, batch_size=BATCH, seed=0, epoch=1, augment=True)
+    rng = np.random.default_rng(0)
+    first = {
+        name: (array * (1 + perturbation * rng.standard_normal(array.shape))).astype(np.float32)
+        for name, array in weights.initialise(net, seed=2).items()
+    }
+    trainer: Any = backend.trainer(net, first, SCRATCH, seed=0)
+    split, found = data.synthetic(LOSS_BATCH * STEPS, seed=4), []
+    batches = data.epoch_batches(split, batch_size=LOSS_BATCH, seed=0, epoch=1, augment=True)
     for step, (images, labels) in enumerate(batches):
-        trainer.step(trainer.place(images, labels), 0.005 if step < STEPS // 2 else 0.0005)
+        if as_keras and step == STEPS // 2:
+            for state in trainer.optimizer.state.values():
+                state["momentum_buffer"].mul_(10)
+        trainer.step(trainer.place(images, labels), 3e-4 if step < STEPS // 2 else 3e-5)
         found.append(trainer.take_totals()[0])
-    return {"losses": np.array(found)}
+    return np.array(found)
 
 
 def stages(backend: Backend) -> Answers:

@@ -76,11 +76,23 @@ def test_one_step_of_sgd_moves_every_weight_alike(both: dict[str, Answers]) -> N
         assert distance(torch, tensorflow) < 1e-3, name
 
 
+def apart(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
+    """How far two series of losses are apart: root mean square of the relative difference."""
+    return float(np.sqrt(np.mean((b / a - 1) ** 2)))
+
+
 def test_a_hundred_losses_agree_over_a_change_of_rate(both: dict[str, Answers]) -> None:
-    """Keras's own momentum would differ from torch's from step 51 on, when the rate changes."""
+    """torch and TensorFlow part no more than torch from itself one float32 rounding away.
+
+    From He-normal weights a rounding grows a thousandfold within ten steps (a ReLU opens or not), so
+    no fixed tolerance is both true and sharp. Seen: 0.0034 between the frameworks, 0.0029 from a
+    rounding, and 0.0178 with Keras's own momentum, which this test is there to tell apart.
+    """
     torch, tensorflow = (both[framework]["losses"] for framework in ("torch", "tensorflow"))
-    assert len(torch) == STEPS
-    np.testing.assert_allclose(torch, tensorflow, rtol=1e-3)
+    assert len(torch) == len(tensorflow) == STEPS
+    limit = 3 * apart(torch, both["torch"]["losses perturbed"])
+    assert apart(torch, tensorflow) < limit
+    assert apart(torch, both["torch"]["losses as Keras"]) > limit, "the limit would let anything pass"
     assert torch[-10:].mean() < 0.9 * torch[:10].mean(), "nothing was learnt, so nothing was compared"
 
 
