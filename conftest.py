@@ -78,7 +78,10 @@ def _begin(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Says first of all which images these are, then profile, devices and machine."""
     session = config.stash.get(SESSION, None)
-    return [f"data: {session.data_line()}", session.setting()] if session else []
+    if session is None:
+        return []
+    note = session.unlike_devices()
+    return [f"data: {session.data_line()}", session.setting(), *([note] if note else [])]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

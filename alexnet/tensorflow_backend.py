@@ -128,7 +128,7 @@ class TensorflowTrainer:
 
     def place(self, images: Images, labels: Labels) -> Batch:
         with tf.device(self.device):
-            return tf.identity(tf.constant(images)), tf.identity(tf.constant(labels))
+            return tf.constant(images), tf.constant(labels)
 
     def _prepare(self, images: Any) -> Any:
         """uint8 (n, 32, 32, 3) -> normalised float32 (n, size, size, 3), on the device."""

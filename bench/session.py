@@ -97,6 +97,14 @@ class Session:
             f" {', '.join(devices)}; {self.machine.name}"
         )
 
+    def unlike_devices(self) -> str | None:
+        """A warning where auto gave the frameworks different devices, or None."""
+        devices = {cell.framework: cell.device for cell in self.plans}
+        if len(set(devices.values())) == 1:
+            return None
+        found = " and ".join(f"{framework} {device}" for framework, device in devices.items())
+        return f"note: {found}: set side by side they compare devices, not frameworks"
+
     def data_line(self) -> str:
         """Which images these are, in words that a stand-in cannot hide behind."""
         return f"{DATASETS[self.source.dataset]} images, {self.source.provenance}"

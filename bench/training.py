@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class Training:
     send: Send
     done: list[Epoch] = field(default_factory=list)
     best: Epoch | None = None
+    best_loss: float = math.inf
     stopped: Stop = "cap"
 
     @property
@@ -113,22 +115,16 @@ class Training:
         return steps * recipe.batch_size
 
     def _keep_if_best(self, epoch: Epoch) -> None:
-        loss = epoch.validation_loss
-        if loss is None or (self.best and loss >= (self.best.validation_loss or 0.0)):
+        if epoch.validation_loss is None or epoch.validation_loss >= self.best_loss:
             return
-        self.best = epoch
+        self.best, self.best_loss = epoch, epoch.validation_loss
         canonical.save(self.best_file, self.trainer.weights(), about={"epoch": str(epoch.epoch)})
 
     def _out_of_patience(self, epoch: Epoch) -> bool:
         """Whether `patience` epochs of the last stage have passed without a better one."""
-        last = len(self.recipe.stages)
-        first_of_last = next(
-            n
-            for n in range(1, epoch.epoch + 2)
-            if n > epoch.epoch or self.recipe.stage_index(n) + 1 == last
-        )
-        since = max(self.best.epoch if self.best else 0, first_of_last - 1)
-        return epoch.stage == last and epoch.epoch - since >= self.recipe.patience
+        before_last_stage = self.recipe.epochs - self.recipe.stages[-1].epochs
+        best = self.best.epoch if self.best else 0
+        return epoch.epoch - max(best, before_last_stage) >= self.recipe.patience
 
     def result(self, began: float) -> Result:
         """Times the bare step, then scores the best epoch's weights on the test images."""

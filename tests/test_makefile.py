@@ -1,0 +1,78 @@
+"""`make` finds a Python that runs, and says in a sentence when there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.run import ROOT
+
+BROKEN = "#!/bin/sh\nexit 127\n"  # a version manager's stub for a Python that is not installed
+# Says yes to the version check; its `-m venv` makes a .venv whose Python says yes to everything.
+WORKING = """#!/bin/sh
+case "$*" in
+  *venv*) mkdir -p .venv/bin; echo "$0" > used
+          printf '#!/bin/sh\\necho "$@" >> calls\\n' > .venv/bin/python; chmod +x .venv/bin/python;;
+  --version) echo "Python 3.11.7";;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with nothing on its PATH but the tools that make itself needs."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "bin").mkdir()
+    for tool in ("sh", "make", "touch", "mkdir", "chmod", "printf"):
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool) or pytest.fail(f"no {tool} here"))
+    return tmp_path
+
+
+def put(checkout: Path, name: str, script: str) -> None:
+    file = checkout / "bin" / name
+    file.write_text(script)
+    file.chmod(0o755)
+
+
+def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    environment["PATH"] = str(checkout / "bin")
+    command = [str(checkout / "bin" / "make"), *arguments]
+    return subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_stub_is_passed_over_for_a_python_that_runs(checkout: Path) -> None:
+    put(checkout, "python3.12", BROKEN)
+    put(checkout, "python3.11", WORKING)
+    done = make(checkout, "bench", "NAME=mine", "ARGS=--profile smoke")
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "used").read_text().strip().endswith("python3.11")
+    calls = (checkout / "calls").read_text().splitlines()
+    assert calls[-1] == "-m pytest bench --benchmark-save=mine --profile smoke"
+    assert any("--constraint constraints.txt --editable .[torch,tensorflow,dev]" in c for c in calls)
+
+
+def test_it_installs_once(checkout: Path) -> None:
+    put(checkout, "python3", WORKING)
+    for _ in range(2):
+        assert make(checkout, "test").returncode == 0
+    calls = (checkout / "calls").read_text().splitlines()
+    assert sum("pip" in call for call in calls) == 2
+    assert calls.count("-m pytest") == 2
+
+
+def test_no_python_is_a_sentence(checkout: Path) -> None:
+    put(checkout, "python3.12", BROKEN)
+    put(checkout, "python3", BROKEN)
+    done = make(checkout, "test")
+    assert done.returncode != 0
+    assert "No Python 3.11 or 3.12 runs here" in done.stderr
+    assert "https://www.python.org/downloads/" in done.stderr
+    assert not (checkout / ".venv").exists()
