@@ -11,11 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 import alexnet
-from alexnet import weights
+from alexnet import imagenet, weights
 from alexnet.layers import IllegalNetwork, Shape
 from alexnet.spec import VARIANTS, Network, Row, mistaken_changes, network
-
-COMMANDS = ("variants", *VARIANTS, "carry-over", "device")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,10 +49,10 @@ def _answer(given: argparse.Namespace, console: Console) -> None:
             console.print(variants_table(getattr(given, "image_size", 224)))
             console.print("One variant's layers: python -m alexnet VARIANT   (--image-size PX)")
         case "carry-over":
-            carried = weights.load_torchvision(given.path, classes=given.classes)
+            carried = imagenet.load_torchvision(given.path, classes=given.classes)
             console.print(carry_over_table(carried))
             if given.output:
-                about = weights.describe(carried)
+                about = imagenet.describe(carried)
                 weights.save(given.output, carried.weights, about=about)
         case "device":
             console.print(alexnet.backend(given.framework, given.device).device)
@@ -141,12 +139,16 @@ def changes_table(image_size: int) -> Table:
     return table
 
 
-def carry_over_table(carried: weights.CarryOver) -> Table:
-    """One line a tensor: from, to, shape, transformation, and the mark that it was checked."""
+def carry_over_table(carried: imagenet.CarryOver) -> Table:
+    """One line a tensor: from, to, shape, transformation, and a mark: there and back is the same."""
     origin = "torchvision's own file" if carried.is_torchvisions else "not torchvision's published file"
-    table = _table(f"{origin}, sha256 {carried.sha256[:8]}…", "from", "to", "shape", "how", "")
+    table = _table(
+        f"{origin}, sha256 {carried.sha256[:8]}…", "from", "to", "shape", "how", "in TensorFlow", ""
+    )
     for line in carried.lines:
-        table.add_row(line.source, line.target, _shape(line.shape), line.transformation, "✓")
+        table.add_row(
+            line.source, line.target, _shape(line.shape), line.transformation, line.in_tensorflow, "✓"
+        )
     return table
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet import weights
+from alexnet import imagenet, weights
 from alexnet.spec import VARIANTS, network
 from alexnet.weights import WeightsError
 
@@ -95,7 +95,7 @@ def test_a_new_head_is_drawn_by_the_seed_and_the_rest_stays() -> None:
 
 
 def test_a_torchvision_file_with_the_wrong_hash_is_refused_unread(tmp_path: Path) -> None:
-    file = tmp_path / weights.TORCHVISION_FILE
+    file = tmp_path / imagenet.TORCHVISION_FILE
     file.write_bytes(b"cut short")
     with pytest.raises(WeightsError, match="should have a sha256 that begins with 7be5be79"):
-        weights.load_torchvision(file)
+        imagenet.load_torchvision(file)
