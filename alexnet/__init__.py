@@ -90,7 +90,13 @@ def backend(framework: Framework, device: Device | Literal["auto"] = "auto") -> 
     Raises DeviceUnavailable where the framework cannot use the device asked for: `auto` alone may
     choose. Import a second framework in another process: torch and TensorFlow in one crash.
     """
-    module = importlib.import_module(f"alexnet.{framework}_backend")
+    try:
+        module = importlib.import_module(f"alexnet.{framework}_backend")
+    except Exception as error:  # a plugin that does not fit raises whatever its loader raises
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DeviceUnavailable(
+            f"{framework} cannot be imported here ({reason}): remove .venv and install anew with make"
+        ) from error
     usable: Sequence[Device] = module.usable_devices()
     chosen = usable[0] if device == "auto" else device
     if chosen not in usable:

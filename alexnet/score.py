@@ -18,13 +18,13 @@ class Score:
 
     `confusion[i][j]` counts images of class i taken for class j; a network with more than ten
     outputs has one more column, for all answers beyond the ten. `loss` is the mean cross-entropy
-    in nats, `accuracy` the share of right answers.
+    in nats, `accuracy` the share of right answers; a class without images has None.
     """
 
     images: int
     loss: float
     accuracy: float
-    per_class_accuracy: tuple[float, ...]
+    per_class_accuracy: tuple[float | None, ...]
     confusion: tuple[tuple[int, ...], ...]
 
 
@@ -44,6 +44,8 @@ def score(logits: Logits, labels: Labels) -> Score:
         images=len(labels),
         loss=float(losses.mean()),
         accuracy=float(right.sum() / len(labels)),
-        per_class_accuracy=tuple(float(r / max(n, 1)) for r, n in zip(right, of_class, strict=True)),
+        per_class_accuracy=tuple(
+            float(r / n) if n else None for r, n in zip(right, of_class, strict=True)
+        ),
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
     )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
+from importlib import metadata
 from typing import Any, Literal
 
 import numpy as np
 
-# Both are read once, at import. The plugin's remapper computes Dense+ReLU wrongly in graphs on
-# Apple's GPU; "1" is the one value that it takes for off. TensorFlow's start-up notes are noise.
+# "1" is the one value that the Metal plugin takes for off, and it looks at every optimisation; its
+# remapper computes Dense+ReLU wrongly in graphs on Apple's GPU.
 os.environ["TURN_OFF_REMAPPER"] = "1"
+# Read at import. The user's own choice of Keras backend may be torch: both in one process crash.
+os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 import keras
@@ -17,22 +21,29 @@ import tensorflow as tf
 
 from alexnet import Device, Framework
 from alexnet.data import Images, Labels
-from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, MaxPool
+from alexnet.layers import Dense, Flatten
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
-from alexnet.spec import Network, Row
+from alexnet.spec import Network
+from alexnet.tensorflow_layers import layers
 from alexnet.weights import Weights, channels_last, check
 
 VERSION = tf.__version__
 
+# Whatever ~/.keras/keras.json says.
+keras.config.set_image_data_format("channels_last")
+keras.config.set_floatx("float32")
+
 Batch = tuple[Any, Any]
+
+_IMAGES = tf.TensorSpec((None, 32, 32, 3), tf.uint8)
 
 
 def usable_devices() -> tuple[Device, ...]:
     """The devices that TensorFlow can use here, best first."""
     if not tf.config.list_physical_devices("GPU"):
         return ("cpu",)
-    return ("cuda" if tf.test.is_built_with_cuda() else "mps", "cpu")
+    return ("mps" if sys.platform == "darwin" else "cuda", "cpu")
 
 
 def why_unavailable(device: Device) -> str:
@@ -40,50 +51,6 @@ def why_unavailable(device: Device) -> str:
     if device == "mps":
         return "Apple's GPU needs macOS on Apple silicon with tensorflow-metal installed."
     return "TensorFlow sees no NVIDIA GPU: it needs a driver and `pip install tensorflow[and-cuda]`."
-
-
-class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]
-    """Brings (n, h, w, c) to (n, size, size, c) by averaging, or by repeating where h < size.
-
-    Keras has no such layer. The table allows only sizes of which one divides the other, where
-    this is what torch's does.
-    """
-
-    def __init__(self, size: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.size = size
-
-    def call(self, inputs: Any) -> Any:
-        have = inputs.shape[1]
-        if have >= self.size:
-            window = have // self.size
-            return tf.nn.avg_pool2d(inputs, window, window, "VALID") if window > 1 else inputs
-        times = self.size // have
-        return tf.repeat(tf.repeat(inputs, times, axis=1), times, axis=2)
-
-
-def layers(row: Row, *, seed: int) -> list[Any]:
-    """The Keras layers of one row; only the last one carries the row's name."""
-    match row.layer:
-        case Conv(name, channels, kernel=kernel, stride=stride, padding=padding):
-            # Keras pads "same" unevenly under a stride, so the zeros are written out there.
-            same = stride == 1 and 2 * padding == kernel - 1
-            pad = [] if same or not padding else [keras.layers.ZeroPadding2D(padding)]
-            mode = "same" if same else "valid"
-            conv = keras.layers.Conv2D(
-                channels, kernel, strides=stride, padding=mode, activation="relu", name=name
-            )
-            return [*pad, conv]
-        case MaxPool(name, kernel=kernel, stride=stride):
-            return [keras.layers.MaxPooling2D(kernel, strides=stride, name=name)]
-        case AdaptiveAvgPool(name, size):
-            return [AdaptiveAveragePooling(size, name=name)]
-        case Flatten(name):
-            return [keras.layers.Flatten(name=name)]
-        case Dropout(name, rate):
-            return [keras.layers.Dropout(rate, seed=seed, name=name)]
-        case Dense(name, units, relu=relu):
-            return [keras.layers.Dense(units, activation="relu" if relu else None, name=name)]
 
 
 class TensorflowTrainer:
@@ -105,12 +72,13 @@ class TensorflowTrainer:
             self._right = tf.Variable(0.0)
         self._steps = self._images = 0
         self.load(weights)
-        self._logits = tf.function(
-            self._evaluate, jit_compile=False, input_signature=[_image_signature()]
-        )
+        self._logits = tf.function(self._evaluate, jit_compile=False, input_signature=[_IMAGES])
         self.begin_stage("all")
 
     def begin_stage(self, train: Literal["all", "head"]) -> None:
+        # The old stage's momentum goes before the new one's comes, or the peak would hold both.
+        self._step: Any = None
+        self._velocities: list[Any] = []
         moving = self.model.layers if train == "all" else [self.model.get_layer(self.net.head)]
         self._moving = [w.value for layer in moving for w in layer.trainable_weights]
         with tf.device(self.device):
@@ -120,15 +88,15 @@ class TensorflowTrainer:
             self._train,
             jit_compile=False,
             input_signature=[
-                _image_signature(),
-                tf.TensorSpec((None,), tf.int32),
+                _IMAGES,
+                tf.TensorSpec((None,), tf.int64),
                 tf.TensorSpec((), tf.float32),
             ],
         )
 
     def place(self, images: Images, labels: Labels) -> Batch:
         with tf.device(self.device):
-            return tf.constant(images), tf.constant(labels)
+            return tf.constant(images), tf.constant(labels.astype(np.int64))
 
     def _prepare(self, images: Any) -> Any:
         """uint8 (n, 32, 32, 3) -> normalised float32 (n, size, size, 3), on the device."""
@@ -155,7 +123,9 @@ class TensorflowTrainer:
                 momentum=self.recipe.momentum,
                 use_nesterov=False,
             )
-        right = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
+        # Compared as floats: TensorFlow keeps int32 on the host, and would fetch it at every step.
+        answers = tf.cast(tf.argmax(logits, axis=1), tf.float32)
+        right = tf.equal(answers, tf.cast(labels, tf.float32))
         self._loss_sum.assign_add(loss)
         self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.float32)))
 
@@ -227,10 +197,6 @@ class TensorflowTrainer:
             variable.assign(np.ascontiguousarray(self.moves[name].there(weights[name])))
 
 
-def _image_signature() -> Any:
-    return tf.TensorSpec((None, 32, 32, 3), tf.uint8)
-
-
 class TensorflowBackend:
     """The `Backend` of TensorFlow."""
 
@@ -240,6 +206,8 @@ class TensorflowBackend:
         self.device = device
         if device == "cpu":
             tf.config.set_visible_devices([], "GPU")
+        if device == "cuda":
+            tf.config.experimental.enable_tensor_float_32_execution(False)  # as in torch
         if device == "mps":
             # With the plugin's own optimizers on, Dense+ReLU in a graph was off by 160 %.
             tf.config.optimizer.set_experimental_options({"use_plugin_optimizers": False})
@@ -254,7 +222,12 @@ class TensorflowBackend:
         return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
 
     def versions(self) -> dict[str, str]:
-        return {"tensorflow": tf.__version__, "keras": keras.__version__}
+        found = {"tensorflow": tf.__version__, "keras": keras.__version__}
+        if self.device == "mps":
+            found["tensorflow-metal"] = metadata.version("tensorflow-metal")
+        if self.device == "cuda":
+            found["cuda"] = str(tf.sysconfig.get_build_info().get("cuda_version"))
+        return found
 
     def settings(self) -> dict[str, str]:
         options = tf.config.optimizer.get_experimental_options()
@@ -262,6 +235,7 @@ class TensorflowBackend:
             "jit_compile": "False",
             "use_plugin_optimizers": str(options.get("use_plugin_optimizers", "default")),
             "TURN_OFF_REMAPPER": os.environ["TURN_OFF_REMAPPER"],
+            "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
             "threads": str(tf.config.threading.get_intra_op_parallelism_threads() or "default"),
         }
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
+# Set, it lets an operation that Apple's GPU lacks run on the CPU without a word, and be timed there.
+os.environ.pop("PYTORCH_ENABLE_MPS_FALLBACK", None)
+
 import torch
 import torch.nn.functional as F
 import torchvision
@@ -14,15 +19,16 @@ from torch import Tensor, nn
 
 from alexnet import Device, Framework
 from alexnet.data import Images, Labels
+from alexnet.imagenet import TORCHVISION_FILE
 from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, Layer, MaxPool
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import Network
-from alexnet.weights import TORCHVISION_FILE, Weights, check
+from alexnet.weights import Weights, check
 
 VERSION = torch.__version__
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, ...]
 
 
 def usable_devices() -> tuple[Device, ...]:
@@ -75,8 +81,7 @@ class TorchTrainer:
         blocks: OrderedDict[str, nn.Module] = OrderedDict(
             (row.layer.name, nn.Sequential(*modules(row.layer, row.input_shape[0]))) for row in net.rows
         )
-        with torch.device("cpu"):
-            self.model = nn.Sequential(blocks)
+        self.model = nn.Sequential(blocks)
         self.load(weights)
         self.model.to(self.device).to(memory_format=self.memory_format)
         self._mean = torch.tensor(recipe.mean, device=self.device).view(1, 3, 1, 1)
@@ -93,15 +98,17 @@ class TorchTrainer:
         self.optimizer = torch.optim.SGD(moving, lr=0.0, momentum=self.recipe.momentum, fused=True)
 
     def place(self, images: Images, labels: Labels) -> Batch:
-        return (
-            torch.from_numpy(images).to(self.device),
-            torch.from_numpy(labels).to(self.device, torch.int64),
-        )
+        host = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
+        if self.device.type == "cuda":  # a copy from pinned memory does not wait for the step before
+            return tuple(part.pin_memory().to(self.device, non_blocking=True) for part in host)
+        return tuple(part.to(self.device) for part in host)
 
     def _prepare(self, images: Tensor) -> Tensor:
         """uint8 (n, 32, 32, 3) -> normalised float32 (n, 3, size, size), on the device."""
-        pixels = images.permute(0, 3, 1, 2).to(torch.float32).div_(255)
-        pixels = pixels.sub_(self._mean).div_(self._std)
+        pixels = (
+            images.permute(0, 3, 1, 2).to(torch.float32).contiguous(memory_format=self.memory_format)
+        )
+        pixels = pixels.div_(255).sub_(self._mean).div_(self._std)
         size = (self.net.image_size, self.net.image_size)
         pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
         return pixels.contiguous(memory_format=self.memory_format)
@@ -128,8 +135,10 @@ class TorchTrainer:
         return totals
 
     def synchronize(self) -> None:
-        if self.device.type != "cpu":
-            torch.accelerator.synchronize()
+        if self.device.type == "mps":
+            torch.mps.synchronize()
+        elif self.device.type == "cuda":
+            torch.cuda.synchronize()
 
     @torch.inference_mode()
     def logits(self, images: Images) -> Logits:
@@ -166,12 +175,12 @@ class TorchTrainer:
 
 
 def memory_format(device: Device) -> torch.memory_format:
-    """Channels last where it was measured faster; see `bench/README.md` for the figures.
+    """Channels last where it was measured faster: on the CPU (@@LAYOUT@@).
 
-    On Apple's GPU it stays contiguous: channels-last gradients are slow or wrong there in places
-    (pytorch#175189, #192551).
+    On Apple's GPU channels-last gradients are slow or wrong in places (pytorch#175189, #192551), and
+    on CUDA it has not been measured.
     """
-    return torch.contiguous_format if device == "mps" else torch.channels_last
+    return torch.channels_last if device == "cpu" else torch.contiguous_format
 
 
 class TorchBackend:
@@ -181,6 +190,10 @@ class TorchBackend:
 
     def __init__(self, device: Device) -> None:
         self.device = device
+        if device == "cuda":
+            # Full float32 in both frameworks, and the fastest convolution found, as TensorFlow does.
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cudnn.benchmark = True
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> TorchTrainer:
         return TorchTrainer(net, weights, recipe, device=self.device, seed=seed)
@@ -195,11 +208,14 @@ class TorchBackend:
         return found | ({"cuda": str(torch.version.cuda)} if self.device == "cuda" else {})
 
     def settings(self) -> dict[str, str]:
-        return {
+        found = {
             "memory_format": str(memory_format(self.device)).removeprefix("torch."),
             "threads": str(torch.get_num_threads()),
-            "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
+        if self.device == "cuda":
+            found["tf32"] = str(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
+            found["cudnn_benchmark"] = str(torch.backends.cudnn.benchmark)
+        return found | {k: v for k, v in os.environ.items() if k.startswith("PYTORCH_MPS_")}
 
     def peak_device_bytes(self) -> int | None:
         return None if self.device == "cpu" else int(torch.accelerator.max_memory_allocated())
