@@ -101,7 +101,8 @@ class Epoch:
     """One epoch, counted from 1; the first is a warm-up that stays out of the statistics.
 
     `train_seconds` is the round: device synchronised before and after, nothing else in it.
-    Losses are None where they were not finite.
+    Evaluation and checkpoint come after it; an epoch that was not the best has no checkpoint. Losses
+    are None where they were not finite.
     """
 
     epoch: int
@@ -110,6 +111,7 @@ class Epoch:
     images: int
     train_seconds: float
     evaluate_seconds: float
+    checkpoint_seconds: float | None
     train_loss: float | None
     train_accuracy: float
     validation_loss: float | None
@@ -134,7 +136,7 @@ class Result:
     test_images: int
     test_loss: float | None
     test_accuracy: float | None
-    per_class_accuracy: tuple[float, ...] | None
+    per_class_accuracy: tuple[float | None, ...] | None
     confusion: tuple[tuple[int, ...], ...] | None
     epoch_images_per_second: float
     step_images_per_second: float

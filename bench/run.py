@@ -31,11 +31,13 @@ from bench.records import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKER = (sys.executable, "-m", "bench.worker")
+# Unbuffered, and with a traceback of a crash in C: the log's last words are the ones that are needed.
+WORKER = (sys.executable, "-u", "-X", "faulthandler", "-m", "bench.worker")
 
 # A framework's import, a first graph's compilation and a cold disk together stay well under this.
 MIN_SILENCE_SECONDS = 300.0
-EPOCHS_OF_SILENCE = 10
+# A beat comes every two seconds of training; only an evaluation, far shorter than an epoch, has none.
+EPOCHS_OF_SILENCE = 3
 EXIT_SECONDS = 60.0
 LOG_TAIL_LINES = 25
 
@@ -75,6 +77,7 @@ class Run:
 
 
 def carry_out(
+    run: Run,
     job: Job,
     *,
     folder: Path,
@@ -82,45 +85,49 @@ def carry_out(
     on_record: Callable[[Record], None] = lambda record: None,
     command: Sequence[str] = WORKER,
     min_silence_seconds: float = MIN_SILENCE_SECONDS,
-) -> Run:
-    """Runs one cell in a process of its own and returns it whole, failed or not.
+) -> None:
+    """Runs one cell in a process of its own; `run` holds what came of it, failed or not.
 
     Every record is on disk in `folder`/CELL.jsonl before it is passed on; what the worker prints
-    is in CELL.log. A worker that is silent for ten epochs, as expected or as seen, and for
+    is in CELL.log. A worker that is silent for three epochs, as expected or as seen, and for
     `min_silence_seconds` at least, is stopped and the cell has failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(cell=job.cell, plan=job.plan)
     log_path, journal_path = (folder / f"{job.cell.id}.{end}" for end in ("log", "jsonl"))
-    reason = None
     with log_path.open("w") as log, journal_path.open("w") as journal:
         worker, pipe = _spawn(job, command, log)
         try:
             limit = max(min_silence_seconds, EPOCHS_OF_SILENCE * expected_epoch_seconds)
-            for record in _records(pipe, limit):
-                if isinstance(record, Failure):
-                    reason = record.reason
-                    break
-                if not isinstance(record, Beat):
-                    _keep(journal, record)
-                run.add(record)
-                on_record(record)
+            reason = _take(run, _records(pipe, limit, min_silence_seconds), journal, on_record)
             _wait(worker)
         except (_Silent, RecordError) as error:
-            _kill(worker)
             reason = str(error)
         except BaseException:
-            _kill(worker)
+            reason = f"interrupted {_how_far(run)}"
             raise
         finally:
+            _kill(worker)
             pipe.close()
             _remove_leftovers(job)
-        # A complete result stands, even if a framework then crashed on its way out.
-        if run.result is None:
-            reason = reason or _end(worker.returncode, run)
-            run.failure = Failure(reason=reason, log_tail=_tail(log_path))
-            _keep(journal, run.failure)
-    return run
+            # A complete result stands, even if a framework then crashed on its way out.
+            if run.result is None:
+                reason = reason or _end(worker.returncode, run)
+                run.failure = Failure(reason=reason, log_tail=_tail(log_path))
+                _keep(journal, run.failure)
+
+
+def _take(
+    run: Run, records: Iterator[Record], journal: IO[str], on_record: Callable[[Record], None]
+) -> str | None:
+    """Keeps and passes on each record; returns the worker's own reason if it gave up, else None."""
+    for record in records:
+        if isinstance(record, Failure):
+            return record.reason
+        if not isinstance(record, Beat):
+            _keep(journal, record)
+        run.add(record)
+        on_record(record)
+    return None
 
 
 class _Silent(Exception):
@@ -153,7 +160,7 @@ def _spawn(job: Job, command: Sequence[str], log: IO[str]) -> tuple[subprocess.P
     return worker, os.fdopen(read_end, "rb", buffering=0)
 
 
-def _records(pipe: IO[bytes], limit: float) -> Iterator[Record]:
+def _records(pipe: IO[bytes], limit: float, min_limit: float) -> Iterator[Record]:
     """The worker's records until it closes its pipe. Raises _Silent past the limit, without spinning."""
     pending = b""
     while True:
@@ -169,7 +176,7 @@ def _records(pipe: IO[bytes], limit: float) -> Iterator[Record]:
         for line in lines:
             record = from_line(line.decode("utf8", errors="replace"))
             if isinstance(record, Epoch):
-                limit = max(limit, EPOCHS_OF_SILENCE * record.train_seconds)
+                limit = max(min_limit, EPOCHS_OF_SILENCE * record.train_seconds)
             yield record
 
 
@@ -187,8 +194,9 @@ def _wait(worker: subprocess.Popen[str]) -> None:
 
 
 def _kill(worker: subprocess.Popen[str]) -> None:
-    """Ends the worker and all that it started, a stopped one too."""
-    with suppress(ProcessLookupError):
+    """Ends what is left of the worker and of all that it started, a stopped one too."""
+    # macOS answers "not permitted" for a group in which nothing but the dead is left.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
 
@@ -199,9 +207,13 @@ def _remove_leftovers(job: Job) -> None:
         file.unlink(missing_ok=True)
 
 
+def _how_far(run: Run) -> str:
+    return f"after epoch {run.epochs[-1].epoch}" if run.epochs else "before its first epoch ended"
+
+
 def _end(status: int, run: Run) -> str:
     """Why a worker ended without a result, as far as its exit status tells."""
-    after = f"after epoch {run.epochs[-1].epoch}" if run.epochs else "before its first epoch ended"
+    after = _how_far(run)
     if status == -signal.SIGKILL:
         return f"the worker was killed {after}; the system does that when memory runs out"
     if status < 0:

@@ -40,7 +40,7 @@ class Training:
     dataset: Dataset
     send: Send
     done: list[Epoch] = field(default_factory=list)
-    best: Epoch | None = None
+    best_epoch: int | None = None
     best_loss: float = math.inf
     stopped: Stop = "cap"
 
@@ -61,7 +61,6 @@ class Training:
                 self.trainer.begin_stage(self.recipe.stages[stage].train)
             epoch = self._one(number, stage)
             self.done.append(epoch)
-            self._keep_if_best(epoch)
             yield epoch
             if epoch.train_loss is None or epoch.validation_loss is None:
                 self.stopped = "diverged"
@@ -79,6 +78,7 @@ class Training:
         loss, accuracy = self.trainer.take_totals()
         began = perf_counter()
         validation = evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)
+        evaluate_seconds = perf_counter() - began
         steps = self.steps_per_epoch
         return Epoch(
             epoch=number,
@@ -86,7 +86,8 @@ class Training:
             learning_rate=self.recipe.learning_rate((number - 1) * steps, steps_per_epoch=steps),
             images=images,
             train_seconds=time.seconds,
-            evaluate_seconds=perf_counter() - began,
+            evaluate_seconds=evaluate_seconds,
+            checkpoint_seconds=self._keep_if_best(number, validation.loss),
             train_loss=finite(loss),
             train_accuracy=accuracy,
             validation_loss=finite(validation.loss),
@@ -114,17 +115,19 @@ class Training:
                 self.send(Beat(epoch=number, step=step))
         return steps * recipe.batch_size
 
-    def _keep_if_best(self, epoch: Epoch) -> None:
-        if epoch.validation_loss is None or epoch.validation_loss >= self.best_loss:
-            return
-        self.best, self.best_loss = epoch, epoch.validation_loss
-        canonical.save(self.best_file, self.trainer.weights(), about={"epoch": str(epoch.epoch)})
+    def _keep_if_best(self, number: int, validation_loss: float) -> float | None:
+        """Saves the weights if no epoch was better; returns the seconds it took, None if it did not."""
+        if not validation_loss < self.best_loss:  # NaN is never better
+            return None
+        began = perf_counter()
+        self.best_epoch, self.best_loss = number, validation_loss
+        canonical.save(self.best_file, self.trainer.weights(), about={"epoch": str(number)})
+        return perf_counter() - began
 
     def _out_of_patience(self, epoch: Epoch) -> bool:
         """Whether `patience` epochs of the last stage have passed without a better one."""
         before_last_stage = self.recipe.epochs - self.recipe.stages[-1].epochs
-        best = self.best.epoch if self.best else 0
-        return epoch.epoch - max(best, before_last_stage) >= self.recipe.patience
+        return epoch.epoch - max(self.best_epoch or 0, before_last_stage) >= self.recipe.patience
 
     def result(self, began: float) -> Result:
         """Times the bare step, then scores the best epoch's weights on the test images."""
@@ -133,7 +136,7 @@ class Training:
         diverged = self.stopped == "diverged"
         test: Score | None = None
         weights_sha256 = None
-        if self.best and not diverged:
+        if self.best_epoch and not diverged:
             best = canonical.load(self.best_file, self.net)
             self.trainer.load(best)
             weights_sha256 = canonical.fingerprint(best)
@@ -145,9 +148,9 @@ class Training:
             validity="invalid" if diverged else "valid",
             reasons=(f"diverged at epoch {last.epoch}: a loss is not finite",) if diverged else (),
             epochs=len(self.done),
-            best_epoch=self.best.epoch if self.best else None,
+            best_epoch=self.best_epoch,
             stopped=self.stopped,
-            converged_at=self.best.epoch if self.best and self.stopped == "patience" else None,
+            converged_at=self.best_epoch if self.stopped == "patience" else None,
             test_images=len(self.dataset.test),
             test_loss=finite(test.loss) if test else None,
             test_accuracy=test.accuracy if test else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -17,8 +17,9 @@ from time import perf_counter
 import numpy as np
 
 import alexnet
-from alexnet import data
+from alexnet import Backend, data
 from alexnet import weights as canonical
+from alexnet.data import Dataset
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
 from alexnet.spec import Network, network
@@ -52,8 +53,7 @@ def recipe_of(job: Job) -> Recipe:
 def carry_out(job: Job, send: Send) -> None:
     """Trains, measures and scores one cell, sending each record as it is made."""
     began = perf_counter()
-    recipe = recipe_of(job)
-    experiment = EXPERIMENTS[job.cell.experiment]
+    recipe, experiment = recipe_of(job), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = alexnet.backend(job.cell.framework, job.cell.device)
     dataset = data.load(
@@ -63,29 +63,10 @@ def carry_out(job: Job, send: Send) -> None:
         train_images=job.plan.train_images,
         test_images=job.plan.test_images,
     )
-    weights, origin, source_sha256 = first_weights(job, net)
-    send(
-        Start(
-            schema=SCHEMA_VERSION,
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            variant=net.variant,
-            parameters=net.parameters,
-            forward_flops=net.forward_flops,
-            steps_per_epoch=len(dataset.train) // recipe.batch_size,
-            data_sha256=dataset.fingerprint(),
-            train_images=len(dataset.train),
-            validation_images=len(dataset.validation),
-            test_images=len(dataset.test),
-            weights_origin=origin,
-            weights_source_sha256=source_sha256,
-            weights_sha256=canonical.fingerprint(weights),
-            device_name=backend.device_name(),
-            versions=backend.versions() | {"numpy": np.__version__},
-            settings=backend.settings(),
-        )
-    )
-    trainer = backend.trainer(net, weights, recipe, seed=job.cell.seed)
-    del weights
+    first = first_weights(job, net)
+    send(start(net, recipe, backend, dataset, first))
+    trainer = backend.trainer(net, first.weights, recipe, seed=job.cell.seed)
+    first.weights.clear()  # the trainer has them now, and the peak should not
     training = Training(
         job=job, net=net, recipe=recipe, backend=backend, trainer=trainer, dataset=dataset, send=send
     )
@@ -94,17 +75,52 @@ def carry_out(job: Job, send: Send) -> None:
     send(training.result(began))
 
 
-def first_weights(job: Job, net: Network) -> tuple[canonical.Weights, str, str | None]:
-    """(weights, where they come from, sha256 of the file that they come from)."""
+def start(net: Network, recipe: Recipe, backend: Backend, dataset: Dataset, first: First) -> Start:
+    """The record of all that is settled before the first epoch."""
+    return Start(
+        schema=SCHEMA_VERSION,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        variant=net.variant,
+        parameters=net.parameters,
+        forward_flops=net.forward_flops,
+        steps_per_epoch=len(dataset.train) // recipe.batch_size,
+        data_sha256=dataset.fingerprint(),
+        train_images=len(dataset.train),
+        validation_images=len(dataset.validation),
+        test_images=len(dataset.test),
+        weights_origin=first.origin,
+        weights_source_sha256=first.source_sha256,
+        weights_sha256=canonical.fingerprint(first.weights),
+        device_name=backend.device_name(),
+        versions=backend.versions() | {"numpy": np.__version__},
+        settings=backend.settings(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class First:
+    """The weights that a cell starts from, and where they come from."""
+
+    weights: canonical.Weights
+    origin: str
+    source_sha256: str | None
+
+
+def first_weights(job: Job, net: Network) -> First:
+    """He-normal weights drawn by the cell's seed, or ImageNet's with a new head drawn by it."""
     if EXPERIMENTS[job.cell.experiment].weights == "he-normal":
-        return canonical.initialise(net, seed=job.cell.seed), "he-normal", None
+        drawn = canonical.initialise(net, seed=job.cell.seed)
+        return First(weights=drawn, origin="he-normal", source_sha256=None)
     if job.weights_file is None:
         raise canonical.WeightsError("a pretrained cell needs a weights file: name it with --weights")
     file = Path(job.weights_file)
     carried = canonical.load(file, network(net.variant, classes=1000))
     about = canonical.about(file)
-    weights = canonical.with_new_head(carried, net, seed=job.cell.seed)
-    return weights, about["origin"], about["source_sha256"]
+    return First(
+        weights=canonical.with_new_head(carried, net, seed=job.cell.seed),
+        origin=about["origin"],
+        source_sha256=about["source_sha256"],
+    )
 
 
 def main() -> int:

@@ -44,6 +44,7 @@ EPOCH = Epoch(
     images=640,
     train_seconds=2.0,
     evaluate_seconds=0.5,
+    checkpoint_seconds=0.1,
     train_loss=2.3,
     train_accuracy=0.1,
     validation_loss=2.2,

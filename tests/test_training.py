@@ -115,6 +115,7 @@ def test_it_stops_when_patience_is_out_and_says_where_it_converged(tmp_path: Pat
     epochs, result, trainer = train(tmp_path, [2, 1.5, 1.2, 1.3, 1.25, 1.1], recipe(6, patience=2))
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4, 5]
     assert (result.stopped, result.converged_at, result.best_epoch) == ("patience", 3, 3)
+    assert [epoch.checkpoint_seconds is not None for epoch in epochs] == [True] * 3 + [False] * 2
     assert epochs[2].validation_loss == pytest.approx(1.2, rel=1e-4)
     assert trainer.loaded is not None
     assert trainer.loaded["conv1.bias"][0] == 3, "the test images were not scored by the best epoch"
