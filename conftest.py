@@ -18,7 +18,7 @@ from bench.grid import IllegalPlan
 from bench.prepare import NotPrepared
 from bench.records import Cell
 from bench.run import ROOT, Run
-from bench.session import Session, needs_weights, open_session
+from bench.session import Session, open_session
 
 RESULTS = ROOT / "results"
 PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
@@ -93,34 +93,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cells(items: list[pytest.Item]) -> list[Cell]:
-    return [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
+    params = [getattr(getattr(item, "callspec", None), "params", {}) for item in items]
+    return [param["cell"] for param in params if "cell" in param]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Fetches ImageNet's weights before the first cell, if a cell that was picked needs them."""
+    """Settles the cells that were picked, and fetches ImageNet's weights if one of them needs them."""
     ours = session.config.stash.get(SESSION, None)
-    if ours is None or session.config.option.collectonly:
-        return
-    if any(needs_weights(cell) for cell in _cells(session.items)):
+    if ours and not session.config.option.collectonly:
         try:
-            ours.prepare_weights()
-        except NotPrepared as error:
+            ours.pick(_cells(session.items))
+        except ILLEGAL as error:
             raise pytest.UsageError(str(error)) from error
 
 
-def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Says which cells will run and about how long they take."""
     session = config.stash.get(SESSION, None)
-    if session is None:
+    if session is None or config.option.collectonly:
         return []
-    cells = _cells(items)
-    about = screen.seconds(session.expected_seconds(cells))
-    lines = [f"{len(cells)} cells, roughly {about} (guessed, not yet measured)"]
-    lines += [
-        f"  {cell.id}" + (" (will be skipped)" * bool(session.skip_reason(cell))) for cell in cells
+    about = screen.seconds(session.expected_seconds())
+    skipped = {cell: " (will be skipped)" for cell in session.picked if session.skip_reason(cell)}
+    return [
+        f"{len(session.picked)} cells, roughly {about} (guessed, not yet measured)",
+        *(f"  {cell.id}{skipped.get(cell, '')}" for cell in session.picked),
     ]
-    return lines
 
 
 @pytest.fixture
@@ -143,7 +141,7 @@ def _followed(session: Session, cell: Cell) -> Run:
     if console.is_terminal:
         console.print()  # leave pytest's half-written line alone
     with screen.progress(console) as bar:
-        name = f"cell {number} of {len(session.plans)}  {cell.id}"
+        name = f"cell {number} of {len(session.picked)}  {cell.id}"
         task = bar.add_task(name, total=None, note="starting")
         follow = screen.follower(bar, task, epochs=plan.epochs)
         return session.carry_out(cell, follow)
@@ -152,6 +150,8 @@ def _followed(session: Session, cell: Cell) -> Run:
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Puts our own account of the machine beside pytest-benchmark's."""
     machine_info["machine"] = asdict(machine.describe(config.option.machine))
+    for name in [name for name in machine_info["cpu"] if name.startswith("hz_actual")]:
+        del machine_info["cpu"][name]  # the clock of one instant, which would make machines differ
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
@@ -165,10 +165,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """Saves, before pytest-benchmark declines to, the file of a session in which no cell succeeded."""
     ours = session.config.stash.get(SESSION, None)
     plugin = session.config._benchmarksession  # type: ignore[attr-defined]
-    if ours and (ours.runs or ours.skipped) and not plugin.benchmarks:
+    if ours and (ours.runs or ours.skipped) and not plugin.benchmarks and not plugin.disabled:
         _save_without_benchmarks(session.config)
         plugin.save = plugin.json = None
     yield
+    if ours:
+        ours.close()
 
 
 def _save_without_benchmarks(config: pytest.Config) -> None:
@@ -182,6 +184,8 @@ def _save_without_benchmarks(config: pytest.Config) -> None:
     )
     config.hook.pytest_benchmark_update_json(config=config, benchmarks=[], output_json=output)
     plugin.storage.save(output, plugin.save)
+    if plugin.json:
+        plugin.save_json(output)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -66,7 +66,7 @@ def _short(error: Exception) -> str:
     """What a user can use of an error that nests four others."""
     if isinstance(error, requests.ConnectionError):
         return "no connection"
-    return str(error).splitlines()[0]
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 class Resuming:
@@ -81,7 +81,7 @@ class Resuming:
 
     def __call__(self, url: str, output_file: str, pooch_: Any) -> None:
         have = self.partial.stat().st_size if self.partial.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(
             url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)
         ) as response:
@@ -101,7 +101,7 @@ class Resuming:
                 file.write(chunk)
                 bar.advance(task, len(chunk))
         if total is not None and self.partial.stat().st_size < total:
-            raise requests.ConnectionError("the connection closed before the end")
+            raise requests.exceptions.ChunkedEncodingError("the connection closed before the end")
 
 
 def _bar() -> Progress:

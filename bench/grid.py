@@ -78,13 +78,10 @@ def cells(options: Options, devices: Mapping[Framework, Device]) -> list[Cell]:
 def plan(
     cell: Cell, options: Options, *, profile: str, dataset: DatasetName, data_provenance: str
 ) -> Plan:
-    """Every number of one cell's run settled: options first, then the profile, then the recipe.
-
-    Raises IllegalPlan, or spec's and recipe's own errors, for numbers that make no run.
-    """
+    """Every number of one cell's run settled: options first, then the profile, then the recipe."""
     chosen, recipe = PROFILES[profile], EXPERIMENTS[cell.experiment].recipe
     amount = chosen.amounts.get(cell.experiment, chosen.amount)
-    settled = Plan(
+    return Plan(
         profile=profile,
         dataset=dataset,
         data_provenance=data_provenance,
@@ -95,11 +92,10 @@ def plan(
         patience=options.patience or recipe.patience,
         batch_size=options.batch_size or recipe.batch_size,
     )
-    _check(cell, settled)
-    return settled
 
 
-def _check(cell: Cell, plan: Plan) -> None:
+def check(cell: Cell, plan: Plan) -> None:
+    """Raises IllegalPlan, or the network's own error, for numbers that make no run."""
     experiment = EXPERIMENTS[cell.experiment]
     network(experiment.variant, image_size=plan.image_size)
     try:

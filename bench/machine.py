@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -51,14 +52,13 @@ def likely_gpu() -> Device | None:
     """The GPU whose driver this computer has; whether a framework can use it only that can tell."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mps"
-    return "cuda" if Path("/proc/driver/nvidia/version").exists() else None
+    nvidia = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi")
+    return "cuda" if nvidia else None
 
 
 def _chip() -> str | None:
     if sys.platform == "darwin":
-        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        return found.stdout.strip() or None
+        return _sysctl("machdep.cpu.brand_string")
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text(errors="replace")
     except OSError:
@@ -67,9 +67,14 @@ def _chip() -> str | None:
     return named[1].strip() if named else None
 
 
+def _sysctl(name: str) -> str | None:
+    found = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
 def _os() -> str:
-    if sys.platform == "darwin":
-        return f"macOS {platform.mac_ver()[0]}"
+    if sys.platform == "darwin":  # the build too: Metal's graph library comes with it
+        return f"macOS {_sysctl('kern.osproductversion')} ({_sysctl('kern.osversion')})"
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):

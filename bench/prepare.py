@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
 
 import pooch
 
 from alexnet import Device, Framework, download
-from alexnet.data import DataError, DatasetName, read_cifar10
-from alexnet.weights import TORCHVISION_FILE
+from alexnet.data import FOLDER, DataError, DatasetName, read_cifar10
+from alexnet.imagenet import TORCHVISION_FILE
 from bench.grid import PROFILES, IllegalPlan
 from bench.machine import likely_gpu
 from bench.options import Options
@@ -47,31 +46,52 @@ def cache_folder() -> Path:
 def devices(options: Options) -> dict[Framework, Device]:
     """The device of each framework asked for. Raises NotPrepared for one that it cannot use.
 
-    Only the framework itself knows, so each is asked in a process of its own; where the computer
-    has no GPU's driver there is nothing to ask.
+    Only the framework itself knows, so each is asked in a process of its own; for the CPU, or where
+    the computer has no GPU's driver, there is nothing to ask.
     """
-    if likely_gpu() is None and options.device in ("auto", "cpu"):
+    if options.device == "cpu" or (options.device == "auto" and likely_gpu() is None):
         return dict.fromkeys(options.framework, "cpu")
     return {framework: _probe(framework, options.device) for framework in options.framework}
 
 
 def _probe(framework: Framework, device: str) -> Device:
-    done = _python("-m", "alexnet", "device", framework, device)
-    if done.returncode:
-        raise NotPrepared(done.stderr.strip().splitlines()[-1])
-    chosen: Device = done.stdout.split()[-1]  # type: ignore[assignment]
+    status, stdout, stderr = _ask("device", framework, device)
+    if status:
+        raise NotPrepared(
+            _last_line(stderr, f"asking {framework} for {device} ended with status {status}")
+        )
+    chosen: Device = stdout.split()[-1]  # type: ignore[assignment]
     return chosen
 
 
-def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments]
+def _ask(*arguments: str) -> tuple[int, str, str]:
+    """(status, stdout, stderr) of `python -m alexnet …`, which must answer soon."""
+    command = [sys.executable, "-m", "alexnet", *arguments]
     try:
-        return subprocess.run(
+        done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        message = f"`{' '.join(command)}` did not answer within {PROBE_SECONDS:.0f} seconds"
-        return subprocess.CompletedProcess(command, 1, "", message)
+        asked = " ".join(command[1:])
+        return 1, "", f"`python {asked}` did not answer within {PROBE_SECONDS:g} seconds"
+    return done.returncode, done.stdout, done.stderr
+
+
+def _watch(*arguments: str) -> tuple[int, str]:
+    """(status, stderr) of `python -m alexnet …`, its stderr shown as it comes: it may download."""
+    command = [sys.executable, "-m", "alexnet", *arguments]
+    shown = bytearray()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        assert child.stderr is not None
+        while part := os.read(child.stderr.fileno(), 4096):
+            shown += part
+            sys.stderr.write(part.decode(errors="replace"))
+            sys.stderr.flush()
+    return child.returncode, shown.decode(errors="replace")
+
+
+def _last_line(text: str, otherwise: str) -> str:
+    return (text.strip().splitlines() or [otherwise])[-1]
 
 
 def source(options: Options, profile: str) -> Source:
@@ -81,6 +101,8 @@ def source(options: Options, profile: str) -> Source:
     CIFAR-10, NotPrepared where `full`, or the user, will have CIFAR-10 and nothing else.
     """
     if options.dataset == "synthetic":
+        if options.data_dir:
+            raise IllegalPlan("--dataset synthetic reads no folder: leave out --data-dir, or --dataset")
         return _synthetic("as asked for")
     named = options.data_dir or os.environ.get("ALEXNET_DATA")
     if named:
@@ -88,9 +110,7 @@ def source(options: Options, profile: str) -> Source:
         read_cifar10(folder)
         return Source(dataset="cifar10", folder=folder, provenance="a folder that the user vouches for")
     try:
-        folder = download.fetch_cifar10(cache_folder())
-        read_cifar10(folder)
-        return Source(dataset="cifar10", folder=folder, provenance="the official archive, md5 verified")
+        folder = _downloaded()
     except (download.DownloadError, DataError) as error:
         if options.dataset == "cifar10" or not PROFILES[profile].synthetic_allowed:
             raise NotPrepared(
@@ -98,6 +118,19 @@ def source(options: Options, profile: str) -> Source:
                 f" with --dataset synthetic"
             ) from error
         return _synthetic(f"since {error}")
+    return Source(dataset="cifar10", folder=folder, provenance="the official archive, md5 verified")
+
+
+def _downloaded() -> Path:
+    """The official archive's folder, unpacked once more where an earlier unpacking was cut short."""
+    folder = download.fetch_cifar10(cache_folder())
+    try:
+        read_cifar10(folder)
+    except DataError:
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+        folder = download.fetch_cifar10(cache_folder())
+        read_cifar10(folder)
+    return folder
 
 
 def _synthetic(why: str) -> Source:
@@ -106,26 +139,26 @@ def _synthetic(why: str) -> Source:
 
 def check_weights_option(options: Options) -> None:
     """Raises IllegalPlan for a file that is not there, before hours go by until it is needed."""
-    if options.weights and not options.weights.is_file():
+    if options.weights and not options.weights.expanduser().is_file():
         raise IllegalPlan(f"--weights {options.weights}: there is no such file")
 
 
-def carried_over_weights(path: Path | None) -> Path:
-    """Torchvision's weights as a canonical safetensors file, made in a process that may use torch.
+def carried_over_weights(path: Path | None, session_folder: Path) -> Path:
+    """ImageNet's weights as a canonical safetensors file, made in a process that may use torch.
 
-    Raises NotPrepared with the reason and the remedy.
+    The user's own file is carried over for this session alone, torchvision's once for all. Raises
+    NotPrepared with the reason and the remedy.
     """
-    target = cache_folder() / "torchvision-alexnet.safetensors"
-    if path is not None:
-        # One file per session, so that a file changed under the same name is never missed.
-        target = Path(gettempdir()) / f"alexnet-bench-{os.getpid()}.safetensors"
-    elif target.is_file():
-        return target
+    if path is None:
+        target, given = cache_folder() / "torchvision-alexnet.safetensors", []
+        if target.is_file():
+            return target
+    else:
+        target, given = session_folder / "weights.safetensors", [str(path.expanduser().resolve())]
     target.parent.mkdir(parents=True, exist_ok=True)
-    given: Sequence[str] = () if path is None else (str(path),)
-    done = _python("-m", "alexnet", "carry-over", *given, "--output", str(target))
-    if done.returncode:
-        remedy = f"download {TORCHVISION_FILE} elsewhere and name it: --weights PATH"
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    status, stderr = _watch("carry-over", *given, "--output", str(target.resolve()))
+    if status:
+        reason = _last_line(stderr, f"carrying the weights over ended with status {status}")
+        remedy = f"download {TORCHVISION_FILE} elsewhere and name it with --weights PATH"
         raise NotPrepared(reason if "--weights" in reason else f"{reason}; {remedy}")
     return target

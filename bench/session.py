@@ -40,8 +40,22 @@ class Session:
     folder: Path
     runs: list[Run] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    picked: list[Cell] = field(default_factory=list)
     weights_file: Path | None = None
     no_weights: str | None = None
+
+    def pick(self, cells: list[Cell]) -> None:
+        """Settles which cells run, and what they need. Raises what makes one of them impossible."""
+        self.picked = cells
+        for cell in cells:
+            grid.check(cell, self.plans[cell])
+        if any(needs_weights(cell) for cell in cells):
+            self.prepare_weights()
+
+    def close(self) -> None:
+        """Removes what was made for this session alone."""
+        if self.weights_file and self.options.weights:
+            self.weights_file.unlink(missing_ok=True)
 
     def prepare_weights(self) -> None:
         """Carries over ImageNet's weights, or keeps the reason why the cells that need them skip.
@@ -49,7 +63,7 @@ class Session:
         Raises NotPrepared for a file that the user named: it is not to be passed over.
         """
         try:
-            self.weights_file = prepare.carried_over_weights(self.options.weights)
+            self.weights_file = prepare.carried_over_weights(self.options.weights, self.folder)
         except prepare.NotPrepared as error:
             if self.options.weights:
                 raise
@@ -72,18 +86,20 @@ class Session:
             weights_file=str(self.weights_file) if needs_weights(cell) else None,
             scratch_folder=str(self.folder.resolve()),
         )
-        run = carry_out(
+        run = Run(cell=cell, plan=self.plans[cell])
+        self.runs.append(run)  # before it starts, so that an interrupted one is saved too
+        carry_out(
+            run,
             job,
             folder=self.folder,
             expected_epoch_seconds=grid.expected_epoch_seconds(cell, self.plans[cell]),
             on_record=on_record,
         )
-        self.runs.append(run)
         return run
 
-    def expected_seconds(self, cells: list[Cell]) -> float:
+    def expected_seconds(self) -> float:
         """A rough guess, before anything was measured."""
-        able = [cell for cell in cells if self.skip_reason(cell) is None]
+        able = [cell for cell in self.picked if self.skip_reason(cell) is None]
         return sum(grid.expected_seconds(cell, self.plans[cell]) for cell in able)
 
     def setting(self) -> str:
@@ -155,7 +171,8 @@ def open_session(options: Options, results: Path, *, only_list: bool = False) ->
     this = machine.describe(options.machine)
     prepare.check_weights_option(options)
     devices = prepare.devices(options)
-    gpu = any(device != "cpu" for device in devices.values())
+    # One framework left on the CPU would take days over the full protocol.
+    gpu = all(device != "cpu" for device in devices.values())
     profile = {True: "full", False: "quick"}[gpu] if options.profile == "auto" else options.profile
     source = prepare.NOT_LOOKED_FOR if only_list else prepare.source(options, profile)
     plans = {

@@ -35,7 +35,9 @@ OPTIONS = Options(
 def plan(experiment: str, profile: str, **changes: Any) -> Plan:
     cell = Cell(experiment=experiment, framework="torch", device="cpu", seed=0)
     options = replace(OPTIONS, **changes)
-    return grid.plan(cell, options, profile=profile, dataset="synthetic", data_provenance="")
+    settled = grid.plan(cell, options, profile=profile, dataset="synthetic", data_provenance="")
+    grid.check(cell, settled)
+    return settled
 
 
 def test_there_are_eight_cells_with_the_frameworks_side_by_side() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alexnet import download
+from alexnet.data import FOLDER
 from bench import prepare
 from bench.options import Options
 from bench.prepare import NotPrepared
@@ -15,24 +16,20 @@ from bench.session import open_session
 from tests.test_grid import OPTIONS
 
 
-def answer(stdout: str = "", stderr: str = "", status: int = 0) -> subprocess.CompletedProcess[str]:
-    return subprocess.CompletedProcess([], status, stdout, stderr)
-
-
 @pytest.fixture
 def mac(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Mac on which torch sees the GPU and TensorFlow does not."""
 
-    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
-        *_, framework, device = arguments
+    def ask(*arguments: str) -> tuple[int, str, str]:
+        _, framework, device = arguments
         if framework == "torch":
-            return answer("a framework's own chatter\nmps\n")
-        if device in ("auto", "cpu"):
-            return answer("cpu\n")
-        return answer(stderr="noise\ntensorflow 2.18.1 cannot use mps here: it sees cpu.\n", status=2)
+            return 0, "a framework's own chatter\nmps\n", ""
+        if device == "auto":
+            return 0, "cpu\n", ""
+        return 2, "", "noise\ntensorflow 2.18.1 cannot use mps here: it sees cpu.\n"
 
     monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
-    monkeypatch.setattr(prepare, "_python", ask)
+    monkeypatch.setattr(prepare, "_ask", ask)
 
 
 def auto(**changes: object) -> Options:
@@ -51,10 +48,39 @@ def test_a_device_that_is_asked_for_and_missing_is_the_frameworks_own_sentence()
 
 
 @pytest.mark.usefixtures("mac")
-def test_a_gpu_makes_auto_full_and_unlike_devices_are_pointed_out(tmp_path: Path) -> None:
+def test_unlike_devices_are_pointed_out_and_never_make_auto_full(tmp_path: Path) -> None:
     session = open_session(auto(dataset="synthetic"), tmp_path)
-    assert session.profile == "full"
+    assert session.profile == "quick"
     assert "compare devices, not frameworks" in (session.unlike_devices() or "")
+
+
+@pytest.mark.usefixtures("mac")
+def test_a_gpu_makes_auto_full(tmp_path: Path) -> None:
+    session = open_session(auto(dataset="synthetic", framework=("torch",)), tmp_path)
+    assert session.profile == "full"
+
+
+def test_a_probe_that_dies_without_a_word_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
+    monkeypatch.setattr(prepare, "_ask", lambda *arguments: (-11, "", ""))
+    with pytest.raises(NotPrepared, match="asking torch for auto ended with status -11"):
+        prepare.devices(auto())
+
+
+def test_an_unpacking_that_was_cut_short_is_done_again(
+    tmp_path: Path, random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(folder: Path) -> Path:
+        if not (folder / FOLDER).exists():
+            (folder / FOLDER).symlink_to(random_cifar10 / FOLDER)
+        return folder
+
+    (tmp_path / FOLDER).mkdir()
+    monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(download, "fetch_cifar10", fetch)
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    found = prepare.source(replace(OPTIONS, dataset="auto"), "full")
+    assert found.provenance == "the official archive, md5 verified"
 
 
 def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
