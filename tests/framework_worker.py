@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 import alexnet
-from alexnet import Backend, data, weights
+from alexnet import Backend, data, imagenet, weights
 from alexnet.recipe import FINETUNE, SCRATCH
 from alexnet.spec import VARIANTS, network
+from tests.test_spec import PARAMETERS
 
 IMAGE_SIZE = 64
 BATCH = 16
@@ -46,6 +47,22 @@ def layers(backend: Backend) -> Answers:
     return answers
 
 
+def parameters(backend: Backend) -> Answers:
+    """How many parameters each framework's own model has, at 224 px."""
+    answers = {}
+    for variant, classes in PARAMETERS:
+        net = network(variant, classes=classes)
+        nothing = {name: np.zeros(shape, np.float32) for name, shape in net.tensors.items()}
+        trainer: Any = backend.trainer(net, nothing, SCRATCH, seed=0)
+        model = trainer.model
+        if backend.framework == "torch":
+            count = sum(parameter.numel() for parameter in model.parameters())
+        else:
+            count = model.count_params()
+        answers[f"parameters {variant} {classes}"] = np.array(count)
+    return answers
+
+
 def one_step(backend: Backend) -> Answers:
     """The weights of every tensor after one step of SGD, and the weights as they come back unused."""
     images, labels = images_and_labels(BATCH)
@@ -64,16 +81,18 @@ def losses(backend: Backend) -> Answers:
     """
     answers = {"losses": hundred_losses(backend)}
     if backend.framework == "torch":
-        answers["losses perturbed"] = hundred_losses(backend, perturbation=FLOAT32_ROUNDING)
+        answers["losses perturbed"] = np.stack(
+            [hundred_losses(backend, perturbation=FLOAT32_ROUNDING, seed=s) for s in range(3)]
+        )
         answers["losses as Keras"] = hundred_losses(backend, as_keras=True)
     return answers
 
 
 def hundred_losses(
-    backend: Backend, *, perturbation: float = 0.0, as_keras: bool = False
+    backend: Backend, *, perturbation: float = 0.0, seed: int = 0, as_keras: bool = False
 ) -> npt.NDArray[Any]:
     net = network("standard", image_size=IMAGE_SIZE).without_dropout()
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     first = {
         name: (array * (1 + perturbation * rng.standard_normal(array.shape))).astype(np.float32)
         for name, array in weights.initialise(net, seed=2).items()
@@ -133,8 +152,8 @@ def torchvisions_own(state: Path, canonical: Path) -> Answers:
     from tests import torchvision_reference
 
     torchvision_reference.write_state(state)
-    carried = weights.load_torchvision(state, classes=1000)
-    weights.save(canonical, carried.weights, about=weights.describe(carried))
+    carried = imagenet.load_torchvision(state, classes=1000)
+    weights.save(canonical, carried.weights, about=imagenet.describe(carried))
     images, _ = images_and_labels(4)
     return {"torchvision's own logits": torchvision_reference.logits(state, images)}
 
@@ -143,7 +162,7 @@ def main() -> None:
     framework, out, state, canonical = sys.argv[1], *map(Path, sys.argv[2:5])
     answers = torchvisions_own(state, canonical) if framework == "torch" else {}
     backend = alexnet.backend(framework, "cpu")  # type: ignore[arg-type]
-    for section in (layers, one_step, losses, stages, dropout):
+    for section in (layers, parameters, one_step, losses, stages, dropout):
         answers |= section(backend)
     answers |= carried_over(backend, canonical)
     np.savez(out, **answers)
