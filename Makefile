@@ -2,7 +2,7 @@
 # ARGS reaches pytest: make bench ARGS="--profile smoke --experiment scratch"
 
 PYTHON := .venv/bin/python
-NAME ?=
+NAME =
 SAVE := $(if $(NAME),--benchmark-save=$(NAME))
 
 .PHONY: bench test check format help
