@@ -1,4 +1,4 @@
-"""`python -m alexnet`: the variants; `… VARIANT`: its layers; `… carry-over`: ImageNet's weights."""
+"""`python -m alexnet`: variants, their layers, experiments, ImageNet's weights."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 import alexnet
 from alexnet import imagenet, weights
 from alexnet.layers import IllegalNetwork, Shape
+from alexnet.recipe import EXPERIMENTS, Experiment
 from alexnet.spec import VARIANTS, Network, Row, mistaken_changes, network
 
 
@@ -26,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         one.add_argument("--image-size", type=int, default=224, metavar="PX")
         if name != "variants":
             one.add_argument("--classes", type=int, metavar="N")
+    commands.add_parser("experiments", help="what each experiment trains, how, and what it claims")
     carry = commands.add_parser("carry-over", help="torchvision's ImageNet weights, made canonical")
     carry.add_argument("path", nargs="?", type=Path, help="default: torchvision downloads its own")
     carry.add_argument("--classes", type=int, default=1000, help="other than 1000: a new last layer")
@@ -48,6 +51,9 @@ def _answer(given: argparse.Namespace, console: Console) -> None:
         case None | "variants":
             console.print(variants_table(getattr(given, "image_size", 224)))
             console.print("One variant's layers: python -m alexnet VARIANT   (--image-size PX)")
+        case "experiments":
+            for name, experiment in EXPERIMENTS.items():
+                print_experiment(console, name, experiment)
         case "carry-over":
             carried = imagenet.load_torchvision(given.path, classes=given.classes)
             console.print(carry_over_table(carried))
@@ -92,6 +98,15 @@ def variants_table(image_size: int) -> Table:
             f"{net.forward_flops / 1e9:.3f}",
         )
     return table
+
+
+def print_experiment(console: Console, name: str, experiment: Experiment) -> None:
+    """An experiment's network, first weights and recipe, and under it what the recipe claims."""
+    recipe = experiment.recipe
+    first = f"the {experiment.variant} network, {experiment.weights} weights, recipe {recipe.name}"
+    console.print(f"[bold]{name}[/]: {first}")
+    text = f"{recipe.claim} The report of March 2025, on an M1 Pro: {experiment.published}."
+    console.print(Padding(text, (0, 0, 1, 4)), highlight=False)
 
 
 def layers_table(net: Network) -> Table:

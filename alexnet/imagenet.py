@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,5 +136,4 @@ def describe(carry_over: CarryOver) -> dict[str, str]:
     return {
         "origin": "torchvision" if carry_over.is_torchvisions else "user file",
         "source_sha256": carry_over.sha256,
-        "lines": json.dumps([vars(line) for line in carry_over.lines]),
     }

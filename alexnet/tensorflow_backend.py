@@ -144,8 +144,8 @@ class TensorflowTrainer:
         return totals
 
     def synchronize(self) -> None:
-        # The last update in the queue: what it wrote can be read only once all before it is done.
-        # TensorFlow has no device-wide wait that a pluggable device must honour.
+        # The step has put all its work into the device's one queue when it returns, so what is read
+        # now is read last. TensorFlow has no wait that a pluggable device must honour.
         tf.reshape(self._moving[-1], [-1])[0].numpy()
 
     def _evaluate(self, images: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from alexnet.spec import Network
 from alexnet.weights import Weights, check
 
 VERSION = torch.__version__
+DOWNLOAD_SILENCE_SECONDS = 60.0
 
 Batch = tuple[Tensor, ...]
 
@@ -99,7 +101,8 @@ class TorchTrainer:
 
     def place(self, images: Images, labels: Labels) -> Batch:
         host = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
-        if self.device.type == "cuda":  # a copy from pinned memory does not wait for the step before
+        # From pinned memory a copy does not wait for the step before. On MPS it may, and `fed` shows it.
+        if self.device.type == "cuda":
             return tuple(part.pin_memory().to(self.device, non_blocking=True) for part in host)
         return tuple(part.to(self.device) for part in host)
 
@@ -233,6 +236,7 @@ def build(device: Device) -> TorchBackend:
 def download_torchvision() -> Path:
     """Torchvision's own AlexNet file, fetched by torchvision, its hash checked, into torch's cache."""
     weights = torchvision.models.AlexNet_Weights.IMAGENET1K_V1
+    socket.setdefaulttimeout(DOWNLOAD_SILENCE_SECONDS)  # torch's own download would wait for ever
     weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     return Path(torch.hub.get_dir()) / "checkpoints" / TORCHVISION_FILE
 

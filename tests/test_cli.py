@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from alexnet.__main__ import main
+from alexnet.recipe import EXPERIMENTS
 from bench.run import ROOT
 
 
@@ -36,6 +37,14 @@ def test_the_mistaken_network_is_explained_change_by_change(
     ):
         assert figure in out
     assert "…" not in out
+
+
+def test_every_experiment_says_what_it_claims(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["experiments"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for name in EXPERIMENTS:
+        assert f"{name}: the " in out
+    assert "74.00" in out
 
 
 def test_an_illegal_size_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
