@@ -18,7 +18,7 @@ from bench.grid import IllegalPlan
 from bench.prepare import NotPrepared
 from bench.records import Cell
 from bench.run import ROOT, Run
-from bench.session import Session, open_session
+from bench.session import Session, open_session, without_home
 
 RESULTS = ROOT / "results"
 PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
@@ -72,7 +72,8 @@ def _begin(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION] = session
     # A benchmark that took hours is saved, named or not.
-    plugin.save = plugin.save or plugin.autosave or session.profile
+    if not config.option.collectonly:
+        plugin.save = plugin.save or plugin.autosave or session.profile
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -150,6 +151,7 @@ def _followed(session: Session, cell: Cell) -> Run:
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Puts our own account of the machine beside pytest-benchmark's."""
     machine_info["machine"] = asdict(machine.describe(config.option.machine))
+    del machine_info["node"]  # the host's full name, which is often its owner's
     for name in [name for name in machine_info["cpu"] if name.startswith("hz_actual")]:
         del machine_info["cpu"][name]  # the clock of one instant, which would make machines differ
 
@@ -158,6 +160,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     """Adds the cells that failed or were skipped, which pytest-benchmark leaves out."""
     if session := config.stash.get(SESSION, None):
         output_json.update(session.not_measured())
+        output_json.update(without_home(output_json))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -165,12 +168,15 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """Saves, before pytest-benchmark declines to, the file of a session in which no cell succeeded."""
     ours = session.config.stash.get(SESSION, None)
     plugin = session.config._benchmarksession  # type: ignore[attr-defined]
-    if ours and (ours.runs or ours.skipped) and not plugin.benchmarks and not plugin.disabled:
-        _save_without_benchmarks(session.config)
-        plugin.save = plugin.json = None
-    yield
-    if ours:
-        ours.close()
+    if ours and not plugin.benchmarks:
+        if (ours.runs or ours.skipped) and not plugin.disabled:
+            _save_without_benchmarks(session.config)
+        plugin.save = plugin.autosave = plugin.json = None
+    try:
+        yield
+    finally:
+        if ours:
+            ours.close()
 
 
 def _save_without_benchmarks(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from bench.options import Options
 from bench.run import ROOT
 
 PROBE_SECONDS = 180.0
+EXPLAINED = 2  # the status with which `python -m alexnet` ends after a sentence on stderr
 
 
 class NotPrepared(Exception):
@@ -57,9 +59,7 @@ def devices(options: Options) -> dict[Framework, Device]:
 def _probe(framework: Framework, device: str) -> Device:
     status, stdout, stderr = _ask("device", framework, device)
     if status:
-        raise NotPrepared(
-            _last_line(stderr, f"asking {framework} for {device} ended with status {status}")
-        )
+        raise NotPrepared(_reason(f"asking {framework} for {device}", status, stderr))
     chosen: Device = stdout.split()[-1]  # type: ignore[assignment]
     return chosen
 
@@ -73,25 +73,30 @@ def _ask(*arguments: str) -> tuple[int, str, str]:
         )
     except subprocess.TimeoutExpired:
         asked = " ".join(command[1:])
-        return 1, "", f"`python {asked}` did not answer within {PROBE_SECONDS:g} seconds"
+        return EXPLAINED, "", f"`python {asked}` did not answer within {PROBE_SECONDS:g} seconds"
     return done.returncode, done.stdout, done.stderr
 
 
 def _watch(*arguments: str) -> tuple[int, str]:
     """(status, stderr) of `python -m alexnet …`, its stderr shown as it comes: it may download."""
     command = [sys.executable, "-m", "alexnet", *arguments]
-    shown = bytearray()
+    shown, decoder = "", codecs.getincrementaldecoder("utf8")("replace")
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
         assert child.stderr is not None
         while part := os.read(child.stderr.fileno(), 4096):
-            shown += part
-            sys.stderr.write(part.decode(errors="replace"))
+            text = decoder.decode(part)
+            shown += text
+            sys.stderr.write(text)
             sys.stderr.flush()
-    return child.returncode, shown.decode(errors="replace")
+    return child.returncode, shown
 
 
-def _last_line(text: str, otherwise: str) -> str:
-    return (text.strip().splitlines() or [otherwise])[-1]
+def _reason(doing: str, status: int, stderr: str) -> str:
+    """The child's own sentence where it gave one, else how it ended and the last that it said."""
+    last = (stderr.strip().splitlines() or ["nothing"])[-1]
+    if status == EXPLAINED:
+        return last
+    return f"{doing} ended with status {status}; the last that it said was: {last}"
 
 
 def source(options: Options, profile: str) -> Source:
@@ -158,7 +163,7 @@ def carried_over_weights(path: Path | None, session_folder: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     status, stderr = _watch("carry-over", *given, "--output", str(target.resolve()))
     if status:
-        reason = _last_line(stderr, f"carrying the weights over ended with status {status}")
+        reason = _reason("carrying the weights over", status, stderr)
         remedy = f"download {TORCHVISION_FILE} elsewhere and name it with --weights PATH"
         raise NotPrepared(reason if "--weights" in reason else f"{reason}; {remedy}")
     return target

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -95,25 +95,25 @@ def carry_out(
     folder.mkdir(parents=True, exist_ok=True)
     log_path, journal_path = (folder / f"{job.cell.id}.{end}" for end in ("log", "jsonl"))
     with log_path.open("w") as log, journal_path.open("w") as journal:
-        worker, pipe = _spawn(job, command, log)
+        reason: str | None = None
         try:
-            limit = max(min_silence_seconds, EPOCHS_OF_SILENCE * expected_epoch_seconds)
-            reason = _take(run, _records(pipe, limit, min_silence_seconds), journal, on_record)
-            _wait(worker)
+            with _spawned(job, command, log) as (worker, pipe):
+                limit = max(min_silence_seconds, EPOCHS_OF_SILENCE * expected_epoch_seconds)
+                reason = _take(run, _records(pipe, limit, min_silence_seconds), journal, on_record)
+                reason = reason or _end(worker, run)
         except (_Silent, RecordError) as error:
             reason = str(error)
+        except OSError as error:
+            reason = f"the worker could not be started, or its records not kept: {error}"
         except BaseException:
             reason = f"interrupted {_how_far(run)}"
             raise
         finally:
-            _kill(worker)
-            pipe.close()
-            _remove_leftovers(job)
             # A complete result stands, even if a framework then crashed on its way out.
             if run.result is None:
-                reason = reason or _end(worker.returncode, run)
-                run.failure = Failure(reason=reason, log_tail=_tail(log_path))
-                _keep(journal, run.failure)
+                run.failure = Failure(reason=reason or "no reason is known", log_tail=_tail(log_path))
+                with suppress(OSError):
+                    _keep(journal, run.failure)
 
 
 def _take(
@@ -134,30 +134,38 @@ class _Silent(Exception):
     """A worker that said nothing for too long."""
 
 
-def _spawn(job: Job, command: Sequence[str], log: IO[str]) -> tuple[subprocess.Popen[str], IO[bytes]]:
-    """The worker with its job on stdin, and the reading end of its private pipe.
+@contextmanager
+def _spawned(
+    job: Job, command: Sequence[str], log: IO[str]
+) -> Iterator[tuple[subprocess.Popen[str], IO[bytes]]]:
+    """The worker with its job on stdin, and the reading end of its private pipe; gone afterwards.
 
     It has a session of its own, so that Ctrl-C reaches the parent alone, which then decides.
     """
     read_end, write_end = os.pipe()
-    worker = subprocess.Popen(
-        [*command, str(write_end)],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        pass_fds=(write_end,),
-        start_new_session=True,
-    )
-    os.close(write_end)
-    assert worker.stdin is not None
-    try:
-        worker.stdin.write(job_to_json(job))
-        worker.stdin.close()
-    except BrokenPipeError:
-        pass  # it died at once; its exit status and log say why
-    return worker, os.fdopen(read_end, "rb", buffering=0)
+    with os.fdopen(read_end, "rb", buffering=0) as pipe:
+        try:
+            worker = subprocess.Popen(
+                [*command, str(write_end)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=ROOT,
+                pass_fds=(write_end,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(write_end)
+        try:
+            assert worker.stdin is not None
+            with suppress(BrokenPipeError):  # it died at once; its exit status and log say why
+                worker.stdin.write(job_to_json(job))
+                worker.stdin.close()
+            yield worker, pipe
+        finally:
+            _kill(worker)
+            _remove_leftovers(job)
 
 
 def _records(pipe: IO[bytes], limit: float, min_limit: float) -> Iterator[Record]:
@@ -186,13 +194,6 @@ def _keep(journal: IO[str], record: Record) -> None:
     os.fsync(journal.fileno())
 
 
-def _wait(worker: subprocess.Popen[str]) -> None:
-    try:
-        worker.wait(EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        _kill(worker)
-
-
 def _kill(worker: subprocess.Popen[str]) -> None:
     """Ends what is left of the worker and of all that it started, a stopped one too."""
     # macOS answers "not permitted" for a group in which nothing but the dead is left.
@@ -211,9 +212,13 @@ def _how_far(run: Run) -> str:
     return f"after epoch {run.epochs[-1].epoch}" if run.epochs else "before its first epoch ended"
 
 
-def _end(status: int, run: Run) -> str:
-    """Why a worker ended without a result, as far as its exit status tells."""
+def _end(worker: subprocess.Popen[str], run: Run) -> str:
+    """Why a worker closed its pipe without a result, as far as its exit status tells."""
     after = _how_far(run)
+    try:
+        status = worker.wait(EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"the worker closed its pipe {after}, did not end and was stopped"
     if status == -signal.SIGKILL:
         return f"the worker was killed {after}; the system does that when memory runs out"
     if status < 0:

@@ -104,9 +104,10 @@ class Session:
 
     def setting(self) -> str:
         """The line that every figure stands under: profile, data, devices, machine."""
-        devices = sorted({f"{cell.framework} on {cell.device}" for cell in self.plans})
-        plan = next(iter(self.plans.values()))
-        sizes = sorted({p.train_images or data.TRAINED_IMAGES for p in self.plans.values()})
+        cells = self.picked or list(self.plans)
+        devices = sorted({f"{cell.framework} on {cell.device}" for cell in cells})
+        plan = self.plans[cells[0]]
+        sizes = sorted({self.plans[cell].train_images or data.TRAINED_IMAGES for cell in cells})
         images = " or ".join(f"{size:,}" for size in sizes)
         return (
             f"{self.profile}: {images} {DATASETS[plan.dataset]} training images at {plan.image_size} px;"
@@ -163,8 +164,20 @@ def extra_info(run: Run) -> dict[str, Any]:
     }
 
 
+def without_home(value: Any) -> Any:
+    """The same JSON value with the user's home folder, which names them, written as ~."""
+    match value:
+        case str():
+            return value.replace(str(Path.home()), "~")
+        case dict():
+            return {key: without_home(item) for key, item in value.items()}
+        case list() | tuple():
+            return [without_home(item) for item in value]
+    return value
+
+
 def open_session(options: Options, results: Path, *, only_list: bool = False) -> Session:
-    """Settles devices, profile, data and plans. What is wrong with the options is raised here.
+    """Settles devices, profile, data and plans. Raises what the options make impossible for all cells.
 
     `only_list` settles the cells and looks for no data.
     """

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import bench.session
 from bench.records import Job, Record, job_from_json, to_line
@@ -25,7 +26,7 @@ def records(job: Job, behaviour: str) -> Iterator[Record]:
     for number in range(1, job.plan.epochs + 1):
         yield replace(EPOCH, epoch=number, train_seconds=float(number))
         if behaviour == "crash":
-            print("the last words of", job.cell.id, flush=True)
+            print(f"the last words of {job.cell.id} in {Path.home()}/folder", flush=True)
             os._exit(9)
     if behaviour == "diverge":
         reasons = ("diverged at epoch 2: a loss is not finite",)

@@ -62,8 +62,11 @@ def test_a_gpu_makes_auto_full(tmp_path: Path) -> None:
 
 def test_a_probe_that_dies_without_a_word_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
-    monkeypatch.setattr(prepare, "_ask", lambda *arguments: (-11, "", ""))
-    with pytest.raises(NotPrepared, match="asking torch for auto ended with status -11"):
+    monkeypatch.setattr(prepare, "_ask", lambda *arguments: (-11, "", "x\nI log a lot\n"))
+    with pytest.raises(
+        NotPrepared,
+        match="asking torch for auto ended with status -11; the last that it said was: I log a lot",
+    ):
         prepare.devices(auto())
 
 
