@@ -25,15 +25,23 @@ format: .venv/installed ## let ruff mend what it can
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# A name on the PATH proves nothing (a version manager's stub only fails), so each is tried.
+# A name on the PATH proves nothing (a version manager's stub only fails), so each is tried. An Intel Python
+# on an Apple silicon Mac finds no torch and no GPU.
+define RUNS_HERE
+import platform, sys
+mac_but_intel = sys.platform == "darwin" and platform.machine() != "arm64"
+sys.exit(mac_but_intel or sys.version_info[:2] not in [(3, 11), (3, 12)])
+endef
+export RUNS_HERE
+
 .venv/installed: pyproject.toml constraints.txt
 	@for name in python3.12 python3.11 python3 python; do \
-	  if $$name -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' 2>/dev/null; \
+	  if $$name -c "$$RUNS_HERE" 2>/dev/null; \
 	  then found=$$name; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "No Python 3.11 or 3.12 runs here, and TensorFlow for Apple's GPU has no other:" \
-	    "install one from https://www.python.org/downloads/ and call make again." >&2; exit 1; \
+	  echo "No Python 3.11 or 3.12 runs here (on a Mac it must be the arm64 one), and TensorFlow for" \
+	    "Apple's GPU has no other: install one from https://www.python.org/downloads/ and call make again." >&2; exit 1; \
 	fi; \
 	echo "Installing into .venv with $$($$found --version); several GB, some minutes." ; \
 	$$found -m venv --clear .venv
