@@ -32,7 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--profile": {
         "choices": ["auto", *PROFILES],
         "default": "auto",
-        "help": "how much of the protocol: auto is full with a GPU and quick without",
+        "help": "how much of the protocol: auto is full where each framework has a GPU, else quick",
     },
     "--framework": {"choices": FRAMEWORKS, "help": "may be repeated; default: both", **_MANY},
     "--experiment": {

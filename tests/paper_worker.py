@@ -1,12 +1,13 @@
 """A pytest plugin that gives `pytest bench` workers of paper: records in an instant, no framework.
 
-PAPER names the cells, by a part of their id, that crash after their first epoch or diverge.
+PAPER names the cells, by a part of their id, that crash or hang after their first epoch, or diverge.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,8 @@ def records(job: Job, behaviour: str) -> Iterator[Record]:
         if behaviour == "crash":
             print(f"the last words of {job.cell.id} in {Path.home()}/folder", flush=True)
             os._exit(9)
+        if behaviour == "hang":
+            time.sleep(60)
     if behaviour == "diverge":
         reasons = ("diverged at epoch 2: a loss is not finite",)
         yield replace(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -16,13 +18,14 @@ from alexnet.spec import network
 from bench import records
 from bench.run import ROOT
 
-PASSED, FAILED, USAGE_ERROR = 0, 1, 4
+PASSED, FAILED, INTERRUPTED, USAGE_ERROR = 0, 1, 2, 4
 ABSENT = "cuda" if sys.platform == "darwin" else "mps"
 NOBODY = "http://127.0.0.1:9"  # a proxy that answers no one: the machine is as good as offline
 
 
-def bench(folder: Path, *arguments: str, paper: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs `pytest bench` offline, saving into `folder`; with `paper`, on workers of paper."""
+def command_and_environment(
+    folder: Path, *arguments: str, paper: str | None
+) -> tuple[list[str], dict[str, str]]:
     plugin = [] if paper is None else ["-p", "tests.paper_worker"]
     command = [sys.executable, "-m", "pytest", "bench", *plugin, "--machine", "Test Machine"]
     command += [f"--benchmark-storage=file://{folder}", *arguments]
@@ -31,6 +34,12 @@ def bench(folder: Path, *arguments: str, paper: str | None = None) -> subprocess
     proxies = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
     environment |= dict.fromkeys(proxies, NOBODY) | {"PAPER": paper or ""}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "TORCH_HOME": str(folder / "torch")}
+    return command, environment
+
+
+def bench(folder: Path, *arguments: str, paper: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs `pytest bench` offline, saving into `folder`; with `paper`, on workers of paper."""
+    command, environment = command_and_environment(folder, *arguments, paper=paper)
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
     )
@@ -157,6 +166,28 @@ def test_a_session_in_which_every_cell_failed_is_saved_all_the_same(tmp_path: Pa
     assert found["benchmarks"] == []
     assert len(found["failures"]) == 2
     assert found["machine_info"]["machine"]["name"] == "test-machine"
+
+
+def test_ctrl_c_saves_the_cells_that_are_done_and_what_the_next_one_had(tmp_path: Path) -> None:
+    command, environment = command_and_environment(
+        tmp_path, *SYNTHETIC, "--experiment", "scratch", paper="scratch-tensorflow=hang"
+    )
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as session:
+        runs, deadline = tmp_path / "test-machine" / ".runs", monotonic() + 60
+        while not any('"Epoch"' in f.read_text() for f in runs.glob("*/scratch-tensorflow*.jsonl")):
+            assert monotonic() < deadline, "the second cell never began"
+            sleep(0.1)
+        session.send_signal(signal.SIGINT)
+        output, _ = session.communicate(timeout=30)
+    assert session.returncode == INTERRUPTED, output
+    found = saved(tmp_path)
+    assert [b["param"] for b in found["benchmarks"]] == ["scratch-torch-cpu-s0"]
+    (interrupted,) = found["failures"]
+    assert interrupted["failure"]["reason"] == "interrupted after epoch 1"
+    assert len(interrupted["epochs"]) == 1
+    assert "scratch-tensorflow-cpu-s0 failed: interrupted after epoch 1" in output
 
 
 def test_rounds_are_epochs_on_the_workers_clock(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""What README and docs say exists: commands run, options are there, every field is explained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import records
+from bench.options import OPTIONS
+from bench.run import ROOT
+
+README = (ROOT / "README.md").read_text()
+RESULTS = (ROOT / "docs" / "results.md").read_text()
+
+
+def commands(text: str) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_make_bench_and_make_test_come_first() -> None:
+    assert commands(README)[:2] == ["make bench", "make test"]
+
+
+@pytest.mark.parametrize("command", [c for c in commands(README) if "-m alexnet" in c])
+def test_the_readmes_commands_run(command: str) -> None:
+    arguments = shlex.split(command)
+    assert arguments[0] == ".venv/bin/python"
+    subprocess.run([sys.executable, *arguments[1:]], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("target", ["bench", "test", "check", "format", "help"])
+def test_the_makefile_has_its_targets(target: str) -> None:
+    command = ["make", "--dry-run", "--always-make", target]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_names_every_option_and_no_other() -> None:
+    named = set(re.findall(r"--[a-z][a-z-]+", README))
+    assert set(OPTIONS) <= named
+    others = named - set(OPTIONS)
+    assert {name for name in others if not name.startswith("--benchmark-")} == {
+        "--help",
+        "--collect-only",
+    }
+
+
+def test_every_file_that_the_readme_names_exists() -> None:
+    for path in re.findall(r"`((?:alexnet|bench|tests|docs)/[\w./]+\.\w+)`", README):
+        assert (ROOT / path).is_file(), path
+
+
+@pytest.mark.parametrize(
+    "kind", [records.Cell, records.Plan, records.Start, records.Epoch, records.Result, records.Failure]
+)
+def test_every_field_of_every_record_is_explained(kind: type) -> None:
+    explained = set(re.findall(r"`(\w+)`", RESULTS))
+    fields = {field.name for field in dataclasses.fields(kind)}
+    assert fields <= explained, fields - explained
+
+
+def test_the_example_is_made_of_records() -> None:
+    (example,) = re.findall(r"^```json\n(.*?)^```", RESULTS, re.MULTILINE | re.DOTALL)
+    info = json.loads(example)["extra_info"]
+    for name, kind in (("cell", records.Cell), ("plan", records.Plan), ("start", records.Start)):
+        records.build(kind, info[name])
+    records.build(records.Epoch, info["epochs"][0])
+    assert records.build(records.Result, info["result"]).validity == "valid"
+    assert info["start"]["schema"] == records.SCHEMA_VERSION
+    assert f"version **{records.SCHEMA_VERSION}**" in RESULTS
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    for file in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
+        assert "@@" not in Path(file).read_text(), file
