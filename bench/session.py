@@ -184,9 +184,9 @@ def open_session(options: Options, results: Path, *, only_list: bool = False) ->
     this = machine.describe(options.machine)
     prepare.check_weights_option(options)
     devices = prepare.devices(options)
-    # One framework left on the CPU would take days over the full protocol.
-    gpu = all(device != "cpu" for device in devices.values())
-    profile = {True: "full", False: "quick"}[gpu] if options.profile == "auto" else options.profile
+    profile = options.profile
+    if profile == "auto":  # one framework left on the CPU would take days over the full protocol
+        profile = "quick" if "cpu" in devices.values() else "full"
     source = prepare.NOT_LOOKED_FOR if only_list else prepare.source(options, profile)
     plans = {
         cell: grid.plan(
