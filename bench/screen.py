@@ -139,7 +139,7 @@ def explanations(session: Session) -> list[str]:
 
 def rendered(thing: Any, *, width: int, colour: bool) -> str:
     """What rich would print, as text for pytest's own terminal writer."""
-    console = Console(width=max(width, 100), force_terminal=colour, no_color=not colour)
+    console = Console(width=max(width, 110), force_terminal=colour, no_color=not colour)
     with console.capture() as capture:
         console.print(thing)
     return capture.get()
