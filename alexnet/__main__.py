@@ -75,7 +75,14 @@ def _shape(shape: Shape) -> str:
 
 def _table(title: str, *columns: str) -> Table:
     """A table whose first column is text and whose others are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        collapse_padding=True,  # 80 columns are enough for every table here
+        pad_edge=False,
+    )
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left", no_wrap=True)
     return table
@@ -158,8 +165,9 @@ def carry_over_table(carried: imagenet.CarryOver) -> Table:
     """One line a tensor: from, to, shape, transformation, and a mark: there and back is the same."""
     origin = "torchvision's own file" if carried.is_torchvisions else "not torchvision's published file"
     table = _table(
-        f"{origin}, sha256 {carried.sha256[:8]}…", "from", "to", "shape", "how", "in TensorFlow", ""
-    )
+        f"{origin}, sha256 {carried.sha256[:8]}…",
+        "from", "to", "shape", "in torch", "in TensorFlow", "",
+    )  # fmt: skip
     for line in carried.lines:
         table.add_row(
             line.source, line.target, _shape(line.shape), line.transformation, line.in_tensorflow, "✓"

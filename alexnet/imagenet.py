@@ -79,7 +79,7 @@ def load_torchvision(path: Path | None = None, *, classes: int = 10, seed: int =
             source="He-normal" if target in new else source,
             target=target,
             shape=weights[target].shape,
-            transformation=f"new, for {classes} classes" if target in new else "as it is",
+            transformation="new" if target in new else "as it is",
             in_tensorflow=_checked(moves[target], weights[target]),
         )
         for source, target in names.items()

@@ -100,7 +100,7 @@ def channels_last(net: Network) -> dict[str, Move]:
 def _flattened_move(units: int, chw: tuple[int, ...]) -> Move:
     channels, rows, columns = chw
     return Move(
-        what="inputs CHW -> HWC, transposed",
+        what="CHW -> HWC, transposed",
         there=lambda a: a.reshape(units, *chw).transpose(2, 3, 1, 0).reshape(-1, units),
         back=lambda a: (
             a.reshape(rows, columns, channels, units).transpose(3, 2, 0, 1).reshape(units, -1)

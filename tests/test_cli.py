@@ -77,10 +77,11 @@ def test_the_carry_over_prints_a_line_for_each_tensor() -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "not torchvision's published file" in lines[0]
+    assert max(map(len, lines)) <= 80
     assert sum("✓" in line for line in lines) == 16
     carried = next(line for line in lines if "classifier.4.weight" in line)
     assert " ".join(carried.split()) == (
         "classifier.4.weight fc7.weight 4096x4096 as it is transposed ✓"
     )
-    assert "inputs CHW -> HWC, transposed" in next(line for line in lines if "fc6.weight" in line)
-    assert any("fc8.weight" in line and "new, for 10 classes" in line for line in lines)
+    assert "CHW -> HWC, transposed" in next(line for line in lines if "fc6.weight" in line)
+    assert any("fc8.weight" in line and "He-normal" in line and "new" in line for line in lines)
