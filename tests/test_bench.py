@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -173,7 +174,14 @@ def test_ctrl_c_saves_the_cells_that_are_done_and_what_the_next_one_had(tmp_path
         tmp_path, *SYNTHETIC, "--experiment", "scratch", paper="scratch-tensorflow=hang"
     )
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Whoever runs the tests in the background may have Ctrl-C ignored, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 no threads here
     ) as session:
         runs, deadline = tmp_path / "test-machine" / ".runs", monotonic() + 60
         while not any('"Epoch"' in f.read_text() for f in runs.glob("*/scratch-tensorflow*.jsonl")):
