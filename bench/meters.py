@@ -6,7 +6,6 @@ import resource
 import sys
 from collections.abc import Callable
 from time import perf_counter
-from types import TracebackType
 from typing import Protocol
 
 from alexnet import Backend
@@ -17,12 +16,7 @@ class Meter(Protocol):
 
     def __enter__(self) -> Meter: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
 
 
 class TimeMeter:
@@ -38,12 +32,7 @@ class TimeMeter:
         self._start = perf_counter()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._synchronize()
         self.seconds = perf_counter() - self._start
 
@@ -51,9 +40,9 @@ class TimeMeter:
 class MemoryMeter:
     """The host's peak over the process's life, and the device's peak within the meter.
 
-    The host's is `ru_maxrss`, in bytes on macOS and in KiB on Linux; the system offers no reset, so
-    it holds what came before the first epoch as well. The device's is the framework's own
-    counter, None where there is none.
+    The host's is `ru_maxrss`, in bytes on macOS and in KiB on Linux. It never falls, so it holds what
+    came before the first epoch as well, and the checkpoints between the later ones. The device's is
+    the framework's own counter, None where there is none.
     """
 
     peak_host_bytes: int
@@ -66,12 +55,7 @@ class MemoryMeter:
         self._backend.reset_peak_device_bytes()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         unit = 1 if sys.platform == "darwin" else 1024
         self.peak_host_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         self.peak_device_bytes = self._backend.peak_device_bytes()
