@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Framework = Literal["torch", "tensorflow"]
 Device = Literal["mps", "cuda", "cpu"]
+Precision = Literal["float32", "float64"]
 
 FRAMEWORKS: tuple[Framework, ...] = ("torch", "tensorflow")
 DEVICES: tuple[Device, ...] = ("mps", "cuda", "cpu")
@@ -49,7 +50,7 @@ class Trainer(Protocol):
         """Returns when the device has done all that it was given, weights updated."""
 
     def logits(self, images: Images) -> Logits:
-        """float32 (n, classes) in evaluation mode, read from the device."""
+        """float32 (n, classes) in evaluation mode, read from the device; float64 from a reference."""
 
     def activations(self, images: Images) -> dict[str, Any]:
         """Layer name -> output in evaluation mode, float32, channels first (n, c, h, w) or (n, f)."""
@@ -57,8 +58,33 @@ class Trainer(Protocol):
     def weights(self) -> Weights:
         """The canonical weights as they are now."""
 
+    def momentum(self) -> Weights:
+        """The velocity of each tensor that this stage moves, in the canonical layout.
+
+        After a stage's first step it is that step's gradient, as the step itself computed it.
+        """
+
+    def strays(self, batch: Any) -> list[str]:
+        """What of a step at rate 0 did not run on the device: names of operations or of tensors."""
+
     def load(self, weights: Weights) -> None:
         """Replaces the weights; momentum stays."""
+
+
+class Kernel(Protocol):
+    """A fixed piece of float32 work, to see what the device itself can do.
+
+    `flops` are its operations, `bytes` what it must at least read and write.
+    """
+
+    flops: int
+    bytes: int
+
+    def run(self) -> None:
+        """Gives the device the work once; it may come back before the work is done."""
+
+    def wait(self) -> None:
+        """Returns when the device has done all of it."""
 
 
 class Backend(Protocol):
@@ -69,6 +95,20 @@ class Backend(Protocol):
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> Trainer:
         """A trainer that starts from `weights`; `seed` draws its dropout masks."""
+
+    def reference(
+        self, net: Network, weights: Weights, recipe: Recipe, *, precision: Precision
+    ) -> Trainer:
+        """The same network on the CPU, operation by operation: what the device is held against.
+
+        In float64 its pixels come from `alexnet.pixels`, so that the upsampling is checked too.
+        """
+
+    def product(self, size: int, depth: int) -> Kernel:
+        """A matrix product (size, depth) by (depth, size)."""
+
+    def copy(self, elements: int) -> Kernel:
+        """A scaled copy of so many float32 elements."""
 
     def device_name(self) -> str: ...
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import metadata
-from typing import Any, Literal
 
 import numpy as np
 
@@ -19,24 +18,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 import keras
 import tensorflow as tf
 
-from alexnet import Device, Framework
-from alexnet.data import Images, Labels
-from alexnet.layers import Dense, Flatten
+from alexnet import Device, Framework, Precision
 from alexnet.recipe import Recipe
-from alexnet.score import Logits
-from alexnet.spec import Network
-from alexnet.tensorflow_layers import layers
-from alexnet.weights import Weights, channels_last, check
+from alexnet.spec import FLOAT32_BYTES, Network
+from alexnet.tensorflow_trainer import TensorflowTrainer, place
+from alexnet.weights import Weights
 
 VERSION = tf.__version__
 
 # Whatever ~/.keras/keras.json says.
 keras.config.set_image_data_format("channels_last")
 keras.config.set_floatx("float32")
-
-Batch = tuple[Any, Any]
-
-_IMAGES = tf.TensorSpec((None, 32, 32, 3), tf.uint8)
 
 
 def usable_devices() -> tuple[Device, ...]:
@@ -53,148 +45,40 @@ def why_unavailable(device: Device) -> str:
     return "TensorFlow sees no NVIDIA GPU: it needs a driver and `pip install tensorflow[and-cuda]`."
 
 
-class TensorflowTrainer:
-    """The `Trainer` of TensorFlow: a Keras model and one compiled step."""
+class Product:
+    """The matrix product of `Backend.product`."""
 
-    def __init__(
-        self, net: Network, weights: Weights, recipe: Recipe, *, device: Device, seed: int
-    ) -> None:
-        self.net, self.recipe = net, recipe
-        self.device = "/CPU:0" if device == "cpu" else "/GPU:0"
-        self.moves = channels_last(net)
-        with tf.device(self.device):
-            size = net.image_size
-            built = [layer for i, row in enumerate(net.rows) for layer in layers(row, seed=seed + i)]
-            self.model = keras.Sequential([keras.Input((size, size, 3)), *built])
-            self._mean = tf.constant(recipe.mean, tf.float32)
-            self._std = tf.constant(recipe.std, tf.float32)
-            self._loss_sum = tf.Variable(0.0)
-            self._right = tf.Variable(0.0)
-        self._steps = self._images = 0
-        self.load(weights)
-        self._logits = tf.function(self._evaluate, jit_compile=False, input_signature=[_IMAGES])
-        self.begin_stage("all")
+    def __init__(self, device: Device, size: int, depth: int) -> None:
+        self.flops, self.bytes = 2 * size * size * depth, FLOAT32_BYTES * (2 * depth + size) * size
+        self._device = place(device)
+        with tf.device(self._device):
+            self._left, self._right = tf.ones((size, depth)), tf.ones((depth, size))
+            self._out = tf.zeros((1, 1))
 
-    def begin_stage(self, train: Literal["all", "head"]) -> None:
-        # The old stage's momentum goes before the new one's comes, or the peak would hold both.
-        self._step: Any = None
-        self._velocities: list[Any] = []
-        moving = self.model.layers if train == "all" else [self.model.get_layer(self.net.head)]
-        self._moving = [w.value for layer in moving for w in layer.trainable_weights]
-        with tf.device(self.device):
-            self._velocities = [tf.Variable(tf.zeros_like(w)) for w in self._moving]
-        # A new function, since the old one has the old stage's variables compiled in.
-        self._step = tf.function(
-            self._train,
-            jit_compile=False,
-            input_signature=[
-                _IMAGES,
-                tf.TensorSpec((None,), tf.int64),
-                tf.TensorSpec((), tf.float32),
-            ],
-        )
+    def run(self) -> None:
+        with tf.device(self._device):
+            self._out = tf.matmul(self._left, self._right)
 
-    def place(self, images: Images, labels: Labels) -> Batch:
-        with tf.device(self.device):
-            return tf.constant(images), tf.constant(labels.astype(np.int64))
+    def wait(self) -> None:
+        self._out[0, 0].numpy()
 
-    def _prepare(self, images: Any) -> Any:
-        """uint8 (n, 32, 32, 3) -> normalised float32 (n, size, size, 3), on the device."""
-        pixels = (tf.cast(images, tf.float32) / 255.0 - self._mean) / self._std
-        return tf.image.resize(pixels, (self.net.image_size, self.net.image_size), "bilinear")
 
-    def _train(self, images: Any, labels: Any, learning_rate: Any) -> None:
-        pixels = self._prepare(images)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self._moving)
-            logits = self.model(pixels, training=True)
-            loss = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-            )
-        gradients = tape.gradient(loss, self._moving)
-        for weight, velocity, gradient in zip(self._moving, self._velocities, gradients, strict=True):
-            # v = momentum v + g, w = w - rate v: torch's form. Keras's own SGD folds the rate into
-            # v, which is something else as soon as the rate changes.
-            tf.raw_ops.ResourceApplyMomentum(
-                var=weight.handle,
-                accum=velocity.handle,
-                lr=learning_rate,
-                grad=gradient,
-                momentum=self.recipe.momentum,
-                use_nesterov=False,
-            )
-        # Compared as floats: TensorFlow keeps int32 on the host, and would fetch it at every step.
-        answers = tf.cast(tf.argmax(logits, axis=1), tf.float32)
-        right = tf.equal(answers, tf.cast(labels, tf.float32))
-        self._loss_sum.assign_add(loss)
-        self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.float32)))
+class Copy:
+    """The scaled copy of `Backend.copy`."""
 
-    def step(self, batch: Batch, learning_rate: float) -> None:
-        images, labels = batch
-        with tf.device(self.device):
-            self._step(images, labels, learning_rate)
-        self._steps += 1
-        self._images += labels.shape[0]
+    def __init__(self, device: Device, elements: int) -> None:
+        self.flops, self.bytes = elements, 2 * FLOAT32_BYTES * elements
+        self._device = place(device)
+        with tf.device(self._device):
+            self._from = tf.ones(elements)
+            self._to = tf.zeros(1)
 
-    def take_totals(self) -> tuple[float, float]:
-        totals = float(self._loss_sum) / self._steps, float(self._right) / self._images
-        self._loss_sum.assign(0.0)
-        self._right.assign(0.0)
-        self._steps = self._images = 0
-        return totals
+    def run(self) -> None:
+        with tf.device(self._device):
+            self._to = self._from * 0.5
 
-    def synchronize(self) -> None:
-        # The step has put all its work into the device's one queue when it returns, so what is read
-        # now is read last. TensorFlow has no wait that a pluggable device must honour.
-        tf.reshape(self._moving[-1], [-1])[0].numpy()
-
-    def _evaluate(self, images: Any) -> Any:
-        return self.model(self._prepare(images), training=False)
-
-    def logits(self, images: Images) -> Logits:
-        with tf.device(self.device):
-            return np.asarray(self._logits(tf.constant(images)).numpy(), np.float32)
-
-    def activations(self, images: Images) -> dict[str, Any]:
-        rows = {row.layer.name: row for row in self.net.rows}
-        _, (channels, height, width) = self.net.flattened
-        outputs: dict[str, Any] = {}
-        flattened_map = False  # from Flatten to the first Dense a row still is a map, channels last
-        with tf.device(self.device):
-            x = self._prepare(tf.constant(images))
-            for layer in self.model.layers:
-                x = layer(x, training=False)
-                if layer.name not in rows:
-                    continue
-                row, output = rows[layer.name], x.numpy()
-                flattened_map = isinstance(row.layer, Flatten) or (
-                    flattened_map and not isinstance(row.layer, Dense)
-                )
-                if flattened_map:
-                    output = output.reshape(-1, height, width, channels)
-                output = np.moveaxis(output, -1, 1)
-                outputs[layer.name] = output.reshape(-1, *row.output_shape)
-        return outputs
-
-    def _variables(self) -> dict[str, Any]:
-        """Canonical name -> Keras variable."""
-        return {
-            f"{layer.name}.{part}": variable
-            for layer in self.model.layers
-            if layer.weights and f"{layer.name}.weight" in self.net.tensors
-            for part, variable in zip(("weight", "bias"), layer.trainable_weights, strict=True)
-        }
-
-    def weights(self) -> Weights:
-        return {
-            name: np.ascontiguousarray(self.moves[name].back(variable.numpy()))
-            for name, variable in self._variables().items()
-        }
-
-    def load(self, weights: Weights) -> None:
-        check(weights, self.net)
-        for name, variable in self._variables().items():
-            variable.assign(np.ascontiguousarray(self.moves[name].there(weights[name])))
+    def wait(self) -> None:
+        self._to[0].numpy()
 
 
 class TensorflowBackend:
@@ -215,6 +99,19 @@ class TensorflowBackend:
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> TensorflowTrainer:
         return TensorflowTrainer(net, weights, recipe, device=self.device, seed=seed)
 
+    def reference(
+        self, net: Network, weights: Weights, recipe: Recipe, *, precision: Precision
+    ) -> TensorflowTrainer:
+        return TensorflowTrainer(
+            net, weights, recipe, device="cpu", seed=0, precision=precision, compiled=False
+        )
+
+    def product(self, size: int, depth: int) -> Product:
+        return Product(self.device, size, depth)
+
+    def copy(self, elements: int) -> Copy:
+        return Copy(self.device, elements)
+
     def device_name(self) -> str:
         if self.device == "cpu":
             return "CPU"
@@ -222,7 +119,7 @@ class TensorflowBackend:
         return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
 
     def versions(self) -> dict[str, str]:
-        found = {"tensorflow": tf.__version__, "keras": keras.__version__}
+        found = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
         if self.device == "mps":
             found["tensorflow-metal"] = metadata.version("tensorflow-metal")
         if self.device == "cuda":

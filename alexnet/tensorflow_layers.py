@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from alexnet import Precision
 from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, MaxPool
 from alexnet.spec import Row
 
@@ -31,25 +32,26 @@ class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]
         return tf.repeat(tf.repeat(inputs, times, axis=1), times, axis=2)
 
 
-def layers(row: Row, *, seed: int) -> list[Any]:
+def layers(row: Row, *, seed: int, dtype: Precision = "float32") -> list[Any]:
     """The Keras layers of one row; only the last one carries the row's name."""
+    named: dict[str, Any] = {"name": row.layer.name, "dtype": dtype}
     match row.layer:
-        case Conv(name, channels, kernel=kernel, stride=stride, padding=padding):
+        case Conv(channels=channels, kernel=kernel, stride=stride, padding=padding):
             # Keras pads "same" unevenly under a stride, so the zeros are written out there.
             same = stride == 1 and 2 * padding == kernel - 1
-            pad = [] if same or not padding else [keras.layers.ZeroPadding2D(padding)]
+            pad = [] if same or not padding else [keras.layers.ZeroPadding2D(padding, dtype=dtype)]
             mode = "same" if same else "valid"
             conv = keras.layers.Conv2D(
-                channels, kernel, strides=stride, padding=mode, activation="relu", name=name
+                channels, kernel, strides=stride, padding=mode, activation="relu", **named
             )
             return [*pad, conv]
-        case MaxPool(name, kernel=kernel, stride=stride):
-            return [keras.layers.MaxPooling2D(kernel, strides=stride, name=name)]
-        case AdaptiveAvgPool(name, size):
-            return [AdaptiveAveragePooling(size, name=name)]
-        case Flatten(name):
-            return [keras.layers.Flatten(name=name)]
-        case Dropout(name, rate):
-            return [keras.layers.Dropout(rate, seed=seed, name=name)]
-        case Dense(name, units, relu=relu):
-            return [keras.layers.Dense(units, activation="relu" if relu else None, name=name)]
+        case MaxPool(kernel=kernel, stride=stride):
+            return [keras.layers.MaxPooling2D(kernel, strides=stride, **named)]
+        case AdaptiveAvgPool(size=size):
+            return [AdaptiveAveragePooling(size, **named)]
+        case Flatten():
+            return [keras.layers.Flatten(**named)]
+        case Dropout(rate=rate):
+            return [keras.layers.Dropout(rate, seed=seed, **named)]
+        case Dense(units=units, relu=relu):
+            return [keras.layers.Dense(units, activation="relu" if relu else None, **named)]

@@ -64,6 +64,11 @@ def fingerprint(weights: Weights) -> str:
     return digest.hexdigest()
 
 
+def unmoved(weights: Weights, before: dict[str, str]) -> list[str]:
+    """The tensors whose own fingerprint is still the one that they had before."""
+    return [name for name, array in weights.items() if fingerprint({name: array}) == before.get(name)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """How one canonical tensor stands in a framework: a shape, and the way there and back."""
