@@ -1,26 +1,22 @@
-"""All that crosses a pipe or a file: frozen records, one JSON line each."""
+"""All that crosses a pipe or a file: frozen records, one JSON object each (bench/wire.py)."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from alexnet import Device, Framework
 from alexnet.data import DatasetName
 
 # The history of the schema; docs/results.md explains every field.
 # 1 (2026-11): cell, plan, start, epochs, result, failure.
-SCHEMA_VERSION = 1
-
+# 2 (2026-11): the machine's parts and its condition before and after, gate, drift, energy and roofline;
+#   validity moves from the result to a verdict of its own, and each run carries a seal.
+SCHEMA_VERSION = 2
 
 Stop = Literal["patience", "cap", "diverged"]
-
-
-class RecordError(ValueError):
-    """A line that is no record of this schema, and why."""
+Watts = dict[str, float]
+Joules = dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,19 +52,91 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """What the parent hands to a worker. It names folders, so it is never saved."""
+class Roofline:
+    """What a framework gets out of a device at best: a float32 matrix product, and a scaled copy."""
 
-    cell: Cell
-    plan: Plan
-    data_folder: str | None
-    weights_file: str | None
-    scratch_folder: str
+    flops_per_second: float
+    bytes_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """One computer. What could not be found out is None, never a guess.
+
+    `cpu_cores` counts physical cores by kind. Nothing here identifies a person or a single
+    computer but `name`, which its owner chooses.
+    """
+
+    name: str
+    chip: str | None
+    model: str | None
+    cpu_cores: dict[str, int] | None
+    gpu: str | None
+    gpu_cores: int | None
+    memory_bytes: int
+    os: str | None
+    os_build: str | None
+    python: str
+    architecture: str
+    translated: bool | None
+    virtual: bool | None
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """The state that a computer was in at one moment. What could not be found out is None.
+
+    `load` is the one-minute load average; the swap counters run from the boot on.
+    """
+
+    taken_at: str
+    power: Literal["mains", "battery"] | None
+    low_power: bool | None
+    thermal: Literal["nominal", "moderate", "heavy", "trapping", "sleeping"] | None
+    load: float
+    available_memory_bytes: int
+    swap_used_bytes: int
+    swapped_in_bytes: int
+    swapped_out_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was measured and where it must lie; `says` is the sentence if it does not."""
+
+    name: str
+    measured: float | None
+    least: float
+    most: float
+    says: str
+
+    @property
+    def passed(self) -> bool:
+        return self.measured is not None and self.least <= self.measured <= self.most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What was checked before the first epoch, in a process of its own.
+
+    `not_checked` are sentences on what could not be asked here. The hashes are those of the
+    weights and of the batch (its images, then its labels) that all of it was asked of.
+    """
+
+    checks: tuple[Check, ...]
+    not_checked: tuple[str, ...]
+    weights_sha256: str
+    batch_sha256: str
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """What a worker found and settled before its first epoch."""
+    """What a worker found and settled before its first epoch.
+
+    `meters` says of each meter what it reads, or why it cannot; `probe_seconds` is the cold probe.
+    """
 
     schema: int
     started_at: str
@@ -86,6 +154,12 @@ class Start:
     device_name: str
     versions: dict[str, str]
     settings: dict[str, str]
+    meters: dict[str, str]
+    baseline_host_bytes: int | None
+    idle_watts: Watts | None
+    roofline: Roofline | None
+    probe_flops: int
+    probe_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +175,8 @@ class Epoch:
     """One epoch, counted from 1; the first is a warm-up that stays out of the statistics.
 
     `train_seconds` is the round: device synchronised before and after, nothing else in it.
-    Evaluation and checkpoint come after it; an epoch that was not the best has no checkpoint. Losses
-    are None where they were not finite.
+    Evaluation, checkpoint and probe come after it; an epoch that was not the best has no checkpoint,
+    and one that is too short for a probe's cost has none. Losses are None where they were not finite.
     """
 
     epoch: int
@@ -112,12 +186,24 @@ class Epoch:
     train_seconds: float
     evaluate_seconds: float
     checkpoint_seconds: float | None
+    probe_seconds: float | None
     train_loss: float | None
     train_accuracy: float
     validation_loss: float | None
     validation_accuracy: float
-    peak_host_bytes: int
+    peak_host_bytes: int | None
     peak_device_bytes: int | None
+    energy_joules: Joules | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """How the rate held. `drift` and `probe_drift` are shares, negative where it got slower."""
+
+    cold_images_per_second: float
+    sustained_images_per_second: float
+    drift: float
+    probe_drift: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +213,6 @@ class Result:
     Test figures are of the weights of `best_epoch`, and None in a run that diverged.
     """
 
-    validity: Literal["valid", "invalid"]
-    reasons: tuple[str, ...]
     epochs: int
     best_epoch: int | None
     stopped: Stop
@@ -141,10 +225,31 @@ class Result:
     epoch_images_per_second: float
     step_images_per_second: float
     pipeline_ratio: float
-    peak_host_bytes: int
+    achieved_flops_per_second: float
+    roofline_share: float | None
+    drift: Drift
+    peak_host_bytes: int | None
     peak_device_bytes: int | None
+    joules_per_epoch: float | None
+    joules_per_image: float | None
+    joules_to_best_epoch: float | None
     weights_sha256: str | None
+    data_sha256: str
+    versions: dict[str, str]
+    checks: tuple[Check, ...]
     total_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a run may be compared. An invalid one is kept and shown, with its reasons in words.
+
+    `warnings` are what a reader should know of a valid one.
+    """
+
+    validity: Literal["valid", "invalid"]
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,61 +258,3 @@ class Failure:
 
     reason: str
     log_tail: str
-
-
-Record = Start | Beat | Epoch | Result | Failure
-_RECORDS = {kind.__name__: kind for kind in (Start, Beat, Epoch, Result, Failure)}
-
-
-def finite(value: float) -> float | None:
-    """The value, or None where it is NaN or infinite: JSON has neither, and neither is a figure."""
-    return value if math.isfinite(value) else None
-
-
-def to_line(record: Record) -> str:
-    """One line of JSON, its newline included."""
-    fields = {"record": type(record).__name__} | dataclasses.asdict(record)
-    return json.dumps(fields, allow_nan=False) + "\n"
-
-
-def from_line(line: str) -> Record:
-    """The record of one line. Raises RecordError for anything else."""
-    try:
-        fields = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise RecordError(f"this line is not JSON ({error}): {line[:80]!r}") from error
-    if not isinstance(fields, dict) or fields.get("record") not in _RECORDS:
-        raise RecordError(f"this line is no record of {', '.join(_RECORDS)}: {line[:80]!r}")
-    record: Record = build(_RECORDS[fields.pop("record")], fields)
-    return record
-
-
-def build(kind: Any, fields: dict[str, Any]) -> Any:
-    """A record from its fields. Raises RecordError naming each field that is missing or unknown."""
-    known = {field.name for field in dataclasses.fields(kind)}
-    if unknown := sorted(set(fields) - known):
-        raise RecordError(
-            f"{kind.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}"
-        )
-    if missing := sorted(known - set(fields)):
-        raise RecordError(f"{kind.__name__} lacks its field {', '.join(missing)}")
-    return kind(**{name: _frozen(value) for name, value in fields.items()})
-
-
-def _frozen(value: Any) -> Any:
-    """JSON's lists as the tuples that records are made of."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
-
-
-def job_to_json(job: Job) -> str:
-    """The job as the worker reads it from its stdin."""
-    return json.dumps(dataclasses.asdict(job))
-
-
-def job_from_json(text: str) -> Job:
-    """The job that `job_to_json` wrote. Raises RecordError for fields that are not its own."""
-    fields = json.loads(text)
-    fields["cell"] = build(Cell, fields["cell"])
-    fields["plan"] = build(Plan, fields["plan"])
-    job: Job = build(Job, fields)
-    return job

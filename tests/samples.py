@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from bench.records import Cell, Epoch, Job, Plan, Result, Start
+from bench.records import (
+    Cell,
+    Check,
+    Condition,
+    Drift,
+    Epoch,
+    Gate,
+    Machine,
+    Plan,
+    Result,
+    Roofline,
+    Start,
+)
+from bench.wire import Job
 
 CELL = Cell(experiment="scratch", framework="torch", device="cpu", seed=0)
 
@@ -18,8 +31,55 @@ PLAN = Plan(
     batch_size=64,
 )
 
+MACHINE = Machine(
+    name="test-machine",
+    chip="Apple M1 Pro",
+    model="MacBookPro18,3",
+    cpu_cores={"performance": 8, "efficiency": 2},
+    gpu="Apple M1 Pro",
+    gpu_cores=16,
+    memory_bytes=34_359_738_368,
+    os="macOS 15.6.1",
+    os_build="24G90",
+    python="3.12.8",
+    architecture="arm64",
+    translated=False,
+    virtual=False,
+    packages={"torch": "2.14.1", "tensorflow": "2.18.1"},
+)
+
+CONDITION = Condition(
+    taken_at="2026-11-24T11:59:58+00:00",
+    power="mains",
+    low_power=False,
+    thermal="nominal",
+    load=0.4,
+    available_memory_bytes=20_000_000_000,
+    swap_used_bytes=0,
+    swapped_in_bytes=0,
+    swapped_out_bytes=0,
+)
+
+ROOFLINE = Roofline(flops_per_second=200e9, bytes_per_second=36e9)
+
+CHECK = Check(
+    name="logits",
+    measured=1.5e-6,
+    least=0.0,
+    most=2.4e-5,
+    says="the compiled logits on cpu, against the CPU in float64",
+)
+
+GATE = Gate(
+    checks=(CHECK,),
+    not_checked=(),
+    weights_sha256="1" * 64,
+    batch_sha256="3" * 64,
+    seconds=9.5,
+)
+
 START = Start(
-    schema=1,
+    schema=2,
     started_at="2026-11-24T12:00:00+00:00",
     variant="standard",
     parameters=21_622_154,
@@ -35,6 +95,12 @@ START = Start(
     device_name="CPU",
     versions={"torch": "2.14.1"},
     settings={"threads": "2"},
+    meters={"time": "perf_counter", "energy": "not measured: nothing counts energy here"},
+    baseline_host_bytes=5 * 10**8,
+    idle_watts=None,
+    roofline=ROOFLINE,
+    probe_flops=2 * 10**9,
+    probe_seconds=0.02,
 )
 
 EPOCH = Epoch(
@@ -45,17 +111,17 @@ EPOCH = Epoch(
     train_seconds=2.0,
     evaluate_seconds=0.5,
     checkpoint_seconds=0.1,
+    probe_seconds=0.02,
     train_loss=2.3,
     train_accuracy=0.1,
     validation_loss=2.2,
     validation_accuracy=0.15,
     peak_host_bytes=10**9,
     peak_device_bytes=None,
+    energy_joules=None,
 )
 
 RESULT = Result(
-    validity="valid",
-    reasons=(),
     epochs=3,
     best_epoch=3,
     stopped="cap",
@@ -68,12 +134,34 @@ RESULT = Result(
     epoch_images_per_second=320.0,
     step_images_per_second=325.0,
     pipeline_ratio=0.98,
+    achieved_flops_per_second=160e9,
+    roofline_share=0.8,
+    drift=Drift(
+        cold_images_per_second=320.0,
+        sustained_images_per_second=318.0,
+        drift=-0.00625,
+        probe_drift=0.0,
+    ),
     peak_host_bytes=10**9,
     peak_device_bytes=None,
+    joules_per_epoch=None,
+    joules_per_image=None,
+    joules_to_best_epoch=None,
     weights_sha256="2" * 64,
+    data_sha256="0" * 64,
+    versions={"torch": "2.14.1"},
+    checks=(),
     total_seconds=12.0,
 )
 
 
 def job(folder: str) -> Job:
-    return Job(cell=CELL, plan=PLAN, data_folder=None, weights_file=None, scratch_folder=folder)
+    return Job(
+        cell=CELL,
+        plan=PLAN,
+        data_folder=None,
+        weights_file=None,
+        scratch_folder=folder,
+        idle_watts=None,
+        roofline=None,
+    )
