@@ -1,0 +1,40 @@
+"""What the epochs of a run say about its speed: derived from records alone, by whoever reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from bench.records import Drift, Epoch
+
+
+def images_per_second(epoch: Epoch) -> float:
+    """The rate of one training epoch."""
+    return epoch.images / epoch.train_seconds
+
+
+def steady(epochs: Sequence[Epoch]) -> list[Epoch]:
+    """The epochs that speak for a run: the last stage's but its first, which compiles anew.
+
+    Of a run that has one stage, that is the warm-up. Where it leaves nothing, it stays.
+    """
+    last = [epoch for epoch in epochs if epoch.stage == epochs[-1].stage]
+    return last[1:] or last
+
+
+def typical_images_per_second(epochs: Sequence[Epoch]) -> float:
+    """Median rate of the steady epochs."""
+    return median(images_per_second(epoch) for epoch in steady(epochs))
+
+
+def drift(epochs: Sequence[Epoch], *, cold_probe_seconds: float) -> Drift:
+    """The first steady epoch against the median of the last third; the first probe against the last."""
+    rates = [images_per_second(epoch) for epoch in steady(epochs)]
+    sustained = median(rates[-max(1, len(rates) // 3) :])
+    probes = [epoch.probe_seconds for epoch in epochs if epoch.probe_seconds is not None]
+    return Drift(
+        cold_images_per_second=rates[0],
+        sustained_images_per_second=sustained,
+        drift=sustained / rates[0] - 1,
+        probe_drift=cold_probe_seconds / probes[-1] - 1 if probes else None,
+    )

@@ -1,0 +1,265 @@
+"""The time meter is innermost, and whatever cannot be measured is None with a reason."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from bench.meters import DeviceMemoryMeter, EnergyMeter, HostMemoryMeter, Meters, TimeMeter
+from bench.records import Joules
+
+COST_SECONDS = 100.0
+"""What each fake costs on the fake clock: far more than the work, so that it would show."""
+
+
+class Clock:
+    """A perf_counter that moves when something is done, and a log of what was."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.log: list[str] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def does(self, what: str, seconds: float = COST_SECONDS) -> None:
+        self.log.append(what)
+        self.now += seconds
+
+
+class PaperMemory:
+    reads = "paper memory"
+
+    def __init__(self, clock: Clock, *, available: bool = True) -> None:
+        self.clock, self.there = clock, available
+
+    def available(self) -> bool:
+        return self.there
+
+    def now_bytes(self) -> int | None:
+        return 500 if self.there else None
+
+    def peak_bytes(self) -> int | None:
+        self.clock.does("memory peak")
+        return 700 if self.there else None
+
+    def reset(self) -> None:
+        self.clock.does("memory reset")
+
+
+class PaperCounter:
+    """Ten watts by the clock's time."""
+
+    reads = "paper energy"
+
+    def __init__(self, clock: Clock, *, available: bool = True) -> None:
+        self.clock, self.there = clock, available
+
+    def available(self) -> bool:
+        return self.there
+
+    def joules(self) -> Joules:
+        now = self.clock.now
+        self.clock.does("energy", 0.0)
+        return {"cpu": 10.0 * now} if self.there else {}
+
+
+class PaperBackend:
+    def __init__(self, clock: Clock, *, device: str = "cuda", peak: int | None = 900) -> None:
+        self.clock, self.device, self.peak = clock, device, peak
+
+    def peak_device_bytes(self) -> int | None:
+        self.clock.does("device peak")
+        return self.peak
+
+    def reset_peak_device_bytes(self) -> None:
+        self.clock.does("device reset")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("bench.meters.perf_counter", made)
+    return made
+
+
+def paper_meters(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Meters:
+    monkeypatch.setattr("bench.memory.host_memory", lambda: PaperMemory(clock))
+    monkeypatch.setattr("bench.energy.counter", lambda: PaperCounter(clock))
+    backend: Any = PaperBackend(clock)
+    meters = Meters(backend, lambda: clock.does("synchronize", 0.5))
+    clock.log.clear()
+    return meters
+
+
+def measure(meters: Meters, clock: Clock, work_seconds: float) -> None:
+    """As an epoch is measured: all of them around one line."""
+    with ExitStack() as stack:
+        for meter in meters.all().values():
+            stack.enter_context(meter)
+        clock.does("work", work_seconds)
+
+
+def test_the_time_meter_is_entered_last_and_left_first(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(paper_meters(clock, monkeypatch), clock, 2.0)
+    before, after = (
+        ["memory reset", "device reset", "energy", "energy", "synchronize"],
+        ["synchronize", "energy", "device peak", "memory peak"],
+    )
+    assert clock.log == [*before, "work", *after]
+
+
+def test_nothing_of_the_others_is_in_the_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    meters = paper_meters(clock, monkeypatch)
+    measure(meters, clock, 2.0)
+    assert clock.now > 3 * COST_SECONDS, "the others cost time, or this test shows nothing"
+    assert meters.time.seconds == 2.5, "the work, and the wait for the device at its end"
+
+
+def test_every_meter_has_its_reading_afterwards(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    meters = paper_meters(clock, monkeypatch)
+    measure(meters, clock, 30.0)
+    assert meters.host.peak_bytes == 700
+    assert meters.device.peak_bytes == 900
+    assert meters.energy.joules == {"cpu": 10.0 * (30.0 + 2 * 0.5)}, "the work and both waits"
+    measure(meters, clock, 50.0)
+    assert meters.time.seconds == 50.5, "a meter can be used again"
+    assert meters.energy.joules == {"cpu": 510.0}
+
+
+def test_every_meter_says_what_it_reads(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    meters = paper_meters(clock, monkeypatch).all()
+    assert {name: meter.reads for name, meter in meters.items()} == {
+        "host memory": "paper memory",
+        "device memory": "the framework's own counter of its tensors",
+        "energy": "paper energy",
+        "time": "the worker's perf_counter, device synchronised before start and stop",
+    }
+    assert all(meter.available() for meter in meters.values())
+
+
+def test_on_this_computer_every_meter_measures_or_says_why_not() -> None:
+    backend: Any = PaperBackend(Clock(), device="cpu", peak=None)
+    meters = Meters(backend, lambda: None)
+    for name, meter in meters.all().items():
+        assert meter.available() != meter.reads.startswith("not measured: "), name
+    with ExitStack() as stack:
+        for meter in meters.all().values():
+            stack.enter_context(meter)
+    assert meters.time.seconds >= 0.0
+    assert meters.device.peak_bytes is None
+    assert meters.energy.joules is None, "nothing is counted in less than 20 s"
+    assert meters.host.available() == (meters.host.peak_bytes is not None)
+
+
+def test_the_time_waits_for_work_before_the_start_and_within(clock: Clock) -> None:
+    """A device that is behind: what was given to it before does not count, what is given now does."""
+    behind = [7.0]
+
+    def synchronize() -> None:
+        clock.does("synchronize", behind.pop() if behind else 0.0)
+
+    with TimeMeter(synchronize) as time:
+        clock.does("calls", 0.25)
+        behind.append(3.0)
+    assert time.seconds == 3.25
+
+
+def test_the_time_is_there_after_an_error_too(clock: Clock) -> None:
+    time = TimeMeter(lambda: clock.does("synchronize", 1.0))
+    with pytest.raises(KeyError, match="planted"), time:
+        raise KeyError("planted")
+    assert time.seconds == 1.0
+
+
+def test_host_memory_that_cannot_be_read_is_none(clock: Clock) -> None:
+    meter = HostMemoryMeter(PaperMemory(clock, available=False))
+    assert meter.baseline_bytes() is None
+    with meter:
+        pass
+    assert meter.peak_bytes is None
+
+
+def test_host_memory_that_is_lost_within_an_epoch_is_none_and_not_the_epochs_before(
+    clock: Clock,
+) -> None:
+    source = PaperMemory(clock)
+    meter = HostMemoryMeter(source)
+    with meter:
+        pass
+    assert meter.peak_bytes == 700
+    with meter:
+        source.there = False
+    assert meter.peak_bytes is None
+
+
+def test_the_meter_of_the_baseline_is_the_meter_of_the_epochs(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker takes its baseline before it has what the other meters need."""
+    monkeypatch.setattr("bench.energy.counter", lambda: PaperCounter(clock))
+    host = HostMemoryMeter(PaperMemory(clock))
+    backend: Any = PaperBackend(clock)
+    meters = Meters(backend, lambda: clock.does("synchronize", 0.5), host)
+    measure(meters, clock, 2.0)
+    assert host.peak_bytes == 700
+
+
+def test_host_memory_is_reset_before_and_read_after(clock: Clock) -> None:
+    meter = HostMemoryMeter(PaperMemory(clock))
+    assert meter.baseline_bytes() == 500
+    assert meter.peak_bytes is None, "there is no reading yet"
+    with meter:
+        clock.does("work")
+    assert clock.log == ["memory reset", "work", "memory peak"]
+
+
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        ("cpu", "not measured: on the CPU the host's memory is the device's"),
+        ("mps", "not measured: under Metal, TensorFlow's counter returns zeros"),
+    ],
+)
+def test_device_memory_that_cannot_be_read_is_none(clock: Clock, device: str, reason: str) -> None:
+    backend: Any = PaperBackend(clock, device=device, peak=None)
+    meter = DeviceMemoryMeter(backend)
+    assert not meter.available()
+    assert meter.reads == reason
+    with meter:
+        pass
+    assert meter.peak_bytes is None
+
+
+def test_energy_that_cannot_be_read_is_none(clock: Clock) -> None:
+    meter = EnergyMeter(PaperCounter(clock, available=False))
+    with meter:
+        clock.does("work", 60.0)
+    assert meter.joules is None
+
+
+@pytest.mark.parametrize("lost_at_the_end", [True, False], ids=["lost within", "found within"])
+def test_energy_that_is_counted_at_one_end_alone_is_none(clock: Clock, lost_at_the_end: bool) -> None:
+    source = PaperCounter(clock, available=lost_at_the_end)
+    meter = EnergyMeter(source)
+    with meter:
+        clock.does("work", 60.0)
+        source.there = not lost_at_the_end
+    assert meter.joules is None
+
+
+def test_energy_of_an_epoch_under_twenty_seconds_is_none(clock: Clock) -> None:
+    meter = EnergyMeter(PaperCounter(clock))
+    with meter:
+        clock.does("work", 19.0)
+    assert meter.joules is None
+    with meter:
+        clock.does("work", 20.0)
+    assert meter.joules == {"cpu": 200.0}
+    with meter:
+        clock.does("work", 19.0)
+    assert meter.joules is None, "the epoch before must not stand for this one"

@@ -1,0 +1,105 @@
+"""Which epochs speak for a run's speed, and how its rate held."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench import rates
+from bench.records import Epoch
+from tests.samples import EPOCH
+
+
+def epochs(*seconds: float, stages: str = "", probes: tuple[float | None, ...] = ()) -> list[Epoch]:
+    """Epochs of 1,000 images that took so long; `stages` has a digit for each, all 1 if not given."""
+    return [
+        replace(
+            EPOCH,
+            epoch=number,
+            stage=int(stages[number - 1]) if stages else 1,
+            images=1000,
+            train_seconds=took,
+            probe_seconds=probes[number - 1] if probes else None,
+        )
+        for number, took in enumerate(seconds, 1)
+    ]
+
+
+def test_a_rate_is_images_over_training_seconds_alone() -> None:
+    assert rates.images_per_second(replace(EPOCH, images=640, train_seconds=2.5)) == 256.0
+
+
+@pytest.mark.parametrize(
+    ("stages", "steady"),
+    [
+        ("1", [1]),
+        ("11", [2]),
+        ("11111", [2, 3, 4, 5]),
+        ("11222", [4, 5]),
+        ("1122", [4]),
+        ("112", [3]),
+        ("12", [2]),
+        ("1222", [3, 4]),
+        ("112233", [6]),
+    ],
+)
+def test_the_steady_epochs_are_the_last_stages_without_its_first(stages: str, steady: list[int]) -> None:
+    """A stage's first epoch compiles anew; it stays only where there is no other."""
+    given = epochs(*[2.0] * len(stages), stages=stages)
+    assert [epoch.epoch for epoch in rates.steady(given)] == steady
+
+
+def test_the_typical_rate_is_the_median_of_the_steady_epochs() -> None:
+    assert rates.typical_images_per_second(epochs(50.0, 4.0, 5.0, 20.0)) == 200.0
+    assert rates.typical_images_per_second(epochs(50.0, 4.0, 5.0)) == 225.0, "between 250 and 200"
+    assert rates.typical_images_per_second(epochs(8.0)) == 125.0
+
+
+def test_the_head_stage_does_not_speak_for_a_run() -> None:
+    """Training the head alone is faster: its rate is another figure."""
+    given = epochs(1.0, 1.0, 1.0, 9.0, 8.0, 8.0, stages="111222")
+    assert rates.typical_images_per_second(given) == 125.0
+    assert rates.drift(given, cold_probe_seconds=0.02).cold_images_per_second == 125.0
+
+
+def test_a_rate_that_falls_is_a_negative_drift() -> None:
+    """Steady: 250, 250, 200, 200, 160, 160; of the last third, 160 and 160, the median."""
+    found = rates.drift(epochs(20.0, 4.0, 4.0, 5.0, 5.0, 6.25, 6.25), cold_probe_seconds=0.02)
+    assert (found.cold_images_per_second, found.sustained_images_per_second) == (250.0, 160.0)
+    assert found.drift == pytest.approx(-0.36, rel=1e-12)
+    assert found.probe_drift is None, "no epoch had a probe"
+
+
+def test_one_slow_epoch_at_the_end_is_not_what_was_sustained() -> None:
+    """Nine steady epochs: the last third are three, and the median is not their slowest."""
+    assert rates.drift(epochs(9.0, *[4.0] * 8, 40.0), cold_probe_seconds=0.02).drift == 0.0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_run_of_one_steady_epoch_has_no_drift(count: int) -> None:
+    found = rates.drift(epochs(*[4.0] * count), cold_probe_seconds=0.02)
+    assert (found.cold_images_per_second, found.sustained_images_per_second) == (250.0, 250.0)
+    assert found.drift == 0.0
+
+
+def test_two_steady_epochs_are_compared_with_each_other() -> None:
+    assert rates.drift(epochs(9.0, 4.0, 5.0), cold_probe_seconds=0.02).drift == pytest.approx(-0.2)
+
+
+@pytest.mark.parametrize(
+    ("probes", "drift"),
+    [
+        ((0.02, 0.02, 0.02), 0.0),
+        ((0.02, 0.02, 0.025), -0.2),
+        ((0.02, 0.04, 0.02), 0.0),
+        ((0.04, None, None), -0.5),
+        ((None, 0.016, None), 0.25),
+    ],
+    ids=["as before", "slower", "slower only once", "the last one that was taken", "faster"],
+)
+def test_the_probe_drift_is_the_first_against_the_last(
+    probes: tuple[float | None, ...], drift: float
+) -> None:
+    found = rates.drift(epochs(4.0, 4.0, 4.0, probes=probes), cold_probe_seconds=0.02)
+    assert found.probe_drift == pytest.approx(drift, abs=1e-12)
