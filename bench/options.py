@@ -70,6 +70,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "PATH",
         "help": "torchvision's alexnet-owt-7be5be79.pth; default: torchvision fetches it",
     },
+    "--ignore-doctor": {
+        "action": "store_true",
+        "help": "run even where `python -m bench.doctor` finds what would spoil it",
+    },
     "--machine": {"metavar": "NAME", "help": "this computer's name in results/NAME"},
 }
 
@@ -92,6 +96,7 @@ class Options:
     batch_size: int | None
     weights: Path | None
     machine: str | None
+    ignore_doctor: bool = False
 
     @classmethod
     def from_config(cls, config: pytest.Config) -> Options:

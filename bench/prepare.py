@@ -18,7 +18,7 @@ from alexnet.imagenet import TORCHVISION_FILE
 from bench.grid import PROFILES, IllegalPlan
 from bench.machine import likely_gpu
 from bench.options import Options
-from bench.run import ROOT
+from bench.process import ROOT
 
 PROBE_SECONDS = 180.0
 EXPLAINED = 2  # the status with which `python -m alexnet` ends after a sentence on stderr

@@ -1,45 +1,42 @@
-"""The parent's side of one cell: spawn its worker, take its records, keep them, know when it is lost."""
+"""The parent's side of one cell: its gate, then its worker; take their records, keep them, miss none."""
 
 from __future__ import annotations
 
 import os
-import select
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 from typing import IO
 
+from bench import condition
+from bench.process import (
+    EPOCHS_OF_SILENCE,
+    GATE,
+    MIN_SILENCE_SECONDS,
+    WORKER,
+    Silent,
+    ending,
+    records,
+    spawned,
+)
 from bench.records import (
     Beat,
     Cell,
+    Condition,
     Epoch,
     Failure,
-    Job,
+    Gate,
     Plan,
-    Record,
-    RecordError,
     Result,
+    Roofline,
     Start,
-    from_line,
-    job_to_json,
-    to_line,
+    Verdict,
 )
+from bench.wire import Job, Record, RecordError, to_line
 
-ROOT = Path(__file__).resolve().parent.parent
-# Unbuffered, and with a traceback of a crash in C: the log's last words are the ones that are needed.
-WORKER = (sys.executable, "-u", "-X", "faulthandler", "-m", "bench.worker")
-
-# A framework's import, a first graph's compilation and a cold disk together stay well under this.
-MIN_SILENCE_SECONDS = 300.0
-# A beat comes every two seconds of training; only an evaluation, far shorter than an epoch, has none.
-EPOCHS_OF_SILENCE = 3
-EXIT_SECONDS = 60.0
 LOG_TAIL_LINES = 25
+NOT_BEGUN = Verdict(validity="invalid", reasons=("it did not begin",), warnings=())
 
 
 @dataclass(kw_only=True)
@@ -52,10 +49,14 @@ class Run:
 
     cell: Cell
     plan: Plan
+    gate: Gate | None = None
+    before: Condition | None = None
     start: Start | None = None
     epochs: list[Epoch] = field(default_factory=list)
     result: Result | None = None
+    after: Condition | None = None
     failure: Failure | None = None
+    verdict: Verdict = NOT_BEGUN
     _replayed: int = 0
     _clock: float = 0.0
 
@@ -97,11 +98,14 @@ def carry_out(
     with log_path.open("w") as log, journal_path.open("w") as journal:
         reason: str | None = None
         try:
-            with _spawned(job, command, log) as (worker, pipe):
+            run.before = condition.take()
+            for known in (run.gate, run.before):
+                _keep(journal, known)
+            with spawned(job, command, log) as (worker, pipe):
                 limit = max(min_silence_seconds, EPOCHS_OF_SILENCE * expected_epoch_seconds)
-                reason = _take(run, _records(pipe, limit, min_silence_seconds), journal, on_record)
-                reason = reason or _end(worker, run)
-        except (_Silent, RecordError) as error:
+                reason = _take(run, records(pipe, limit, min_silence_seconds), journal, on_record)
+                reason = reason or ending(worker, _how_far(run))
+        except (Silent, RecordError) as error:
             reason = str(error)
         except OSError as error:
             reason = f"the worker could not be started, or its records not kept: {error}"
@@ -109,11 +113,14 @@ def carry_out(
             reason = f"interrupted {_how_far(run)}"
             raise
         finally:
+            run.after = condition.take()
+            _remove_leftovers(job)
             # A complete result stands, even if a framework then crashed on its way out.
             if run.result is None:
                 run.failure = Failure(reason=reason or "no reason is known", log_tail=_tail(log_path))
-                with suppress(OSError):
-                    _keep(journal, run.failure)
+            with suppress(OSError):
+                _keep(journal, run.after)
+                _keep(journal, run.failure)
 
 
 def _take(
@@ -130,76 +137,50 @@ def _take(
     return None
 
 
-class _Silent(Exception):
-    """A worker that said nothing for too long."""
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """What a gate's process sent, or why it sent no verdict."""
+
+    gate: Gate | None
+    roofline: Roofline | None
+    reason: str
 
 
-@contextmanager
-def _spawned(
-    job: Job, command: Sequence[str], log: IO[str]
-) -> Iterator[tuple[subprocess.Popen[str], IO[bytes]]]:
-    """The worker with its job on stdin, and the reading end of its private pipe; gone afterwards.
-
-    It has a session of its own, so that Ctrl-C reaches the parent alone, which then decides.
-    """
-    read_end, write_end = os.pipe()
-    with os.fdopen(read_end, "rb", buffering=0) as pipe:
+def examine(
+    job: Job,
+    *,
+    folder: Path,
+    command: Sequence[str] = GATE,
+    silence_seconds: float = MIN_SILENCE_SECONDS,
+) -> Examined:
+    """Asks one cell's gate, in a process of its own; what that prints is in `folder`/CELL.gate.log."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gate: Gate | None = None
+    roofline: Roofline | None = None
+    reason = ""
+    with (folder / f"{job.cell.id}.gate.log").open("w") as log:
         try:
-            worker = subprocess.Popen(
-                [*command, str(write_end)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                text=True,
-                cwd=ROOT,
-                pass_fds=(write_end,),
-                start_new_session=True,
-            )
-        finally:
-            os.close(write_end)
-        try:
-            assert worker.stdin is not None
-            with suppress(BrokenPipeError):  # it died at once; its exit status and log say why
-                worker.stdin.write(job_to_json(job))
-                worker.stdin.close()
-            yield worker, pipe
-        finally:
-            _kill(worker)
-            _remove_leftovers(job)
+            with spawned(job, command, log) as (worker, pipe):
+                for record in records(pipe, silence_seconds, silence_seconds):
+                    match record:
+                        case Gate():
+                            gate = record
+                        case Roofline():
+                            roofline = record
+                        case Failure():
+                            reason = record.reason
+                reason = reason or ending(worker, "before it had answered")
+        except (Silent, RecordError, OSError) as error:
+            reason = str(error)
+    return Examined(gate=gate, roofline=roofline, reason="" if gate else reason)
 
 
-def _records(pipe: IO[bytes], limit: float, min_limit: float) -> Iterator[Record]:
-    """The worker's records until it closes its pipe. Raises _Silent past the limit, without spinning."""
-    pending = b""
-    while True:
-        before = monotonic()
-        ready, _, _ = select.select([pipe], [], [], limit)
-        if not ready:
-            minutes = (monotonic() - before) / 60
-            raise _Silent(f"the worker gave no sign of life for {minutes:.1f} minutes and was stopped")
-        read = pipe.read(65536)
-        if not read:
-            return
-        *lines, pending = (pending + read).split(b"\n")
-        for line in lines:
-            record = from_line(line.decode("utf8", errors="replace"))
-            if isinstance(record, Epoch):
-                limit = max(min_limit, EPOCHS_OF_SILENCE * record.train_seconds)
-            yield record
-
-
-def _keep(journal: IO[str], record: Record) -> None:
+def _keep(journal: IO[str], record: Record | None) -> None:
+    if record is None:
+        return
     journal.write(to_line(record))
     journal.flush()
     os.fsync(journal.fileno())
-
-
-def _kill(worker: subprocess.Popen[str]) -> None:
-    """Ends what is left of the worker and of all that it started, a stopped one too."""
-    # macOS answers "not permitted" for a group in which nothing but the dead is left.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(worker.pid, signal.SIGKILL)
-    worker.wait()
 
 
 def _remove_leftovers(job: Job) -> None:
@@ -210,20 +191,6 @@ def _remove_leftovers(job: Job) -> None:
 
 def _how_far(run: Run) -> str:
     return f"after epoch {run.epochs[-1].epoch}" if run.epochs else "before its first epoch ended"
-
-
-def _end(worker: subprocess.Popen[str], run: Run) -> str:
-    """Why a worker closed its pipe without a result, as far as its exit status tells."""
-    after = _how_far(run)
-    try:
-        status = worker.wait(EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"the worker closed its pipe {after}, did not end and was stopped"
-    if status == -signal.SIGKILL:
-        return f"the worker was killed {after}; the system does that when memory runs out"
-    if status < 0:
-        return f"the worker died of {signal.Signals(-status).name} {after}"
-    return f"the worker ended with status {status} {after}, without a result"
 
 
 def _tail(log: Path) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -18,9 +19,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from bench.records import Beat, Epoch, Record, Start
+from bench import differences, rates
+from bench.records import Beat, Epoch, Gate, Result, Start
+from bench.rules import Finding
 from bench.run import Run
-from bench.session import Session, why_unfinished
+from bench.session import Session, extra_info, why_unfinished
+from bench.verdict import failed
+from bench.wire import Record
 
 REFRESHES_PER_SECOND = 1
 """Seldom, since every refresh takes time from the machine that is being measured."""
@@ -58,6 +63,11 @@ def follower(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[Record], 
     def follow(record: Record) -> None:
         nonlocal steps_per_epoch, note
         match record:
+            case Gate():
+                for check in record.checks:
+                    if not check.passed:
+                        bar.console.print(f"gate: {escape(failed(check))}; the run will be invalid")
+                bar.update(task, note="starting")
             case Start():
                 steps_per_epoch = record.steps_per_epoch
                 bar.update(task, total=epochs * steps_per_epoch, note="first epoch")
@@ -74,53 +84,70 @@ def follower(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[Record], 
     return follow
 
 
-LEGEND = (
-    "s/epoch: median of all epochs but the first. fed: images/s as a share of the same step on a batch"
-    " already on the device. peak: host, + device where it is counted apart. test: the best"
-    " validation epoch's weights. converged: where patience ran out, else the cap was met first."
-)
+LEGEND = {
+    "s/epoch": "median of the last stage's epochs without warm-up, and images/s the same",
+    "fed": "images/s as a share of the same step on a batch already on the device",
+    "roof": "FLOP/s as a share of the roofline that was measured here",
+    "drift": "the last epochs' rate against the first's",
+    "MB": "the host's peak over what the framework's import took, + the device's where counted apart",
+    "J/image": "processor and GPU, idle draw included",
+    "M": "million parameters",
+    "test %": "the best validation epoch's weights",
+    "converged": "where patience ran out, else the cap was met first",
+}
+Figures = dict[str, str]
+DASH = "–"
 
 
 def summary(session: Session) -> Table:
-    """One line a cell, with the conditions in the title. What was not measured is a dash."""
-    title = f"{session.setting()}\ndata: {session.data_line()}"
+    """One line a cell, with the conditions in the title. A column that nobody measured is left out."""
+    rows = {run.cell.id: _figures(run) for run in session.runs}
+    columns = dict.fromkeys(c for row in rows.values() for c, text in row.items() if text != DASH)
     table = Table(
-        title=escape(title),
+        title=escape(f"{session.setting()}\ndata: {session.data_line()}"),
         title_justify="left",
         title_style="bold",
-        caption=LEGEND,
+        caption=". ".join(f"{name}: {LEGEND[name]}" for name in columns if name in LEGEND),
         caption_justify="left",
         box=None,
     )
-    table.add_column("cell", no_wrap=True)
-    for column in (
-        "epochs", "s/epoch", "images/s", "fed", "peak MB", "parameters", "test %", "converged",
-    ):  # fmt: skip
-        table.add_column(column, justify="right")
-    for run in session.runs:
-        table.add_row(run.cell.id, *_figures(run))
+    for column in ("cell", *(columns or ["epochs"])):
+        table.add_column(column, justify="left" if column == "cell" else "right", no_wrap=True)
+    for cell, row in rows.items():
+        table.add_row(cell, *(row.get(column, DASH if "fed" in row else "") for column in columns))
     for skipped in session.skipped:
         table.add_row(skipped.cell.id, "skipped")
     return table
 
 
-def _figures(run: Run) -> list[str]:
-    reason = why_unfinished(run)
-    if reason or run.result is None or run.start is None:
-        return ["invalid" if run.result else "failed"]
-    result, rounds = run.result, run.epochs[1:]
-    device = result.peak_device_bytes
-    peaks = [result.peak_host_bytes, *([device] if device is not None else [])]
-    return [
-        str(result.epochs),
-        f"{median(epoch.train_seconds for epoch in rounds):.2f}",
-        f"{result.epoch_images_per_second:,.0f}",
-        f"{result.pipeline_ratio:.2f}",
-        " + ".join(f"{peak / 1e6:,.0f}" for peak in peaks),
-        f"{run.start.parameters:,}",
-        "–" if result.test_accuracy is None else f"{100 * result.test_accuracy:.1f}",
-        f"epoch {result.converged_at}" if result.converged_at else "not yet",
-    ]
+def _figures(run: Run) -> Figures:
+    """Column -> text of one run; in the first column how it ended where it has no figures."""
+    if why_unfinished(run) or run.result is None or run.start is None:
+        return {"epochs": "invalid" if run.result else "failed"}
+    result, steady = run.result, rates.steady(run.epochs)
+    return {
+        "epochs": str(result.epochs),
+        "s/epoch": f"{median(epoch.train_seconds for epoch in steady):.2f}",
+        "images/s": f"{result.epoch_images_per_second:,.0f}",
+        "fed": f"{result.pipeline_ratio:.2f}",
+        "roof": _or_dash(result.roofline_share, "{:.0%}"),
+        "drift": f"{result.drift.drift:+.0%}" if len(steady) > 1 else DASH,
+        "MB": _peaks(run.start, result),
+        "J/image": _or_dash(result.joules_per_image, "{:.2f}"),
+        "M": f"{run.start.parameters / 1e6:.1f}",
+        "test %": _or_dash(result.test_accuracy and 100 * result.test_accuracy, "{:.1f}"),
+        "converged": f"epoch {result.converged_at}" if result.converged_at else "not yet",
+    }
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return DASH if value is None else form.format(value)
+
+
+def _peaks(start: Start, result: Result) -> str:
+    host, device = result.peak_host_bytes, result.peak_device_bytes
+    grown = None if host is None else host - (start.baseline_host_bytes or 0)
+    return " + ".join(f"{peak / 1e6:,.0f}" for peak in (grown, device) if peak is not None) or DASH
 
 
 def explanations(session: Session) -> list[str]:
@@ -131,15 +158,49 @@ def explanations(session: Session) -> list[str]:
             lines.append(f"{run.cell.id} {'is invalid' if run.result else 'failed'}: {reason}")
             if run.failure and run.failure.log_tail:
                 lines += [f"    {line}" for line in run.failure.log_tail.splitlines()[-8:]]
+    for run in session.runs:
+        lines += [f"{run.cell.id}, note: {warning}" for warning in run.verdict.warnings]
+    lines += sorted(session.troubles | _unmeasured(session))
     for reason in sorted({skipped.reason for skipped in session.skipped}):
         names = [s.cell.id for s in session.skipped if s.reason == reason]
         lines.append(f"{', '.join(names)} skipped: {reason}")
     return lines
 
 
+def _unmeasured(session: Session) -> set[str]:
+    """Why a meter has no reading, once for all runs alike."""
+    meters = [run.start.meters for run in session.runs if run.start]
+    found = {(name, reads) for each in meters for name, reads in each.items()}
+    return {f"{name} {reads}" for name, reads in found if reads.startswith("not measured")}
+
+
+def compared(session: Session, saved: Mapping[Any, Mapping[str, Any]]) -> list[str]:
+    """What differs between each run and the saved one of its cell, said once for all cells alike.
+
+    `saved` is pytest-benchmark's: file -> the benchmark's full name -> what was saved of it.
+    """
+    found: dict[str, list[str]] = {}
+    for file, benchmarks in saved.items():
+        theirs = {old.get("param"): old.get("extra_info", {}) for old in benchmarks.values()}
+        for run in session.runs:
+            if run.cell.id in theirs:
+                for line in differences.runs(extra_info(run), theirs[run.cell.id]):
+                    found.setdefault(f"{line} (in {Path(file).name})", []).append(run.cell.id)
+    return [f"compared: {line}: {', '.join(cells)}" for line, cells in found.items()]
+
+
+def findings(found: Sequence[Finding]) -> list[str]:
+    """What the doctor has to say at the start: one line a finding, and one that mends it."""
+    lines = []
+    for finding in found:
+        if finding.level != "good":
+            lines += [f"{finding.level}: {finding.what}", f"    fix: {finding.fix}"]
+    return lines
+
+
 def rendered(thing: Any, *, width: int, colour: bool) -> str:
     """What rich would print, as text for pytest's own terminal writer."""
-    console = Console(width=max(width, 110), force_terminal=colour, no_color=not colour)
+    console = Console(width=max(width, 120), force_terminal=colour, no_color=not colour)
     with console.capture() as capture:
         console.print(thing)
     return capture.get()

@@ -10,10 +10,13 @@ from typing import Any
 
 from alexnet import data
 from alexnet.recipe import EXPERIMENTS
-from bench import grid, machine, prepare
+from bench import condition, energy, grid, machine, prepare, seal
+from bench.gates import Gates
 from bench.options import Options
-from bench.records import Cell, Job, Plan, Record
+from bench.records import Cell, Machine, Plan, Watts
 from bench.run import Run, carry_out
+from bench.verdict import judge
+from bench.wire import Job, Record
 
 RUNS = ".runs"
 DATASETS: dict[data.DatasetName, str] = {"cifar10": "CIFAR-10", "synthetic": "SYNTHETIC"}
@@ -33,7 +36,7 @@ class Session:
     """Everything settled before the first cell, and the runs as they come."""
 
     options: Options
-    machine: machine.Machine
+    machine: Machine
     profile: str
     source: prepare.Source
     plans: dict[Cell, Plan]
@@ -43,6 +46,9 @@ class Session:
     picked: list[Cell] = field(default_factory=list)
     weights_file: Path | None = None
     no_weights: str | None = None
+    gates: Gates = field(default_factory=Gates)
+    idle_watts: Watts | None = None
+    troubles: set[str] = field(default_factory=set)
 
     def pick(self, cells: list[Cell]) -> None:
         """Settles which cells run, and what they need. Raises what makes one of them impossible."""
@@ -76,26 +82,60 @@ class Session:
     def skip(self, cell: Cell, reason: str) -> None:
         self.skipped.append(Skipped(cell=cell, plan=self.plans[cell], reason=reason))
 
-    def carry_out(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
-        """Runs one cell and keeps what came of it."""
+    def _measure_idle(self) -> None:
+        """What the computer draws while nothing of ours runs; not worth its 20 s for `smoke`."""
+        if self.profile != "smoke":
+            self.idle_watts = energy.idle_watts(energy.counter())
+
+    def _with_the_same_start(self, cell: Cell) -> list[Cell]:
+        """The picked cells, this one among them, that begin with the same weights and batches."""
+        able = [c for c in self.picked if self.skip_reason(c) is None]
+        return [c for c in able if (c.experiment, c.seed) == (cell.experiment, cell.seed)]
+
+    def _job(self, cell: Cell) -> Job:
         folder = str(self.source.folder.resolve()) if self.source.folder else None
-        job = Job(
+        return Job(
             cell=cell,
             plan=self.plans[cell],
             data_folder=folder,
             weights_file=str(self.weights_file) if needs_weights(cell) else None,
             scratch_folder=str(self.folder.resolve()),
+            idle_watts=self.idle_watts,
+            roofline=self.gates.rooflines.get((cell.framework, cell.device)),
         )
+
+    def carry_out(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
+        """Asks one cell's gate, runs the cell whatever it says, and keeps what came of it."""
+        if not self.runs:
+            self._measure_idle()
         run = Run(cell=cell, plan=self.plans[cell])
         self.runs.append(run)  # before it starts, so that an interrupted one is saved too
-        carry_out(
-            run,
-            job,
-            folder=self.folder,
-            expected_epoch_seconds=grid.expected_epoch_seconds(cell, self.plans[cell]),
-            on_record=on_record,
-        )
+        with condition.awake() as trouble:
+            self.troubles |= {trouble} if trouble else set()
+            self._gate_and_train(run, on_record)
         return run
+
+    def _gate_and_train(self, run: Run, on_record: Callable[[Record], None]) -> None:
+        cell = run.cell
+        try:
+            run.gate = self.gates.of(cell, self._with_the_same_start(cell), self._job, self.folder)
+            on_record(run.gate)
+            carry_out(
+                run,
+                self._job(cell),
+                folder=self.folder,
+                expected_epoch_seconds=grid.expected_epoch_seconds(cell, self.plans[cell]),
+                on_record=on_record,
+            )
+        finally:
+            run.verdict = judge(
+                machine=self.machine,
+                gate=run.gate,
+                before=run.before,
+                start=run.start,
+                result=run.result,
+                after=run.after,
+            )
 
     def expected_seconds(self) -> float:
         """A rough guess, before anything was measured."""
@@ -147,21 +187,30 @@ def why_unfinished(run: Run) -> str | None:
     """Why a run is no benchmark, in a sentence, or None when it is one."""
     if run.failure:
         return run.failure.reason
-    if run.result and run.result.validity == "invalid":
-        return "; ".join(run.result.reasons)
-    return None
+    return "; ".join(run.verdict.reasons) if run.verdict.validity == "invalid" else None
 
 
 def extra_info(run: Run) -> dict[str, Any]:
-    """A run as it stands in the saved file; docs/results.md explains the fields."""
-    return {
-        "cell": asdict(run.cell),
-        "plan": asdict(run.plan),
-        "start": asdict(run.start) if run.start else None,
-        "epochs": [asdict(epoch) for epoch in run.epochs],
-        "result": asdict(run.result) if run.result else None,
-        "failure": asdict(run.failure) if run.failure else None,
-    }
+    """A run as it stands in the saved file, but for its seal; docs/results.md explains the fields."""
+    parts = (
+        "cell", "plan", "gate", "before", "start", "epochs", "result", "after", "verdict", "failure",
+    )  # fmt: skip
+    return {name: _plain(getattr(run, name)) for name in parts}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [asdict(item) for item in value]
+    return asdict(value) if value else None
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a saved file with the user's home folder out of it, and a seal on every run."""
+    content = without_home(content)
+    runs = [benchmark["extra_info"] for benchmark in content["benchmarks"]] + content["failures"]
+    for run in runs:
+        run["seal"] = seal.of(run, content["machine_info"]["machine"])
+    return content
 
 
 def without_home(value: Any) -> Any:

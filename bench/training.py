@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
 import numpy as np
@@ -18,8 +17,11 @@ from alexnet.data import Dataset, Split
 from alexnet.recipe import Recipe
 from alexnet.score import Score, score
 from alexnet.spec import Network
-from bench.meters import MemoryMeter, TimeMeter
-from bench.records import Beat, Epoch, Job, Record, Result, Stop, finite
+from bench import afterwards, energy, probe, rates
+from bench.meters import Meters, TimeMeter
+from bench.probe import Probe
+from bench.records import Beat, Epoch, Result, Start, Stop
+from bench.wire import Job, Record, finite
 
 Send = Callable[[Record], None]
 
@@ -39,6 +41,10 @@ class Training:
     trainer: Trainer
     dataset: Dataset
     send: Send
+    meters: Meters
+    prober: Probe
+    start: Start
+    first_weights: dict[str, str]
     done: list[Epoch] = field(default_factory=list)
     best_epoch: int | None = None
     best_loss: float = math.inf
@@ -70,11 +76,8 @@ class Training:
                 return
 
     def _one(self, number: int, stage: int) -> Epoch:
-        time, memory = TimeMeter(self.trainer.synchronize), MemoryMeter(self.backend)
-        with ExitStack() as meters:
-            meters.enter_context(memory)
-            meters.enter_context(time)
-            images = self._train(number)
+        images = self.measure(number)
+        probe_seconds = self.prober.after(self.meters.time.seconds)  # while the device is as it was
         loss, accuracy = self.trainer.take_totals()
         began = perf_counter()
         validation = evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)
@@ -85,16 +88,25 @@ class Training:
             stage=stage + 1,
             learning_rate=self.recipe.learning_rate((number - 1) * steps, steps_per_epoch=steps),
             images=images,
-            train_seconds=time.seconds,
+            train_seconds=self.meters.time.seconds,
             evaluate_seconds=evaluate_seconds,
             checkpoint_seconds=self._keep_if_best(number, validation.loss),
+            probe_seconds=probe_seconds,
             train_loss=finite(loss),
             train_accuracy=accuracy,
             validation_loss=finite(validation.loss),
             validation_accuracy=validation.accuracy,
-            peak_host_bytes=memory.peak_host_bytes,
-            peak_device_bytes=memory.peak_device_bytes,
+            peak_host_bytes=self.meters.host.peak_bytes,
+            peak_device_bytes=self.meters.device.peak_bytes,
+            energy_joules=self.meters.energy.joules,
         )
+
+    def measure(self, number: int) -> int:
+        """Trains one epoch with every meter around it. Returns the images that were trained on."""
+        with ExitStack() as stack:
+            for meter in self.meters.all().values():
+                stack.enter_context(meter)
+            return self._train(number)
 
     def _train(self, number: int) -> int:
         """One pass over the training images: the measured line. Returns how many were trained on."""
@@ -132,21 +144,13 @@ class Training:
     def result(self, began: float) -> Result:
         """Times the bare step, then scores the best epoch's weights on the test images."""
         step_rate = self._step_images_per_second()
-        measured = self.done[1:] or self.done
-        diverged = self.stopped == "diverged"
-        test: Score | None = None
-        weights_sha256 = None
-        if self.best_epoch and not diverged:
-            best = canonical.load(self.best_file, self.net)
-            self.trainer.load(best)
-            weights_sha256 = canonical.fingerprint(best)
-            test = evaluate(self.trainer, self.dataset.test, self.recipe.batch_size)
-        self.best_file.unlink(missing_ok=True)
-        last = self.done[-1]
-        device_peaks = [e.peak_device_bytes for e in self.done if e.peak_device_bytes is not None]
+        best, test = self._tested()
+        last, typical = self.done[-1], rates.typical_images_per_second(self.done)
+        flops_per_second = typical * probe.training_flops(self.net)
+        roof, size = self.start.roofline, self.recipe.batch_size
+        attainable = probe.attainable_flops_per_second(self.net, size, roof) if roof else None
+        joules = energy.of_run(self.done, self.best_epoch, self.job.cell.device)
         return Result(
-            validity="invalid" if diverged else "valid",
-            reasons=(f"diverged at epoch {last.epoch}: a loss is not finite",) if diverged else (),
             epochs=len(self.done),
             best_epoch=self.best_epoch,
             stopped=self.stopped,
@@ -156,14 +160,33 @@ class Training:
             test_accuracy=test.accuracy if test else None,
             per_class_accuracy=test.per_class_accuracy if test else None,
             confusion=test.confusion if test else None,
-            epoch_images_per_second=median(e.images / e.train_seconds for e in measured),
+            epoch_images_per_second=typical,
             step_images_per_second=step_rate,
-            pipeline_ratio=last.images / last.train_seconds / step_rate,
-            peak_host_bytes=max(e.peak_host_bytes for e in self.done),
-            peak_device_bytes=max(device_peaks) if device_peaks else None,
-            weights_sha256=weights_sha256,
+            pipeline_ratio=rates.images_per_second(last) / step_rate,
+            achieved_flops_per_second=flops_per_second,
+            roofline_share=flops_per_second / attainable if attainable else None,
+            drift=rates.drift(self.done, cold_probe_seconds=self.start.probe_seconds),
+            peak_host_bytes=_largest(epoch.peak_host_bytes for epoch in self.done),
+            peak_device_bytes=_largest(epoch.peak_device_bytes for epoch in self.done),
+            joules_per_epoch=joules.per_epoch,
+            joules_per_image=joules.per_image,
+            joules_to_best_epoch=joules.to_best_epoch,
+            weights_sha256=canonical.fingerprint(best) if best else None,
+            data_sha256=self.dataset.fingerprint(),
+            versions=self.backend.versions(),
+            checks=afterwards.checks(self.done, test, best, self.first_weights, self.dataset),
             total_seconds=perf_counter() - began,
         )
+
+    def _tested(self) -> tuple[canonical.Weights | None, Score | None]:
+        """The best epoch's weights and their score on the test images; nothing where a run diverged."""
+        best, test = None, None
+        if self.best_epoch and self.stopped != "diverged":
+            best = canonical.load(self.best_file, self.net)
+            self.trainer.load(best)
+            test = evaluate(self.trainer, self.dataset.test, self.recipe.batch_size)
+        self.best_file.unlink(missing_ok=True)
+        return best, test
 
     def _step_images_per_second(self) -> float:
         """The rate of the training step on a batch that already lies on the device.
@@ -181,6 +204,10 @@ class Training:
             for _ in range(steps):
                 self.trainer.step(batch, 0.0)
         return steps * size / time.seconds
+
+
+def _largest(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def evaluate(trainer: Trainer, split: Split, batch_size: int) -> Score:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-
-import numpy as np
 
 import alexnet
 from alexnet import Backend, data
@@ -23,16 +22,11 @@ from alexnet.data import Dataset
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
 from alexnet.spec import Network, network
-from bench.records import (
-    SCHEMA_VERSION,
-    Failure,
-    Job,
-    Record,
-    Start,
-    job_from_json,
-    to_line,
-)
+from bench.meters import HostMemoryMeter, Meters
+from bench.probe import Probe
+from bench.records import SCHEMA_VERSION, Failure, Start
 from bench.training import Send, Training
+from bench.wire import Job, Record, job_from_json, to_line
 
 # What a user or a machine can cause: told in a sentence, without a traceback.
 EXPLAINED = (
@@ -53,29 +47,72 @@ def recipe_of(job: Job) -> Recipe:
 def carry_out(job: Job, send: Send) -> None:
     """Trains, measures and scores one cell, sending each record as it is made."""
     began = perf_counter()
+    training = prepare(job, send)
+    send(training.start)
+    for epoch in training.epochs():
+        send(epoch)
+    send(training.result(began))
+
+
+def prepare(job: Job, send: Send) -> Training:
+    """All that a cell needs before its first epoch."""
     recipe, experiment = recipe_of(job), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = alexnet.backend(job.cell.framework, job.cell.device)
-    dataset = data.load(
+    # The framework and its device are there, the data and the network are not.
+    prober, host = Probe(backend), HostMemoryMeter()
+    baseline = host.baseline_bytes()
+    dataset, first = load_data(job), first_weights(job, net)
+    trainer = backend.trainer(net, first.weights, recipe, seed=job.cell.seed)
+    meters = Meters(backend, trainer.synchronize, host)
+    training = Training(
+        job=job,
+        net=net,
+        recipe=recipe,
+        backend=backend,
+        trainer=trainer,
+        dataset=dataset,
+        send=send,
+        meters=meters,
+        prober=prober,
+        start=start(
+            job,
+            net,
+            backend=backend,
+            dataset=dataset,
+            first=first,
+            meters=meters,
+            prober=prober,
+            baseline_host_bytes=baseline,
+        ),
+        first_weights={n: canonical.fingerprint({n: array}) for n, array in first.weights.items()},
+    )
+    first.weights.clear()  # the trainer has them now, and the peak should not
+    return training
+
+
+def load_data(job: Job) -> Dataset:
+    """The cell's images."""
+    return data.load(
         job.plan.dataset,
         Path(job.data_folder) if job.data_folder else None,
         seed=job.cell.seed,
         train_images=job.plan.train_images,
         test_images=job.plan.test_images,
     )
-    first = first_weights(job, net)
-    send(start(net, recipe, backend, dataset, first))
-    trainer = backend.trainer(net, first.weights, recipe, seed=job.cell.seed)
-    first.weights.clear()  # the trainer has them now, and the peak should not
-    training = Training(
-        job=job, net=net, recipe=recipe, backend=backend, trainer=trainer, dataset=dataset, send=send
-    )
-    for epoch in training.epochs():
-        send(epoch)
-    send(training.result(began))
 
 
-def start(net: Network, recipe: Recipe, backend: Backend, dataset: Dataset, first: First) -> Start:
+def start(
+    job: Job,
+    net: Network,
+    *,
+    backend: Backend,
+    dataset: Dataset,
+    first: First,
+    meters: Meters,
+    prober: Probe,
+    baseline_host_bytes: int | None,
+) -> Start:
     """The record of all that is settled before the first epoch."""
     return Start(
         schema=SCHEMA_VERSION,
@@ -83,7 +120,7 @@ def start(net: Network, recipe: Recipe, backend: Backend, dataset: Dataset, firs
         variant=net.variant,
         parameters=net.parameters,
         forward_flops=net.forward_flops,
-        steps_per_epoch=len(dataset.train) // recipe.batch_size,
+        steps_per_epoch=len(dataset.train) // job.plan.batch_size,
         data_sha256=dataset.fingerprint(),
         train_images=len(dataset.train),
         validation_images=len(dataset.validation),
@@ -92,8 +129,14 @@ def start(net: Network, recipe: Recipe, backend: Backend, dataset: Dataset, firs
         weights_source_sha256=first.source_sha256,
         weights_sha256=canonical.fingerprint(first.weights),
         device_name=backend.device_name(),
-        versions=backend.versions() | {"numpy": np.__version__},
+        versions=backend.versions(),
         settings=backend.settings(),
+        meters={name: meter.reads for name, meter in meters.all().items()},
+        baseline_host_bytes=baseline_host_bytes,
+        idle_watts=job.idle_watts,
+        roofline=job.roofline,
+        probe_flops=prober.flops,
+        probe_seconds=prober.take(),
     )
 
 
@@ -123,15 +166,15 @@ def first_weights(job: Job, net: Network) -> First:
     )
 
 
-def main() -> int:
-    """Carries out the job on stdin; a failure is a record too, and the exit status then 1."""
+def serve(work: Callable[[Job, Send], None]) -> int:
+    """Does the work of the job on stdin; a failure is a record too, and the exit status then 1."""
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf8", buffering=1) as pipe:
 
         def send(record: Record) -> None:
             pipe.write(to_line(record))
 
         try:
-            carry_out(job_from_json(sys.stdin.read()), send)
+            work(job_from_json(sys.stdin.read()), send)
         except BrokenPipeError:
             return 1  # the parent is gone, and nobody is left to work for
         except EXPLAINED as error:
@@ -146,4 +189,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(carry_out))

@@ -1,6 +1,7 @@
-"""A pytest plugin that gives `pytest bench` workers of paper: records in an instant, no framework.
+"""A pytest plugin that gives `pytest bench` workers and gates of paper: records in an instant.
 
-PAPER names the cells, by a part of their id, that crash or hang after their first epoch, or diverge.
+PAPER names the cells, by a part of their id, that crash or hang after their first epoch, diverge, or
+do not pass their gate.
 """
 
 from __future__ import annotations
@@ -13,13 +14,30 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+import bench.gates
 import bench.session
-from bench.records import Job, Record, job_from_json, to_line
-from bench.run import carry_out
-from tests.samples import EPOCH, RESULT, START
+from bench.certificate import answers_file
+from bench.run import carry_out, examine
+from bench.wire import Job, Record, job_from_json, to_line
+from tests.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
 
 COMMAND = [sys.executable, "-m", "tests.paper_worker"]
 vars(bench.session)["carry_out"] = partial(carry_out, command=COMMAND)
+vars(bench.gates)["examine"] = partial(examine, command=[*COMMAND, "gate"])
+
+
+def gate(job: Job, behaviour: str) -> Iterator[Record]:
+    if job.roofline is None:
+        yield ROOFLINE
+    if behaviour == "mute":
+        raise SystemExit(5)
+    same = np.ones((2, 10))
+    np.savez(answers_file(job), logits=same, losses=same[0], exact_logits=same)
+    names = ("logits", "loss", "three losses")
+    wrong = replace(CHECK, measured=0.9 if behaviour == "wrong" else 1e-6)
+    yield replace(GATE, checks=tuple(replace(wrong, name=name) for name in names))
 
 
 def records(job: Job, behaviour: str) -> Iterator[Record]:
@@ -32,10 +50,7 @@ def records(job: Job, behaviour: str) -> Iterator[Record]:
         if behaviour == "hang":
             time.sleep(60)
     if behaviour == "diverge":
-        reasons = ("diverged at epoch 2: a loss is not finite",)
-        yield replace(
-            RESULT, validity="invalid", stopped="diverged", reasons=reasons, test_accuracy=None
-        )
+        yield replace(RESULT, epochs=2, stopped="diverged", test_accuracy=None)
     else:
         yield replace(RESULT, epochs=job.plan.epochs)
 
@@ -44,8 +59,9 @@ def main() -> None:
     job = job_from_json(sys.stdin.read())
     behaviours = dict(pair.split("=") for pair in os.environ.get("PAPER", "").split())
     chosen = [how for part, how in behaviours.items() if part in job.cell.id]
-    with os.fdopen(int(sys.argv[1]), "w", buffering=1) as pipe:
-        for record in records(job, chosen[0] if chosen else "good"):
+    asked = gate if sys.argv[1] == "gate" else records
+    with os.fdopen(int(sys.argv[-1]), "w", buffering=1) as pipe:
+        for record in asked(job, chosen[0] if chosen else "good"):
             pipe.write(to_line(record))
 
 

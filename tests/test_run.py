@@ -12,9 +12,9 @@ from time import monotonic
 import psutil
 import pytest
 
-from bench.records import Record, to_line
-from bench.run import Run, carry_out
-from tests.samples import CELL, EPOCH, PLAN, RESULT, START, job
+from bench.run import Examined, Run, carry_out, examine
+from bench.wire import Record, to_line
+from tests.samples import CELL, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START, job
 
 PREAMBLE = f"""
 import os, signal, sys, time
@@ -23,6 +23,8 @@ pipe = os.fdopen(int(sys.argv[1]), "w", buffering=1)
 START = {to_line(START)!r}
 EPOCHS = {[to_line(replace(EPOCH, epoch=n, train_seconds=float(n))) for n in (1, 2, 3)]!r}
 RESULT = {to_line(RESULT)!r}
+GATE = {to_line(GATE)!r}
+ROOFLINE = {to_line(ROOFLINE)!r}
 """
 
 GOOD = """
@@ -59,7 +61,7 @@ def test_a_good_worker_gives_its_records_and_its_rounds(tmp_path: Path) -> None:
     assert (run.start, run.result) == (START, RESULT)
     assert [epoch.epoch for epoch in run.epochs] == [1, 2, 3]
     assert len(seen) == 5
-    assert journal(tmp_path) == ["Start", "Epoch", "Epoch", "Epoch", "Result"]
+    assert journal(tmp_path) == ["Condition", "Start", "Epoch", "Epoch", "Epoch", "Result", "Condition"]
     ticks = [run.clock()]
     for _ in run.epochs:
         run.replay()
@@ -91,7 +93,7 @@ def test_a_crash_keeps_the_epochs_before_it_and_the_end_of_the_log(tmp_path: Pat
     assert run.failure.reason == "the worker ended with status 7 after epoch 1, without a result"
     assert run.failure.log_tail == "last words"
     assert len(run.epochs) == 1
-    assert journal(tmp_path) == ["Start", "Epoch", "Failure"]
+    assert journal(tmp_path) == ["Condition", "Start", "Epoch", "Condition", "Failure"]
 
 
 def test_a_worker_killed_by_the_system_is_told_from_a_crash(tmp_path: Path) -> None:
@@ -173,10 +175,36 @@ def test_an_interrupt_of_the_parent_leaves_no_worker(tmp_path: Path) -> None:
     assert not psutil.pid_exists(int((tmp_path / "scratch-torch-cpu-s0.log").read_text()))
     assert run.failure
     assert run.failure.reason == "interrupted before its first epoch ended"
-    assert journal(tmp_path) == ["Start", "Failure"]
+    assert journal(tmp_path) == ["Condition", "Start", "Condition", "Failure"]
 
 
 def test_leftover_weights_of_a_failed_cell_are_removed(tmp_path: Path) -> None:
     (tmp_path / "scratch-torch-cpu-s0.best.safetensors").write_bytes(b"232 MB")
     carry(tmp_path, "sys.exit(1)")
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def ask(tmp_path: Path, script: str, *, silence: float = 20.0) -> Examined:
+    command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)]
+    return examine(job(str(tmp_path)), folder=tmp_path, command=command, silence_seconds=silence)
+
+
+def test_a_gate_gives_its_verdict_and_the_roofline(tmp_path: Path) -> None:
+    asked = ask(tmp_path, "print('noise'); pipe.write(ROOFLINE); pipe.write(GATE)")
+    assert asked == Examined(gate=GATE, roofline=ROOFLINE, reason="")
+    assert (tmp_path / "scratch-torch-cpu-s0.gate.log").read_text() == "noise\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("sys.exit(3)", "the worker ended with status 3 before it had answered, without a result"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "the worker died of SIGSEGV before it had answered"),
+        ("time.sleep(60)", "the worker gave no sign of life"),
+        ("pipe.write('nonsense\\n')", "this line is not JSON"),
+    ],
+)
+def test_a_gate_that_gives_no_verdict_says_why(tmp_path: Path, script: str, reason: str) -> None:
+    asked = ask(tmp_path, script, silence=1.0 if "sleep" in script else 20.0)
+    assert asked.gate is None
+    assert asked.reason.startswith(reason)

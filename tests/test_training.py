@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alexnet import data
+from alexnet import data, weights
 from alexnet.data import Images, Labels
 from alexnet.recipe import FINETUNE, SCRATCH, Recipe, Stage
 from alexnet.score import Logits
 from alexnet.spec import network
 from alexnet.weights import Weights
-from bench.records import Cell, Epoch, Job, Record, Result
+from bench.meters import Meters
+from bench.records import Cell, Epoch, Result
 from bench.training import Training
+from bench.wire import Job, Record
 from bench.worker import recipe_of
-from tests.samples import PLAN, job
+from tests.samples import PLAN, START, job
 
 NET = network("standard", image_size=64)
 DATASET = data.load("synthetic", None, seed=0, train_images=100, test_images=100)
@@ -42,6 +44,12 @@ class PaperTrainer:
         self.rates: list[float] = []
         self.synchronized = 0
         self.loaded: Weights | None = None
+
+    def momentum(self) -> Weights:
+        return {}
+
+    def strays(self, batch: Any) -> list[str]:
+        return []
 
     def begin_stage(self, train: str) -> None:
         self.stages.append(train)
@@ -83,25 +91,50 @@ class PaperTrainer:
 
 
 class PaperBackend:
+    device = "cpu"
+
+    def versions(self) -> dict[str, str]:
+        return START.versions
+
     def peak_device_bytes(self) -> int | None:
         return 123
 
     def reset_peak_device_bytes(self) -> None: ...
 
 
+class PaperProbe:
+    """Takes twice as long every time, and is not taken after the second epoch."""
+
+    seconds = 0.02
+
+    def after(self, train_seconds: float) -> float | None:
+        self.seconds *= 2
+        return None if self.seconds == 0.08 else self.seconds
+
+
 def train(
-    tmp_path: Path, losses: Sequence[float], recipe: Recipe, train_loss: float = 2.0
+    tmp_path: Path,
+    losses: Sequence[float],
+    recipe: Recipe,
+    train_loss: float = 2.0,
+    dataset: data.Dataset = DATASET,
 ) -> tuple[list[Epoch], Result, PaperTrainer]:
     trainer = PaperTrainer([*losses, losses[-1]], train_loss)
     sent: list[Record] = []
+    backend: Any = PaperBackend()
+    prober: Any = PaperProbe()
     training = Training(
         job=job(str(tmp_path)),
         net=NET,
         recipe=recipe,
-        backend=PaperBackend(),  # type: ignore[arg-type]
+        backend=backend,
         trainer=trainer,
-        dataset=DATASET,
+        dataset=dataset,
         send=sent.append,
+        meters=Meters(backend, trainer.synchronize),
+        prober=prober,
+        start=START,
+        first_weights={n: weights.fingerprint({n: array}) for n, array in trainer.weights().items()},
     )
     epochs = list(training.epochs())
     return epochs, training.result(0.0), trainer
@@ -151,9 +184,9 @@ def test_a_loss_that_is_not_finite_ends_it_as_invalid(
     tmp_path: Path, losses: list[float], train_loss: float
 ) -> None:
     epochs, result, _ = train(tmp_path, losses, recipe(3, patience=2), train_loss)
-    assert result.validity == "invalid"
     assert result.stopped == "diverged"
-    assert result.reasons == (f"diverged at epoch {epochs[-1].epoch}: a loss is not finite",)
+    assert result.epochs == epochs[-1].epoch
+    assert {check.name: check.passed for check in result.checks}["finite"] is False
     assert result.test_accuracy is None
     assert result.weights_sha256 is None
 
@@ -166,6 +199,34 @@ def test_the_device_is_synchronised_before_and_after_every_epoch(tmp_path: Path)
 def test_the_best_weights_are_gone_from_disk_afterwards(tmp_path: Path) -> None:
     train(tmp_path, [2, 1], recipe(2, patience=2))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_probe_is_taken_after_the_epoch_and_tells_how_the_device_drifted(tmp_path: Path) -> None:
+    epochs, result, _ = train(tmp_path, [2, 1.5, 1.2], recipe(3, patience=3))
+    assert [epoch.probe_seconds for epoch in epochs] == [0.04, None, 0.16]
+    assert result.drift.probe_drift == pytest.approx(0.02 / 0.16 - 1)
+
+
+def test_tensors_that_stand_still_and_images_in_two_sets_are_named(tmp_path: Path) -> None:
+    """The paper network moves conv1.bias alone, and its dataset is sound."""
+    _, result, _ = train(tmp_path, [2, 1], recipe(2, patience=2))
+    checks = {check.name: check for check in result.checks}
+    assert not checks["moved"].passed
+    assert checks["moved"].measured == len(NET.tensors) - 1
+    assert "conv3.weight" in checks["moved"].says
+    assert "conv1.bias" not in checks["moved"].says
+    assert checks["disjoint"].passed
+    assert "learnt" not in checks, "300 images are too few to ask for more than chance"
+
+
+def test_a_leaked_test_image_is_named(tmp_path: Path) -> None:
+    images = DATASET.train.images.copy()
+    images[7] = DATASET.test.images[3]
+    leaked = replace(DATASET, train=replace(DATASET.train, images=images))
+    _, result, _ = train(tmp_path, [2, 1], recipe(2, patience=2), dataset=leaked)
+    (disjoint,) = (check for check in result.checks if check.name == "disjoint")
+    assert (disjoint.measured, disjoint.passed) == (1, False)
+    assert "test images that stand in another" in disjoint.says
 
 
 def test_a_short_last_batch_is_not_counted(tmp_path: Path) -> None:
@@ -182,6 +243,8 @@ def test_the_plan_overrides_the_recipe() -> None:
         data_folder=None,
         weights_file=None,
         scratch_folder="",
+        idle_watts=None,
+        roofline=None,
     )
     found = recipe_of(planned)
     assert (found.epochs, found.patience, found.batch_size) == (5, 9, 10)

@@ -1,0 +1,106 @@
+"""A child process that has a job on its stdin and sends records through a pipe of its own."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import IO
+
+from bench.records import Epoch
+from bench.wire import Job, Record, from_line, job_to_json
+
+ROOT = Path(__file__).resolve().parent.parent
+# Unbuffered, and with a traceback of a crash in C: the log's last words are the ones that are needed.
+PYTHON = (sys.executable, "-u", "-X", "faulthandler", "-m")
+WORKER, GATE = (*PYTHON, "bench.worker"), (*PYTHON, "bench.gate")
+
+# A framework's import, a first graph's compilation and a cold disk together stay well under this.
+MIN_SILENCE_SECONDS = 300.0
+# A beat comes every two seconds of training; only an evaluation, far shorter than an epoch, has none.
+EPOCHS_OF_SILENCE = 3
+EXIT_SECONDS = 60.0
+
+
+class Silent(Exception):
+    """A worker that said nothing for too long."""
+
+
+@contextmanager
+def spawned(
+    job: Job, command: Sequence[str], log: IO[str]
+) -> Iterator[tuple[subprocess.Popen[str], IO[bytes]]]:
+    """The worker with its job on stdin, and the reading end of its private pipe; gone afterwards.
+
+    It has a session of its own, so that Ctrl-C reaches the parent alone, which then decides.
+    """
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb", buffering=0) as pipe:
+        try:
+            worker = subprocess.Popen(
+                [*command, str(write_end)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=ROOT,
+                pass_fds=(write_end,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(write_end)
+        try:
+            assert worker.stdin is not None
+            with suppress(BrokenPipeError):  # it died at once; its exit status and log say why
+                worker.stdin.write(job_to_json(job))
+                worker.stdin.close()
+            yield worker, pipe
+        finally:
+            _kill(worker)
+
+
+def records(pipe: IO[bytes], limit: float, min_limit: float) -> Iterator[Record]:
+    """The worker's records until it closes its pipe. Raises Silent past the limit, without spinning."""
+    pending = b""
+    while True:
+        before = monotonic()
+        ready, _, _ = select.select([pipe], [], [], limit)
+        if not ready:
+            minutes = (monotonic() - before) / 60
+            raise Silent(f"the worker gave no sign of life for {minutes:.1f} minutes and was stopped")
+        read = pipe.read(65536)
+        if not read:
+            return
+        *lines, pending = (pending + read).split(b"\n")
+        for line in lines:
+            record = from_line(line.decode("utf8", errors="replace"))
+            if isinstance(record, Epoch):
+                limit = max(min_limit, EPOCHS_OF_SILENCE * record.train_seconds)
+            yield record
+
+
+def _kill(worker: subprocess.Popen[str]) -> None:
+    """Ends what is left of the worker and of all that it started, a stopped one too."""
+    # macOS answers "not permitted" for a group in which nothing but the dead is left.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+
+def ending(worker: subprocess.Popen[str], after: str) -> str:
+    """Why a worker closed its pipe without a result, as far as its exit status tells."""
+    try:
+        status = worker.wait(EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"the worker closed its pipe {after}, did not end and was stopped"
+    if status == -signal.SIGKILL:
+        return f"the worker was killed {after}; the system does that when memory runs out"
+    if status < 0:
+        return f"the worker died of {signal.Signals(-status).name} {after}"
+    return f"the worker ended with status {status} {after}, without a result"

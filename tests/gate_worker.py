@@ -1,0 +1,163 @@
+"""One framework's gate with each fault planted in turn, in a process of its own.
+
+`python -m tests.gate_worker FRAMEWORK` prints JSON: fault -> check -> (passed, measured, says).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import alexnet
+from alexnet import data, weights
+from alexnet.recipe import SCRATCH
+from alexnet.spec import network
+from bench.gate import Batch, examine
+
+NET = network("standard", image_size=64)
+CALL_SECONDS = 0.001  # what handing over work costs a device that answers late
+
+
+class Faulty:
+    """A backend whose trainers, and kernels, a fault has been planted in."""
+
+    def __init__(self, backend: Any, plant: Callable[[Any], Any], *, late: bool = False) -> None:
+        self._backend, self._plant, self._late = backend, plant, late
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def trainer(self, *arguments: Any, **keywords: Any) -> Any:
+        return self._plant(self._backend.trainer(*arguments, **keywords))
+
+    def product(self, size: int, depth: int) -> Any:
+        kernel = self._backend.product(size, depth)
+        return LateKernel(kernel) if self._late else kernel
+
+
+class LateKernel:
+    def __init__(self, kernel: Any) -> None:
+        self.flops, self.bytes = kernel.flops, kernel.bytes
+
+    def run(self) -> None:
+        time.sleep(CALL_SECONDS)
+
+    def wait(self) -> None: ...
+
+
+class Late:
+    """A trainer that does its work when somebody reads its result, and not when it is told to wait."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        self._queue: list[tuple[Any, float]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def step(self, batch: Any, rate: float) -> None:
+        time.sleep(CALL_SECONDS)
+        self._queue.append((batch, rate))
+
+    def synchronize(self) -> None: ...
+
+    def take_totals(self) -> Any:
+        for batch, rate in self._queue:
+            self._trainer.step(batch, rate)
+        self._queue.clear()
+        return self._trainer.take_totals()
+
+
+def scrambled(trainer: Any) -> Any:
+    """Two output channels of one convolution have changed places."""
+    changed = trainer.weights()
+    changed["conv3.weight"][[0, 1]] = changed["conv3.weight"][[1, 0]]
+    trainer.load(changed)
+    return trainer
+
+
+def not_a_number(trainer: Any) -> Any:
+    changed = trainer.weights()
+    changed["fc7.weight"][0, 0] = np.nan
+    trainer.load(changed)
+    return trainer
+
+
+class Stale:
+    """A trainer that forgets to update one tensor."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer, self._first = trainer, trainer.weights()["conv2.bias"]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def weights(self) -> Any:
+        return self._trainer.weights() | {"conv2.bias": self._first}
+
+
+def zero_dropout(trainer: Any) -> Any:
+    """Dropout gives zeros, as it did on Apple's GPU in the days of TensorFlow 2.7."""
+    if hasattr(trainer.model, "named_modules"):
+        for module in trainer.model.modules():
+            if type(module).__name__ == "Dropout":
+                module.forward = lambda x: x * 0
+    else:
+        for layer in trainer.model.layers:
+            if type(layer).__name__ == "Dropout":
+                layer.call = lambda x, training=False: x * 0
+    return trainer
+
+
+def wrong_when_compiled(trainer: Any) -> Any:
+    """Dense+ReLU is wrong in graphs and right eagerly: what Apple's plugin did with later Keras."""
+    import tensorflow as tf
+
+    def activation(x: Any) -> Any:
+        return tf.nn.relu(x) * (1.0 if tf.executing_eagerly() else 1.6)
+
+    trainer.model.get_layer("fc6").activation = activation
+    return trainer
+
+
+def main() -> None:
+    framework: Any = sys.argv[1]
+    backend = alexnet.backend(framework, "cpu")
+    first, some = weights.initialise(NET, seed=0), data.synthetic(32, seed=0)
+    batch = Batch(images=some.images, labels=some.labels, rate=0.001)
+    faults: dict[str, Callable[[Any], Any]] = {
+        "none": lambda trainer: trainer,
+        "scrambled": scrambled,
+        "late": Late,
+        "zero dropout": zero_dropout,
+        "stale": Stale,
+        "not a number": not_a_number,
+    }
+    if framework == "tensorflow":
+        faults["wrong when compiled"] = wrong_when_compiled
+    found = {}
+    for name, plant in faults.items():
+        faulty: Any = Faulty(backend, plant, late=name == "late")
+        checks, _, _ = examine(faulty, NET, first, SCRATCH, batch, seed=0)
+        found[name] = {check.name: (check.passed, check.measured, check.says) for check in checks}
+    if framework == "tensorflow":
+        found["stray"] = {"strays": strays(backend, first, batch)}
+    json.dump(found, sys.stdout)
+
+
+def strays(backend: Any, first: Any, batch: Batch) -> Any:
+    """What of a step on the CPU would be named if it had been meant for a GPU."""
+    from alexnet.tensorflow_placement import elsewhere
+
+    trainer = backend.trainer(NET, first, SCRATCH, seed=0)
+    placed = trainer.place(batch.images, batch.labels)
+    return elsewhere(lambda: trainer.step(placed, 0.0), "/GPU:0")
+
+
+if __name__ == "__main__":
+    main()
