@@ -5,10 +5,13 @@ PYTHON := .venv/bin/python
 NAME =
 SAVE := $(if $(NAME),--benchmark-save=$(NAME))
 
-.PHONY: bench test check format help
+.PHONY: bench doctor test check format help
 
 bench: .venv/installed ## train and measure every cell, save to results/ (NAME=…, ARGS=…)
 	$(PYTHON) -m pytest bench $(SAVE) $(ARGS)
+
+doctor: .venv/installed ## what would spoil a run on this computer, and how to mend it (ARGS=…)
+	$(PYTHON) -m bench.doctor $(ARGS)
 
 test: .venv/installed ## the project's own tests (ARGS=…)
 	$(PYTHON) -m pytest $(ARGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,19 @@ from rich.console import Console
 from alexnet.data import DataError
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import IllegalRecipe
-from bench import machine, options, screen
+from bench import differences, doctor, machine, options, screen
 from bench.grid import IllegalPlan
 from bench.prepare import NotPrepared
+from bench.process import ROOT
 from bench.records import Cell
-from bench.run import ROOT, Run
-from bench.session import Session, open_session, without_home
+from bench.rules import Finding
+from bench.run import Run
+from bench.session import Session, open_session, sealed
 
 RESULTS = ROOT / "results"
 PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
 SESSION = pytest.StashKey[Session]()
+FOUND = pytest.StashKey[Sequence[Finding]]()
 COMPARE = pytest.StashKey[Any]()
 ILLEGAL = (DataError, IllegalNetwork, IllegalPlan, IllegalRecipe, NotPrepared)
 
@@ -71,9 +74,26 @@ def _begin(config: pytest.Config) -> None:
     except ILLEGAL as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION] = session
-    # A benchmark that took hours is saved, named or not.
     if not config.option.collectonly:
+        _ask_the_doctor(config, session)
+        # A benchmark that took hours is saved, named or not.
         plugin.save = plugin.save or plugin.autosave or session.profile
+
+
+def _ask_the_doctor(config: pytest.Config, session: Session) -> None:
+    """Keeps what would spoil the run for the header; stops before it, unless told not to."""
+    found = doctor.findings(
+        session.options,
+        results=session.folder.parents[2],
+        profile=session.profile,
+        devices={cell.framework: cell.device for cell in session.plans},
+        here=session.machine,
+    )
+    config.stash[FOUND] = found
+    spoilers = [finding for finding in found if finding.level == "spoils"]
+    if spoilers and not session.options.ignore_doctor:
+        lines = screen.findings(spoilers)
+        raise pytest.UsageError("\n".join([*lines, "to run all the same: --ignore-doctor"]))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -82,7 +102,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if session is None:
         return []
     note = session.unlike_devices()
-    return [f"data: {session.data_line()}", session.setting(), *([note] if note else [])]
+    lines = [f"data: {session.data_line()}", session.setting(), *([note] if note else [])]
+    return lines + screen.findings(config.stash.get(FOUND, ()))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -143,7 +164,7 @@ def _followed(session: Session, cell: Cell) -> Run:
         console.print()  # leave pytest's half-written line alone
     with screen.progress(console) as bar:
         name = f"cell {number} of {len(session.picked)}  {cell.id}"
-        task = bar.add_task(name, total=None, note="starting")
+        task = bar.add_task(name, total=None, note="correctness gate")
         follow = screen.follower(bar, task, epochs=plan.epochs)
         return session.carry_out(cell, follow)
 
@@ -160,7 +181,24 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     """Adds the cells that failed or were skipped, which pytest-benchmark leaves out."""
     if session := config.stash.get(SESSION, None):
         output_json.update(session.not_measured())
-        output_json.update(without_home(output_json))
+        output_json.update(sealed(output_json))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_benchmark_compare_machine_info(
+    benchmarksession: Any, machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
+) -> Generator[None]:
+    """Says in words what differs between the machines; pytest-benchmark would print both as dicts."""
+    saved = compared_benchmark["machine_info"]
+    ours, theirs = machine_info.get("machine"), saved.get("machine")
+    lines = differences.machines(ours, theirs) if ours and theirs else ["saved by another suite"]
+    for line in lines:
+        benchmarksession.logger.info(f"this machine against the saved one: {line}", newline=False)
+    compared_benchmark["machine_info"] = machine_info  # what it compares, and finds equal
+    try:
+        yield
+    finally:
+        compared_benchmark["machine_info"] = saved
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -203,6 +241,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     writer = terminalreporter._tw
     text = screen.rendered(screen.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
     terminalreporter.write_line(text.rstrip())
-    for line in screen.explanations(session):
+    saved = config._benchmarksession.compared_mapping or {}  # type: ignore[attr-defined]
+    for line in [*screen.explanations(session), *screen.compared(session, saved)]:
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"records and logs: {session.folder}")

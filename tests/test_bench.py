@@ -16,8 +16,8 @@ import pytest
 
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
-from bench import records
-from bench.run import ROOT
+from bench import records, wire
+from bench.process import ROOT
 
 PASSED, FAILED, INTERRUPTED, USAGE_ERROR = 0, 1, 2, 4
 ABSENT = "cuda" if sys.platform == "darwin" else "mps"
@@ -71,24 +71,48 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout
 
 
+def test_what_was_saved_passes_its_own_check(smoke: tuple[Path, str]) -> None:
+    """Every rule of bench/check.py on what real workers and gates of both frameworks have sent."""
+    (file,) = (smoke[0] / "test-machine").glob("0001_*.json")
+    command = [sys.executable, "-m", "bench.check", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_cell_passed_its_gate_and_both_frameworks_agree(smoke: tuple[Path, str]) -> None:
+    for benchmark in saved(smoke[0])["benchmarks"]:
+        info = benchmark["extra_info"]
+        checks = {check["name"]: check for check in info["gate"]["checks"]}
+        dropout = {"dropout"} if info["cell"]["experiment"] != "mistaken" else set()
+        assert set(checks) == dropout | {
+            "layers", "logits", "loss", "gradient", "three losses", "three steps", "placement",
+            "twice the work", "nothing left", "same bytes", "one network", "both logits",
+            "both three losses",
+        }  # fmt: skip
+        assert checks["one network"]["measured"] < 1e-12, "two networks, if float64 tells them apart"
+        assert info["gate"]["not_checked"] == []
+        assert info["gate"]["weights_sha256"] == info["start"]["weights_sha256"]
+
+
 def test_all_eight_cells_are_saved_as_the_records_define_them(smoke: tuple[Path, str]) -> None:
     found = saved(smoke[0])
     assert (found["failures"], found["skipped"]) == ([], [])
     assert len(found["benchmarks"]) == 8
     for benchmark in found["benchmarks"]:
         info = benchmark["extra_info"]
-        cell = records.build(records.Cell, info["cell"])
-        start = records.build(records.Start, info["start"])
-        epochs = [records.build(records.Epoch, epoch) for epoch in info["epochs"]]
-        result = records.build(records.Result, info["result"])
-        records.build(records.Plan, info["plan"])
+        cell = wire.build(records.Cell, info["cell"])
+        start = wire.build(records.Start, info["start"])
+        epochs = [wire.build(records.Epoch, epoch) for epoch in info["epochs"]]
+        result = wire.build(records.Result, info["result"])
+        wire.build(records.Plan, info["plan"])
         assert benchmark["param"] == cell.id
         variant = EXPERIMENTS[cell.experiment].variant
         assert start.parameters == network(variant, image_size=64).parameters
         assert [epoch.epoch for epoch in epochs] == [1, 2]
         assert benchmark["stats"]["rounds"] == 1
         assert benchmark["stats"]["median"] == pytest.approx(epochs[1].train_seconds)
-        assert result.validity == "valid"
+        verdict = wire.build(records.Verdict, info["verdict"])
+        assert (verdict.validity, list(verdict.reasons)) == ("valid", [])
         assert sum(map(sum, result.confusion)) == result.test_images == 500
         assert result.peak_host_bytes > start.parameters * 4
 
@@ -154,10 +178,79 @@ def test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on(tmp_path: 
     assert crashed["failure"]["reason"].startswith("the worker ended with status 9 after epoch 1")
     assert crashed["failure"]["log_tail"] == "the last words of scratch-torch-cpu-s0 in ~/folder"
     assert [epoch["epoch"] for epoch in crashed["epochs"]] == [1]
-    assert diverged["result"]["reasons"] == ["diverged at epoch 2: a loss is not finite"]
+    assert diverged["verdict"]["reasons"] == ["diverged at epoch 2: a loss is not finite"]
     summary = done.stdout[done.stdout.index("= AlexNet =") :]
     assert "scratch-torch-cpu-s0 failed: the worker ended with status 9" in summary
     assert "mistaken-tensorflow-cpu-s0 is invalid: diverged at epoch 2" in summary
+
+
+def test_a_cell_that_fails_its_gate_is_trained_saved_and_named_invalid(tmp_path: Path) -> None:
+    paper = "scratch-torch=wrong"
+    done = bench(tmp_path, *SYNTHETIC, "--experiment", "scratch", paper=paper)
+    assert done.returncode == FAILED
+    found = saved(tmp_path)
+    assert [b["param"] for b in found["benchmarks"]] == ["scratch-tensorflow-cpu-s0"]
+    (invalid,) = found["failures"]
+    assert len(invalid["epochs"]) == 2
+    assert invalid["result"]["test_accuracy"] is not None
+    assert invalid["verdict"]["validity"] == "invalid"
+    assert invalid["verdict"]["reasons"][0].startswith("logits: 0.9 where 2.4e-05 at most is allowed")
+    assert "scratch-torch-cpu-s0 is invalid: logits: 0.9" in done.stdout
+    # TensorFlow is not blamed for it, and has no certificate either.
+    other = found["benchmarks"][0]["extra_info"]["gate"]
+    assert other["not_checked"] == ["torch against TensorFlow: torch on cpu is off by itself"]
+
+
+def test_a_gate_that_dies_makes_the_run_invalid_and_says_so(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="scratch-torch=mute")
+    assert done.returncode == FAILED
+    (invalid,) = saved(tmp_path)["failures"]
+    (reason, _) = invalid["verdict"]["reasons"]
+    assert "it did not answer: the worker ended with status 5" in reason
+
+
+def test_one_framework_alone_has_no_certificate_and_says_so(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="")
+    assert done.returncode == PASSED
+    gate = saved(tmp_path)["benchmarks"][0]["extra_info"]["gate"]
+    assert gate["not_checked"] == ["torch against the other framework: it was not run"]
+
+
+def test_the_condition_of_the_machine_stands_beside_every_run(tmp_path: Path) -> None:
+    assert bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="").returncode == PASSED
+    info = saved(tmp_path)["benchmarks"][0]["extra_info"]
+    for moment in ("before", "after"):
+        assert wire.build(records.Condition, info[moment]).available_memory_bytes > 0
+    wire.build(records.Machine, saved(tmp_path)["machine_info"]["machine"])
+
+
+def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
+    """Field by field, and neither machine as a dict."""
+    pick = ("-k", "scratch-torch", "--benchmark-save=first")
+    assert bench(tmp_path, *SYNTHETIC, *pick, paper="").returncode == PASSED
+    file = tmp_path / "test-machine" / "0001_first.json"
+    content = json.loads(file.read_text())
+    content["machine_info"]["machine"] |= {"memory_bytes": 8 * 10**9, "os_build": "24A1"}
+    file.write_text(json.dumps(content))
+    again = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", "--epochs", "4",
+                  "--benchmark-compare", paper="")  # fmt: skip
+    text = again.stdout + again.stderr
+    assert again.returncode == PASSED, text
+    assert "memory: " in text
+    assert "8.0 GB there" in text
+    assert "system build: " in text
+    assert "compared: plan epochs: 4 here, 2 there (in 0001_first.json): scratch-torch-cpu-s0" in text
+    assert '{"' not in text
+    assert "machine_info is different" not in text
+
+
+def test_what_would_spoil_a_run_stops_it_unless_told_otherwise(tmp_path: Path) -> None:
+    """A results folder that nobody can write to: a file is in its place."""
+    (tmp_path / "test-machine").write_text("in the way")
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="")
+    assert done.returncode == USAGE_ERROR
+    assert "fix: " in done.stderr
+    assert "--ignore-doctor" in done.stderr
 
 
 def test_a_session_in_which_every_cell_failed_is_saved_all_the_same(tmp_path: Path) -> None:
