@@ -1,0 +1,146 @@
+"""What the workflow, the issue form and the page for Mac owners name is there, under that name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from bench.grid import PROFILES
+from bench.options import OPTIONS
+from bench.process import ROOT
+
+WORKFLOW = ROOT / ".github" / "workflows" / "mac.yml"
+FORM = ROOT / ".github" / "ISSUE_TEMPLATE" / "results.yml"
+CHOOSER = ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml"
+PAGE = ROOT / "docs" / "first-run-on-a-mac.md"
+READ = [WORKFLOW, FORM, PAGE]
+
+OTHERS = {
+    "--all",  # the doctor's own
+    "--ignore-doctor",
+    "--install",  # xcode-select's
+    "--version",  # Python's
+}
+
+
+def uncommented(text: str) -> str:
+    """YAML without its comments, whose prose names no commands to hold it to."""
+    return re.sub(r"(^|\s)#.*$", "", text, flags=re.MULTILINE)
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def steps() -> dict[str, str]:
+    """Each named step of the workflow, by its name."""
+    parts = re.split(r"^ {6}- ", uncommented(WORKFLOW.read_text()), flags=re.MULTILINE)[1:]
+    named = [(re.match(r"name: (.+)", part), part) for part in parts]
+    return {name[1].strip(): part for name, part in named if name}
+
+
+@pytest.mark.parametrize("file", READ, ids=lambda file: file.name)
+def test_every_module_and_file_that_is_named_exists(file: Any) -> None:
+    text = file.read_text()
+    modules = re.findall(r"python -m ((?:alexnet|bench)(?:\.\w+)?)", text)
+    for module in modules:
+        path = ROOT.joinpath(*module.split("."))
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
+    for path in re.findall(r"(?<![\w/.])(?:alexnet|bench|docs|tests)/[\w./-]+\.(?:py|md)\b", text):
+        assert (ROOT / path).is_file(), path
+
+
+def test_every_target_of_make_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    commands = [uncommented(WORKFLOW.read_text()), *blocks(PAGE.read_text(), "sh")]
+    targets = set(re.findall(r"^\s*(?:run: )?make (\S+)", "\n".join(commands), re.MULTILINE))
+    assert targets == {".venv/installed", "test", "bench"}
+    for target in targets:
+        assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("file", READ, ids=lambda file: file.name)
+def test_every_option_exists_and_takes_the_value_given(file: Any) -> None:
+    text = uncommented(file.read_text()) if file.suffix == ".yml" else file.read_text()
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    assert named <= set(OPTIONS) | OTHERS
+    for option, value in re.findall(r"(--[a-z-]+) ([a-z0-9]+)\b", text):
+        choices = OPTIONS.get(option, {}).get("choices")
+        assert choices is None or value in choices, f"{option} {value}"
+
+
+def test_the_form_offers_every_profile() -> None:
+    (profiles,) = re.findall(
+        r"label: Profile\n.*?options:\n((?: +- \w+\n)+)", FORM.read_text(), re.DOTALL
+    )
+    assert re.findall(r"- (\w+)", profiles) == list(PROFILES)
+    assert "blank_issues_enabled: true" in CHOOSER.read_text()
+
+
+def test_the_page_calls_the_form_by_its_name() -> None:
+    (name,) = re.findall(r"^name: (.+)$", FORM.read_text(), re.MULTILINE)
+    assert f'"{name}"' in PAGE.read_text()
+    assert "docs/first-run-on-a-mac.md" in FORM.read_text()
+
+
+def test_only_the_virtual_gpu_may_fail() -> None:
+    """Its numbers are known to be wrong; all else that fails must show."""
+    lenient = {name for name, step in steps().items() if "continue-on-error: true" in step}
+    assert lenient == {name for name, step in steps().items() if re.search(r"_?ci-gpu\b", step)}
+    assert len(lenient) == 2
+
+
+def test_each_step_runs_whatever_the_one_before_it_found() -> None:
+    after_installing = "if: ${{ !cancelled() && steps.install.outcome == 'success' }}"
+    for name, step in steps().items():
+        if ".venv/bin/python -m" in step or re.search(r"make (?:test|bench)", step):
+            assert after_installing in step or "id: install" in step, name
+
+
+def test_records_and_logs_are_kept_though_they_are_hidden() -> None:
+    step = steps()["Keep results and logs"]
+    for line in ("if: ${{ always() }}", "path: results/", "include-hidden-files: true"):
+        assert line in step
+
+
+def test_the_matrix_has_the_pythons_that_make_takes() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    taken = {f"{major}.{minor}" for major, minor in re.findall(r"\((\d), (\d+)\)", makefile)}
+    assert set(re.findall(r'python: "([\d.]+)"', WORKFLOW.read_text())) == taken
+
+
+def test_the_workflow_may_only_read() -> None:
+    assert re.findall(r"^ *permissions:\n((?: +.*\n)+)", WORKFLOW.read_text(), re.MULTILINE) == [
+        "  contents: read\n"
+    ]
+    assert "secrets." not in WORKFLOW.read_text()
+
+
+def test_the_page_says_first_that_no_real_mac_has_been_seen() -> None:
+    first = PAGE.read_text().split("\n\n")[1]
+    assert first.startswith("**Nothing here has been seen on a real Mac yet.**")
+
+
+def test_the_illustration_speaks_as_the_doctor_does() -> None:
+    from bench.doctor import MARKS, RULES
+
+    page = PAGE.read_text()
+    doctor = "".join((ROOT / "bench" / name).read_text() for name in ("doctor.py", "rules.py"))
+    (illustration,) = blocks(page, "text")
+    *findings, count, last = illustration.splitlines()
+    marks = "|".join(f"{re.escape(mark)} {level}" for level, (mark, _) in MARKS.items())
+    for line in findings:
+        sentence = re.sub(rf"^(?:{marks}|\s+fix:)\s+", "", line)
+        assert sentence != line, line
+        assert sentence in doctor, f"the doctor no longer says: {sentence}"
+    assert re.match(rf"\d+ of {len(RULES)} checks found nothing wrong\.", count)
+    assert re.match(r"1 warning, 1 finding that would spoil a run\.", last)
+    assert re.findall(r"^\| `(\w+)` \| (?:nothing|the run)", page, re.MULTILINE) == list(MARKS)
+
+
+@pytest.mark.parametrize("file", [WORKFLOW, FORM, CHOOSER], ids=lambda file: file.name)
+def test_it_is_yaml(file: Any) -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is no dependency; GitHub itself reads these")
+    assert isinstance(yaml.safe_load(file.read_text()), dict)
