@@ -1,0 +1,227 @@
+"""What one saved run says of itself: seal, verdict, ranges, times, rounds and checks."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import datetime
+from itertools import pairwise
+from statistics import mean, median, stdev
+from typing import Any
+
+from alexnet.layers import Dropout, IllegalNetwork
+from alexnet.recipe import EXPERIMENTS
+from bench import afterwards, grid
+from bench.saved import Found, RunOnFile, shown
+from bench.verdict import judge
+
+CLOCK_SLACK_SECONDS = 2.0
+"""Times of day are whole seconds, and two clocks are compared."""
+POSITIVE, COUNT = (1e-12, math.inf), (1, 1e15)
+SECONDS = (1e-7, 1e9)
+LOSS = (-1e-4, math.inf)  # a rounding below 0 is no fault
+SHARE, NOT_NEGATIVE = (0, 1), (0, math.inf)
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("epoch", "stage", "epochs", "patience", "batch_size", "steps_per_epoch"), COUNT),
+    **dict.fromkeys(("images", "train_images", "validation_images", "test_images"), COUNT),
+    **dict.fromkeys(("parameters", "forward_flops", "probe_flops", "memory_bytes"), COUNT),
+    **dict.fromkeys(("peak_host_bytes", "peak_device_bytes", "baseline_host_bytes"), COUNT),
+    **dict.fromkeys(("train_seconds", "evaluate_seconds", "checkpoint_seconds"), SECONDS),
+    **dict.fromkeys(("probe_seconds", "total_seconds"), SECONDS),
+    **dict.fromkeys(("train_loss", "validation_loss", "test_loss"), LOSS),
+    **dict.fromkeys(("train_accuracy", "validation_accuracy", "test_accuracy"), SHARE),
+    **dict.fromkeys(("step_images_per_second", "flops_per_second", "bytes_per_second"), POSITIVE),
+    **dict.fromkeys(("energy_joules", "idle_watts"), POSITIVE),  # each of their parts
+    **dict.fromkeys(("load", "available_memory_bytes", "swap_used_bytes"), NOT_NEGATIVE),
+    **dict.fromkeys(("swapped_in_bytes", "swapped_out_bytes", "seconds", "seed"), NOT_NEGATIVE),
+    "image_size": (1, 4096),
+}
+"""Field -> the least and the most that it can be; what is null was not measured, and not asked."""
+GATE_CHECKS = (
+    *("layers", "logits", "loss", "gradient", "three losses", "three steps"),
+    *("placement", "twice the work", "nothing left"),
+)
+NONE_ALLOWED = ("placement", "same bytes", "finite", "disjoint", "moved")
+"""Checks that count faults: their limits are 0, whatever a file says."""
+
+
+def same(found: Any, due: Any, relative: float) -> bool:
+    """Whether two figures are equal; floats but for what another order of a sum rounds differently."""
+    numbers = isinstance(found, int | float) and isinstance(due, int | float)
+    if numbers and (isinstance(found, float) or isinstance(due, float)):
+        return math.isclose(found, due, rel_tol=relative, abs_tol=1e-12)
+    if isinstance(found, list | tuple) and isinstance(due, list | tuple):
+        return len(found) == len(due) and all(
+            same(one, other, relative) for one, other in zip(found, due, strict=True)
+        )
+    return bool(found == due)
+
+
+def unlike(
+    field: str, found: Any, due: Any, *, by: str = "the file itself gives", relative: float = 1e-9
+) -> Found:
+    """A sentence where a field is not what it must be."""
+    if not same(found, due, relative):
+        yield f"{field} is {shown(found)}, and {by} {shown(due)}"
+
+
+def seal_fits(run: RunOnFile) -> Found:
+    """The seal is over this run and this machine."""
+    if run.seal != run.true_seal:
+        yield "seal does not fit: something in this run or in its machine was changed after it was saved"
+
+
+def verdict_follows(run: RunOnFile) -> Found:
+    """The verdict is what the records give."""
+    due = judge(
+        machine=run.machine,
+        gate=run.gate,
+        before=run.before,
+        start=run.start,
+        result=run.result,
+        after=run.after,
+    )
+    yield from unlike("verdict.validity", run.verdict.validity, due.validity)
+    for field in ("reasons", "warnings"):
+        said, true = Counter(getattr(run.verdict, field)), Counter(getattr(due, field))
+        yield from (f"verdict.{field} leaves out: {each}" for each in true - said)
+        yield from (f"verdict.{field} has no ground for: {each}" for each in said - true)
+
+
+def stands_in_its_place(run: RunOnFile) -> Found:
+    """Benchmarks are valid and complete, failures are not both."""
+    good = run.verdict.validity == "valid" and run.result is not None and run.failure is None
+    if run.benchmark is not None and not good:
+        yield "verdict.validity, result or failure say that it is no benchmark, and it stands among them"
+    if run.benchmark is None and good:
+        yield "verdict.validity and result say that it is a benchmark, and it stands among the failures"
+    if run.result is not None and run.failure is not None:
+        yield "result and failure are both there, and a run has only one of them"
+
+
+def figures_in_range(run: RunOnFile) -> Found:
+    """Nothing is negative, zero or without end that cannot be."""
+    for path, name, value in _leaves(asdict(replace(run, benchmark=None))):
+        if name in RANGES and isinstance(value, int | float):
+            least, most = RANGES[name]
+            if not least <= value <= most:
+                yield f"{path} is {shown(value)}, which it cannot be"
+
+
+def _leaves(value: Any, path: str = "", name: str = "") -> Iterator[tuple[str, str, Any]]:
+    """(Path, field, value) of all that is no object or list; a part of `energy_joules` is that field."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            field = name if name in ("energy_joules", "idle_watts") else key
+            yield from _leaves(inner, f"{path}.{key}".lstrip("."), field)
+    elif isinstance(value, tuple):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{index}]", name)
+    else:
+        yield path, name, value
+
+
+def plan_makes_a_run(run: RunOnFile) -> Found:
+    """There is such an experiment, and its network and recipe take such a plan."""
+    if run.cell.experiment not in EXPERIMENTS:
+        known = ", ".join(EXPERIMENTS)
+        yield f"cell.experiment is {shown(run.cell.experiment)}, and there are {known}"
+        return
+    try:
+        grid.check(run.cell, run.plan)
+    except (grid.IllegalPlan, IllegalNetwork) as error:
+        yield f"plan makes no run: {error}"
+
+
+def nothing_is_missing(run: RunOnFile) -> Found:
+    """Whoever has a result has all that comes before and after it."""
+    if run.result is not None:
+        for name in ("gate", "before", "start", "epochs", "after"):
+            if not getattr(run, name):
+                yield f"{name} is missing in a run that has a result"
+    elif run.epochs and run.start is None:
+        yield "start is missing in a run that has epochs"
+
+
+def rounds_are_the_epochs(run: RunOnFile) -> Found:
+    """pytest-benchmark's statistics are those of all epochs but the first."""
+    if run.benchmark is None:
+        return
+    stats, seconds = run.benchmark.get("stats"), [epoch.train_seconds for epoch in run.epochs[1:]]
+    if not isinstance(stats, dict) or not seconds:
+        yield "stats is no object, or there is no second epoch that it could be of"
+        return
+    due: dict[str, Any] = {
+        "rounds": len(seconds),
+        "iterations": 1,
+        "min": min(seconds),
+        "max": max(seconds),
+        "mean": mean(seconds),
+        "median": median(seconds),
+        "total": sum(seconds),
+        "stddev": stdev(seconds) if len(seconds) > 1 else 0,
+        "ops": len(seconds) / sum(seconds),
+    }
+    due |= {"data": seconds} if "data" in stats else {}
+    for field, value in due.items():
+        by = "by train_seconds it is"
+        yield from unlike(f"stats.{field}", stats.get(field), value, by=by, relative=1e-6)
+
+
+def time_went_on(run: RunOnFile) -> Found:
+    """Before, start and after come one after the other, with time enough between for what was done."""
+    said = {
+        "before.taken_at": run.before.taken_at if run.before else None,
+        "start.started_at": run.start.started_at if run.start else None,
+        "after.taken_at": run.after.taken_at if run.after else None,
+    }
+    times = {name: _time(text) for name, text in said.items() if text is not None}
+    yield from (
+        f"{name} is {shown(said[name])}, no time with its zone" for name in times if not times[name]
+    )
+    known = [(name, time) for name, time in times.items() if time]
+    for (name, time), (later, then) in pairwise(known):
+        if (then - time).total_seconds() < -CLOCK_SLACK_SECONDS:
+            yield f"{later} is {then.isoformat()}, before {name}, {time.isoformat()}"
+    before, after = times.get("before.taken_at"), times.get("after.taken_at")
+    if before and after:
+        took, trained = (after - before).total_seconds(), sum(e.train_seconds for e in run.epochs)
+        # A thousandth more: over hours two clocks drift apart by more than the slack.
+        if took * 1.001 + CLOCK_SLACK_SECONDS < trained:
+            yield f"after.taken_at is {took:.0f} s after before.taken_at, training was {trained:.0f} s"
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
+
+
+def checks_were_asked(run: RunOnFile) -> Found:
+    """A valid run has every check that it must have passed, and none whose limit was moved."""
+    gate, result = run.gate, run.result
+    if run.verdict.validity != "valid" or gate is None or result is None:
+        return
+    asked = {"gate": gate.checks, "result": result.checks}
+    dropout = ("dropout",) * any(isinstance(row.layer, Dropout) for row in run.net.rows)
+    enough = sum(epoch.images for epoch in run.epochs) >= afterwards.ASKED_FROM_IMAGES
+    due = {
+        "gate": (*GATE_CHECKS, *dropout),
+        "result": ("finite", "disjoint", "moved", *(("learnt",) * enough)),
+    }
+    for part, checks in asked.items():
+        names = {check.name for check in checks}
+        yield from (f"{part}.checks has no {shown(name)}" for name in due[part] if name not in names)
+        for check in checks:
+            if check.name in NONE_ALLOWED and (check.least, check.most) != (0, 0):
+                yield f"{part}.checks allows {check.most:g} in {shown(check.name)}, where it is 0"
+    not_finite = [e.epoch for e in run.epochs if e.train_loss is None or e.validation_loss is None]
+    measured = {"finite": len(not_finite), "learnt": result.test_accuracy}
+    for check in result.checks:
+        if check.name in measured:
+            field = f"result.checks {check.name}.measured"
+            yield from unlike(field, check.measured, measured[check.name])

@@ -1,0 +1,186 @@
+"""What one saved run's training gives: its epochs, its end, and every figure that follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from operator import attrgetter
+from typing import Any
+
+from alexnet.data import CLASSES
+from bench import energy, probe, rates
+from bench.check_runs import unlike
+from bench.records import (
+    Result,
+    Stop,
+)
+from bench.saved import Found, RunOnFile, shown
+
+WINDOW_SLACK_SECONDS = 1.0  # energy's window begins before the epoch's clock and ends after it
+MOST_OF_ROOFLINE = 2.0  # Winograd computes with fewer, and the roofline may have had a bad moment
+
+
+def epochs_are_the_recipes(run: RunOnFile) -> Found:
+    """Counted from 1 without gaps, each with its stage's number, rate and images."""
+    if (start := run.start) is None:
+        return
+    recipe, steps = run.recipe, start.steps_per_epoch
+    for number, epoch in enumerate(run.epochs, 1):
+        if number > recipe.epochs:
+            yield f"epochs has {len(run.epochs)}, and plan.epochs is {recipe.epochs}"
+            return
+        due = {
+            "epoch": number,
+            "stage": recipe.stage_index(number) + 1,
+            "learning_rate": recipe.learning_rate((number - 1) * steps, steps_per_epoch=steps),
+            "images": steps * recipe.batch_size,
+        }
+        for field, value in due.items():
+            path = f"epochs[{number - 1}].{field}"
+            yield from unlike(path, getattr(epoch, field), value, by="by the recipe it is")
+
+
+def epochs_are_measured_as_they_can_be(run: RunOnFile) -> Found:
+    """A better epoch alone has a checkpoint, a long one alone energy, and shares are of whole images."""
+    lowest = math.inf
+    for index, epoch in enumerate(run.epochs):
+        loss, at = epoch.validation_loss, f"epochs[{index}]"
+        better = loss is not None and loss < lowest
+        lowest = loss if better and loss is not None else lowest
+        if better != (epoch.checkpoint_seconds is not None):
+            was = "the best so far" if better else "not better than the best before it"
+            yield f"{at}.checkpoint_seconds is {shown(epoch.checkpoint_seconds)}, and the epoch is {was}"
+        short = epoch.train_seconds < energy.WINDOW_SECONDS - WINDOW_SLACK_SECONDS
+        if short and epoch.energy_joules is not None:
+            yield f"{at}.energy_joules is there, and {epoch.train_seconds:.3g} s are too short for it"
+        right = epoch.validation_accuracy * run.start.validation_images if run.start else 0.0
+        if abs(right - round(right)) > 1e-6 * max(right, 1.0):
+            share = shown(epoch.validation_accuracy)
+            yield f"{at}.validation_accuracy is {share}, no whole number of the validation images"
+
+
+def followed(run: RunOnFile) -> tuple[int | None, Stop | None, int]:
+    """The best epoch, what ends training by bench/training.py's rules, and after which epoch."""
+    best, lowest, recipe = None, math.inf, run.recipe
+    before_last_stage = recipe.epochs - recipe.stages[-1].epochs
+    for number, epoch in enumerate(run.epochs, 1):
+        if epoch.validation_loss is not None and epoch.validation_loss < lowest:
+            best, lowest = number, epoch.validation_loss
+        if epoch.train_loss is None or epoch.validation_loss is None:
+            return best, "diverged", number
+        if number - max(best or 0, before_last_stage) >= recipe.patience:
+            return best, "patience", number
+    return best, "cap" if len(run.epochs) == recipe.epochs else None, len(run.epochs)
+
+
+def end_follows_from_the_epochs(run: RunOnFile) -> Found:
+    """Best epoch, why training ended and where it converged are what the validation losses say."""
+    best, stopped, ended = followed(run)
+    if ended < len(run.epochs):
+        yield f"epochs goes on after epoch {ended}, where training ends ({stopped})"
+    elif run.result is not None:
+        if stopped is None:
+            yield f"result.stopped is {run.result.stopped}, and nothing ends training at epoch {ended}"
+        due = {"epochs": ended, "best_epoch": best, "stopped": stopped or run.result.stopped}
+        due["converged_at"] = best if due["stopped"] == "patience" else None
+        for field, value in due.items():
+            yield from unlike(f"result.{field}", getattr(run.result, field), value, by="by epochs it is")
+
+
+def figures_are_the_confusions(run: RunOnFile) -> Found:
+    """Accuracies and numbers of images are those of the confusion; a diverged run has none."""
+    if (result := run.result) is None:
+        return
+    said = {name: getattr(result, name) for name in ("test_accuracy", "per_class_accuracy", "confusion")}
+    said["weights_sha256"] = result.weights_sha256
+    if result.stopped == "diverged":
+        there = [
+            name for name, value in {**said, "test_loss": result.test_loss}.items() if value is not None
+        ]
+        yield from (f"result.{name} is there, and the run diverged" for name in there)
+        return
+    absent = [name for name, value in said.items() if value is None]
+    yield from (f"result.{name} is null in a run that did not diverge" for name in absent)
+    confusion, columns = result.confusion or (), min(run.net.classes, len(CLASSES) + 1)
+    if absent:
+        return
+    if [len(row) for row in confusion] != [columns] * len(CLASSES) or min(map(min, confusion)) < 0:
+        yield f"result.confusion is not {len(CLASSES)} rows of {columns} counts"
+        return
+    right = [row[index] for index, row in enumerate(confusion)]
+    due: dict[str, Any] = {
+        "test_images": sum(map(sum, confusion)),
+        "test_accuracy": sum(right) / result.test_images,
+        "per_class_accuracy": tuple(
+            hits / sum(row) if sum(row) else None for hits, row in zip(right, confusion, strict=True)
+        ),
+    }
+    for field, value in due.items():
+        yield from unlike(
+            f"result.{field}", getattr(result, field), value, by="by result.confusion it is"
+        )
+    if run.start:
+        due = {"by": "start.test_images is"}
+        yield from unlike("result.test_images", result.test_images, run.start.test_images, **due)
+
+
+def rates_follow_from_the_epochs(run: RunOnFile) -> Found:
+    """Images and FLOPs a second, shares and drift are derived again."""
+    if run.result is None or run.start is None or run.epochs[-1].stage > len(run.recipe.stages):
+        return
+    typical, last = rates.typical_images_per_second(run.epochs), rates.images_per_second(run.epochs[-1])
+    speed = probe.Speed.of(run.net, run.recipe, run.epochs[-1], typical, run.start.roofline)
+    drift = rates.drift(run.epochs, cold_probe_seconds=run.start.probe_seconds)
+    due = {
+        "epoch_images_per_second": typical,
+        "pipeline_ratio": last / run.result.step_images_per_second,
+        "achieved_flops_per_second": speed.flops_per_second,
+        "roofline_share": speed.roofline_share,
+        **{f"drift.{field}": value for field, value in asdict(drift).items()},
+    }
+    yield from _of_result(run.result, due)
+
+
+def _of_result(result: Result, due: Mapping[str, Any]) -> Found:
+    for field, value in due.items():
+        yield from unlike(f"result.{field}", attrgetter(field)(result), value)
+
+
+def peaks_and_joules_follow_from_the_epochs(run: RunOnFile) -> Found:
+    """Peaks are the largest of the epochs', joules their medians and sums."""
+    if (result := run.result) is None:
+        return
+    joules = energy.of_run(run.epochs, result.best_epoch, run.cell.device)
+    peaks = {
+        name: max((peak for peak in map(attrgetter(name), run.epochs) if peak is not None), default=None)
+        for name in ("peak_host_bytes", "peak_device_bytes")
+    }
+    yield from _of_result(
+        result,
+        {
+            **peaks,
+            "joules_per_epoch": joules.per_epoch,
+            "joules_per_image": joules.per_image,
+            "joules_to_best_epoch": joules.to_best_epoch,
+        },
+    )
+
+
+def total_holds_all_epochs(run: RunOnFile) -> Found:
+    """A run takes at least as long as its epochs."""
+    spent = sum(e.train_seconds + e.evaluate_seconds + (e.checkpoint_seconds or 0) for e in run.epochs)
+    if run.result is not None and run.result.total_seconds < spent * (1 - 1e-9):
+        total = shown(run.result.total_seconds)
+        yield f"result.total_seconds is {total}, and its epochs alone took {spent:.3f} s"
+
+
+def no_faster_than_the_device(run: RunOnFile) -> Found:
+    """Who trains faster than the device multiplies matrices was not measured until the work was done."""
+    if run.result is None or run.start is None or run.start.roofline is None:
+        return
+    if run.result.achieved_flops_per_second is None:
+        return
+    share = run.result.achieved_flops_per_second / run.start.roofline.flops_per_second
+    if share > MOST_OF_ROOFLINE:
+        yield f"result.achieved_flops_per_second is {share:.2f} times start.roofline.flops_per_second"

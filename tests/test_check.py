@@ -1,0 +1,866 @@
+"""A genuine file holds, whoever reads it; what contradicts itself in another is named, edit by edit."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytest_benchmark.stats import Stats
+
+from alexnet.recipe import EXPERIMENTS
+from alexnet.spec import network
+from alexnet.weights import fingerprint, initialise
+from bench import (
+    check,
+    check_runs,
+    check_start,
+    condition,
+    energy,
+    machine,
+    probe,
+    rates,
+    saved,
+    saving,
+    seal,
+    worker,
+)
+from bench.meters import Meters
+from bench.process import ROOT
+from bench.records import (
+    Cell,
+    Check,
+    Condition,
+    Epoch,
+    Failure,
+    Gate,
+    Machine,
+    Plan,
+    Result,
+    Roofline,
+    Start,
+)
+from bench.run import Run
+from bench.training import Training
+from bench.verdict import judge
+from bench.wire import Job
+
+Content = dict[str, Any]
+Change = Callable[[Content], None]
+
+LINUX = Machine(
+    name="vm",
+    chip="AMD EPYC",
+    model=None,
+    cpu_cores={"cores": 2},
+    gpu=None,
+    gpu_cores=None,
+    memory_bytes=24 * 2**30,
+    os="Debian GNU/Linux 12 (bookworm)",
+    os_build=None,
+    python="3.11.7",
+    architecture="x86_64",
+    translated=None,
+    virtual=True,
+    packages={"torch": "2.14.1"},
+)
+MAC = replace(LINUX, name="mac", chip="Apple M3", model="Mac15,12", os="macOS 15.6.1", virtual=False)
+PLAN = Plan(
+    profile="smoke",
+    dataset="synthetic",
+    data_provenance="made by this suite, as asked for",
+    image_size=64,
+    train_images=640,
+    test_images=500,
+    epochs=4,
+    patience=2,
+    batch_size=64,
+)
+ROOFLINE = Roofline(flops_per_second=400e9, bytes_per_second=36e9)
+BEFORE = Condition(
+    taken_at="2026-11-24T12:00:00+00:00",
+    power="mains",
+    low_power=False,
+    thermal=None,
+    load=0.4,
+    available_memory_bytes=20 * 10**9,
+    swap_used_bytes=0,
+    swapped_in_bytes=0,
+    swapped_out_bytes=0,
+)
+AFTER = replace(BEFORE, taken_at="2026-11-24T14:05:00+02:00")  # another zone: five minutes later
+FALLING, TURNING = (2.25, 2.0, 1.75, 1.5), (2.25, 2.0, 2.125, 2.0625)
+SCRATCH = Cell(experiment="scratch", framework="torch", device="cpu", seed=0)
+FIXED = dict.fromkeys(("placement", "finite", "disjoint", "moved"), (0.0, 0.0, 0.0))
+LIMITS = FIXED | {"dropout": (0.2, 1e-6, 1.0), "twice the work": (2.0, 1.6, 2.5)}
+
+
+def checks(*names: str) -> tuple[Check, ...]:
+    limits = {name: LIMITS.get(name, (1e-6, 0.0, 1e-3)) for name in names}
+    return tuple(
+        Check(name=name, measured=measured, least=least, most=most, says=f"what {name} says")
+        for name, (measured, least, most) in limits.items()
+    )
+
+
+def epoch(number: int, loss: float | None, best: bool, cell: Cell, seconds: float) -> Epoch:
+    recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(PLAN.epochs)
+    stage = recipe.stage_index(number)
+    mac = cell.device == "mps"
+    return Epoch(
+        epoch=number,
+        stage=stage + 1,
+        learning_rate=recipe.stages[stage].learning_rate,
+        images=640,
+        train_seconds=seconds + number / 7,
+        evaluate_seconds=0.5,
+        checkpoint_seconds=0.1 if best else None,
+        probe_seconds=0.02 + number / 1e4,
+        train_loss=loss,
+        train_accuracy=0.1,
+        validation_loss=loss,
+        validation_accuracy=0.15,
+        peak_host_bytes=10**9 + number,
+        peak_device_bytes=10**8 - number if mac else None,
+        energy_joules={"cpu": 50.0 + number, "gpu": 300.0 / number, "dram": 9.0} if mac else None,
+    )
+
+
+def start_of(cell: Cell, here: Machine) -> Start:
+    experiment = EXPERIMENTS[cell.experiment]
+    net, drawn = network(experiment.variant, image_size=64), experiment.weights == "he-normal"
+    return Start(
+        schema=2,
+        started_at="2026-11-24T12:00:05+00:00",
+        variant=net.variant,
+        parameters=net.parameters,
+        forward_flops=net.forward_flops,
+        steps_per_epoch=10,
+        data_sha256="0" * 64,
+        train_images=640,
+        validation_images=500,
+        test_images=500,
+        weights_origin="he-normal" if drawn else "torchvision",
+        weights_source_sha256=None if drawn else "7be5be79" + "0" * 56,
+        weights_sha256=check_start.first_weights_sha256(net.variant, 64, 0) if drawn else "5" * 64,
+        device_name="CPU" if cell.device == "cpu" else "Apple M3",
+        versions={cell.framework: "2.14.1", "numpy": "2.0.2"},
+        settings={"threads": "2"},
+        meters={"time": "perf_counter"},
+        baseline_host_bytes=5 * 10**8,
+        idle_watts={"cpu": 0.5, "gpu": 0.1} if here is MAC else None,
+        roofline=ROOFLINE,
+        probe_flops=2 * 10**9,
+        probe_seconds=0.02,
+    )
+
+
+def run_of(
+    cell: Cell, losses: tuple[float | None, ...], *, here: Machine = LINUX, seconds: float = 2.0
+) -> Content:
+    """A run as it is saved, every figure derived by the code that derives it in a worker."""
+    epochs, lowest = [], 9.0
+    for number, loss in enumerate(losses, 1):
+        better = loss is not None and loss < lowest
+        lowest = min(lowest, loss or lowest)
+        epochs.append(epoch(number, loss, better, cell, seconds))
+    start = start_of(cell, here)
+    dropout = ("dropout",) if cell.experiment != "mistaken" else ()
+    gate = Gate(
+        checks=checks(*check_runs.GATE_CHECKS, *dropout),
+        not_checked=(),
+        weights_sha256=start.weights_sha256,
+        batch_sha256="3" * 64,
+        seconds=9.5,
+    )
+    result = result_of(cell, start, epochs)
+    return whole(
+        here, cell, gate=gate, before=BEFORE, start=start, epochs=epochs, result=result, after=AFTER
+    )
+
+
+def result_of(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
+    net = network(start.variant, image_size=64)
+    losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
+    best, diverged = min(losses)[1] if losses else None, len(losses) < len(epochs)
+    recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(PLAN.epochs)
+    before_last = PLAN.epochs - recipe.stages[-1].epochs
+    patience = len(epochs) - max(best or 0, before_last) >= PLAN.patience
+    typical = rates.typical_images_per_second(epochs)
+    flops = typical * probe.training_flops(net)
+    columns = 11 if cell.experiment == "mistaken" else 10
+    confusion = tuple(
+        tuple(14 if i == j else 4 if j < 10 else 0 for j in range(columns)) for i in range(10)
+    )
+    joules = energy.of_run(epochs, best, cell.device)
+    return Result(
+        epochs=len(epochs),
+        best_epoch=best,
+        stopped="diverged" if diverged else "patience" if patience else "cap",
+        converged_at=best if patience and not diverged else None,
+        test_images=500,
+        test_loss=None if diverged else 2.1,
+        test_accuracy=None if diverged else 0.28,
+        per_class_accuracy=None if diverged else (0.28,) * 10,
+        confusion=None if diverged else confusion,
+        epoch_images_per_second=typical,
+        step_images_per_second=325.0,
+        pipeline_ratio=rates.images_per_second(epochs[-1]) / 325.0,
+        achieved_flops_per_second=flops,
+        roofline_share=flops / probe.attainable_flops_per_second(net, 64, ROOFLINE),
+        drift=rates.drift(epochs, cold_probe_seconds=0.02),
+        peak_host_bytes=max(e.peak_host_bytes or 0 for e in epochs),
+        peak_device_bytes=max(e.peak_device_bytes or 0 for e in epochs) or None,
+        joules_per_epoch=joules.per_epoch,
+        joules_per_image=joules.per_image,
+        joules_to_best_epoch=joules.to_best_epoch,
+        weights_sha256=None if diverged else "2" * 64,
+        data_sha256="0" * 64,
+        versions=start.versions,
+        checks=checks("finite", "disjoint", *(() if diverged else ("moved",))),
+        total_seconds=200.0,
+    )
+
+
+def whole(here: Machine, cell: Cell, **parts: Any) -> Content:
+    """The run with its verdict, through `saving.extra_info` as it is saved."""
+    run = Run(cell=cell, plan=PLAN, **parts)
+    run.verdict = judge(
+        machine=here,
+        gate=run.gate,
+        before=run.before,
+        start=run.start,
+        result=run.result,
+        after=run.after,
+    )
+    return saving.extra_info(run)
+
+
+def benchmark(run: Content) -> Content:
+    stats: Any = Stats()  # type: ignore[no-untyped-call]
+    cell = Cell(**run["cell"])
+    for one in run["epochs"][1:]:
+        stats.update(one["train_seconds"])
+    figures = stats.as_dict() | {"data": stats.data, "iterations": 1}
+    return {"name": f"test_train[{cell.id}]", "param": cell.id, "extra_info": run, "stats": figures}
+
+
+def file_of(here: Machine, good: list[Content], bad: list[Content], skipped: list[Content]) -> Content:
+    content = {
+        "machine_info": {"machine": asdict(here), "cpu": {"count": 2}},
+        "benchmarks": [benchmark(run) for run in good],
+        "failures": bad,
+        "skipped": skipped,
+        "version": "5.3.1",
+    }
+    return json.loads(json.dumps(saving.sealed(content)))  # type: ignore[no-any-return]
+
+
+def linux() -> Content:
+    """Three benchmarks, of which the first ran out of patience; one that diverged, two that failed."""
+    tensorflow = replace(SCRATCH, framework="tensorflow")
+    augmented = replace(SCRATCH, experiment="augmented")
+    lost = Failure(reason="the worker was killed by signal 9", log_tail="")
+    return file_of(
+        LINUX,
+        [
+            run_of(SCRATCH, TURNING),
+            run_of(tensorflow, FALLING),
+            run_of(replace(tensorflow, experiment="mistaken"), FALLING),
+        ],
+        [
+            run_of(augmented, (2.25, None)),
+            whole(LINUX, replace(augmented, framework="tensorflow"), failure=lost),
+            whole(LINUX, replace(augmented, seed=1)),  # Ctrl-C while its gate was asked
+        ],
+        [
+            {
+                "cell": asdict(replace(SCRATCH, experiment="pretrained")),
+                "plan": asdict(PLAN),
+                "reason": "no weights",
+            }
+        ],
+    )
+
+
+def mac() -> Content:
+    """Both kinds of stage, and energy in epochs that are long enough."""
+    mps = replace(SCRATCH, device="mps")
+    good = [
+        run_of(mps, FALLING, here=MAC, seconds=30),
+        run_of(replace(mps, experiment="pretrained"), TURNING, here=MAC, seconds=25),
+    ]
+    return file_of(MAC, good, [], [])
+
+
+LINUX_FILE, MAC_FILE = linux(), mac()
+
+
+def found(content: Any) -> list[str]:
+    return check.violations(saved.load(content))
+
+
+def resealed(content: Content) -> Content:
+    for run in [b["extra_info"] for b in content["benchmarks"]] + content["failures"]:
+        run["seal"] = seal.of(run, content["machine_info"]["machine"])
+    return content
+
+
+def put(path: str, value: Any) -> Change:
+    """Puts a value, or what a function makes of the old one; `run` is the first benchmark's run."""
+    keys: list[Any] = [int(key) if key.isdigit() else key for key in path.split("/")]
+    if keys[0] == "run":
+        keys[:1] = ["benchmarks", 0, "extra_info"]
+
+    def change(content: Content) -> None:
+        inner: Any = content
+        for key in keys[:-1]:
+            inner = inner[key]
+        inner[keys[-1]] = value(inner[keys[-1]]) if callable(value) else value
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    def change(content: Content) -> None:
+        for one in changes:
+            one(content)
+
+    return change
+
+
+def move(source: str, target: str) -> Change:
+    def change(content: Content) -> None:
+        run = content[source].pop(0)
+        content[target].insert(0, run["extra_info"] if source == "benchmarks" else benchmark(run))
+
+    return change
+
+
+OTHER, LAST = "f" * 64, "run/epochs/3"
+TENSORFLOW = "benchmarks/1/extra_info"
+without_last: Callable[[list[Any]], list[Any]] = lambda items: items[:-1]  # noqa: E731
+without_first: Callable[[list[Any]], list[Any]] = lambda items: items[1:]  # noqa: E731
+twice: Callable[[float], float] = lambda figure: 2 * figure  # noqa: E731
+EDITS: dict[str, list[tuple[Change, str]]] = {
+    "seal_fits": [
+        (put("run/seal", OTHER), "seal does not fit"),
+    ],
+    "verdict_follows": [
+        (put("run/verdict/warnings", ["on battery"]), "verdict.warnings has no ground for: on"),
+        (put("run/after/power", "battery"), "verdict.warnings leaves out: on battery"),
+        (put("run/gate/checks/1/measured", 0.5), 'verdict.validity is "valid", and'),
+        (put("run/gate/weights_sha256", OTHER), "leaves out: the gate was asked with other first"),
+        (put("run/result/data_sha256", OTHER), "leaves out: the images in memory at the end"),
+        (put("run/result/versions/torch", "2.15"), "leaves out: the versions at the end"),
+        (put("failures/0/verdict/validity", "valid"), 'verdict.validity is "valid", and'),
+        (put("failures/0/verdict/reasons", without_last), "verdict.reasons leaves out: diverged"),
+        (put("machine_info/machine/model", "VirtualMac2,1"), "leaves out: a virtual Mac"),
+    ],
+    "stands_in_its_place": [
+        (move("failures", "benchmarks"), "it is no benchmark, and it stands among them"),
+        (move("benchmarks", "failures"), "it is a benchmark, and it stands among the fail"),
+        (put("run/failure", {"reason": "x", "log_tail": ""}), "result and failure are both"),
+    ],
+    "figures_in_range": [
+        (put(f"{LAST}/train_seconds", -1.0), r"epochs\[3\].train_seconds is -1, which it cannot"),
+        (put(f"{LAST}/train_seconds", 0), r"epochs\[3\].train_seconds is 0, which it cannot"),
+        (put(f"{LAST}/train_accuracy", 1.5), r"epochs\[3\].train_accuracy is 1.5"),
+        (put(f"{LAST}/validation_loss", -0.5), r"epochs\[3\].validation_loss is -0.5"),
+        (put(f"{LAST}/peak_host_bytes", 0), r"epochs\[3\].peak_host_bytes is 0"),
+        (put(f"{LAST}/probe_seconds", 0.0), r"epochs\[3\].probe_seconds is 0"),
+        (put(f"{LAST}/energy_joules", {"gpu": -3.0}), r"epochs\[3\].energy_joules.gpu is -3"),
+        (put("run/start/roofline/flops_per_second", 0.0), "start.roofline.flops_per_second is 0"),
+        (put("run/before/load", -1.0), "before.load is -1"),
+        (put("run/cell/seed", -1), "cell.seed is -1"),
+        (put("run/plan/batch_size", 0), "plan.batch_size is 0"),
+        (put("run/plan/image_size", 10**9), "plan.image_size is 1000000000"),
+        (put("machine_info/machine/memory_bytes", 0), "machine.memory_bytes is 0"),
+    ],
+    "plan_makes_a_run": [
+        (put("run/cell/experiment", "magic"), 'cell.experiment is "magic", and there are scratch'),
+        (put("run/plan/image_size", 8), "plan makes no run: standard cannot take images of 8 px"),
+        (put("run/plan/train_images", 641), "plan makes no run: .* multiple of 10"),
+    ],
+    "nothing_is_missing": [
+        (put("run/gate", None), "gate is missing in a run that has a result"),
+        (put("run/epochs", []), "epochs is missing in a run that has a result"),
+        (both(put("failures/0/result", None), put("failures/0/start", None)), "start is missing"),
+    ],
+    "network_is_the_experiments": [
+        (put("run/start/variant", "mistaken"), 'start.variant is "mistaken"'),
+        (put("run/start/parameters", 21622155), "by cell and plan it is 21622154"),
+        (put("run/start/forward_flops", twice), "start.forward_flops is"),
+        (put("run/start/steps_per_epoch", 11), "start.steps_per_epoch is 11"),
+        (put("run/start/train_images", 650), "start.train_images is 650"),
+        (put("run/plan/test_images", None), "start.test_images is 500, .* 10000"),
+        (put("run/plan/train_images", None), "start.train_images is 640, .* 45000"),
+    ],
+    "names_agree": [
+        (put("benchmarks/0/param", "scratch-torch-cuda-s0"), 'param is "scratch-torch-cuda-s0"'),
+        (put("benchmarks/0/name", "test_train[x]"), "name is .* does not end with the cell's id"),
+        (put("run/cell/device", "mps"), 'start.device_name is "CPU" on the device mps'),
+        (put("run/start/versions", {"numpy": "2"}), "start.versions has no torch"),
+    ],
+    "first_weights_are_the_seeds": [
+        (put("run/cell/seed", 3), "start.weights_sha256 is .*, and its seed draws"),
+        (put("run/start/weights_sha256", OTHER), "start.weights_sha256 is"),
+        (put("run/start/weights_origin", "user file"), "start.weights_origin is"),
+        (put("run/start/weights_source_sha256", OTHER), "weights_source_sha256 is"),
+    ],
+    "epochs_are_the_recipes": [
+        (put("run/epochs", without_first), r"epochs\[0\].epoch is 2, and by the recipe it is 1"),
+        (put(f"{LAST}/stage", 2), r"epochs\[3\].stage is 2, and by the recipe it is 1"),
+        (put(f"{LAST}/learning_rate", 0.01), r"epochs\[3\].learning_rate is 0.01"),
+        (put(f"{LAST}/images", 641), r"epochs\[3\].images is 641, and by the recipe it is 640"),
+        (put("run/plan/epochs", 3), "epochs has 4, and plan.epochs is 3"),
+    ],
+    "epochs_are_measured_as_they_can_be": [
+        (put(f"{LAST}/checkpoint_seconds", 0.1), "the epoch is not better"),
+        (put("run/epochs/1/checkpoint_seconds", None), "is the best so far"),
+        (put(f"{LAST}/energy_joules", {"gpu": 3.0}), "too short for it"),
+        (put(f"{LAST}/validation_accuracy", 0.1501), "no whole number"),
+    ],
+    "end_follows_from_the_epochs": [
+        (put("run/result/epochs", 5), "result.epochs is 5, and by epochs it is 4"),
+        (put("run/result/best_epoch", 1), "result.best_epoch is 1, and by epochs it is 2"),
+        (put("run/result/stopped", "cap"), 'result.stopped is "cap", and by'),
+        (put("run/result/converged_at", 4), "result.converged_at is 4, and by"),
+        (put("run/plan/patience", 1), r"goes on after epoch 3, where .* \(patience\)"),
+        (put("run/epochs/0/train_loss", None), r"goes on after epoch 1.*\(diverged\)"),
+        (put(f"{TENSORFLOW}/plan/epochs", 5), "nothing ends training at epoch 4"),
+    ],
+    "figures_are_the_confusions": [
+        (put("run/result/test_accuracy", 0.74), "test_accuracy is 0.74, .* it is 0.28"),
+        (put("run/result/per_class_accuracy/3", 0.5), "result.per_class_accuracy is"),
+        (put("run/result/confusion/3/3", 15), "test_images is 500, .* it is 501"),
+        (put("run/result/confusion/3/3", -1), "is not 10 rows of 10 counts"),
+        (put("run/result/confusion", without_last), "is not 10 rows of 10 counts"),
+        (put("run/result/confusion/3", without_last), "is not 10 rows of 10 counts"),
+        (put("run/result/test_images", 400), "400, and start.test_images is 500"),
+        (put("run/result/weights_sha256", None), "weights_sha256 is null in a run"),
+        (put("failures/0/result/test_accuracy", 0.5), "is there, and the run diverged"),
+    ],
+    "rates_follow_from_the_epochs": [
+        (put("run/result/epoch_images_per_second", twice), "images_per_second is"),
+        (put("run/epochs/2/train_seconds", 1.0), "result.epoch_images_per_second is"),
+        (put("run/result/pipeline_ratio", 1.0), "result.pipeline_ratio is 1, and"),
+        (put("run/result/achieved_flops_per_second", twice), "result.achieved_flops"),
+        (put("run/result/roofline_share", None), "result.roofline_share is null"),
+        (put("run/result/drift/drift", 0.01), "result.drift.drift is 0.01"),
+        (put("run/result/drift/probe_drift", None), "drift.probe_drift is null"),
+    ],
+    "peaks_and_joules_follow_from_the_epochs": [
+        (put("run/result/peak_host_bytes", 5), "result.peak_host_bytes is 5"),
+        (put("run/result/joules_per_epoch", 5.0), "joules_per_epoch is 5"),
+    ],
+    "total_holds_all_epochs": [
+        (put("run/result/total_seconds", 9.0), "result.total_seconds is 9, and its epochs"),
+    ],
+    "no_faster_than_the_device": [
+        (put("run/start/roofline/flops_per_second", 50e9), "times start.roofline.flops"),
+    ],
+    "rounds_are_the_epochs": [
+        (put("benchmarks/0/stats/rounds", 4), "stats.rounds is 4, and by train_seconds it is 3"),
+        (put("benchmarks/0/stats/min", 1.0), "stats.min is 1, and"),
+        (put("benchmarks/0/stats/median", twice), "stats.median is"),
+        (put("benchmarks/0/stats/data/1", 1.0), "stats.data is"),
+        (put("benchmarks/0/stats/ops", twice), "stats.ops is"),
+        (put("benchmarks/0/stats", None), "stats is no object"),
+    ],
+    "time_went_on": [
+        (put("run/start/started_at", "2026-11-24T11:59:50+00:00"), "started_at is .* before before"),
+        (put("run/after/taken_at", "2026-11-24T12:00:06+00:00"), "taken_at is 6 s after before.taken"),
+        (put("run/after/taken_at", "2026-11-24T12:05:00"), "after.taken_at is .* no time with its zone"),
+        (put("run/before/taken_at", "noon"), 'before.taken_at is "noon", no time with its zone'),
+    ],
+    "checks_were_asked": [
+        (put("run/gate/checks", without_first), 'gate.checks has no "layers"'),
+        (put("run/gate/checks", without_last), 'gate.checks has no "dropout"'),
+        (put("run/result/checks", without_last), 'result.checks has no "moved"'),
+        (put("run/result/checks/1/most", 9.0), 'result.checks allows 9 in "disjoint"'),
+        (put("run/result/checks/0/measured", 1.0), "result.checks finite.measured is 1, and"),
+    ],
+    "each_cell_stands_once": [
+        (put("skipped", twice), "pretrained-torch-cpu-s0: cell stands in this file more"),
+    ],
+    "same_images": [
+        (
+            put(f"{TENSORFLOW}/start/data_sha256", OTHER),
+            "start.data_sha256 is not that of scratch-torch",
+        ),
+    ],
+    "same_beginning": [
+        (put(f"{TENSORFLOW}/start/weights_sha256", OTHER), "start.weights_sha256 is not that of"),
+        (put(f"{TENSORFLOW}/gate/batch_sha256", OTHER), "gate.batch_sha256 is not that of"),
+    ],
+}
+"""Rule -> edits of `linux()`, each with a part of the sentence that names its field."""
+CASES = [(rule, *edit) for rule, edits in EDITS.items() for edit in edits]
+
+
+def seals(content: Content) -> list[str]:
+    runs = [b["extra_info"] for b in content["benchmarks"]] + content["failures"]
+    return [run["seal"] for run in runs]
+
+
+@pytest.mark.parametrize("content", [LINUX_FILE, MAC_FILE], ids=["linux", "mac"])
+@pytest.mark.parametrize("reader", ["linux", "darwin"])
+def test_a_genuine_file_holds_whoever_reads_it(
+    content: Content, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", reader)
+    assert found(content) == []
+
+
+@pytest.mark.parametrize(("rule", "change", "says"), CASES)
+def test_an_edit_is_named_sealed_anew_or_not(rule: str, change: Change, says: str) -> None:
+    content = copy.deepcopy(LINUX_FILE)
+    change(content)
+    given = seals(content)
+    anew = resealed(copy.deepcopy(content))
+    if given != seals(anew):
+        assert any("seal does not fit" in sentence for sentence in found(content))
+    edited = content if rule == "seal_fits" else anew
+    kept = saved.load(edited)
+    by_rule: dict[str, list[str]] = {one.__name__: [] for one in (*check.RULES, *check.FILE_RULES)}
+    for one in check.FILE_RULES:
+        by_rule[one.__name__] += one(kept)
+    bounds = {r.__name__ for r in (*check.ALWAYS, *check.BOUNDS)}
+    for run in kept.runs:
+        for each in check.RULES if rule not in bounds else (*check.ALWAYS, *check.BOUNDS):
+            by_rule[each.__name__] += [f"{run.cell.id}: {sentence}" for sentence in each(run)]
+    named = [sentence for sentence in by_rule[rule] if re.search(says, sentence)]
+    assert named, by_rule
+    assert set(named) <= set(found(edited))
+    if rule != "seal_fits":
+        assert by_rule["seal_fits"] == []
+
+
+def test_every_rule_has_an_edit_that_it_finds() -> None:
+    assert set(EDITS) == {one.__name__ for one in (*check.RULES, *check.FILE_RULES)}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            put("benchmarks/1/extra_info/result/joules_per_epoch", None),
+            "result.joules_per_epoch is null",
+        ),
+        (put("run/result/joules_per_epoch", 1.0), "result.joules_per_epoch is 1, and"),
+        (put("run/result/joules_to_best_epoch", None), "result.joules_to_best_epoch is null"),
+        (put("run/epochs/1/energy_joules", {"gpu": 300.0}), "result.joules_to_best_epoch is"),
+        (put("run/result/peak_device_bytes", None), "result.peak_device_bytes is null"),
+        (put(f"{TENSORFLOW}/epochs/3/stage", 1), r"epochs\[3\].stage is 1, and by the recipe it is 2"),
+        (put(f"{TENSORFLOW}/start/weights_source_sha256", OTHER), "is not torchvision's file"),
+        (
+            put(f"{TENSORFLOW}/start/weights_origin", "he-normal"),
+            "where it can be torchvision or user file",
+        ),
+    ],
+)
+def test_a_mac_with_its_energy_is_checked_too(change: Change, says: str) -> None:
+    content = copy.deepcopy(MAC_FILE)
+    change(content)
+    assert any(re.search(says, sentence) for sentence in found(resealed(content))), found(content)
+
+
+DELETED = object()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("run/start/schema", 1, "torch-cpu-s0: start.schema is 1, and this reads version 2 alone"),
+        ("run/start/schema", "new", "start.schema is \"new\", and this reads version 2 alone"),
+        ("run/start/schema", DELETED, "missing required field `schema`"),
+        ("run/mood", 3, "scratch-torch-cpu-s0: SavedRun has no field mood"),
+        ("run/epochs/1/mood", 3, r"there is no field SavedRun.epochs\[1\].mood"),
+        ("run/epochs/1/train_seconds", "2", r"Expected `float`, got `str`.*epochs\[1\].train_seconds"),
+        ("run/epochs/1/epoch", 2.0, r"Expected `int`, got `float` - at `\$.epochs\[1\].epoch`"),
+        ("run/result/drift", DELETED, "missing required field `drift`"),
+        ("run/gate", DELETED, "SavedRun lacks its field gate"),
+        ("run/cell", 5, r"benchmarks\[0\].extra_info: SavedRun"),
+        ("benchmarks/0/extra_info", 5, r"benchmarks\[0\].extra_info: SavedRun is an object, not 5"),
+        ("benchmarks/0", None, r"benchmarks\[0\].extra_info: SavedRun is an object"),
+        ("failures/0", [], r"failures\[0\]: SavedRun is an object"),
+        ("skipped/0/reason", DELETED, r"skipped\[0\]: Skip lacks its field reason"),
+        ("failures", None, "failures is no list"),
+        ("skipped", {}, "skipped is no list"),
+        ("machine_info/machine", DELETED, "machine_info.machine: Machine is an object"),
+        ("machine_info/machine/chip", DELETED, "machine_info.machine: Machine lacks its field chip"),
+    ],
+)  # fmt: skip
+def test_what_is_no_record_of_this_schema_is_named(path: str, value: Any, says: str) -> None:
+    content = copy.deepcopy(LINUX_FILE)
+    if value is DELETED:
+        *outer, last = path.split("/")
+        put("/".join(outer), lambda old: {k: v for k, v in old.items() if k != last})(content)
+    else:
+        put(path, value)(content)
+    assert any(re.search(says, sentence) for sentence in found(content)), found(content)
+
+
+GOOD = json.dumps(LINUX_FILE)
+HOSTILE: dict[str, tuple[str | bytes, str]] = {
+    "empty": ("", "it is not JSON"),
+    "words": ("hello", "it is not JSON"),
+    "a list": ("[1, 2]", "it is no object"),
+    "another object": ("{}", "lacks machine_info or benchmarks"),
+    "not UTF-8": (b"\xff\xfe{}", "it is not JSON"),
+    "NaN": (GOOD.replace('"load": 0.4', '"load": NaN', 1), "it holds NaN"),
+    "infinite": (GOOD.replace('"load": 0.4', '"load": -Infinity', 1), "it holds -Infinity"),
+    "infinite by size": (GOOD.replace('"load": 0.4', '"load": 1e999', 1), "it holds 1e999"),
+    "endless digits": (GOOD.replace('"load": 0.4', f'"load": {"9" * 5000}', 1), "5000 digits"),
+    "lists in lists": ("[" * 100_000, "nested deeper than 32 levels"),
+    "objects in objects": ('{"a":' * 40 + "1" + "}" * 40, "nested deeper than 32 levels"),
+    "one key twice": (GOOD.replace('"load": 0.4', '"load": 9, "load": 0.4', 1), 'the key "load" twice'),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_that_cannot_be_read_says_why(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, says = HOSTILE[name]
+    file = tmp_path / "sent.json"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert check.main([str(file)]) == 2
+    assert says in capsys.readouterr().out
+
+
+def test_a_huge_file_is_not_even_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "huge.json"
+    with file.open("wb") as stream:
+        stream.truncate(saved.MOST_BYTES + 1)  # takes no room on the disk
+    assert check.main([str(file), str(tmp_path), str(tmp_path / "none")]) == 2
+    out = capsys.readouterr().out
+    for says in ("huge.json: it has 200,000,001 bytes", "this is no file", "there is no such file"):
+        assert says in out
+
+
+def test_a_file_cut_anywhere_is_not_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, rng = tmp_path / "cut.json", random.Random(0)
+    for _ in range(40):
+        file.write_text(GOOD[: rng.randrange(len(GOOD))])
+        assert check.main([str(file)]) == 2
+        assert "it is not JSON" in capsys.readouterr().out
+
+
+JUNK: list[Any] = [
+    *(
+        None,
+        True,
+        -1,
+        0,
+        1,
+        2**62,
+        -(2**63),
+        5e-324,
+        1e308,
+        -1e308,
+        0.5,
+        "",
+        "x",
+        "\ud800\x1b[2J",
+        [],
+        {},
+    ),
+    *(
+        [[]],
+        {"a": 1},
+        [1] * 50,
+        "9" * 5000,
+        "2026-11-24",
+        "0001-01-01T00:00:00+23:59",
+        "magic",
+        "pretrained",
+    ),
+]
+
+
+def mutated(content: Content, rng: random.Random) -> None:
+    """Puts junk somewhere, takes something away, or lets a list hold something twice."""
+    inner: Any = content
+    while True:
+        keys = list(inner) if isinstance(inner, dict) else list(range(len(inner)))
+        key = rng.choice(keys)
+        deeper = isinstance(inner[key], dict | list) and len(inner[key]) > 0
+        if not deeper or rng.random() < 0.05:
+            break
+        inner = inner[key]
+    what = rng.random()
+    if what < 0.15:
+        del inner[key]
+    elif what < 0.25 and isinstance(inner, list):
+        inner.append(copy.deepcopy(inner[key]))
+    else:
+        inner[key] = copy.deepcopy(rng.choice(JUNK))
+
+
+def test_three_hundred_mutations_never_make_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng, file, ends = random.Random(20261124), tmp_path / "sent.json", []
+    for turn in range(300):
+        content = copy.deepcopy(LINUX_FILE if turn % 2 else MAC_FILE)
+        for _ in range(1 + turn % 3):
+            mutated(content, rng)
+        if turn % 4 < 2:
+            with suppress(KeyError, TypeError, AttributeError):  # too little is left of it
+                resealed(content)  # so that what stands behind the seal is asked as well
+        file.write_text(json.dumps(content))
+        ends.append(check.main([str(file)]))
+    out = capsys.readouterr().out
+    assert set(ends) <= {0, 1, 2}
+    assert ends.count(1) > 200, "most of them can be read, and are wrong"
+    assert "\x1b" not in out, "a terminal would obey it"
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-m", "bench.check", *arguments]
+    return subprocess.run(call, cwd=ROOT, text=True, capture_output=True, check=False)
+
+
+def test_the_command_line_lists_what_stands_in_each_file(tmp_path: Path) -> None:
+    good, bad, broken = (tmp_path / f"{name}.json" for name in ("good", "bad", "broken"))
+    good.write_text(GOOD)
+    content = copy.deepcopy(LINUX_FILE)
+    put("run/result/test_accuracy", 0.74)(content)
+    bad.write_text(json.dumps(content))
+    broken.write_text(GOOD[:-9])
+    holds = command(str(good))
+    assert (holds.returncode, holds.stderr) == (0, "")
+    first, *lines = holds.stdout.splitlines()
+    assert first == f"{good}: vm: 6 runs: 3 valid, 2 invalid, 1 failed; 1 skipped; all of it holds"
+    assert [line.split(": ")[0].strip() for line in lines] == [
+        "invalid",
+        "invalid",
+        "failed",
+        "skipped",
+        "warning",
+    ]
+    assert "  invalid: augmented-torch-cpu-s0: diverged at epoch 2: a loss is not finite" in lines
+    fails = command(str(good), str(bad))
+    assert fails.returncode == 1
+    assert "  violation: scratch-torch-cpu-s0: result.test_accuracy is 0.74" in fails.stdout
+    assert "  violation: scratch-torch-cpu-s0: seal does not fit" in fails.stdout
+    assert command(str(broken), str(bad), str(good)).returncode == 2
+
+
+def test_wrong_usage_is_told_from_a_violation() -> None:
+    assert (command().returncode, command("--magic").returncode) == (2, 2)
+    asked = command("--help")
+    assert asked.returncode == 0
+    assert "Exit status" in asked.stdout
+
+
+def test_a_virtual_mac_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = replace(MAC, model="VirtualMac2,1", virtual=True)
+    run = whole(here, SCRATCH, failure=Failure(reason="no GPU", log_tail=""))
+    file = tmp_path / "virtual.json"
+    file.write_text(json.dumps(file_of(here, [], [run], [])))
+    assert check.main([str(file)]) == 0
+    assert "  warning: scratch-torch-cpu-s0: a virtual Mac: not comparable" in capsys.readouterr().out
+
+
+def test_no_framework_is_loaded() -> None:
+    script = "import sys, bench.check\nprint(*({'torch', 'tensorflow', 'keras'} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True).strip() == ""
+
+
+class PaperTrainer:
+    """Answers at random and moves every weight a little each epoch."""
+
+    def __init__(self, first: dict[str, Any]) -> None:
+        self.now, self.rng = first, np.random.default_rng(0)
+
+    def begin_stage(self, train: str) -> None: ...
+
+    def place(self, images: Any, labels: Any) -> Any:
+        return len(images)
+
+    def step(self, batch: Any, learning_rate: float) -> None: ...
+
+    def synchronize(self) -> None: ...
+
+    def take_totals(self) -> tuple[float, float]:
+        self.now = {name: array + np.float32(1) for name, array in self.now.items()}
+        return 2.3, 0.1
+
+    def logits(self, images: Any) -> Any:
+        return self.rng.standard_normal((len(images), 10), np.float32)
+
+    def weights(self) -> Any:
+        return self.now
+
+    def load(self, weights: Any) -> None: ...
+
+
+class PaperBackend:
+    framework, device = "torch", "cpu"
+    flops, seconds = 10**9, 0.02
+
+    def versions(self) -> dict[str, str]:
+        return {"torch": "2.14.1", "numpy": "2.0.2"}
+
+    def settings(self) -> dict[str, str]:
+        return {"threads": "2"}
+
+    def device_name(self) -> str:
+        return "CPU"
+
+    def peak_device_bytes(self) -> int | None:
+        return None
+
+    def reset_peak_device_bytes(self) -> None: ...
+
+    def take(self) -> float:
+        return self.seconds
+
+    def after(self, train_seconds: float) -> float | None:
+        return self.seconds
+
+
+def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> None:
+    """All but the arithmetic of the network is the real code: its epochs, result, verdict and saving."""
+    paper: Any = PaperBackend()
+    roof = Roofline(flops_per_second=1e20, bytes_per_second=1e18)
+    job = Job(cell=SCRATCH, plan=PLAN, data_folder=None, weights_file=None,
+              scratch_folder=str(tmp_path), idle_watts=None, roofline=roof)  # fmt: skip
+    net, images = network("standard", image_size=64), worker.load_data(job)
+    first = worker.First(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)
+    trainer: Any = PaperTrainer(first.weights)
+    meters = Meters(paper, trainer.synchronize)
+    own = {name: fingerprint({name: array}) for name, array in first.weights.items()}
+    before = condition.take()
+    start = worker.start(job, net, backend=paper, dataset=images, first=first, meters=meters,
+                         prober=paper, baseline_host_bytes=10**8)  # fmt: skip
+    training = Training(job=job, net=net, recipe=worker.recipe_of(job), backend=paper, trainer=trainer,
+                        dataset=images, send=print, meters=meters, prober=paper, start=start,
+                        first_weights=own)  # fmt: skip
+    epochs = list(training.epochs())
+    gate = Gate(checks=checks(*check_runs.GATE_CHECKS, "dropout"), not_checked=(), seconds=1.0,
+                weights_sha256=start.weights_sha256, batch_sha256="3" * 64)  # fmt: skip
+    here = machine.describe("paper")
+    result = training.result(0.0)
+    run = whole(here, SCRATCH, gate=gate, before=before, start=start, epochs=epochs,
+                result=result, after=condition.take())  # fmt: skip
+    assert found(file_of(here, [run], [], [])) == []
+
+
+@pytest.mark.parametrize("name", [*check_runs.GATE_CHECKS, "dropout"])
+def test_the_gate_asks_what_a_valid_run_must_have_passed(name: str) -> None:
+    asked = "".join((ROOT / "bench" / file).read_text() for file in ("gate.py", "clock.py"))
+    assert f'"{name}"' in asked
