@@ -14,13 +14,14 @@ from alexnet.data import DataError
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import IllegalRecipe
 from bench import differences, doctor, machine, options, screen
+from bench.doctor_rules import Finding
 from bench.grid import IllegalPlan
 from bench.prepare import NotPrepared
 from bench.process import ROOT
 from bench.records import Cell
-from bench.rules import Finding
 from bench.run import Run
-from bench.session import Session, open_session, sealed
+from bench.saving import sealed
+from bench.session import Session, open_session
 
 RESULTS = ROOT / "results"
 PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
@@ -74,19 +75,18 @@ def _begin(config: pytest.Config) -> None:
     except ILLEGAL as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION] = session
+    # A benchmark that took hours is saved, named or not.
     if not config.option.collectonly:
-        _ask_the_doctor(config, session)
-        # A benchmark that took hours is saved, named or not.
         plugin.save = plugin.save or plugin.autosave or session.profile
 
 
 def _ask_the_doctor(config: pytest.Config, session: Session) -> None:
-    """Keeps what would spoil the run for the header; stops before it, unless told not to."""
+    """Keeps what would spoil the picked cells, for the terminal; stops them unless told not to."""
     found = doctor.findings(
-        session.options,
+        session.options_of_picked(),
         results=session.folder.parents[2],
         profile=session.profile,
-        devices={cell.framework: cell.device for cell in session.plans},
+        devices={cell.framework: cell.device for cell in session.picked},
         here=session.machine,
     )
     config.stash[FOUND] = found
@@ -102,8 +102,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if session is None:
         return []
     note = session.unlike_devices()
-    lines = [f"data: {session.data_line()}", session.setting(), *([note] if note else [])]
-    return lines + screen.findings(config.stash.get(FOUND, ()))
+    return [f"data: {session.data_line()}", session.setting(), *([note] if note else [])]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -128,6 +127,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             ours.pick(_cells(session.items))
         except ILLEGAL as error:
             raise pytest.UsageError(str(error)) from error
+        if ours.picked:
+            _ask_the_doctor(session.config, ours)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -140,6 +141,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     return [
         f"{len(session.picked)} cells, roughly {about} (guessed, not yet measured)",
         *(f"  {cell.id}{skipped.get(cell, '')}" for cell in session.picked),
+        *screen.findings(config.stash.get(FOUND, ())),
     ]
 
 

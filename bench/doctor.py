@@ -15,12 +15,12 @@ from rich.text import Text
 
 from alexnet import Device, Framework
 from alexnet.layers import IllegalNetwork
-from bench import rules
-from bench.facts import Facts, gather
+from bench import doctor_rules as rules
+from bench.doctor_facts import Facts, gather
+from bench.doctor_rules import Finding, Found, Level, gigabytes, spoils, warning
 from bench.options import OPTIONS, Options
 from bench.process import ROOT
 from bench.records import Machine
-from bench.rules import Finding, Found, Level, gigabytes, spoils, warning
 
 MARKS: dict[Level, tuple[str, str]] = {
     "good": ("✓", "green"),
@@ -157,7 +157,7 @@ def findings(
     here: Machine | None = None,
     ask: bool = False,
 ) -> list[Finding]:
-    """What is good, doubtful or wrong here for a run with these options; see `facts.gather`."""
+    """What is good, doubtful or wrong here for a run with these options; see `doctor_facts.gather`."""
     return examine(
         gather(options, results=results, profile=profile, devices=devices, here=here, ask=ask)
     )

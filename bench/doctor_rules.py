@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alexnet import Framework
-from bench.facts import IGNORED, NEEDED, VARIABLES, Facts, can_answer, plugin_clash, release
+from bench.doctor_facts import IGNORED, NEEDED, VARIABLES, Facts, can_answer, plugin_clash, release
 
 Level = Literal["good", "warning", "spoils"]
 

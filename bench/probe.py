@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
 from alexnet import Backend, Device, Kernel
 from alexnet.layers import Dropout, Flatten
+from alexnet.recipe import Recipe
 from alexnet.spec import FLOAT32_BYTES, Network
-from bench.records import Roofline
+from bench.records import Epoch, Roofline
 
 PROBE_SECONDS = 0.02
 """What a kernel should take: three of them are the 1 % that a probe may cost in an epoch of 6 s."""
@@ -132,3 +134,24 @@ def attainable_flops_per_second(net: Network, batch_size: int, roof: Roofline) -
     """The roofline at this step's intensity (Williams, Waterman and Patterson 2009)."""
     intensity = training_flops(net) * batch_size / training_bytes(net, batch_size)
     return min(roof.flops_per_second, intensity * roof.bytes_per_second)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """FLOP/s of the steady epochs, and as a share of what the roofline allows; None where not known."""
+
+    flops_per_second: float | None
+    roofline_share: float | None
+
+    @classmethod
+    def of(
+        cls, net: Network, recipe: Recipe, last: Epoch, images_per_second: float, roof: Roofline | None
+    ) -> Speed:
+        """Of a run whose last epoch is `last`: one that ended in a head-only stage did other work."""
+        if recipe.stages[last.stage - 1].train != "all":
+            return cls(flops_per_second=None, roofline_share=None)
+        achieved = images_per_second * training_flops(net)
+        if roof is None:
+            return cls(flops_per_second=achieved, roofline_share=None)
+        attainable = attainable_flops_per_second(net, recipe.batch_size, roof)
+        return cls(flops_per_second=achieved, roofline_share=achieved / attainable)

@@ -225,7 +225,7 @@ class Result:
     epoch_images_per_second: float
     step_images_per_second: float
     pipeline_ratio: float
-    achieved_flops_per_second: float
+    achieved_flops_per_second: float | None
     roofline_share: float | None
     drift: Drift
     peak_host_bytes: int | None

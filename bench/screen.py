@@ -20,10 +20,11 @@ from rich.progress import (
 from rich.table import Table
 
 from bench import differences, rates
+from bench.doctor_rules import Finding
 from bench.records import Beat, Epoch, Gate, Result, Start
-from bench.rules import Finding
 from bench.run import Run
-from bench.session import Session, extra_info, why_unfinished
+from bench.saving import extra_info, why_unfinished
+from bench.session import Session
 from bench.verdict import failed
 from bench.wire import Record
 

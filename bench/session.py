@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from alexnet import data
 from alexnet.recipe import EXPERIMENTS
-from bench import condition, energy, grid, machine, prepare, seal
+from bench import condition, energy, grid, machine, prepare
 from bench.gates import Gates
 from bench.options import Options
 from bench.records import Cell, Machine, Plan, Watts
 from bench.run import Run, carry_out
+from bench.saving import extra_info, why_unfinished
 from bench.verdict import judge
 from bench.wire import Job, Record
 
@@ -57,6 +58,14 @@ class Session:
             grid.check(cell, self.plans[cell])
         if any(needs_weights(cell) for cell in cells):
             self.prepare_weights()
+
+    def options_of_picked(self) -> Options:
+        """The options, with the experiments and frameworks of the picked cells alone."""
+        return replace(
+            self.options,
+            experiment=tuple(dict.fromkeys(cell.experiment for cell in self.picked)),
+            framework=tuple(dict.fromkeys(cell.framework for cell in self.picked)),
+        )
 
     def close(self) -> None:
         """Removes what was made for this session alone."""
@@ -181,48 +190,6 @@ class Session:
 def needs_weights(cell: Cell) -> bool:
     """Whether a cell starts from ImageNet's weights."""
     return EXPERIMENTS[cell.experiment].weights == "imagenet"
-
-
-def why_unfinished(run: Run) -> str | None:
-    """Why a run is no benchmark, in a sentence, or None when it is one."""
-    if run.failure:
-        return run.failure.reason
-    return "; ".join(run.verdict.reasons) if run.verdict.validity == "invalid" else None
-
-
-def extra_info(run: Run) -> dict[str, Any]:
-    """A run as it stands in the saved file, but for its seal; docs/results.md explains the fields."""
-    parts = (
-        "cell", "plan", "gate", "before", "start", "epochs", "result", "after", "verdict", "failure",
-    )  # fmt: skip
-    return {name: _plain(getattr(run, name)) for name in parts}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [asdict(item) for item in value]
-    return asdict(value) if value else None
-
-
-def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a saved file with the user's home folder out of it, and a seal on every run."""
-    content = without_home(content)
-    runs = [benchmark["extra_info"] for benchmark in content["benchmarks"]] + content["failures"]
-    for run in runs:
-        run["seal"] = seal.of(run, content["machine_info"]["machine"])
-    return content
-
-
-def without_home(value: Any) -> Any:
-    """The same JSON value with the user's home folder, which names them, written as ~."""
-    match value:
-        case str():
-            return value.replace(str(Path.home()), "~")
-        case dict():
-            return {key: without_home(item) for key, item in value.items()}
-        case list() | tuple():
-            return [without_home(item) for item in value]
-    return value
 
 
 def open_session(options: Options, results: Path, *, only_list: bool = False) -> Session:

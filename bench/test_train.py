@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.run import Run
-from bench.session import extra_info, why_unfinished
+from bench.saving import extra_info, why_unfinished
 
 
 def test_train(run: Run, benchmark: Any) -> None:

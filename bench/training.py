@@ -146,9 +146,7 @@ class Training:
         step_rate = self._step_images_per_second()
         best, test = self._tested()
         last, typical = self.done[-1], rates.typical_images_per_second(self.done)
-        flops_per_second = typical * probe.training_flops(self.net)
-        roof, size = self.start.roofline, self.recipe.batch_size
-        attainable = probe.attainable_flops_per_second(self.net, size, roof) if roof else None
+        speed = probe.Speed.of(self.net, self.recipe, last, typical, self.start.roofline)
         joules = energy.of_run(self.done, self.best_epoch, self.job.cell.device)
         return Result(
             epochs=len(self.done),
@@ -163,8 +161,8 @@ class Training:
             epoch_images_per_second=typical,
             step_images_per_second=step_rate,
             pipeline_ratio=rates.images_per_second(last) / step_rate,
-            achieved_flops_per_second=flops_per_second,
-            roofline_share=flops_per_second / attainable if attainable else None,
+            achieved_flops_per_second=speed.flops_per_second,
+            roofline_share=speed.roofline_share,
             drift=rates.drift(self.done, cold_probe_seconds=self.start.probe_seconds),
             peak_host_bytes=_largest(epoch.peak_host_bytes for epoch in self.done),
             peak_device_bytes=_largest(epoch.peak_device_bytes for epoch in self.done),

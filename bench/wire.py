@@ -96,7 +96,7 @@ def build(kind: Any, fields: Any) -> Any:
         raise RecordError(f"{kind.__name__} lacks its field {', '.join(missing)}")
     try:
         record = msgspec.convert(fields, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:  # half a character in a name
         raise RecordError(f"{kind.__name__}: {error}") from error
     if lost := _lost(fields, dataclasses.asdict(record), kind.__name__):
         raise RecordError(f"there is no field {lost}")

@@ -1,7 +1,7 @@
 """A pytest plugin that gives `pytest bench` workers and gates of paper: records in an instant.
 
 PAPER names the cells, by a part of their id, that crash or hang after their first epoch, diverge, or
-do not pass their gate.
+do not pass their gate; "doctor" what the doctor finds.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import bench.doctor
 import bench.gates
 import bench.session
 from bench.certificate import answers_file
+from bench.doctor_rules import Finding
 from bench.run import carry_out, examine
 from bench.wire import Job, Record, job_from_json, to_line
 from tests.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
@@ -26,6 +29,15 @@ from tests.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
 COMMAND = [sys.executable, "-m", "tests.paper_worker"]
 vars(bench.session)["carry_out"] = partial(carry_out, command=COMMAND)
 vars(bench.gates)["examine"] = partial(examine, command=[*COMMAND, "gate"])
+
+
+def full_moon(*arguments: Any, **keywords: Any) -> list[Finding]:
+    level: Any = dict(pair.split("=") for pair in os.environ["PAPER"].split())["doctor"]
+    return [Finding(level=level, what="The moon is full.", fix="wait a day")]
+
+
+if "doctor=" in os.environ.get("PAPER", ""):
+    vars(bench.doctor)["findings"] = full_moon
 
 
 def gate(job: Job, behaviour: str) -> Iterator[Record]:

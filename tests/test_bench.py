@@ -154,7 +154,9 @@ def test_the_first_line_says_that_the_images_are_synthetic(smoke: tuple[Path, st
 
 def test_logs_and_journals_lie_beside_the_results(smoke: tuple[Path, str]) -> None:
     (runs,) = (smoke[0] / "test-machine" / ".runs").iterdir()
-    assert len(list(runs.glob("*.jsonl"))) == len(list(runs.glob("*.log"))) == 8
+    assert len(list(runs.glob("*.jsonl"))) == len(list(runs.glob("*.gate.log"))) == 8
+    assert len(list(runs.glob("*.log"))) == 16
+    assert not list(runs.glob("*.npz"))
     assert not list(runs.glob("*.safetensors"))
 
 
@@ -205,7 +207,7 @@ def test_a_gate_that_dies_makes_the_run_invalid_and_says_so(tmp_path: Path) -> N
     done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="scratch-torch=mute")
     assert done.returncode == FAILED
     (invalid,) = saved(tmp_path)["failures"]
-    (reason, _) = invalid["verdict"]["reasons"]
+    (reason,) = invalid["verdict"]["reasons"]
     assert "it did not answer: the worker ended with status 5" in reason
 
 
@@ -245,12 +247,16 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
 
 
 def test_what_would_spoil_a_run_stops_it_unless_told_otherwise(tmp_path: Path) -> None:
-    """A results folder that nobody can write to: a file is in its place."""
-    (tmp_path / "test-machine").write_text("in the way")
-    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="")
+    pick = ("-k", "scratch-torch")
+    done = bench(tmp_path, *SYNTHETIC, *pick, paper="doctor=spoils")
     assert done.returncode == USAGE_ERROR
-    assert "fix: " in done.stderr
+    assert "spoils: The moon is full.\n    fix: wait a day" in done.stderr
     assert "--ignore-doctor" in done.stderr
+    assert not list((tmp_path / "test-machine").glob("*.json"))
+    for paper, arguments in (("doctor=spoils", ("--ignore-doctor",)), ("doctor=warning", ())):
+        done = bench(tmp_path, *SYNTHETIC, *pick, *arguments, paper=paper)
+        assert done.returncode == PASSED
+        assert "The moon is full.\n    fix: wait a day" in done.stdout
 
 
 def test_a_session_in_which_every_cell_failed_is_saved_all_the_same(tmp_path: Path) -> None:

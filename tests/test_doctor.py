@@ -20,13 +20,13 @@ from alexnet import Device, Framework
 from alexnet.data import FOLDER
 from alexnet.download import ARCHIVE
 from alexnet.spec import network
-from bench import doctor, facts, machine, prepare
+from bench import doctor, doctor_facts, machine, prepare
 from bench.doctor import RULES, examine
-from bench.facts import VARIABLES, Disk, Facts, can_answer, gather, plugin_clash, release
+from bench.doctor_facts import VARIABLES, Disk, Facts, can_answer, gather, plugin_clash, release
+from bench.doctor_rules import Finding
 from bench.options import Options
 from bench.process import ROOT
 from bench.records import Condition, Machine
-from bench.rules import Finding
 from tests.test_grid import OPTIONS
 
 GB = 10**9
@@ -545,7 +545,7 @@ def test_what_is_known_is_not_asked_again(asked: list[tuple[Framework, str]]) ->
 def test_the_room_that_a_run_needs_follows_from_its_networks(tmp_path: Path) -> None:
     full = gather(options(), here=MAC.machine, profile="full")
     assert full.parameters == network("mistaken").parameters == 202_839_952
-    assert full.results.needs_bytes == 3 * 4 * full.parameters + facts.RECORDS_BYTES
+    assert full.results.needs_bytes == 3 * 4 * full.parameters + doctor_facts.RECORDS_BYTES
     assert full.memory_needs_bytes == 16 * full.parameters + 3 * GB
     assert full.cache.needs_bytes == 2 * 4 * 61_100_840  # ImageNet's, as they come and carried over
     small = gather(options(image_size=64, experiment=("scratch",)), here=MAC.machine, profile="full")
@@ -555,7 +555,7 @@ def test_the_room_that_a_run_needs_follows_from_its_networks(tmp_path: Path) -> 
     (tmp_path / "cache" / "torchvision-alexnet.safetensors").touch()
     assert gather(options(), here=MAC.machine, profile="full").cache.needs_bytes == 0
     to_download = gather(replace(options(), dataset="auto"), here=MAC.machine, profile="full")
-    assert to_download.cache.needs_bytes == facts.ARCHIVE_BYTES + 60_000 * 3073
+    assert to_download.cache.needs_bytes == doctor_facts.ARCHIVE_BYTES + 60_000 * 3073
 
 
 @pytest.mark.usefixtures("asked")
@@ -564,16 +564,16 @@ def test_the_state_of_the_data(
 ) -> None:
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     auto = replace(options(), dataset="auto")
-    assert facts.data_state(options()) == "synthetic"
-    assert facts.data_state(auto) == "download"
+    assert doctor_facts.data_state(options()) == "synthetic"
+    assert doctor_facts.data_state(auto) == "download"
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / ARCHIVE).touch()
-    assert facts.data_state(auto) == "cached"
-    assert facts.data_state(replace(auto, data_dir=random_cifar10)) == "folder"
-    assert facts.data_state(replace(auto, data_dir=random_cifar10 / FOLDER)) == "folder"
-    assert facts.data_state(replace(auto, data_dir=tmp_path)) == "missing"
+    assert doctor_facts.data_state(auto) == "cached"
+    assert doctor_facts.data_state(replace(auto, data_dir=random_cifar10)) == "folder"
+    assert doctor_facts.data_state(replace(auto, data_dir=random_cifar10 / FOLDER)) == "folder"
+    assert doctor_facts.data_state(replace(auto, data_dir=tmp_path)) == "missing"
     monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "nowhere"))
-    assert facts.data_state(auto) == "missing"
+    assert doctor_facts.data_state(auto) == "missing"
 
 
 def test_folders_that_are_not_there_yet_are_judged_by_the_one_above(
@@ -600,9 +600,9 @@ def test_pins_are_read_from_the_constraints_file(tmp_path: Path) -> None:
     file.write_text(
         "# torch==1.0\nkeras==3.6.0\ntorch==2.14.1 # why\nnumpy==2.0.2; python_version>'3'\nx\n"
     )
-    assert facts.pins(file) == {"keras": "3.6.0", "torch": "2.14.1", "numpy": "2.0.2"}
-    assert facts.pins(tmp_path / "none.txt") == {}
-    assert set(PINS) <= set(facts.pins(ROOT / "constraints.txt"))
+    assert doctor_facts.pins(file) == {"keras": "3.6.0", "torch": "2.14.1", "numpy": "2.0.2"}
+    assert doctor_facts.pins(tmp_path / "none.txt") == {}
+    assert set(PINS) <= set(doctor_facts.pins(ROOT / "constraints.txt"))
 
 
 @pytest.mark.parametrize(("level", "status"), [("good", 0), ("warning", 0), ("spoils", 1)])

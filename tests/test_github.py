@@ -127,7 +127,7 @@ def test_the_illustration_speaks_as_the_doctor_does() -> None:
     from bench.doctor import MARKS, RULES
 
     page = PAGE.read_text()
-    doctor = "".join((ROOT / "bench" / name).read_text() for name in ("doctor.py", "rules.py"))
+    doctor = "".join((ROOT / "bench" / name).read_text() for name in ("doctor.py", "doctor_rules.py"))
     (illustration,) = blocks(page, "text")
     *findings, count, last = illustration.splitlines()
     marks = "|".join(f"{re.escape(mark)} {level}" for level, (mark, _) in MARKS.items())

@@ -17,7 +17,7 @@ import pytest
 
 from alexnet import weights
 from alexnet.spec import VARIANTS, network
-from bench.run import ROOT
+from bench.process import ROOT
 from tests.framework_worker import STEPS, Answers
 from tests.test_spec import PARAMETERS
 
