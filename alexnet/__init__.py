@@ -27,6 +27,10 @@ class DeviceUnavailable(Exception):
     """A device that was asked for by name and that the framework cannot use, with the reason."""
 
 
+class PlacementUnknown(Exception):
+    """A framework that does not tell where it ran a step."""
+
+
 class Trainer(Protocol):
     """A network on a device, ready to be trained step by step.
 
@@ -65,7 +69,10 @@ class Trainer(Protocol):
         """
 
     def strays(self, batch: Any) -> list[str]:
-        """What of a step at rate 0 did not run on the device: names of operations or of tensors."""
+        """What of a step at rate 0 did not run on the device: names of operations or of tensors.
+
+        Raises PlacementUnknown where the framework does not tell.
+        """
 
     def load(self, weights: Weights) -> None:
         """Replaces the weights; momentum stays."""

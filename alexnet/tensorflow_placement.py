@@ -8,6 +8,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.eager import context  # the one door to the graphs as they were placed
 
+from alexnet import PlacementUnknown
+
 # Moves and names values or asks for their shapes, computes nothing.
 _PLUMBING = {
     "Const", "ExpandDims", "Identity", "NoOp", "Placeholder", "Rank", "ReadVariableOp", "Reshape",
@@ -19,12 +21,13 @@ _PLUMBING = {
 def elsewhere(run: Callable[[], None], device: str) -> list[str]:
     """The kinds of float32 operation, in the functions that `run` calls, placed off `device` ("/GPU:0").
 
-    Shapes and counters are integers that TensorFlow keeps on the host, whatever the device.
+    Shapes and counters are integers that TensorFlow keeps on the host, whatever the device. Raises
+    PlacementUnknown where nothing was recorded.
     """
     wanted = device.strip("/")
     placed = {(op, at) for op, at in _placed(run)}
     if not placed:
-        raise RuntimeError("TensorFlow has recorded no graph of the step, so no placement is known")
+        raise PlacementUnknown("TensorFlow has recorded no graph of the step")
     return sorted({f"{op} on {at}" for op, at in placed if at != wanted})
 
 

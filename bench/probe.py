@@ -16,7 +16,7 @@ PROBE_SECONDS = 0.02
 """What a kernel should take: three of them are the 1 % that a probe may cost in an epoch of 6 s."""
 PROBE_KERNELS = 3
 PROBE_SHARE = 0.01
-ROOFLINE_SECONDS = 1.0
+ROOFLINE_SECONDS = 2.0
 COPY_BYTES = 256 * 2**20  # many times the largest cache: 48 MB in an M3 Ultra, 50 MB in an H100
 _SIZE: dict[Device, int] = {"cpu": 1024, "mps": 2048, "cuda": 2048}
 _MOST_DEPTH = 2**15
@@ -90,7 +90,7 @@ def doubled_work_ratio(backend: Backend) -> float:
 
 
 def roofline(backend: Backend) -> Roofline:
-    """float32 matrix products and scaled copies, each for about a second: the best rates seen."""
+    """float32 matrix products and scaled copies, each for about two seconds: the best rates seen."""
     size = 2 * _SIZE[backend.device]
     product, copy = backend.product(size, size), backend.copy(COPY_BYTES // FLOAT32_BYTES)
     return Roofline(

@@ -17,7 +17,8 @@ import alexnet
 from alexnet import data, weights
 from alexnet.recipe import SCRATCH
 from alexnet.spec import network
-from bench.gate import Batch, examine
+from bench.answers import Batch
+from bench.gate import examine
 
 NET = network("standard", image_size=64)
 CALL_SECONDS = 0.001  # what handing over work costs a device that answers late
@@ -143,7 +144,7 @@ def main() -> None:
     found = {}
     for name, plant in faults.items():
         faulty: Any = Faulty(backend, plant, late=name == "late")
-        checks, _, _ = examine(faulty, NET, first, SCRATCH, batch, seed=0)
+        checks = examine(faulty, NET, first, SCRATCH, batch, seed=0).checks
         found[name] = {check.name: (check.passed, check.measured, check.says) for check in checks}
     if framework == "tensorflow":
         found["stray"] = {"strays": strays(backend, first, batch)}

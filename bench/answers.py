@@ -1,0 +1,160 @@
+"""What a device answers to one batch, how far that is from exact, and how far it may be."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alexnet import Trainer
+from alexnet import weights as canonical
+from alexnet.data import Images, Labels
+from bench.records import Check
+
+STEPS = 3
+FLOAT32_ERRORS = 16.0
+"""How many times float32's own error, as the CPU shows it on this very network, a device may be off.
+
+Another order of summation draws another error of the same size, Winograd's convolutions several times
+as large (Lavin and Gray 2016); ten-bit TF32 is off by 500 times, and the Dense+ReLU fault by 10^6.
+"""
+LEAST_ERROR = 1e-6  # 16 roundings: no network can ask for less
+KINK_GRADIENT, KINK_STEPS = 0.05, 0.15
+"""What a ReLU or a maximum that turns the other way may change, in a gradient and after three steps.
+
+A rounding is enough for one that stands at its edge, and then the error is not of rounding's size. Seen
+in 140 float32 runs a rounding apart, of all experiments: 0.0025 and 0.015 at most. Ten times the errors
+turn ten times as many; a tensor that stands still or goes its own way is off by 1.
+"""
+LAYER_IMAGES = 8
+
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The first batch that the cell will train on, and the rate of its first step."""
+
+    images: Images
+    labels: Labels
+    rate: float
+
+    def fingerprint(self) -> str:
+        """sha256 (hex) over the images, then the labels as little-endian int32."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels, "<i4").data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a trainer says of a batch: every layer's output, logits, three steps' losses and their way.
+
+    `gradient` is the first step's, `moved` how far three steps take each tensor.
+    """
+
+    layers: dict[str, Array]
+    logits: Array
+    losses: Array
+    gradient: dict[str, Array]
+    moved: dict[str, Array]
+
+
+def ask(trainer: Trainer, first: canonical.Weights, batch: Batch) -> Answers:
+    """Trains three steps on the one batch, from `first` on."""
+    outputs = trainer.activations(batch.images[:LAYER_IMAGES])
+    logits = trainer.logits(batch.images)
+    placed, losses = trainer.place(batch.images, batch.labels), []
+    gradient: dict[str, Array] = {}
+    for step in range(STEPS):
+        trainer.step(placed, batch.rate)
+        losses.append(trainer.take_totals()[0])
+        if step == 0:
+            gradient = {name: array.astype(np.float32) for name, array in trainer.momentum().items()}
+    moved = {name: (array - first[name]).astype(np.float32) for name, array in trainer.weights().items()}
+    return Answers(
+        layers=outputs, logits=logits, losses=np.array(losses), gradient=gradient, moved=moved
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errors:
+    """How far answers are from the exact ones, each as a share; infinite where they are not finite."""
+
+    layers: dict[str, float]
+    logits: float
+    loss: float
+    losses: float
+    gradient: dict[str, float]
+    moved: dict[str, float]
+
+
+def errors(ours: Answers, exact: Answers) -> Errors:
+    """The largest difference over the largest exact value; of gradients and ways, of their norms."""
+    return Errors(
+        layers={name: largest(ours.layers[name], output) for name, output in exact.layers.items()},
+        logits=largest(ours.logits, exact.logits),
+        loss=largest(ours.losses[:1], exact.losses[:1]),
+        losses=largest(ours.losses, exact.losses),
+        gradient={name: in_norm(ours.gradient.get(name), a) for name, a in exact.gradient.items()},
+        moved={name: in_norm(ours.moved[name], array) for name, array in exact.moved.items()},
+    )
+
+
+def largest(ours: Array, exact: Array) -> float:
+    """The largest difference as a share of the largest exact value; infinite where one is not finite."""
+    error = float(np.abs(ours - exact).max() / np.abs(exact).max())
+    return error if np.isfinite(error) else np.inf
+
+
+def in_norm(ours: Array | None, exact: Array) -> float:
+    """The difference's norm as a share of the exact one's; infinite if not finite, or not there."""
+    if ours is None:
+        return np.inf
+    error = float(np.linalg.norm(ours - exact) / max(float(np.linalg.norm(exact)), 1e-30))
+    return error if np.isfinite(error) else np.inf
+
+
+def against(device: Errors, single: Errors, exact: Answers, *, on: str) -> list[Check]:
+    """The device's errors, and where float32 lets them lie: `single` are the CPU's own."""
+    where = f"on {on}, against the CPU in float64"
+    # Whatever is off first is named: the layers behind it can only be off as well.
+    layer = next((name for name in device.layers if device.layers[name] > _most(single.layers[name])),
+                 max(device.layers, key=lambda name: device.layers[name]))  # fmt: skip
+    gradient, moved = (
+        max(each, key=lambda name: each[name]) for each in (device.gradient, device.moved)
+    )
+    # The cross-entropy moves by at most twice the largest change of a logit.
+    most_loss = 2 * _most(single.logits) * float(np.abs(exact.logits).max()) / float(exact.losses[0])
+    most_gradient = max(FLOAT32_ERRORS * max(single.gradient.values()), KINK_GRADIENT)
+    most_losses = max(FLOAT32_ERRORS * single.losses, KINK_STEPS)
+    most_moved = max(FLOAT32_ERRORS * max(single.moved.values()), KINK_STEPS)
+    layer_most = _most(single.layers[layer])
+    return [
+        _at_most("layers", device.layers[layer], layer_most, f"the output of {layer} {where}"),
+        _at_most("logits", device.logits, _most(single.logits), f"the compiled logits {where}"),
+        _at_most("loss", device.loss, most_loss, f"the first loss {where}"),
+        _at_most("gradient", device.gradient[gradient], most_gradient,
+                 f"the first step's gradient of {gradient} {where}"),
+        _at_most("three losses", device.losses, most_losses, f"the losses of three steps {where}"),
+        _at_most("three steps", device.moved[moved], most_moved,
+                 f"the way of {moved} in three steps {where}"),
+    ]  # fmt: skip
+
+
+def _most(single: float) -> float:
+    return max(FLOAT32_ERRORS * single, LEAST_ERROR)
+
+
+def _at_most(name: str, measured: float, most: float, says: str) -> Check:
+    if not np.isfinite(most):
+        says, measured, most = f"{says}: float32 on the CPU itself is not finite", np.inf, 0.0
+    return Check(name=name, measured=finite_or_none(measured), least=0.0, most=most, says=says)
+
+
+def finite_or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
