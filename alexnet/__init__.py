@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -114,8 +115,8 @@ class Backend(Protocol):
     def product(self, size: int, depth: int) -> Kernel:
         """A matrix product (size, depth) by (depth, size)."""
 
-    def copy(self, elements: int) -> Kernel:
-        """A scaled copy of so many float32 elements."""
+    def addition(self, elements: int) -> Kernel:
+        """So many float32 elements added to as many others, in place."""
 
     def device_name(self) -> str: ...
 
@@ -129,6 +130,26 @@ class Backend(Protocol):
         """The most device memory since the last reset, or None where the framework cannot tell."""
 
     def reset_peak_device_bytes(self) -> None: ...
+
+
+# What changes speed or numbers in a framework, if it is set; a doctor warns, and a result must say.
+_ENVIRONMENT = (
+    "PYTORCH_", "MPS_", "TF_MTL_", "TF_MPS_", "TF_ENABLE_ONEDNN_OPTS", "OMP_", "MKL_", "KMP_",
+    "CUDA_VISIBLE_DEVICES",
+)  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """The variables in force that change speed or numbers."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
+
+
+def operands(size: int, depth: int) -> tuple[Any, Any]:
+    """The float32 matrices of `Backend.product`: the same bytes for every framework."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return rng.random((size, depth), np.float32), rng.random((depth, size), np.float32)
 
 
 def backend(framework: Framework, device: Device | Literal["auto"] = "auto") -> Backend:

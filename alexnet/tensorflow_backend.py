@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 import keras
 import tensorflow as tf
 
-from alexnet import Device, Framework, Precision
+from alexnet import Device, Framework, Precision, environment, operands
 from alexnet.recipe import Recipe
 from alexnet.spec import FLOAT32_BYTES, Network
 from alexnet.tensorflow_trainer import TensorflowTrainer, place
@@ -52,7 +52,7 @@ class Product:
         self.flops, self.bytes = 2 * size * size * depth, FLOAT32_BYTES * (2 * depth + size) * size
         self._device = place(device)
         with tf.device(self._device):
-            self._left, self._right = tf.ones((size, depth)), tf.ones((depth, size))
+            self._left, self._right = (tf.constant(array) for array in operands(size, depth))
             self._out = tf.zeros((1, 1))
 
     def run(self) -> None:
@@ -63,22 +63,21 @@ class Product:
         self._out[0, 0].numpy()
 
 
-class Copy:
-    """The scaled copy of `Backend.copy`."""
+class Addition:
+    """The addition of `Backend.addition`."""
 
     def __init__(self, device: Device, elements: int) -> None:
-        self.flops, self.bytes = elements, 2 * FLOAT32_BYTES * elements
+        self.flops, self.bytes = elements, 3 * FLOAT32_BYTES * elements
         self._device = place(device)
         with tf.device(self._device):
-            self._from = tf.ones(elements)
-            self._to = tf.zeros(1)
+            self._sum, self._part = tf.Variable(tf.ones(elements)), tf.ones(elements)
 
     def run(self) -> None:
         with tf.device(self._device):
-            self._to = self._from * 0.5
+            self._sum.assign_add(self._part, read_value=False)
 
     def wait(self) -> None:
-        self._to[0].numpy()
+        self._sum[0].numpy()
 
 
 class TensorflowBackend:
@@ -109,8 +108,8 @@ class TensorflowBackend:
     def product(self, size: int, depth: int) -> Product:
         return Product(self.device, size, depth)
 
-    def copy(self, elements: int) -> Copy:
-        return Copy(self.device, elements)
+    def addition(self, elements: int) -> Addition:
+        return Addition(self.device, elements)
 
     def device_name(self) -> str:
         if self.device == "cpu":
@@ -134,7 +133,7 @@ class TensorflowBackend:
             "TURN_OFF_REMAPPER": os.environ["TURN_OFF_REMAPPER"],
             "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
             "threads": str(tf.config.threading.get_intra_op_parallelism_threads() or "default"),
-        }
+        } | environment()
 
     def peak_device_bytes(self) -> int | None:
         # Under Metal, get_memory_info returns zeros; on the CPU there is nothing to ask.

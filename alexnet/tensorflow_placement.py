@@ -18,6 +18,9 @@ _PLUMBING = {
 }  # fmt: skip
 
 
+_COUNTS = {tf.int32.as_datatype_enum, tf.int64.as_datatype_enum}
+
+
 def elsewhere(run: Callable[[], None], device: str) -> list[str]:
     """The kinds of float32 operation, in the functions that `run` calls, placed off `device` ("/GPU:0").
 
@@ -47,5 +50,7 @@ def _placed(run: Callable[[], None]) -> Iterator[tuple[str, str]]:
 
 
 def _computes_floats(node: Any) -> bool:
+    if node.op == "Cast" and node.attr["SrcT"].type in _COUNTS:
+        return False  # a count or labels on their way to a float, a few bytes
     kinds = {node.attr[name].type for name in ("T", "dtype", "DstT", "SrcT") if name in node.attr}
     return tf.float32.as_datatype_enum in kinds

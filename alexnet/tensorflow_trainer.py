@@ -62,6 +62,7 @@ class TensorflowTrainer:
             self._loss_sum = tf.Variable(0.0, dtype=precision)
             self._right = tf.Variable(0.0)
         self._steps = self._images = 0
+        self._rate: tuple[float | None, Any] = None, None
         self.load(weights)
         self._logits = self._compile(self._evaluate, [_IMAGES])
         self.begin_stage("all")
@@ -127,21 +128,26 @@ class TensorflowTrainer:
     def step(self, batch: Batch, learning_rate: float) -> None:
         images, labels = batch
         with tf.device(self.device):
-            self._step(images, labels, tf.constant(learning_rate, self.precision))
+            if learning_rate != self._rate[0]:  # or each step would move it to the device
+                self._rate = learning_rate, tf.constant(learning_rate, self.precision)
+            self._step(images, labels, self._rate[1])
         self._steps += 1
         self._images += labels.shape[0]
 
     def take_totals(self) -> tuple[float, float]:
         totals = float(self._loss_sum) / self._steps, float(self._right) / self._images
-        self._loss_sum.assign(0.0)
-        self._right.assign(0.0)
+        with tf.device(self.device):  # float64 never leaves the CPU
+            self._loss_sum.assign(0.0)
+            self._right.assign(0.0)
         self._steps = self._images = 0
         return totals
 
     def synchronize(self) -> None:
         # The step has put all its work into the device's one queue when it returns, so what is read
-        # now is read last. TensorFlow has no wait that a pluggable device must honour.
-        tf.reshape(self._moving[-1], [-1])[0].numpy()
+        # now is read last; and of all weights the first layer's have their gradient last. TensorFlow
+        # has no wait that a pluggable device must honour.
+        with tf.device(self.device):
+            tf.reshape(self._moving[0], [-1])[0].numpy()
 
     def _evaluate(self, images: Any) -> Any:
         return self.model(self._prepare(images), training=False)
@@ -204,5 +210,9 @@ class TensorflowTrainer:
 
     def load(self, weights: Weights) -> None:
         check(weights, self.net)
+        with tf.device(self.device):
+            self._assign(weights)
+
+    def _assign(self, weights: Weights) -> None:
         for name, variable in self._variables().items():
             variable.assign(np.ascontiguousarray(self.moves[name].there(weights[name])))

@@ -14,7 +14,7 @@ os.environ.pop("PYTORCH_ENABLE_MPS_FALLBACK", None)
 import torch
 import torchvision
 
-from alexnet import Device, Framework, Precision
+from alexnet import Device, Framework, Precision, environment, operands
 from alexnet.imagenet import TORCHVISION_FILE
 from alexnet.recipe import Recipe
 from alexnet.spec import FLOAT32_BYTES, Network
@@ -50,8 +50,8 @@ class Product:
     def __init__(self, device: Device, size: int, depth: int) -> None:
         self.device = device
         self.flops, self.bytes = 2 * size * size * depth, FLOAT32_BYTES * (2 * depth + size) * size
-        self._left, self._right = (torch.rand(shape, device=device) for shape in
-                                   ((size, depth), (depth, size)))  # fmt: skip
+        left, right = operands(size, depth)
+        self._left, self._right = (torch.from_numpy(a).to(device) for a in (left, right))
         self._out = torch.empty(size, size, device=device)
 
     def run(self) -> None:
@@ -61,16 +61,16 @@ class Product:
         synchronize(self.device)
 
 
-class Copy:
-    """The scaled copy of `Backend.copy`."""
+class Addition:
+    """The addition of `Backend.addition`."""
 
     def __init__(self, device: Device, elements: int) -> None:
         self.device = device
-        self.flops, self.bytes = elements, 2 * FLOAT32_BYTES * elements
-        self._from, self._to = (torch.ones(elements, device=device) for _ in range(2))
+        self.flops, self.bytes = elements, 3 * FLOAT32_BYTES * elements
+        self._sum, self._part = (torch.ones(elements, device=device) for _ in range(2))
 
     def run(self) -> None:
-        torch.mul(self._from, 0.5, out=self._to)
+        self._sum.add_(self._part)
 
     def wait(self) -> None:
         synchronize(self.device)
@@ -99,8 +99,8 @@ class TorchBackend:
     def product(self, size: int, depth: int) -> Product:
         return Product(self.device, size, depth)
 
-    def copy(self, elements: int) -> Copy:
-        return Copy(self.device, elements)
+    def addition(self, elements: int) -> Addition:
+        return Addition(self.device, elements)
 
     def device_name(self) -> str:
         if self.device == "cuda":
@@ -120,10 +120,12 @@ class TorchBackend:
         if self.device == "cuda":
             found["tf32"] = str(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
             found["cudnn_benchmark"] = str(torch.backends.cudnn.benchmark)
-        return found | {k: v for k, v in os.environ.items() if k.startswith("PYTORCH_MPS_")}
+        return found | environment()
 
     def peak_device_bytes(self) -> int | None:
-        return None if self.device == "cpu" else int(torch.accelerator.max_memory_allocated())
+        if self.device == "cpu":
+            return None
+        return int(torch.accelerator.max_memory_allocated()) or None  # 0 where nobody counts
 
     def reset_peak_device_bytes(self) -> None:
         if self.device != "cpu":

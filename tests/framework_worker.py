@@ -6,6 +6,7 @@ name.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import alexnet
-from alexnet import Backend, data, imagenet, weights
+from alexnet import Backend, PlacementUnknown, data, imagenet, weights
 from alexnet.recipe import FINETUNE, SCRATCH
 from alexnet.spec import VARIANTS, network
 from tests.test_spec import PARAMETERS
@@ -139,6 +140,74 @@ def dropout(backend: Backend) -> Answers:
     return {"dropout trained": np.array(trained), "dropout evaluated": evaluated}
 
 
+def kernels(backend: Backend) -> Answers:
+    """The operands and the product of a probe's kernel, and a sum after two additions of ones."""
+    product: Any = backend.product(48, 32)
+    product.run()
+    product.wait()
+    addition: Any = backend.addition(1000)
+    for _ in range(2):
+        addition.run()
+    addition.wait()
+    return {
+        "kernels left": np.array(product._left),
+        "kernels right": np.array(product._right),
+        "kernels product": np.array(product._out),
+        "kernels product's work": np.array([product.flops, product.bytes]),
+        "kernels sum": np.array(addition._sum),
+        "kernels sum's work": np.array([addition.flops, addition.bytes]),
+    }
+
+
+def settings(backend: Backend) -> Answers:
+    """The settings with a variable set that changes figures, and one that does not."""
+    os.environ |= {"MPS_MAX_COMMIT_COUNT": "7", "ALEXNET_NOTHING": "8"}
+    found = backend.settings()
+    return {"settings": np.array([f"{name}={value}" for name, value in found.items()])}
+
+
+def peaks(backend: Backend) -> Answers:
+    """What torch's peak of a GPU is where its allocator has counted nothing, and where it has."""
+    if backend.framework != "torch":
+        return {}
+    torch: Any = sys.modules["torch"]  # as its backend has imported it
+    counted = iter((0, 7))
+    torch.accelerator.max_memory_allocated = lambda: next(counted)
+    backend.device = "mps"
+    found = [backend.peak_device_bytes() for _ in range(2)]
+    backend.device = "cpu"
+    return {"peaks": np.array([-1 if peak is None else peak for peak in found])}
+
+
+def placement(backend: Backend) -> Answers:
+    """What is named of labels on their way to a float, of a cast between floats and a ReLU."""
+    if backend.framework != "tensorflow":
+        return {}
+    from alexnet.tensorflow_placement import elsewhere
+
+    tf: Any = sys.modules["tensorflow"]  # as its backend has imported it
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(labels: Any, counts: Any, exact: Any) -> Any:
+        return tf.nn.relu(tf.cast(labels, tf.float32) + tf.cast(counts, tf.float32)), tf.cast(
+            exact, tf.float32
+        )
+
+    def run(exact: Any) -> list[str]:
+        values = tf.range(4, dtype=tf.int32), tf.range(4, dtype=tf.int64), exact
+        return elsewhere(lambda: step(*values), "/GPU:0")
+
+    try:
+        unknown = str(elsewhere(lambda: None, "/GPU:0"))
+    except PlacementUnknown as error:
+        unknown = str(error)
+    return {
+        "placement of counts": np.array(run(tf.range(4, dtype=tf.int32))),
+        "placement of floats": np.array(run(tf.ones(4, tf.float64))),
+        "placement of nothing": np.array(unknown),
+    }
+
+
 def carried_over(backend: Backend, file: Path) -> Answers:
     """Logits of our torchvision variant from canonical weights that another process made."""
     images, _ = images_and_labels(4)
@@ -162,7 +231,8 @@ def main() -> None:
     framework, out, state, canonical = sys.argv[1], *map(Path, sys.argv[2:5])
     answers = torchvisions_own(state, canonical) if framework == "torch" else {}
     backend = alexnet.backend(framework, "cpu")  # type: ignore[arg-type]
-    for section in (layers, parameters, one_step, losses, stages, dropout):
+    plain = (layers, parameters, one_step, losses, stages, dropout)
+    for section in (*plain, kernels, settings, peaks, placement):
         answers |= section(backend)
     answers |= carried_over(backend, canonical)
     np.savez(out, **answers)

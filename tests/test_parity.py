@@ -126,6 +126,51 @@ def test_dropout_is_random_in_training_and_absent_in_evaluation(
     np.testing.assert_array_equal(*both[framework]["dropout evaluated"])
 
 
+def test_both_frameworks_multiply_the_same_bytes(both: dict[str, Answers]) -> None:
+    torch, tensorflow = both["torch"], both["tensorflow"]
+    for operand, shape in (("left", (48, 32)), ("right", (32, 48))):
+        ours, theirs = torch[f"kernels {operand}"], tensorflow[f"kernels {operand}"]
+        assert ours.shape == shape
+        assert ours.dtype == np.float32
+        assert len(np.unique(ours)) > 1000, "a matrix of ones could be multiplied for less"
+        np.testing.assert_array_equal(ours, theirs)
+    due = torch["kernels left"].astype(np.float64) @ torch["kernels right"].astype(np.float64)
+    for answers in both.values():
+        assert distance(due, answers["kernels product"]) < 1e-6
+        assert list(answers["kernels product's work"]) == [2 * 48 * 48 * 32, 4 * (2 * 48 * 32 + 48 * 48)]
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_an_addition_is_in_place_and_of_twelve_bytes_an_element(
+    both: dict[str, Answers], framework: str
+) -> None:
+    """Two are read and one is written, four bytes each."""
+    np.testing.assert_array_equal(both[framework]["kernels sum"], np.full(1000, 3, np.float32))
+    assert list(both[framework]["kernels sum's work"]) == [1000, 12_000]
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_a_variable_that_changes_figures_stands_in_the_settings(
+    both: dict[str, Answers], framework: str
+) -> None:
+    assert "MPS_MAX_COMMIT_COUNT=7" in both[framework]["settings"]
+    assert not [each for each in both[framework]["settings"] if each.startswith(("ALEXNET", "PATH"))]
+
+
+def test_a_gpus_memory_that_nobody_counts_is_unknown_and_not_nothing(both: dict[str, Answers]) -> None:
+    assert list(both["torch"]["peaks"]) == [-1, 7]
+
+
+def test_counts_on_their_way_to_a_float_are_no_strays(both: dict[str, Answers]) -> None:
+    answers = both["tensorflow"]
+    assert {"Cast on CPU:0"} == set(answers["placement of floats"]) - set(answers["placement of counts"])
+    assert "Relu on CPU:0" in answers["placement of counts"]
+
+
+def test_where_tensorflow_records_nothing_it_is_unknown_where_it_ran(both: dict[str, Answers]) -> None:
+    assert both["tensorflow"]["placement of nothing"] == "TensorFlow has recorded no graph of the step"
+
+
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_carried_over_weights_give_torchvisions_own_logits(
     both: dict[str, Answers], framework: str
