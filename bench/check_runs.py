@@ -13,7 +13,8 @@ from typing import Any
 
 from alexnet.layers import Dropout, IllegalNetwork
 from alexnet.recipe import EXPERIMENTS
-from bench import afterwards, grid
+from bench import afterwards, certificate, clock, grid
+from bench.answers import PLACEMENT_UNKNOWN
 from bench.saved import Found, RunOnFile, shown
 from bench.verdict import judge
 
@@ -40,11 +41,18 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 """Field -> the least and the most that it can be; what is null was not measured, and not asked."""
 GATE_CHECKS = (
-    *("layers", "logits", "loss", "gradient", "three losses", "three steps"),
-    *("placement", "twice the work", "nothing left"),
+    *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
+    *("own logits", "twice the work", "nothing left"),
 )
-NONE_ALLOWED = ("placement", "same bytes", "finite", "disjoint", "moved")
-"""Checks that count faults: their limits are 0, whatever a file says."""
+CERTIFICATE = ("same bytes", "one network", "both logits", "both three losses")
+LIMITS = {
+    "dropout": (1e-6, 1.0),
+    "twice the work": (clock.LEAST_RATIO, clock.MOST_RATIO),
+    "nothing left": (0.0, clock.MOST_LEFT),
+    "one network": (0.0, certificate.MOST_IN_FLOAT64),
+    **dict.fromkeys(("placement", "same bytes", "finite", "disjoint", "moved"), (0, 0)),
+}
+"""Limits that are the same for every network, whatever a file says."""
 
 
 def same(found: Any, due: Any, relative: float) -> bool:
@@ -209,16 +217,26 @@ def checks_were_asked(run: RunOnFile) -> Found:
     asked = {"gate": gate.checks, "result": result.checks}
     dropout = ("dropout",) * any(isinstance(row.layer, Dropout) for row in run.net.rows)
     enough = sum(epoch.images for epoch in run.epochs) >= afterwards.ASKED_FROM_IMAGES
+    if not gate.weights_sha256 or not gate.batch_sha256:
+        yield "gate does not say which weights or which batch it was asked of"
+    unknown = any(what.startswith(PLACEMENT_UNKNOWN) for what in gate.not_checked)
+    asked_where = () if unknown else ("placement",)
+    alone = any(" against " in what for what in gate.not_checked)  # no other framework answered
+    certified = () if alone else CERTIFICATE
     due = {
-        "gate": (*GATE_CHECKS, *dropout),
+        "gate": (*GATE_CHECKS, *asked_where, *certified, *dropout),
         "result": ("finite", "disjoint", "moved", *(("learnt",) * enough)),
     }
     for part, checks in asked.items():
         names = {check.name for check in checks}
         yield from (f"{part}.checks has no {shown(name)}" for name in due[part] if name not in names)
         for check in checks:
-            if check.name in NONE_ALLOWED and (check.least, check.most) != (0, 0):
-                yield f"{part}.checks allows {check.most:g} in {shown(check.name)}, where it is 0"
+            due_limits = LIMITS.get(check.name)
+            if due_limits and (check.least, check.most) != due_limits:
+                yield (
+                    f"{part}.checks allows {check.least:g} to {check.most:g} in {shown(check.name)},"
+                    f" where it is {due_limits[0]:g} to {due_limits[1]:g}"
+                )
     not_finite = [e.epoch for e in run.epochs if e.train_loss is None or e.validation_loss is None]
     measured = {"finite": len(not_finite), "learnt": result.test_accuracy}
     for check in result.checks:

@@ -35,6 +35,10 @@ def _memory(facts: Facts) -> Found:
     if total < need:
         what = f"The largest network needs {gigabytes(need)} of memory; there are {gigabytes(total)}."
         yield spoils(what, "take smaller networks: --experiment scratch, or --profile quick")
+    elif total < facts.gate_needs_bytes:
+        gate = gigabytes(facts.gate_needs_bytes)
+        what = f"The gate of the largest network needs {gate} for a while; there are {gigabytes(total)}."
+        yield warning(what, "quit other programs; while it swaps, the gate takes minutes more")
     elif available < need:
         free = gigabytes(available)
         what = f"The largest network needs {gigabytes(need)} of memory; {free} are free."

@@ -99,6 +99,11 @@ class Facts:
         """Weights, gradients, momentum and one copy, and what a framework takes for itself."""
         return 4 * self.parameters * FLOAT32_BYTES + FRAMEWORK_BYTES
 
+    @property
+    def gate_needs_bytes(self) -> int:
+        """Weights, gradients, momentum and a copy in float64; three copies in float32."""
+        return 11 * self.parameters * FLOAT32_BYTES + FRAMEWORK_BYTES
+
 
 def release(version: str | None) -> tuple[int, ...]:
     """The numbers that a version begins with, empty where it has none: "2.18.1+cpu" is (2, 18, 1)."""

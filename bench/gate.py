@@ -6,7 +6,9 @@ runs in a process of its own, so that nothing of it is in the memory that is mea
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -19,11 +21,11 @@ from alexnet.layers import Dropout
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
 from bench import clock, probe
-from bench.answers import Answers, Batch, against, ask, errors, finite_or_none
+from bench.answers import PLACEMENT_UNKNOWN, Answers, Batch, against, ask, errors, network_check
 from bench.certificate import answers_file
-from bench.records import Check, Gate
+from bench.records import Beat, Check, Gate
 from bench.training import Send
-from bench.wire import Job
+from bench.wire import Job, finite
 from bench.worker import first_weights, load_data, recipe_of, serve
 
 
@@ -35,7 +37,7 @@ def masks(trainer: Trainer, batch: Batch) -> Check:
         losses.append(trainer.take_totals()[0])
     return Check(
         name="dropout",
-        measured=finite_or_none(abs(losses[0] - losses[1]) / max(abs(losses[0]), 1e-30)),
+        measured=finite(abs(losses[0] - losses[1]) / max(abs(losses[0]), 1e-30)),
         least=1e-6,
         most=1.0,
         says="how far two training losses of one batch are apart, each under a mask of its own",
@@ -47,7 +49,7 @@ def placement(trainer: Trainer, batch: Batch, *, on: str) -> Check | str:
     try:
         strays = trainer.strays(trainer.place(batch.images, batch.labels))
     except PlacementUnknown as error:
-        return f"where a training step runs: {error}"
+        return f"{PLACEMENT_UNKNOWN}: {error}"
     named = f": {', '.join(strays)}" if strays else ""
     says = f"operations of a training step that were not placed on {on}{named}"
     return Check(name="placement", measured=len(strays), least=0, most=0, says=says)
@@ -64,20 +66,32 @@ class Examined:
 
 
 def examine(
-    backend: Backend, net: Network, first: canonical.Weights, recipe: Recipe, batch: Batch, *, seed: int
+    backend: Backend,
+    net: Network,
+    first: canonical.Weights,
+    recipe: Recipe,
+    batch: Batch,
+    *,
+    seed: int,
+    alive: Callable[[], None] = lambda: None,
 ) -> Examined:
-    """Asks everything of one cell's device.
+    """Asks everything of one cell's device; calls `alive` every few seconds.
 
-    One network at a time is in memory, the float64 one first, since it is the largest.
+    All layers move here, whatever the recipe's first stage moves. One network at a time is in memory,
+    the float64 one first, since it is the largest; Keras's hold on to themselves until collected.
     """
     still, on = net.without_dropout(), backend.device
-    exact = ask(backend.reference(still, first, recipe, precision="float64"), first, batch)
-    single = errors(
-        ask(backend.reference(still, first, recipe, precision="float32"), first, batch), exact
-    )
-    device = ask(backend.trainer(still, first, recipe, seed=seed), first, batch)
+    exact = ask(backend.reference(still, first, recipe, precision="float64"), first, batch, alive)
+    gc.collect()
+    float32 = ask(backend.reference(still, first, recipe, precision="float32"), first, batch, alive)
+    single = errors(float32, exact)
+    del float32
+    gc.collect()
+    device = ask(backend.trainer(still, first, recipe, seed=seed), first, batch, alive)
+    gc.collect()
     checks = against(errors(device, exact), single, exact, on=on)
     trainer = backend.trainer(net, first, recipe, seed=seed)
+    checks.append(network_check(trainer, single, exact, batch, on=on))
     if any(isinstance(row.layer, Dropout) for row in net.rows):
         checks.append(masks(trainer, batch))
     placed = placement(trainer, batch, on=on)
@@ -100,7 +114,15 @@ def carry_out(job: Job, send: Send) -> None:
     if job.roofline is None:
         send(probe.roofline(backend))
     first, batch = first_weights(job, net).weights, first_batch(job, recipe)
-    found = examine(backend, net, first, recipe, batch, seed=job.cell.seed)
+    found = examine(
+        backend,
+        net,
+        first,
+        recipe,
+        batch,
+        seed=job.cell.seed,
+        alive=lambda: send(Beat(epoch=0, step=0)),
+    )
     np.savez(
         answers_file(job),
         logits=found.device.logits,

@@ -45,4 +45,4 @@ class Gates:
 def _unanswered(reason: str) -> Gate:
     """A gate that gave no verdict counts as one that was not passed."""
     lost = Check(name="gate", measured=None, least=0, most=0, says=f"it did not answer: {reason}")
-    return Gate(checks=(lost,), not_checked=(), weights_sha256="", batch_sha256="", seconds=0.0)
+    return Gate(checks=(lost,), not_checked=(), weights_sha256=None, batch_sha256=None, seconds=None)

@@ -123,7 +123,9 @@ _ROUGH_SPEED: dict[Device, tuple[float, float]] = {
     "mps": (2e12, 100e9),
     "cuda": (15e12, 800e9),
 }
-_START_SECONDS = 8.0
+# Two processes, each with a framework to import, and the gate's own proofs.
+_START_SECONDS = 18.0
+_GATE_STEPS = 30  # of float32: three in float64 take eight times as long, and then there are six
 
 
 def expected_epoch_seconds(cell: Cell, plan: Plan) -> float:
@@ -140,5 +142,7 @@ def expected_epoch_seconds(cell: Cell, plan: Plan) -> float:
 
 
 def expected_seconds(cell: Cell, plan: Plan) -> float:
-    """A rough guess at a whole cell, evaluation and start-up included."""
-    return _START_SECONDS + 1.1 * plan.epochs * expected_epoch_seconds(cell, plan)
+    """A rough guess at a whole cell: gate, start-up and evaluation included."""
+    epoch = expected_epoch_seconds(cell, plan)
+    step = epoch * plan.batch_size / (plan.train_images or TRAINED_IMAGES)
+    return _START_SECONDS + _GATE_STEPS * step + 1.1 * plan.epochs * epoch

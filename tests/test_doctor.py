@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 import pytest
 from rich.console import Console
 
+import alexnet
 from alexnet import Device, Framework
 from alexnet.data import FOLDER
 from alexnet.download import ARCHIVE
@@ -334,6 +335,14 @@ FAULTS = [
         "spoils",
         "needs 6.2 GB of memory; there are 6.0 GB",
         "--profile quick",
+    ),
+    Fault(
+        "memory",
+        MAC,
+        {"memory_bytes": 8 * GB, "swap_used_bytes": 0},
+        "warning",
+        "needs 11.9 GB for a while; there are 8.0 GB",
+        "quit other programs",
     ),
     Fault("memory", MAC, {"available_memory_bytes": 5 * GB}, "warning", "5.0 GB are free", "quit other"),
     Fault(
@@ -670,3 +679,22 @@ def test_no_framework_is_imported() -> None:
     )
     said = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True)
     assert said.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLES.keys() - {"KERAS_BACKEND"}))
+def test_what_the_doctor_warns_of_stands_in_a_result_too(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for Keras's backend, which this suite sets itself."""
+    monkeypatch.delenv(name, raising=False)
+    assert name not in alexnet.environment()
+    monkeypatch.setenv(name, "1")
+    assert alexnet.environment()[name] == "1"
+
+
+@pytest.mark.parametrize("name", ["HOME", "USER", "PATH", "HTTPS_PROXY", "TF_CPP_MIN_LOG_LEVEL"])
+def test_what_changes_no_figure_stays_out_of_a_result(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "secret")
+    assert name not in alexnet.environment()

@@ -1,0 +1,132 @@
+"""What the gate makes of a trainer's answers, on a trainer of one layer that numpy computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from bench import answers
+from bench.answers import Answers, Batch, Errors
+from bench.records import Check
+
+RATE = 0.05
+PIXELS = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), np.uint8)
+BATCH = Batch(images=PIXELS, labels=np.arange(16, dtype=np.int32) % 10, rate=RATE)
+FIRST = {
+    "fc.weight": np.random.default_rng(1).normal(0, 0.01, (10, 3072)).astype(np.float32),
+    "fc.bias": np.full(10, 0.1, np.float32),
+}
+Array = npt.NDArray[Any]
+
+
+class Linear:
+    """SGD with momentum 0.9 on one layer. `changed` is what it really adds to the weights' way."""
+
+    def __init__(
+        self, precision: Any, changed: Callable[[str, Array], Array] = lambda _, way: way
+    ) -> None:
+        self.precision, self.changed = precision, changed
+        self.now = {name: array.astype(precision) for name, array in FIRST.items()}
+        self.velocity = {name: np.zeros_like(array) for name, array in self.now.items()}
+        self.loss = 0.0
+
+    def place(self, images: Array, labels: Array) -> Any:
+        return images, labels
+
+    def logits(self, images: Array) -> Array:
+        x = images.reshape(len(images), -1).astype(self.precision) / self.precision(255)
+        return np.asarray(x @ self.now["fc.weight"].T + self.now["fc.bias"])
+
+    def activations(self, images: Array) -> dict[str, Array]:
+        return {"fc": self.logits(images)}
+
+    def step(self, batch: Any, rate: float) -> None:
+        images, labels = batch
+        scores = self.logits(images)
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        rows = np.arange(len(labels))
+        self.loss = float(-np.log(shares[rows, labels]).mean())
+        shares[rows, labels] -= 1
+        shares /= len(labels)
+        x = images.reshape(len(images), -1).astype(self.precision) / self.precision(255)
+        for name, gradient in {"fc.weight": shares.T @ x, "fc.bias": shares.sum(axis=0)}.items():
+            self.velocity[name] = self.precision(0.9) * self.velocity[name] + gradient
+            way = self.precision(-rate) * self.velocity[name]
+            self.now[name] = (self.now[name] + self.changed(name, way)).astype(self.precision)
+
+    def take_totals(self) -> tuple[float, float]:
+        return self.loss, 0.1
+
+    def momentum(self) -> dict[str, Array]:
+        return dict(self.velocity)
+
+    def weights(self) -> dict[str, Array]:
+        return dict(self.now)
+
+
+def asked(precision: Any, **planted: Any) -> Answers:
+    trainer: Any = Linear(precision, **planted)
+    return answers.ask(trainer, FIRST, BATCH)
+
+
+EXACT = asked(np.float64)
+SINGLE: Errors = answers.errors(asked(np.float32), EXACT)
+
+
+def gate(**planted: Any) -> dict[str, Check]:
+    device = answers.errors(asked(np.float32, **planted), EXACT)
+    return {check.name: check for check in answers.against(device, SINGLE, EXACT, on="mps")}
+
+
+def test_a_device_that_computes_as_the_cpu_passes() -> None:
+    checks = gate()
+    assert list(checks) == [
+        *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
+    ]
+    assert all(check.passed for check in checks.values())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.999, 1.001, 2.0, -1.0])
+@pytest.mark.parametrize("tensor", FIRST)
+def test_a_first_step_that_is_not_minus_rate_times_gradient_is_named(tensor: str, share: float) -> None:
+    """A thousandth is enough: three steps later a kink could hide it."""
+    update = gate(changed=lambda name, way: way * (share if name == tensor else 1))["update"]
+    assert not update.passed
+    assert update.measured == pytest.approx(abs(share - 1), rel=0.1)
+    assert update.says == (
+        f"how far the first step of {tensor} on mps is from minus rate times gradient"
+    )
+
+
+def test_a_weight_that_is_no_number_after_the_first_step_is_named() -> None:
+    update = gate(changed=lambda name, way: way * np.nan if name == "fc.bias" else way)["update"]
+    assert (update.passed, update.measured) == (False, None)
+    assert "fc.bias" in update.says
+
+
+def own(trainer: Any) -> Check:
+    return answers.network_check(trainer, SINGLE, EXACT, BATCH, on="mps")
+
+
+def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
+    """In evaluation dropout does nothing: a network that drops there as well is another one."""
+    assert own(Linear(np.float32)).passed
+    dropping = Linear(np.float32)
+    dropping.now["fc.weight"] = dropping.now["fc.weight"] * (np.arange(3072) % 2)
+    check = own(dropping)
+    assert (check.name, check.passed) == ("own logits", False)
+    assert check.says == "the logits of the cell's own network on mps, against the CPU in float64"
+    dropping.now["fc.bias"][0] = np.nan
+    assert own(dropping).measured is None
+
+
+def test_a_gate_that_is_at_work_says_so_after_every_step() -> None:
+    beats: list[int] = []
+    trainer: Any = Linear(np.float32)
+    answers.ask(trainer, FIRST, BATCH, lambda: beats.append(1))
+    assert len(beats) == answers.STEPS
