@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from alexnet import weights as canonical
 from alexnet.data import CLASSES, Dataset
@@ -20,15 +20,20 @@ def checks(
     epochs: Sequence[Epoch],
     test: Score | None,
     best: canonical.Weights | None,
+    *,
     first_weights: dict[str, str],
     dataset: Dataset,
+    trained: Collection[str],
 ) -> tuple[Check, ...]:
-    """The checks of one run; what a diverged run has no answer to is not asked."""
+    """The checks of one run; what a diverged run has no answer to is not asked.
+
+    `trained` are the tensors that some stage up to the best epoch was there to move.
+    """
     found = [_finite_losses(epochs), _disjoint(dataset)]
     if test:
         found += _above_chance(test, sum(epoch.images for epoch in epochs))
     if best:
-        found.append(_moved(best, first_weights))
+        found.append(_moved({name: best[name] for name in trained}, first_weights))
     return tuple(found)
 
 

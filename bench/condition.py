@@ -34,14 +34,17 @@ _State = tuple[macos.Power | None, bool | None, macos.Thermal | None]
 def take() -> Condition:
     """The state at this moment, in bytes and in UTC to the second.
 
-    On macOS `pmset -g batt`, `pmset -g` and `notifyutil` are asked, and `pmset -g therm` where Python
-    is not arm64. On Linux it is /sys and psutil, and NVML for heat. Memory, swap and load are psutil's
-    and `os.getloadavg`'s.
+    On macOS `pmset -g batt`, `pmset -g` and `notifyutil` are asked, and `vm_stat` for what was
+    swapped; `pmset -g therm` where Python is not arm64. On Linux it is /sys and psutil, and NVML for
+    heat. Memory, swap in use and load are psutil's and `os.getloadavg`'s.
     """
     power, low_power, thermal = _mac() if sys.platform == "darwin" else _linux()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # psutil's, where /proc/vmstat is closed to us
         swap = psutil.swap_memory()
+    swapped_in, swapped_out = swap.sin, swap.sout
+    if sys.platform == "darwin":
+        swapped_in, swapped_out = macos.swapped_bytes(macos.ask(*macos.VM_STAT))
     return Condition(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
         power=power,
@@ -50,8 +53,8 @@ def take() -> Condition:
         load=os.getloadavg()[0],
         available_memory_bytes=psutil.virtual_memory().available,
         swap_used_bytes=swap.used,
-        swapped_in_bytes=swap.sin,
-        swapped_out_bytes=swap.sout,
+        swapped_in_bytes=swapped_in,
+        swapped_out_bytes=swapped_out,
     )
 
 

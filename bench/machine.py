@@ -31,14 +31,16 @@ PRODUCT_NAME = Path("/sys/class/dmi/id/product_name")  # the serial numbers besi
 
 
 def describe(name: str | None = None) -> Machine:
-    """The computer that runs this, under `name`, else under its chip and host.
+    """The computer that runs this, under `name`, else under its chip and model.
+
+    Not under its host's name, which is often its owner's and changes with the network.
 
     Asked once per process. The sources are `sysctl`, `sw_vers`, `ioreg` and `system_profiler` on
     macOS; /proc/cpuinfo, /sys/class/dmi, os-release and NVML on Linux; psutil's memory in bytes.
     """
     this = unnamed()
-    host = platform.node().split(".")[0]
-    return replace(this, name=slug(name or f"{this.chip or this.architecture}-{host}"))
+    kind = this.model or platform.system()
+    return replace(this, name=slug(name or f"{this.chip or this.architecture}-{kind}"))
 
 
 def slug(text: str) -> str:

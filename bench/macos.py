@@ -28,6 +28,7 @@ DISPLAYS = ("system_profiler", "SPDisplaysDataType", "-json")
 SETTINGS = ("pmset", "-g")
 BATTERY = ("pmset", "-g", "batt")
 SPEED = ("pmset", "-g", "therm")
+VM_STAT = ("vm_stat",)
 PRESSURE = ("notifyutil", "-g", "com.apple.system.thermalpressurelevel")
 
 # Where macOS keeps all of these, whatever PATH an environment manager or a job scheduler has left.
@@ -206,3 +207,16 @@ def _levels(values: Mapping[str, str]) -> list[tuple[str, int]]:
 def _model(card: Any) -> str | None:
     model = card.get("sppci_model") if isinstance(card, dict) else None
     return (model.strip() or None) if isinstance(model, str) else None
+
+
+def swapped_bytes(text: str) -> tuple[int | None, int | None]:
+    """Bytes swapped in and out since the boot, by `vm_stat`, which counts them in pages.
+
+    Its "Pageins" are file pages too, which come and go on an idle Mac; psutil gives those.
+    """
+    size = re.search(r"page size of ([0-9]{1,9}) bytes", text)
+    pages = (
+        re.search(rf"^Swap{way}:\s+([0-9]{{1,15}})\.?$", text, re.MULTILINE) for way in ("ins", "outs")
+    )
+    came, went = (int(found[1]) * int(size[1]) if found and size else None for found in pages)
+    return came, went

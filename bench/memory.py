@@ -77,7 +77,7 @@ class MacMemory:
     """
 
     def __init__(self, library: Any = None) -> None:
-        self._library = library or ctypes.CDLL("/usr/lib/libSystem.dylib", use_errno=True)
+        self._library = library or ctypes.CDLL(None)
         self._peak_at = LIFETIME_MAX_FOOTPRINT
         self.reads = "physical footprint, the most since the process began: no reset allowed"
         if not self.available():
@@ -108,7 +108,9 @@ class MacMemory:
         return self._field(PHYS_FOOTPRINT)
 
     def peak_bytes(self) -> int | None:
-        return self._field(self._peak_at)
+        # Older kernels begin an interval at 0, newer ones at what is there.
+        peak, now = self._field(self._peak_at), self.now_bytes()
+        return None if peak is None or now is None else max(peak, now)
 
     def reset(self) -> None:
         self._try_reset()

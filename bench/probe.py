@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 from time import perf_counter
 
 from alexnet import Backend, Device, Kernel
@@ -12,23 +12,28 @@ from alexnet.recipe import Recipe
 from alexnet.spec import FLOAT32_BYTES, Network
 from bench.records import Epoch, Roofline
 
-PROBE_SECONDS = 0.02
+KERNEL_SECONDS = 0.02
 """What a kernel should take: three of them are the 1 % that a probe may cost in an epoch of 6 s."""
 PROBE_KERNELS = 3
+WAKING_SECONDS = 0.5
 PROBE_SHARE = 0.01
 ROOFLINE_SECONDS = 2.0
-COPY_BYTES = 256 * 2**20  # many times the largest cache: 48 MB in an M3 Ultra, 50 MB in an H100
+ADDED_BYTES = 256 * 2**20  # many times the largest cache: 48 MB in an M3 Ultra, 50 MB in an H100
 _SIZE: dict[Device, int] = {"cpu": 1024, "mps": 2048, "cuda": 2048}
 _MOST_DEPTH = 2**15
 
 
-def seconds(kernel: Kernel, repeats: int = 1) -> float:
-    """Wall-clock seconds of `repeats` kernels, from an idle device to an idle device."""
-    kernel.wait()
+def seconds(kernel: Kernel, repeats: int = 1, wait: Callable[[], None] | None = None) -> float:
+    """Wall-clock seconds of `repeats` kernels, from an idle device to an idle device.
+
+    `wait` is what says that it is idle, if not the kernel's own.
+    """
+    wait = wait or kernel.wait
+    wait()
     began = perf_counter()
     for _ in range(repeats):
         kernel.run()
-    kernel.wait()
+    wait()
     return perf_counter() - began
 
 
@@ -56,15 +61,22 @@ class Probe:
         # Small, and repeated: its operands (50 MB at most) stay in the memory that is measured.
         self._kernel = backend.product(size, size)
         seconds(self._kernel)  # the first one compiles or loads its code
-        self._repeats = repeats_for(self._kernel, PROBE_SECONDS)
+        self._repeats = repeats_for(self._kernel, KERNEL_SECONDS)
         self.flops = self._repeats * self._kernel.flops
         self._trained_seconds = 0.0
         self._cost_seconds = 0.0
 
-    def take(self) -> float:
-        """Median seconds of the kernel's repeats."""
+    def cold(self) -> float:
+        """The first one, before any epoch: after half a second of work, since clocks rise from idle."""
         began = perf_counter()
-        found = median(seconds(self._kernel, self._repeats) for _ in range(PROBE_KERNELS))
+        while perf_counter() - began < WAKING_SECONDS:
+            seconds(self._kernel, self._repeats)
+        return self.take()
+
+    def take(self) -> float:
+        """Seconds of the kernel's repeats: the fastest of three, since what else runs only adds."""
+        began = perf_counter()
+        found = min(seconds(self._kernel, self._repeats) for _ in range(PROBE_KERNELS))
         self._cost_seconds = perf_counter() - began
         self._trained_seconds = 0.0
         return found
@@ -77,25 +89,26 @@ class Probe:
         return self.take()
 
 
-def doubled_work_ratio(backend: Backend) -> float:
+def doubled_work_ratio(backend: Backend, wait: Callable[[], None]) -> float:
     """Time of twice the work over the time of once, with as many calls: 2 where the clock waits.
 
-    A clock that stops before the device does measures the calls, and finds 1.
+    `wait` is the epochs' own. If it comes back before the device is done, it is the calls that were
+    timed, and the ratio is 1.
     """
-    size, depth = _SIZE[backend.device], depth_for(backend, 2 * PROBE_SECONDS)
+    size, depth = _SIZE[backend.device], depth_for(backend, 2 * KERNEL_SECONDS)
     once, twice = backend.product(size, depth), backend.product(size, 2 * depth)
     twice.run()
-    pairs = [(seconds(once), seconds(twice)) for _ in range(5)]
-    return min(t for _, t in pairs) / min(o for o, _ in pairs)
+    pairs = [[seconds(kernel, wait=wait) for kernel in (once, twice)] for _ in range(5)]
+    return min(long for _, long in pairs) / min(short for short, _ in pairs)
 
 
 def roofline(backend: Backend) -> Roofline:
-    """float32 matrix products and scaled copies, each for about two seconds: the best rates seen."""
+    """float32 matrix products, then additions in place, two seconds of each: the best rates seen."""
     size = 2 * _SIZE[backend.device]
-    product, copy = backend.product(size, size), backend.copy(COPY_BYTES // FLOAT32_BYTES)
+    product, addition = backend.product(size, size), backend.addition(ADDED_BYTES // FLOAT32_BYTES)
     return Roofline(
         flops_per_second=product.flops / _best_seconds(product),
-        bytes_per_second=copy.bytes / _best_seconds(copy),
+        bytes_per_second=addition.bytes / _best_seconds(addition),
     )
 
 

@@ -28,13 +28,20 @@ def typical_images_per_second(epochs: Sequence[Epoch]) -> float:
 
 
 def drift(epochs: Sequence[Epoch], *, cold_probe_seconds: float) -> Drift:
-    """The first steady epoch against the median of the last third; the first probe against the last."""
+    """The first steady epoch, and the first probe, against the median of the last third of each.
+
+    Of one steady epoch there is nothing to compare.
+    """
     rates = [images_per_second(epoch) for epoch in steady(epochs)]
-    sustained = median(rates[-max(1, len(rates) // 3) :])
+    sustained = _last_third(rates) if len(rates) > 1 else None
     probes = [epoch.probe_seconds for epoch in epochs if epoch.probe_seconds is not None]
     return Drift(
         cold_images_per_second=rates[0],
         sustained_images_per_second=sustained,
-        drift=sustained / rates[0] - 1,
-        probe_drift=cold_probe_seconds / probes[-1] - 1 if probes else None,
+        drift=sustained / rates[0] - 1 if sustained is not None else None,
+        probe_drift=cold_probe_seconds / _last_third(probes) - 1 if probes else None,
     )
+
+
+def _last_third(values: Sequence[float]) -> float:
+    return median(values[-max(1, len(values) // 3) :])

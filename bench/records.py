@@ -97,8 +97,8 @@ class Condition:
     load: float
     available_memory_bytes: int
     swap_used_bytes: int
-    swapped_in_bytes: int
-    swapped_out_bytes: int
+    swapped_in_bytes: int | None
+    swapped_out_bytes: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +126,9 @@ class Gate:
 
     checks: tuple[Check, ...]
     not_checked: tuple[str, ...]
-    weights_sha256: str
-    batch_sha256: str
-    seconds: float
+    weights_sha256: str | None
+    batch_sha256: str | None
+    seconds: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,8 +201,8 @@ class Drift:
     """How the rate held. `drift` and `probe_drift` are shares, negative where it got slower."""
 
     cold_images_per_second: float
-    sustained_images_per_second: float
-    drift: float
+    sustained_images_per_second: float | None
+    drift: float | None
     probe_drift: float | None
 
 

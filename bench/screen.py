@@ -21,7 +21,7 @@ from rich.table import Table
 
 from bench import differences, rates
 from bench.doctor_rules import Finding
-from bench.records import Beat, Epoch, Gate, Result, Start
+from bench.records import Beat, Epoch, Gate, Start
 from bench.run import Run
 from bench.saving import extra_info, why_unfinished
 from bench.session import Session
@@ -90,7 +90,7 @@ LEGEND = {
     "fed": "images/s as a share of the same step on a batch already on the device",
     "roof": "FLOP/s as a share of the roofline that was measured here",
     "drift": "the last epochs' rate against the first's",
-    "MB": "the host's peak over what the framework's import took, + the device's where counted apart",
+    "MB": "the host's peak over what the framework's import took, + a card's own memory",
     "J/image": "processor and GPU, idle draw included",
     "M": "million parameters",
     "test %": "the best validation epoch's weights",
@@ -132,8 +132,8 @@ def _figures(run: Run) -> Figures:
         "images/s": f"{result.epoch_images_per_second:,.0f}",
         "fed": f"{result.pipeline_ratio:.2f}",
         "roof": _or_dash(result.roofline_share, "{:.0%}"),
-        "drift": f"{result.drift.drift:+.0%}" if len(steady) > 1 else DASH,
-        "MB": _peaks(run.start, result),
+        "drift": _or_dash(result.drift.drift, "{:+.0%}"),
+        "MB": _peaks(run),
         "J/image": _or_dash(result.joules_per_image, "{:.2f}"),
         "M": f"{run.start.parameters / 1e6:.1f}",
         "test %": _or_dash(result.test_accuracy and 100 * result.test_accuracy, "{:.1f}"),
@@ -145,9 +145,14 @@ def _or_dash(value: float | None, form: str) -> str:
     return DASH if value is None else form.format(value)
 
 
-def _peaks(start: Start, result: Result) -> str:
-    host, device = result.peak_host_bytes, result.peak_device_bytes
-    grown = None if host is None else host - (start.baseline_host_bytes or 0)
+def _peaks(run: Run) -> str:
+    """The host's growth, and a card's own memory beside it; Apple's GPU shares the host's."""
+    assert run.start is not None
+    assert run.result is not None
+    host, device = run.result.peak_host_bytes, run.result.peak_device_bytes
+    grown = None if host is None else host - (run.start.baseline_host_bytes or 0)
+    if run.cell.device != "cuda":
+        device = None
     return " + ".join(f"{peak / 1e6:,.0f}" for peak in (grown, device) if peak is not None) or DASH
 
 

@@ -172,9 +172,24 @@ class Training:
             weights_sha256=canonical.fingerprint(best) if best else None,
             data_sha256=self.dataset.fingerprint(),
             versions=self.backend.versions(),
-            checks=afterwards.checks(self.done, test, best, self.first_weights, self.dataset),
+            checks=afterwards.checks(
+                self.done,
+                test,
+                best,
+                first_weights=self.first_weights,
+                dataset=self.dataset,
+                trained=self._trained(),
+            ),
             total_seconds=perf_counter() - began,
         )
+
+    def _trained(self) -> list[str]:
+        """The tensors that the stages up to the best epoch were there to move."""
+        stages = self.recipe.stages[
+            : max((e.stage for e in self.done if e.epoch == self.best_epoch), default=0)
+        ]
+        everything = any(stage.train == "all" for stage in stages)
+        return [name for name in self.net.tensors if everything or name.split(".")[0] == self.net.head]
 
     def _tested(self) -> tuple[canonical.Weights | None, Score | None]:
         """The best epoch's weights and their score on the test images; nothing where a run diverged."""

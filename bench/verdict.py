@@ -86,7 +86,7 @@ def _listed(versions: Mapping[str, str]) -> str:
 def _drift(result: Result | None) -> Iterator[str]:
     if result is None:
         return
-    if result.drift.drift < -MOST_DRIFT:
+    if result.drift.drift is not None and result.drift.drift < -MOST_DRIFT:
         yield f"it ended {-result.drift.drift:.0%} slower than it began: heat, or something else at work"
     if result.drift.probe_drift is not None and result.drift.probe_drift < -MOST_DRIFT:
         yield (
@@ -104,8 +104,9 @@ def _conditions(before: Condition | None, after: Condition | None) -> Iterator[s
     hot = {condition.thermal for condition in seen} - {None, "nominal"}
     if hot:
         yield f"thermal pressure: {', '.join(sorted(str(level) for level in hot))}"
-    if before and after:
-        swapped = after.swapped_in_bytes - before.swapped_in_bytes
+    counted = [condition.swapped_in_bytes for condition in seen]
+    if before and after and None not in counted:
+        swapped = (after.swapped_in_bytes or 0) - (before.swapped_in_bytes or 0)
         if swapped > MOST_SWAPPED_BYTES:
             yield f"{swapped / 1e6:,.0f} MB came back from swap while it ran: too little memory"
 

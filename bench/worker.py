@@ -136,7 +136,7 @@ def start(
         idle_watts=job.idle_watts,
         roofline=job.roofline,
         probe_flops=prober.flops,
-        probe_seconds=prober.take(),
+        probe_seconds=prober.cold(),
     )
 
 

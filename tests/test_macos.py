@@ -99,6 +99,23 @@ def test_a_speed_limit_under_100_is_heat(limit: str, said: str | None) -> None:
     assert macos.speed_limit(f"CPU_Speed_Limit \t= {limit}\nCPU_Available_CPUs = 1\n") == said
 
 
+HEADING = "Mach Virtual Memory Statistics: (page size of 4096 bytes)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "swapped"),
+    [
+        (f"{HEADING}Swapins:   10.\nSwapouts:  0.\n", (40_960, 0)),
+        (f"{HEADING}Swapouts:  3.\nSwapins:   2.\n", (8_192, 12_288)),
+        (f"{HEADING}Pageins:   10.\nPageouts:  20.\nSwapins:   1.\n", (4_096, None)),
+        (f"{HEADING}Swapins:   many.\nSwapouts:  -1.\n", (None, None)),
+        ("Swapins:   10.\nSwapouts:  20.\n", (None, None)),  # pages of what size?
+    ],
+)
+def test_what_was_swapped_is_pages_times_their_size(text: str, swapped: tuple[int | None, ...]) -> None:
+    assert macos.swapped_bytes(text) == swapped
+
+
 def test_a_power_supply_with_its_own_battery_is_unknown() -> None:
     assert macos.power_source("Now drawing from 'UPS Power'\n") is None
 
@@ -134,19 +151,23 @@ def test_a_virtual_mac_is_seen(values: dict[str, str], virtual: bool | None) -> 
     assert macos.is_virtual(values) is virtual
 
 
-def _is_plain(value: Any) -> bool:
+MOST = {"vm_stat": 456 * 16_384 + 1}  # bytes; all other numbers are cores
+
+
+def _is_plain(value: Any, most: int = 100_000) -> bool:
     if isinstance(value, tuple):
-        return all(_is_plain(part) for part in value)
+        return all(_is_plain(part, most) for part in value)
     if isinstance(value, dict):
         return all(isinstance(name, str) and 0 < cores < 100_000 for name, cores in value.items())
     if isinstance(value, int) and not isinstance(value, bool):
-        return 0 < value < 100_000
+        return 0 < value < most
     return value is None or isinstance(value, bool) or (isinstance(value, str) and bool(value.strip()))
 
 
 NOTHING = {"sysctl": (None,) * 3, "sw_vers": (None,) * 3, "ioreg": (None,) * 2} | {
     "traits": (None,) * 2,
     "system_profiler": (None,) * 2,
+    "vm_stat": (None,) * 2,
 }
 HOSTILE = [
     *("", " ", "\n\n\n", ":", ": :\n:", "\0", "\ufffd" * 99, "{", "[", "null", "7", '"x"', "é" * 9999),
@@ -175,9 +196,10 @@ def test_a_sample_that_is_cut_off_is_read_as_far_as_it_goes(name: str) -> None:
         *range(0, len(text), max(1, len(text) // 30)),
         *range(max(0, len(text) - 10), len(text)),
     }:
-        for parser in PARSERS.values():
-            assert _is_plain(parser(text[:end])), text[:end][-60:]
-            assert _is_plain(parser(text[end:])), text[end:][:60]
+        for command, parser in PARSERS.items():
+            most = MOST.get(command, 100_000)
+            assert _is_plain(parser(text[:end]), most), text[:end][-60:]
+            assert _is_plain(parser(text[end:]), most), text[end:][:60]
 
 
 WITHOUT_BLOCKS = [name for name, (parser, _) in READ.items() if parser.startswith(("sysctl", "sw_vers"))]
@@ -229,7 +251,7 @@ def test_no_command_prints_a_serial_number_of_the_computer() -> None:
     commands = [
         value for name, value in vars(macos).items() if name.isupper() and isinstance(value, tuple)
     ]
-    assert len(commands) == 8
+    assert len(commands) == 9
     asked = " ".join(word for command in commands for word in command).lower()
     for forbidden in ("sphardware", "ioplatform", "uuid", "serial", "hostname", " -a"):
         assert forbidden not in asked

@@ -70,6 +70,14 @@ def test_heat_is_read() -> None:
     assert macos.speed_limit(macos.ask(*macos.SPEED)) in (None, "nominal", "moderate")
 
 
+def test_what_was_swapped_is_counted_in_bytes() -> None:
+    text = macos.ask(*macos.VM_STAT)
+    came, went = macos.swapped_bytes(text)
+    assert came is not None, f"another shape than expected: {text!r}"
+    assert went is not None, f"another shape than expected: {text!r}"
+    assert came % 4096 == went % 4096 == 0, "whole pages"
+
+
 def test_the_whole_machine_is_described() -> None:
     found = machine.describe()
     assert found.chip

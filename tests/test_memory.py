@@ -203,6 +203,29 @@ def test_memory_that_macos_no_longer_tells_is_none_and_costs_no_run() -> None:
     assert (found.now_bytes(), found.peak_bytes()) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("interval", "peak"), [(0, 3 * 10**9), (2 * 10**9, 3 * 10**9), (4 * 10**9, 4 * 10**9)]
+)
+def test_a_peak_is_never_less_than_what_is_there(interval: int, peak: int) -> None:
+    """Older kernels begin an interval at nothing, whatever the process holds."""
+    library = Library()
+    library.fields[280] = interval
+    assert MacMemory(library).peak_bytes() == peak
+
+
+def test_the_calls_are_looked_for_in_the_process_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since macOS 11 libSystem is no file on the disk; every process has it loaded."""
+    opened: list[Any] = []
+
+    def load(*name: Any) -> Library:
+        opened.append(name)
+        return Library()
+
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    assert MacMemory().peak_bytes() == 5 * 10**9
+    assert opened == [(None,)]
+
+
 def test_a_footprint_beyond_four_gigabytes_is_not_cut() -> None:
     library = Library()
     library.fields = {72: 2**40 + 1, 280: 2**40 + 3}

@@ -79,8 +79,20 @@ def test_one_slow_epoch_at_the_end_is_not_what_was_sustained() -> None:
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_run_of_one_steady_epoch_has_no_drift(count: int) -> None:
     found = rates.drift(epochs(*[4.0] * count), cold_probe_seconds=0.02)
-    assert (found.cold_images_per_second, found.sustained_images_per_second) == (250.0, 250.0)
-    assert found.drift == 0.0
+    assert found.cold_images_per_second == 250.0
+    assert (found.sustained_images_per_second, found.drift) == (None, None), "nothing to compare it with"
+
+
+def test_the_devices_drift_is_known_even_of_one_steady_epoch() -> None:
+    found = rates.drift(epochs(9.0, 4.0, probes=(0.02, 0.04)), cold_probe_seconds=0.02)
+    assert (found.drift, found.probe_drift) == (None, -0.5)
+
+
+def test_one_slow_probe_at_the_end_is_not_how_the_device_drifted() -> None:
+    """Of nine probes, one of them not taken, the last third are three; of those it is the median."""
+    probes = (*[0.02] * 5, 0.04, None, 0.025, 0.025, 0.5)
+    found = rates.drift(epochs(*[4.0] * 10, probes=probes), cold_probe_seconds=0.02)
+    assert found.probe_drift == pytest.approx(-0.2, abs=1e-12)
 
 
 def test_two_steady_epochs_are_compared_with_each_other() -> None:
@@ -98,7 +110,7 @@ def test_two_steady_epochs_are_compared_with_each_other() -> None:
     ],
     ids=["as before", "slower", "slower only once", "the last one that was taken", "faster"],
 )
-def test_the_probe_drift_is_the_first_against_the_last(
+def test_the_probe_drift_is_the_first_against_the_last_third(
     probes: tuple[float | None, ...], drift: float
 ) -> None:
     found = rates.drift(epochs(4.0, 4.0, 4.0, probes=probes), cold_probe_seconds=0.02)

@@ -62,6 +62,12 @@ def test_what_is_none_stays_none(record: Record) -> None:
     assert from_line(to_line(empty)) == empty
 
 
+def test_what_is_none_within_a_record_stays_none() -> None:
+    drift = dataclasses.replace(RESULT.drift, sustained_images_per_second=None, drift=None)
+    result = dataclasses.replace(RESULT, drift=drift)
+    assert from_line(to_line(result)) == build(Result, fields(result)) == result
+
+
 def test_floats_come_back_to_the_last_bit() -> None:
     exact = dataclasses.replace(EPOCH, train_seconds=0.1 + 0.2, train_loss=math.pi * 1e-300)
     again = from_line(to_line(exact))
@@ -181,7 +187,18 @@ def changed(record: Any, path: tuple[str | int, ...], value: Any) -> Any:
 @pytest.mark.parametrize(
     ("record", "path", "value", "message"),
     [
-        (RESULT, ("drift", "drift"), "fast", "Result: Expected `float`, got `str` - at `$.drift.drift`"),
+        (
+            RESULT,
+            ("drift", "drift"),
+            "fast",
+            "Result: Expected `float | null`, got `str` - at `$.drift.drift`",
+        ),
+        (
+            RESULT,
+            ("drift", "cold_images_per_second"),
+            None,
+            "Result: Expected `float`, got `null` - at `$.drift.cold_images_per_second`",
+        ),
         (RESULT, ("drift", "mood"), 1, "there is no field Result.drift.mood"),
         (RESULT, ("drift",), {"drift": 0.1}, "Result: Object missing required field"),
         (RESULT, ("drift",), None, "Result: Expected `object`, got `null` - at `$.drift`"),

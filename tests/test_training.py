@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from alexnet.score import Logits
 from alexnet.spec import network
 from alexnet.weights import Weights
 from bench.meters import Meters
-from bench.records import Cell, Epoch, Result
+from bench.records import Cell, Check, Epoch, Result
 from bench.training import Training
 from bench.wire import Job, Record
 from bench.worker import recipe_of
@@ -35,10 +35,12 @@ LABEL_OF = {
 
 
 class PaperTrainer:
-    """Its validation losses are given; its one weight counts the epochs that it was trained for."""
+    """Its validation losses are given; the tensors that move count the epochs they were trained for."""
 
-    def __init__(self, losses: Sequence[float], train_loss: float = 2.0) -> None:
-        self.losses, self.train_loss = losses, train_loss
+    def __init__(
+        self, losses: Sequence[float], train_loss: float = 2.0, moves: Collection[str] = ("conv1.bias",)
+    ) -> None:
+        self.losses, self.train_loss, self.moves = losses, train_loss, moves
         self.epoch = 0
         self.stages: list[str] = []
         self.rates: list[float] = []
@@ -82,7 +84,7 @@ class PaperTrainer:
 
     def weights(self) -> Weights:
         return {
-            name: np.full(shape, self.epoch if name == "conv1.bias" else 0, np.float32)
+            name: np.full(shape, self.epoch if name in self.moves else 0, np.float32)
             for name, shape in NET.tensors.items()
         }
 
@@ -117,9 +119,11 @@ def train(
     losses: Sequence[float],
     recipe: Recipe,
     train_loss: float = 2.0,
+    *,
     dataset: data.Dataset = DATASET,
+    moves: Collection[str] = ("conv1.bias",),
 ) -> tuple[list[Epoch], Result, PaperTrainer]:
-    trainer = PaperTrainer([*losses, losses[-1]], train_loss)
+    trainer = PaperTrainer([*losses, losses[-1]], train_loss, moves)
     sent: list[Record] = []
     backend: Any = PaperBackend()
     prober: Any = PaperProbe()
@@ -144,6 +148,21 @@ def recipe(epochs: int, patience: int) -> Recipe:
     return replace(SCRATCH, batch_size=50, patience=patience).with_epochs(epochs)
 
 
+HEAD = ("fc8.weight", "fc8.bias")
+OTHERS = [name for name in NET.tensors if name not in HEAD]
+
+
+def head_then_all() -> Recipe:
+    """Four epochs of the head alone, then at most three of all layers."""
+    stages = Stage(epochs=4, learning_rate=0.1, train="head"), Stage(epochs=3, learning_rate=0.01)
+    return replace(recipe(7, patience=2), stages=stages)
+
+
+def check_of(result: Result, name: str) -> Check:
+    (found,) = (check for check in result.checks if check.name == name)
+    return found
+
+
 def test_it_stops_when_patience_is_out_and_says_where_it_converged(tmp_path: Path) -> None:
     epochs, result, trainer = train(tmp_path, [2, 1.5, 1.2, 1.3, 1.25, 1.1], recipe(6, patience=2))
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4, 5]
@@ -162,14 +181,35 @@ def test_a_run_that_meets_the_cap_has_not_converged(tmp_path: Path) -> None:
 
 def test_patience_counts_in_the_last_stage_alone(tmp_path: Path) -> None:
     """The head's epochs do not improve here; everything after still gets its own chance."""
-    two = replace(recipe(7, patience=2), stages=(Stage(epochs=4, learning_rate=0.1, train="head"),
-                                                Stage(epochs=3, learning_rate=0.01)))  # fmt: skip
-    epochs, result, trainer = train(tmp_path, [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 0.5], two)
+    losses = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 0.5]
+    epochs, result, trainer = train(tmp_path, losses, head_then_all(), moves=HEAD)
     assert [epoch.stage for epoch in epochs] == [1, 1, 1, 1, 2, 2]
     assert trainer.stages == ["head", "all"]
     assert trainer.rates[:8] == [0.1] * 8
     assert trainer.rates[8:12] == [0.01] * 4
     assert (result.stopped, result.converged_at) == ("patience", 1)
+    moved = check_of(result, "moved")
+    assert (moved.measured, moved.passed) == (0, True), "until its best epoch only the head was to move"
+    assert all(check.passed for check in result.checks)
+
+
+def test_a_head_that_stands_still_in_its_own_stage_is_named(tmp_path: Path) -> None:
+    _, result, _ = train(tmp_path, [1.0, *[1.5] * 6], head_then_all(), moves=OTHERS)
+    moved = check_of(result, "moved")
+    assert (moved.measured, moved.passed) == (2, False)
+    assert moved.says == "tensors that training has not moved: fc8.weight, fc8.bias"
+
+
+def test_a_tensor_that_stands_still_in_the_stage_of_all_layers_is_named(tmp_path: Path) -> None:
+    """The best epoch is the fifth, the first that was there to move everything."""
+    stale = train(tmp_path, [2.0] * 4 + [1.0, 1.5, 1.5], head_then_all(), moves=HEAD)[1]
+    moved = check_of(stale, "moved")
+    assert stale.best_epoch == 5
+    assert (moved.measured, moved.passed) == (len(OTHERS), False)
+    assert "conv1.weight" in moved.says
+    assert "fc8" not in moved.says
+    whole = train(tmp_path, [2.0] * 4 + [1.0, 1.5, 1.5], head_then_all(), moves=NET.tensors)[1]
+    assert check_of(whole, "moved").passed
 
 
 def test_the_step_rate_leaves_the_weights_alone(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ COUNT = Check(name="moved", measured=0, least=0, most=0, says="tensors that did 
 BAD_CHECK = replace(CHECK, measured=2e-5)
 FINITE = Check(name="finite", measured=1, least=0, most=0, says="losses that are not finite")
 NO_ANSWER = Check(name="gate", measured=None, least=0, most=0, says="it did not answer: it was killed")
-UNANSWERED = replace(GATE, checks=(NO_ANSWER,), weights_sha256="", batch_sha256="", seconds=0.0)
+UNANSWERED = replace(GATE, checks=(NO_ANSWER,), weights_sha256=None, batch_sha256=None, seconds=None)
 WHY_UNANSWERED = "gate: there was nothing to measure, or not a number: it did not answer: it was killed"
 WHY_BAD = "logits: 2e-05 where 1e-05 at most is allowed (against float64)"
 PERFECT: dict[str, Any] = {
@@ -126,10 +126,10 @@ def test_a_run_that_diverged_fails_its_other_checks_all_the_same() -> None:
     )
 
 
-def drifted(drift: float, probe_drift: float | None) -> Any:
+def drifted(drift: float | None, probe_drift: float | None) -> Any:
     found = Drift(
         cold_images_per_second=320.0,
-        sustained_images_per_second=320.0 * (1 + drift),
+        sustained_images_per_second=None if drift is None else 320.0 * (1 + drift),
         drift=drift,
         probe_drift=probe_drift,
     )
@@ -154,6 +154,7 @@ VIRTUAL_MAC = replace(MACHINE, virtual=True, model="VirtualMac2,1")
     [
         ({"result": drifted(-0.12, None)}, SLOWER),
         ({"result": drifted(0.0, -0.3)}, DEVICE_SLOWER),
+        ({"result": drifted(None, -0.3)}, DEVICE_SLOWER),
         ({"before": condition(power="battery")}, "on battery"),
         ({"after": condition(power="battery")}, "on battery"),
         ({"before": condition(power="battery"), "after": condition(power="battery")}, "on battery"),
@@ -185,12 +186,15 @@ def test_a_warning_is_told_and_leaves_a_run_valid(planted: dict[str, Any], warni
     [
         {"result": drifted(-0.05, -0.05)},
         {"result": drifted(0.0, None)},
+        {"result": drifted(None, None)},
         {"before": None, "after": None},
         {"before": condition(power=None, low_power=None, thermal=None)},
         {"after": condition(swapped_in_bytes=10**8)},
         {"after": condition(swapped_out_bytes=10**10, swap_used_bytes=10**10)},
         {"before": condition(swapped_in_bytes=10**9), "after": condition(swapped_in_bytes=0)},
         {"before": condition(swapped_in_bytes=0), "after": None},
+        {"before": condition(swapped_in_bytes=None), "after": condition(swapped_in_bytes=10**9)},
+        {"after": condition(swapped_in_bytes=None, swapped_out_bytes=None)},
         {"machine": replace(MACHINE, virtual=True, model="KVM")},
         {"machine": replace(MACHINE, virtual=True, model=None)},
         {"machine": replace(MACHINE, translated=None)},

@@ -70,6 +70,7 @@ MACS = {
             macos.BATTERY: sample("pmset_g_batt_battery.txt"),
             macos.SETTINGS: sample("pmset_g_lowpower_on.txt"),
             macos.PRESSURE: sample("notifyutil_thermal_shape.txt"),
+            macos.VM_STAT: sample("vm_stat_shape.txt"),
         },
     ),
     "M2 Max": Mac(

@@ -34,6 +34,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "pmset_g_batt": macos.power_source,
     "pmset_g_therm": macos.speed_limit,
     "notifyutil": macos.thermal_level,
+    "vm_stat": macos.swapped_bytes,
 }
 
 ARCHSPEC = "sysctl_archspec_darwin"
@@ -98,4 +99,5 @@ READ: dict[str, tuple[str, Any]] = {
     "system_profiler_displays_m1pro_16core_external.json": ("system_profiler", ("Apple M1 Pro", 16)),
     "system_profiler_displays_m2max_30core_macos15.json": ("system_profiler", ("Apple M2 Max", 30)),
     "system_profiler_displays_m3max_40core.json": ("system_profiler", ("Apple M3 Max", 40)),
+    "vm_stat_shape.txt": ("vm_stat", (123 * 16_384, 456 * 16_384)),
 }
