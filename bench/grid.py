@@ -44,7 +44,7 @@ class Profile:
 # Every train_images here is a whole number of batches, of 64 and of 128.
 PROFILES: dict[str, Profile] = {
     "smoke": Profile(
-        about="does everything run? seconds a cell, and no figure worth keeping",
+        about="does everything run? well under a minute a cell, and no figure worth keeping",
         image_size=64,
         test_images=500,
         amount=Amount(train_images=640, epochs=2),

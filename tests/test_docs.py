@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import records
+from bench import records, wire
 from bench.options import OPTIONS
-from bench.run import ROOT
+from bench.process import ROOT
 
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "docs" / "results.md").read_text()
@@ -37,7 +37,7 @@ def test_the_readmes_commands_run(command: str) -> None:
     subprocess.run([sys.executable, *arguments[1:]], cwd=ROOT, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("target", ["bench", "test", "check", "format", "help"])
+@pytest.mark.parametrize("target", ["bench", "doctor", "test", "check", "format", "help"])
 def test_the_makefile_has_its_targets(target: str) -> None:
     command = ["make", "--dry-run", "--always-make", target]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -61,7 +61,12 @@ def test_every_file_that_the_readme_names_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [records.Cell, records.Plan, records.Start, records.Epoch, records.Result, records.Failure]
+    "kind",
+    [
+        kind
+        for kind in vars(records).values()
+        if dataclasses.is_dataclass(kind) and kind is not records.Beat
+    ],
 )
 def test_every_field_of_every_record_is_explained(kind: type) -> None:
     explained = set(re.findall(r"`(\w+)`", RESULTS))
@@ -73,9 +78,10 @@ def test_the_example_is_made_of_records() -> None:
     (example,) = re.findall(r"^```json\n(.*?)^```", RESULTS, re.MULTILINE | re.DOTALL)
     info = json.loads(example)["extra_info"]
     for name, kind in (("cell", records.Cell), ("plan", records.Plan), ("start", records.Start)):
-        records.build(kind, info[name])
-    records.build(records.Epoch, info["epochs"][0])
-    assert records.build(records.Result, info["result"]).validity == "valid"
+        wire.build(kind, info[name])
+    wire.build(records.Epoch, info["epochs"][0])
+    wire.build(records.Result, info["result"])
+    assert wire.build(records.Verdict, info["verdict"]).validity == "valid"
     assert info["start"]["schema"] == records.SCHEMA_VERSION
     assert f"version **{records.SCHEMA_VERSION}**" in RESULTS
 
