@@ -18,7 +18,7 @@ from bench.doctor_rules import Finding
 from bench.grid import IllegalPlan
 from bench.prepare import NotPrepared
 from bench.process import ROOT
-from bench.records import Cell
+from bench.records import Cell, Gate
 from bench.run import Run
 from bench.saving import sealed
 from bench.session import Session, open_session
@@ -115,7 +115,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _cells(items: list[pytest.Item]) -> list[Cell]:
     params = [getattr(getattr(item, "callspec", None), "params", {}) for item in items]
-    return [param["cell"] for param in params if "cell" in param]
+    return list(dict.fromkeys(param["cell"] for param in params if "cell" in param))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -146,27 +146,38 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 
 @pytest.fixture
+def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
+    """What the cell's gate answered, in a process of its own."""
+    session = request.config.stash[SESSION]
+    if reason := session.skip_reason(cell):
+        pytest.skip(reason)
+    with screen.terminal(_capture(request)) as console, screen.progress(console) as bar:
+        bar.add_task(f"correctness gate  {cell.id}", total=None, note="device against CPU")
+        return session.gate(cell)
+
+
+@pytest.fixture
 def run(request: pytest.FixtureRequest, cell: Cell) -> Run:
     """The cell carried out in a process of its own; its epochs are the benchmark's rounds."""
     session = request.config.stash[SESSION]
     if reason := session.skip_reason(cell):
         session.skip(cell, reason)
         pytest.skip(reason)
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        run = _followed(session, cell)
+    with screen.terminal(_capture(request)) as console:
+        run = _followed(session, cell, console)
     request.node.add_marker(pytest.mark.benchmark(timer=run.clock, group=cell.experiment))
     return run
 
 
-def _followed(session: Session, cell: Cell) -> Run:
-    console = Console(stderr=True)
+def _capture(request: pytest.FixtureRequest) -> Any:
+    return request.config.pluginmanager.getplugin("capturemanager")
+
+
+def _followed(session: Session, cell: Cell, console: Console) -> Run:
     plan, number = session.plans[cell], len(session.runs) + len(session.skipped) + 1
-    if console.is_terminal:
-        console.print()  # leave pytest's half-written line alone
     with screen.progress(console) as bar:
         name = f"cell {number} of {len(session.picked)}  {cell.id}"
-        task = bar.add_task(name, total=None, note="correctness gate")
+        task = bar.add_task(name, total=None, note="starting")
         follow = screen.follower(bar, task, epochs=plan.epochs)
         return session.carry_out(cell, follow)
 

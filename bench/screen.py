@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,6 +40,16 @@ def seconds(value: float) -> str:
     if value < 90 * 60:
         return f"{value / 60:.0f} min"
     return f"{value / 3600:.1f} h"
+
+
+@contextmanager
+def terminal(capture: Any) -> Iterator[Console]:
+    """The terminal itself, while pytest's `capture` plugin captures nothing."""
+    console = Console(stderr=True)
+    with capture.global_and_fixture_disabled():
+        if console.is_terminal:
+            console.print()  # leave pytest's half-written line alone
+        yield console
 
 
 def progress(console: Console) -> Progress:

@@ -13,7 +13,7 @@ from alexnet.recipe import EXPERIMENTS
 from bench import condition, energy, grid, machine, prepare
 from bench.gates import Gates
 from bench.options import Options
-from bench.records import Cell, Machine, Plan, Watts
+from bench.records import Cell, Gate, Machine, Plan, Watts
 from bench.run import Run, carry_out
 from bench.saving import extra_info, why_unfinished
 from bench.verdict import judge
@@ -113,6 +113,10 @@ class Session:
             roofline=self.gates.rooflines.get((cell.framework, cell.device)),
         )
 
+    def gate(self, cell: Cell) -> Gate:
+        """The gate of a cell, asked once a session."""
+        return self.gates.of(cell, self._with_the_same_start(cell), self._job, self.folder)
+
     def carry_out(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
         """Asks one cell's gate, runs the cell whatever it says, and keeps what came of it."""
         if not self.runs:
@@ -127,7 +131,7 @@ class Session:
     def _gate_and_train(self, run: Run, on_record: Callable[[Record], None]) -> None:
         cell = run.cell
         try:
-            run.gate = self.gates.of(cell, self._with_the_same_start(cell), self._job, self.folder)
+            run.gate = self.gate(cell)
             on_record(run.gate)
             carry_out(
                 run,

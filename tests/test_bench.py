@@ -204,6 +204,27 @@ def test_a_cell_that_fails_its_gate_is_trained_saved_and_named_invalid(tmp_path:
     assert other["not_checked"] == ["torch against TensorFlow: torch on cpu is off by itself"]
 
 
+def test_the_gate_alone_can_be_asked_and_trains_nothing(tmp_path: Path) -> None:
+    command, environment = command_and_environment(tmp_path, *SYNTHETIC, paper="scratch-torch=wrong")
+    command[command.index("bench")] = "bench/test_parity.py"
+    command += ["--experiment", "scratch"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == FAILED
+    assert "logits: 0.9 where 2.4e-05 at most is allowed" in done.stdout
+    assert "1 failed, 1 passed" in done.stdout
+    assert not list((tmp_path / "test-machine").glob("*.json"))
+    assert not list((tmp_path / "test-machine").rglob("*.npz"))
+
+
+def test_all_gates_come_before_the_first_cell(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-v", "--experiment", "scratch", paper="")
+    order = [line.split("::")[1].split("[")[0] for line in done.stdout.splitlines() if "::test_" in line]
+    assert order == ["test_gate", "test_gate", "test_train", "test_train"]
+    assert "2 cells" in done.stdout
+
+
 def test_a_gate_that_dies_makes_the_run_invalid_and_says_so(tmp_path: Path) -> None:
     done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="scratch-torch=mute")
     assert done.returncode == FAILED
