@@ -114,13 +114,14 @@ class Session:
         )
 
     def gate(self, cell: Cell) -> Gate:
-        """The gate of a cell, asked once a session."""
-        return self.gates.of(cell, self._with_the_same_start(cell), self._job, self.folder)
+        """The gate of a cell, asked once a session, and the idle draw measured before the first."""
+        if not self.gates.gates:
+            self._measure_idle()
+        with condition.awake():
+            return self.gates.of(cell, self._with_the_same_start(cell), self._job, self.folder)
 
     def carry_out(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
         """Asks one cell's gate, runs the cell whatever it says, and keeps what came of it."""
-        if not self.runs:
-            self._measure_idle()
         run = Run(cell=cell, plan=self.plans[cell])
         self.runs.append(run)  # before it starts, so that an interrupted one is saved too
         with condition.awake() as trouble:
