@@ -551,7 +551,10 @@ def test_what_is_known_is_not_asked_again(asked: list[tuple[Framework, str]]) ->
 
 
 @pytest.mark.usefixtures("asked")
-def test_the_room_that_a_run_needs_follows_from_its_networks(tmp_path: Path) -> None:
+def test_the_room_that_a_run_needs_follows_from_its_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
     full = gather(options(), here=MAC.machine, profile="full")
     assert full.parameters == network("mistaken").parameters == 202_839_952
     assert full.results.needs_bytes == 3 * 4 * full.parameters + doctor_facts.RECORDS_BYTES
