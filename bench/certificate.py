@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.answers import largest
 from bench.records import Cell, Check, Gate
-from bench.wire import Job
+from bench.wire import Job, finite
 
 MOST_IN_FLOAT64 = 1e-9
 """Seen: 1e-14. Float64 rounds at 1e-16: what is more is another network, not another order."""
@@ -101,7 +102,4 @@ def _limit(witness: Witness, name: str) -> float:
 
 def _parted(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float | None:
     """The largest difference as a share of the largest value; None for other shapes or not numbers."""
-    if one.shape != other.shape:
-        return None
-    parted = float(np.abs(one - other).max() / np.abs(one).max())
-    return parted if np.isfinite(parted) else None
+    return finite(largest(one, other)) if one.shape == other.shape else None

@@ -23,10 +23,11 @@ from alexnet.spec import Network, network
 from bench import clock, probe
 from bench.answers import PLACEMENT_UNKNOWN, Answers, Batch, against, ask, errors, network_check
 from bench.certificate import answers_file
+from bench.grid import recipe_of
 from bench.records import Beat, Check, Gate
 from bench.training import Send
 from bench.wire import Job, finite
-from bench.worker import first_weights, load_data, recipe_of, serve
+from bench.worker import first_weights, load_data, serve
 
 
 def masks(trainer: Trainer, batch: Batch) -> Check:
@@ -108,7 +109,7 @@ def examine(
 def carry_out(job: Job, send: Send) -> None:
     """Examines one cell, and sends the roofline if the job has none yet."""
     began = perf_counter()
-    recipe, experiment = recipe_of(job), EXPERIMENTS[job.cell.experiment]
+    recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = alexnet.backend(job.cell.framework, job.cell.device)
     if job.roofline is None:

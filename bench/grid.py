@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 from alexnet import Device, Framework
 from alexnet.data import CLASSES, TRAINED_IMAGES, DatasetName
-from alexnet.recipe import EXPERIMENTS, IllegalRecipe
+from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
 from alexnet.spec import network
 from bench.records import Cell, Plan
 
@@ -92,6 +92,12 @@ def plan(
         patience=options.patience or recipe.patience,
         batch_size=options.batch_size or recipe.batch_size,
     )
+
+
+def recipe_of(cell: Cell, plan: Plan) -> Recipe:
+    """The experiment's recipe as this plan runs it. Raises IllegalRecipe for too few epochs."""
+    recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(plan.epochs)
+    return replace(recipe, batch_size=plan.batch_size, patience=plan.patience)
 
 
 def check(cell: Cell, plan: Plan) -> None:

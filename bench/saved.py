@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
 from bench import seal
+from bench.grid import recipe_of
 from bench.records import (
     SCHEMA_VERSION,
     Cell,
@@ -63,8 +64,7 @@ class RunOnFile(SavedRun):
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe as bench/worker.py runs it."""
-        recipe = EXPERIMENTS[self.cell.experiment].recipe.with_epochs(self.plan.epochs)
-        return replace(recipe, batch_size=self.plan.batch_size, patience=self.plan.patience)
+        return recipe_of(self.cell, self.plan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +211,7 @@ def _built(kind: Any, raw: Any, where: str, amiss: list[str]) -> Any:
     """The record, or None and a sentence more in `amiss`."""
     try:
         return build(kind, raw)
-    except (RecordError, UnicodeError) as error:  # half a surrogate is no text, but JSON can hold it
+    except RecordError as error:
         amiss.append(f"{where}: {error}")
         return None
 
@@ -229,7 +229,7 @@ def _named(where: str, raw: Any) -> str:
     """The cell's id, or where it stands if even that cannot be read."""
     try:
         return str(build(Cell, raw["cell"]).id)
-    except (RecordError, UnicodeError, KeyError, TypeError):
+    except (RecordError, KeyError, TypeError):
         return where
 
 

@@ -87,7 +87,7 @@ def follower(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[Record], 
                 done = (record.epoch - 1) * steps_per_epoch + record.step
                 bar.update(task, completed=done, note=f"epoch {record.epoch}/{epochs}  {note}")
             case Epoch():
-                rate = record.images / record.train_seconds
+                rate = rates.images_per_second(record)
                 loss = "–" if record.validation_loss is None else f"{record.validation_loss:.3f}"
                 note = f"{rate:,.0f} images/s  loss {loss}"
                 done = record.epoch * steps_per_epoch

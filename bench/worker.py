@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -20,8 +20,9 @@ from alexnet import Backend, data
 from alexnet import weights as canonical
 from alexnet.data import Dataset
 from alexnet.layers import IllegalNetwork
-from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
+from alexnet.recipe import EXPERIMENTS, IllegalRecipe
 from alexnet.spec import Network, network
+from bench.grid import recipe_of
 from bench.meters import HostMemoryMeter, Meters
 from bench.probe import Probe
 from bench.records import SCHEMA_VERSION, Failure, Start
@@ -38,12 +39,6 @@ EXPLAINED = (
 )
 
 
-def recipe_of(job: Job) -> Recipe:
-    """The experiment's recipe as this job's plan runs it."""
-    recipe = EXPERIMENTS[job.cell.experiment].recipe.with_epochs(job.plan.epochs)
-    return replace(recipe, batch_size=job.plan.batch_size, patience=job.plan.patience)
-
-
 def carry_out(job: Job, send: Send) -> None:
     """Trains, measures and scores one cell, sending each record as it is made."""
     began = perf_counter()
@@ -56,7 +51,7 @@ def carry_out(job: Job, send: Send) -> None:
 
 def prepare(job: Job, send: Send) -> Training:
     """All that a cell needs before its first epoch."""
-    recipe, experiment = recipe_of(job), EXPERIMENTS[job.cell.experiment]
+    recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = alexnet.backend(job.cell.framework, job.cell.device)
     # The framework and its device are there, the data and the network are not.

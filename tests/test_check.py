@@ -27,6 +27,7 @@ from bench import (
     check_start,
     condition,
     energy,
+    grid,
     machine,
     probe,
     rates,
@@ -911,7 +912,8 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
     before = condition.take()
     start = worker.start(job, net, backend=paper, dataset=images, first=first, meters=meters,
                          prober=paper, baseline_host_bytes=10**8)  # fmt: skip
-    training = Training(job=job, net=net, recipe=worker.recipe_of(job), backend=paper, trainer=trainer,
+    recipe = grid.recipe_of(job.cell, job.plan)
+    training = Training(job=job, net=net, recipe=recipe, backend=paper, trainer=trainer,
                         dataset=images, send=print, meters=meters, prober=paper, start=start,
                         first_weights=own)  # fmt: skip
     epochs = list(training.epochs())

@@ -16,11 +16,11 @@ from alexnet.recipe import FINETUNE, SCRATCH, Recipe, Stage
 from alexnet.score import Logits
 from alexnet.spec import network
 from alexnet.weights import Weights
+from bench.grid import recipe_of
 from bench.meters import Meters
 from bench.records import Cell, Check, Epoch, Result
 from bench.training import Training
 from bench.wire import Job, Record
-from bench.worker import recipe_of
 from tests.samples import PLAN, START, job
 
 NET = network("standard", image_size=64)
@@ -286,6 +286,6 @@ def test_the_plan_overrides_the_recipe() -> None:
         idle_watts=None,
         roofline=None,
     )
-    found = recipe_of(planned)
+    found = recipe_of(planned.cell, planned.plan)
     assert (found.epochs, found.patience, found.batch_size) == (5, 9, 10)
     assert found.mean == FINETUNE.mean
