@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from alexnet.score import Logits
     from alexnet.spec import Network
     from alexnet.weights import Weights
-
 Framework = Literal["torch", "tensorflow"]
 Device = Literal["mps", "cuda", "cpu"]
 Precision = Literal["float32", "float64"]
+RandomState = dict[str, Any]
+"""Name -> numpy array of unsigned integers, as the framework keeps them."""
 
 FRAMEWORKS: tuple[Framework, ...] = ("torch", "tensorflow")
 DEVICES: tuple[Device, ...] = ("mps", "cuda", "cpu")
@@ -30,6 +31,10 @@ class DeviceUnavailable(Exception):
 
 class PlacementUnknown(Exception):
     """A framework that does not tell where it ran a step."""
+
+
+class ResumeError(Exception):
+    """A saved state that a trainer cannot go on from, and why."""
 
 
 class Trainer(Protocol):
@@ -77,6 +82,16 @@ class Trainer(Protocol):
 
     def load(self, weights: Weights) -> None:
         """Replaces the weights; momentum stays."""
+
+    def random_state(self) -> RandomState:
+        """Where the stream stands that dropout's next masks come from; for `resume` alone to read."""
+
+    def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
+        """Takes the place of the trainer that these three came from; its stage has been begun here.
+
+        On the CPU every later step is the other one's to the bit. Raises ResumeError or WeightsError
+        for a state that is not this trainer's, which then stays as it is.
+        """
 
 
 class Kernel(Protocol):
@@ -142,6 +157,14 @@ _ENVIRONMENT = (
 def environment() -> dict[str, str]:
     """The variables in force that change speed or numbers."""
     return {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
+
+
+def same_shapes(what: str, found: Mapping[str, Any], wanted: Mapping[str, Sequence[int]]) -> None:
+    """Raises ResumeError unless both have the same names, and the arrays the shapes that are wanted."""
+    wrong = set(found) ^ set(wanted)
+    wrong |= {n for n in set(found) & set(wanted) if tuple(found[n].shape) != tuple(wanted[n])}
+    if wrong:
+        raise ResumeError(f"this {what} is of another network or stage: {', '.join(sorted(wrong))}")
 
 
 def operands(size: int, depth: int) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet import Device, Precision, pixels
+from alexnet import Device, Precision, RandomState, ResumeError, pixels, same_shapes
 from alexnet.data import Images, Labels
 from alexnet.layers import Dense, Flatten
 from alexnet.recipe import Recipe
@@ -191,11 +191,15 @@ class TensorflowTrainer:
         return {name: self._canonical(name, variable) for name, variable in self._variables().items()}
 
     def momentum(self) -> Weights:
+        return {name: self._canonical(name, v) for name, v in self._momentum_variables().items()}
+
+    def _momentum_variables(self) -> dict[str, Any]:
+        """Canonical name -> velocity of each weight that this stage moves."""
         velocity_of = {
             id(weight): velocity for weight, velocity in zip(self._moving, self._velocities, strict=True)
         }
         return {
-            name: self._canonical(name, velocity_of[id(variable.value)])
+            name: velocity_of[id(variable.value)]
             for name, variable in self._variables().items()
             if id(variable.value) in velocity_of
         }
@@ -210,9 +214,31 @@ class TensorflowTrainer:
 
     def load(self, weights: Weights) -> None:
         check(weights, self.net)
-        with tf.device(self.device):
-            self._assign(weights)
+        self._assign(self._variables(), weights)
 
-    def _assign(self, weights: Weights) -> None:
-        for name, variable in self._variables().items():
-            variable.assign(np.ascontiguousarray(self.moves[name].there(weights[name])))
+    def _assign(self, variables: dict[str, Any], weights: Weights) -> None:
+        with tf.device(self.device):
+            for name, variable in variables.items():
+                variable.assign(np.ascontiguousarray(self.moves[name].there(weights[name])))
+
+    def _seeds(self) -> dict[str, Any]:
+        """Layer name -> the variable that counts the masks a Dropout has drawn."""
+        dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
+        return {layer.name: layer.seed_generator.state for layer in dropouts}
+
+    def random_state(self) -> RandomState:
+        return {name: seed.numpy() for name, seed in self._seeds().items()}
+
+    def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
+        velocities, seeds = self._momentum_variables(), self._seeds()
+        check(weights, self.net)
+        same_shapes("momentum", momentum, {name: self.net.tensors[name] for name in velocities})
+        same_shapes("random state", random_state, {name: seed.shape for name, seed in seeds.items()})
+        try:
+            with tf.device(self.device):
+                for name, seed in seeds.items():
+                    seed.assign(random_state[name])
+        except (ValueError, TypeError) as error:
+            raise ResumeError(f"TensorFlow does not take this random state: {error}") from error
+        self.load(weights)
+        self._assign(velocities, momentum)

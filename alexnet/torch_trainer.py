@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet import Device, Precision, pixels
+from alexnet import Device, Precision, RandomState, ResumeError, pixels, same_shapes
 from alexnet.data import Images, Labels
 from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, Layer, MaxPool
 from alexnet.recipe import Recipe
@@ -176,6 +176,29 @@ class TorchTrainer:
         check(weights, self.net)
         for name, parameter in self._parameters().items():
             parameter.copy_(torch.from_numpy(weights[name]))
+
+    def random_state(self) -> RandomState:
+        return {"generator": _generator(self.device.type).get_rng_state().cpu().numpy().copy()}
+
+    @torch.no_grad()
+    def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
+        moving = {name: p for name, p in self._parameters().items() if p.requires_grad}
+        check(weights, self.net)
+        same_shapes("momentum", momentum, {name: p.shape for name, p in moving.items()})
+        same_shapes("random state", random_state, {n: a.shape for n, a in self.random_state().items()})
+        try:
+            _generator(self.device.type).set_rng_state(torch.from_numpy(random_state["generator"]))
+        except (RuntimeError, TypeError) as error:
+            raise ResumeError(f"torch does not take this random state: {error}") from error
+        self.load(weights)
+        for name, parameter in moving.items():
+            velocity = torch.empty_like(parameter).copy_(torch.from_numpy(momentum[name]))
+            self.optimizer.state[parameter]["momentum_buffer"] = velocity
+
+
+def _generator(device: str) -> Any:
+    """The module whose generator draws the masks on a device."""
+    return {"cpu": torch, "mps": torch.mps, "cuda": torch.cuda}[device]
 
 
 def _canonical(tensor: Tensor) -> Any:
