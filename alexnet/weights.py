@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
+from alexnet import durable
 from alexnet.spec import Network
 
 Array = npt.NDArray[np.float32]
@@ -118,13 +118,10 @@ def save(path: Path, weights: Weights, *, about: dict[str, str]) -> None:
 
     Raises WeightsError where that cannot be done.
     """
-    partial = path.with_name(path.name + ".part")
     contiguous = {name: np.ascontiguousarray(array) for name, array in weights.items()}
     try:
-        safetensors.numpy.save_file(contiguous, partial, metadata=about)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())  # or the disk would write it during the next epoch's clock
-        partial.replace(path)
+        with durable.replacing(path) as partial:
+            safetensors.numpy.save_file(contiguous, partial, metadata=about)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{path} cannot be written: {error}") from error
 
