@@ -36,6 +36,7 @@ from bench.check_training import (
     peaks_and_joules_follow_from_the_epochs,
     rates_follow_from_the_epochs,
     total_holds_all_epochs,
+    warm_ups_are_the_processes_firsts,
 )
 from bench.saved import Found, RunOnFile, Saved, Unreadable, load, read
 
@@ -103,6 +104,7 @@ DERIVED: tuple[Rule, ...] = (
     total_holds_all_epochs,
     no_faster_than_the_device,
     rounds_are_the_epochs,
+    warm_ups_are_the_processes_firsts,
     time_went_on,
     checks_were_asked,
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from alexnet.layers import Dropout, IllegalNetwork
 from alexnet.recipe import EXPERIMENTS
-from bench import afterwards, certificate, clock, grid
+from bench import afterwards, certificate, clock, grid, rates
 from bench.answers import PLACEMENT_UNKNOWN
 from bench.saved import Found, RunOnFile, shown
 from bench.verdict import judge
@@ -29,14 +29,15 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("images", "train_images", "validation_images", "test_images"), COUNT),
     **dict.fromkeys(("parameters", "forward_flops", "probe_flops", "memory_bytes"), COUNT),
     **dict.fromkeys(("peak_host_bytes", "peak_device_bytes", "baseline_host_bytes"), COUNT),
-    **dict.fromkeys(("train_seconds", "evaluate_seconds", "checkpoint_seconds"), SECONDS),
-    **dict.fromkeys(("probe_seconds", "total_seconds"), SECONDS),
+    **dict.fromkeys(("train_seconds", "evaluate_seconds", "best_weights_seconds"), SECONDS),
+    **dict.fromkeys(("checkpoint_seconds", "probe_seconds", "total_seconds"), SECONDS),
     **dict.fromkeys(("train_loss", "validation_loss", "test_loss"), LOSS),
     **dict.fromkeys(("train_accuracy", "validation_accuracy", "test_accuracy"), SHARE),
     **dict.fromkeys(("step_images_per_second", "flops_per_second", "bytes_per_second"), POSITIVE),
     **dict.fromkeys(("energy_joules", "idle_watts"), POSITIVE),  # each of their parts
     **dict.fromkeys(("load", "available_memory_bytes", "swap_used_bytes"), NOT_NEGATIVE),
     **dict.fromkeys(("swapped_in_bytes", "swapped_out_bytes", "seconds", "seed"), NOT_NEGATIVE),
+    **dict.fromkeys(("after_epoch", "resumed_after"), NOT_NEGATIVE),
     "image_size": (1, 4096),
 }
 """Field -> the least and the most that it can be; what is null was not measured, and not asked."""
@@ -90,6 +91,7 @@ def verdict_follows(run: RunOnFile) -> Found:
         start=run.start,
         result=run.result,
         after=run.after,
+        interruptions=run.interruptions,
     )
     yield from unlike("verdict.validity", run.verdict.validity, due.validity)
     for field in ("reasons", "warnings"):
@@ -154,13 +156,13 @@ def nothing_is_missing(run: RunOnFile) -> Found:
 
 
 def rounds_are_the_epochs(run: RunOnFile) -> Found:
-    """pytest-benchmark's statistics are those of all epochs but the first."""
+    """pytest-benchmark's statistics are those of all epochs but each process's first."""
     if run.benchmark is None:
         return
-    stats, seconds = run.benchmark.get("stats"), [epoch.train_seconds for epoch in run.epochs[1:]]
-    if not isinstance(stats, dict) or not seconds:
+    if not isinstance(stats := run.benchmark.get("stats"), dict) or len(run.epochs) < 2:
         yield "stats is no object, or there is no second epoch that it could be of"
         return
+    seconds = [epoch.train_seconds for epoch in rates.measured(run.epochs)]
     due: dict[str, Any] = {
         "rounds": len(seconds),
         "iterations": 1,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -16,6 +16,7 @@ from bench.records import (
     Stop,
 )
 from bench.saved import Found, RunOnFile, shown
+from bench.stopping import EarlyStopping
 
 WINDOW_SLACK_SECONDS = 1.0  # energy's window begins before the epoch's clock and ends after it
 MOST_OF_ROOFLINE = 2.0  # Winograd computes with fewer, and the roofline may have had a bad moment
@@ -42,15 +43,14 @@ def epochs_are_the_recipes(run: RunOnFile) -> Found:
 
 
 def epochs_are_measured_as_they_can_be(run: RunOnFile) -> Found:
-    """A better epoch alone has a checkpoint, a long one alone energy, and shares are of whole images."""
-    lowest = math.inf
+    """A better epoch alone has best weights, a long one alone energy, and shares are of whole images."""
+    stopping = EarlyStopping(recipe=run.recipe, classes=run.net.classes)
     for index, epoch in enumerate(run.epochs):
-        loss, at = epoch.validation_loss, f"epochs[{index}]"
-        better = loss is not None and loss < lowest
-        lowest = loss if better and loss is not None else lowest
-        if better != (epoch.checkpoint_seconds is not None):
+        at, written = f"epochs[{index}]", epoch.best_weights_seconds
+        better = stopping.improves(index + 1, epoch.validation_loss)
+        if better != (written is not None):
             was = "the best so far" if better else "not better than the best before it"
-            yield f"{at}.checkpoint_seconds is {shown(epoch.checkpoint_seconds)}, and the epoch is {was}"
+            yield f"{at}.best_weights_seconds is {shown(written)}, and the epoch is {was}"
         short = epoch.train_seconds < energy.WINDOW_SECONDS - WINDOW_SLACK_SECONDS
         if short and epoch.energy_joules is not None:
             yield f"{at}.energy_joules is there, and {epoch.train_seconds:.3g} s are too short for it"
@@ -60,18 +60,35 @@ def epochs_are_measured_as_they_can_be(run: RunOnFile) -> Found:
             yield f"{at}.validation_accuracy is {share}, no whole number of the validation images"
 
 
+def warm_ups_are_the_processes_firsts(run: RunOnFile) -> Found:
+    """The first epoch of each process is a warm-up, and no other; interruptions follow one another."""
+    due = {1}
+    for index, each in enumerate(run.interruptions):
+        at = f"interruptions[{index}]"
+        if each.resumed_after > each.after_epoch:
+            yield f"{at}.resumed_after is {each.resumed_after}, and after_epoch {each.after_epoch}"
+        due = {number for number in due if number <= each.resumed_after} | {each.resumed_after + 1}
+        try:
+            times = [datetime.fromisoformat(text) for text in (each.stopped_at, each.resumed_at)]
+            apart = (times[1] - times[0]).total_seconds()
+        except (ValueError, TypeError):
+            yield f"{at}.stopped_at or resumed_at is no time with its zone"
+            continue
+        yield from unlike(f"{at}.seconds", each.seconds, max(apart, 0.0), by="by its times it is")
+    for index, epoch in enumerate(run.epochs):
+        yield from unlike(
+            f"epochs[{index}].warm_up", epoch.warm_up, epoch.epoch in due, by="by interruptions it is"
+        )
+
+
 def followed(run: RunOnFile) -> tuple[int | None, Stop | None, int]:
-    """The best epoch, what ends training by bench/training.py's rules, and after which epoch."""
-    best, lowest, recipe = None, math.inf, run.recipe
-    before_last_stage = recipe.epochs - recipe.stages[-1].epochs
+    """The best epoch, what ends training, and after which epoch."""
+    stopping = EarlyStopping(recipe=run.recipe, classes=run.net.classes)
     for number, epoch in enumerate(run.epochs, 1):
-        if epoch.validation_loss is not None and epoch.validation_loss < lowest:
-            best, lowest = number, epoch.validation_loss
-        if epoch.train_loss is None or epoch.validation_loss is None:
-            return best, "diverged", number
-        if number - max(best or 0, before_last_stage) >= recipe.patience:
-            return best, "patience", number
-    return best, "cap" if len(run.epochs) == recipe.epochs else None, len(run.epochs)
+        stopping.improves(number, epoch.validation_loss)
+        if stopped := stopping.stop(epoch):
+            return stopping.best_epoch, stopped, number
+    return stopping.best_epoch, None, len(run.epochs)
 
 
 def end_follows_from_the_epochs(run: RunOnFile) -> Found:
@@ -169,7 +186,13 @@ def peaks_and_joules_follow_from_the_epochs(run: RunOnFile) -> Found:
 
 def total_holds_all_epochs(run: RunOnFile) -> Found:
     """A run takes at least as long as its epochs."""
-    spent = sum(e.train_seconds + e.evaluate_seconds + (e.checkpoint_seconds or 0) for e in run.epochs)
+    spent = sum(
+        e.train_seconds
+        + e.evaluate_seconds
+        + (e.best_weights_seconds or 0)
+        + (e.checkpoint_seconds or 0)
+        for e in run.epochs
+    )
     if run.result is not None and run.result.total_seconds < spent * (1 - 1e-9):
         total = shown(run.result.total_seconds)
         yield f"result.total_seconds is {total}, and its epochs alone took {spent:.3f} s"

@@ -99,6 +99,12 @@ def runs(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     return found + (conditions(*states, sides=("here", "there")) if all(states) else [])
 
 
+def starts(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
+    """The differences of two `asdict(Start)` of one run: of a resumed worker and of the first one."""
+    settled = ({name: start.get(name) for name in _SETTLED} for start in (now, first))
+    return between(*settled, sides=("now", "when it began"))
+
+
 def _walk(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str, around: str
 ) -> Iterator[tuple[str, str, Any, Any]]:

@@ -24,9 +24,9 @@ from bench import clock, probe
 from bench.answers import PLACEMENT_UNKNOWN, Answers, Batch, against, ask, errors, network_check
 from bench.certificate import answers_file
 from bench.grid import recipe_of
-from bench.records import Beat, Check, Gate
-from bench.training import Send
-from bench.wire import Job, finite
+from bench.link import Link
+from bench.records import Check, Gate
+from bench.wire import Beat, Job, finite
 from bench.worker import first_weights, load_data, serve
 
 
@@ -106,14 +106,14 @@ def examine(
     )
 
 
-def carry_out(job: Job, send: Send) -> None:
+def carry_out(job: Job, link: Link) -> None:
     """Examines one cell, and sends the roofline if the job has none yet."""
     began = perf_counter()
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = alexnet.backend(job.cell.framework, job.cell.device)
     if job.roofline is None:
-        send(probe.roofline(backend))
+        link.send(probe.roofline(backend))
     first, batch = first_weights(job, net).weights, first_batch(job, recipe)
     found = examine(
         backend,
@@ -122,7 +122,7 @@ def carry_out(job: Job, send: Send) -> None:
         recipe,
         batch,
         seed=job.cell.seed,
-        alive=lambda: send(Beat(epoch=0, step=0)),
+        alive=lambda: link.send(Beat(epoch=0, step=0)),
     )
     np.savez(
         answers_file(job),
@@ -130,7 +130,7 @@ def carry_out(job: Job, send: Send) -> None:
         losses=found.device.losses,
         exact_logits=found.exact.logits,
     )
-    send(
+    link.send(
         Gate(
             checks=found.checks,
             not_checked=found.not_checked,

@@ -54,6 +54,7 @@ def training(framework: alexnet.Framework, device: Device) -> Training:
         scratch_folder="",
         idle_watts=None,
         roofline=None,
+        known=None,
     )
     return prepare(job, lambda record: None)
 

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import IO
 
+from bench.link import KEPT, STOP
 from bench.records import Epoch
-from bench.wire import Job, Record, from_line, job_to_json
+from bench.wire import Beat, Job, Record, from_line, job_to_json
 
 ROOT = Path(__file__).resolve().parent.parent
 # Unbuffered, and with a traceback of a crash in C: the log's last words are the ones that are needed.
@@ -32,49 +34,74 @@ class Silent(Exception):
     """A worker that said nothing for too long."""
 
 
-@contextmanager
-def spawned(
-    job: Job, command: Sequence[str], log: IO[str]
-) -> Iterator[tuple[subprocess.Popen[str], IO[bytes]]]:
-    """The worker with its job on stdin, and the reading end of its private pipe; gone afterwards.
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """A child process, and the reading end of its private pipe."""
 
-    It has a session of its own, so that Ctrl-C reaches the parent alone, which then decides.
+    process: subprocess.Popen[bytes]
+    pipe: IO[bytes]
+
+    def tell(self, line: bytes) -> None:
+        """Says something on its stdin; a dead one hears nothing, and its exit status says why."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            os.write(self.process.stdin.fileno(), line)
+
+    def stop(self) -> None:
+        """Wishes for no further epoch."""
+        self.tell(STOP)
+
+    def close(self) -> None:
+        """Closes its stdin, which tells it that nobody is there any more."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+
+@contextmanager
+def spawned(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[Child]:
+    """The child with its job on stdin; gone afterwards.
+
+    It has a session of its own, so that Ctrl-C reaches the parent alone, which then decides. Its stdin
+    stays open as long as this process lives: should that be killed, the child sees the end of it and
+    leaves by itself.
     """
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb", buffering=0) as pipe:
         try:
-            worker = subprocess.Popen(
+            process = subprocess.Popen(
                 [*command, str(write_end)],
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                text=True,
                 cwd=ROOT,
                 pass_fds=(write_end,),
                 start_new_session=True,
             )
         finally:
             os.close(write_end)
+        child = Child(process=process, pipe=pipe)
         try:
-            assert worker.stdin is not None
-            with suppress(BrokenPipeError):  # it died at once; its exit status and log say why
-                worker.stdin.write(job_to_json(job))
-                worker.stdin.close()
-            yield worker, pipe
+            child.tell(job_to_json(job).encode())
+            yield child
         finally:
-            _kill(worker)
+            _kill(process)
+            child.close()
 
 
-def records(pipe: IO[bytes], limit: float, min_limit: float) -> Iterator[Record]:
-    """The worker's records until it closes its pipe. Raises Silent past the limit, without spinning."""
+def records(child: Child, limit: float, min_limit: float) -> Iterator[Record]:
+    """The child's records until it closes its pipe, each answered once whoever takes it has kept it.
+
+    Raises Silent past the limit, without spinning.
+    """
     pending = b""
     while True:
         before = monotonic()
-        ready, _, _ = select.select([pipe], [], [], limit)
+        ready, _, _ = select.select([child.pipe], [], [], limit)
         if not ready:
             minutes = (monotonic() - before) / 60
             raise Silent(f"the worker gave no sign of life for {minutes:.1f} minutes and was stopped")
-        read = pipe.read(65536)
+        read = child.pipe.read(65536)
         if not read:
             return
         *lines, pending = (pending + read).split(b"\n")
@@ -83,9 +110,11 @@ def records(pipe: IO[bytes], limit: float, min_limit: float) -> Iterator[Record]
             if isinstance(record, Epoch):
                 limit = max(min_limit, EPOCHS_OF_SILENCE * record.train_seconds)
             yield record
+            if not isinstance(record, Beat):
+                child.tell(KEPT)
 
 
-def _kill(worker: subprocess.Popen[str]) -> None:
+def _kill(worker: subprocess.Popen[bytes]) -> None:
     """Ends what is left of the worker and of all that it started, a stopped one too."""
     # macOS answers "not permitted" for a group in which nothing but the dead is left.
     with suppress(ProcessLookupError, PermissionError):
@@ -93,7 +122,7 @@ def _kill(worker: subprocess.Popen[str]) -> None:
     worker.wait()
 
 
-def ending(worker: subprocess.Popen[str], after: str) -> str:
+def ending(worker: subprocess.Popen[bytes], after: str) -> str:
     """Why a worker closed its pipe without a result, as far as its exit status tells."""
     try:
         status = worker.wait(EXIT_SECONDS)

@@ -13,13 +13,18 @@ def images_per_second(epoch: Epoch) -> float:
     return epoch.images / epoch.train_seconds
 
 
-def steady(epochs: Sequence[Epoch]) -> list[Epoch]:
-    """The epochs that speak for a run: the last stage's but its first, which compiles anew.
+def measured(epochs: Sequence[Epoch]) -> list[Epoch]:
+    """The rounds of a run: every epoch that is no warm-up, or the last one where all of them are."""
+    return [epoch for epoch in epochs if not epoch.warm_up] or [epochs[-1]]
 
-    Of a run that has one stage, that is the warm-up. Where it leaves nothing, it stays.
+
+def steady(epochs: Sequence[Epoch]) -> list[Epoch]:
+    """The epochs that speak for a run: the rounds of its last stage but the first, which compiles anew.
+
+    Of a run that has one stage, that one is the warm-up. Where nothing is left, all of the stage's stay.
     """
     last = [epoch for epoch in epochs if epoch.stage == epochs[-1].stage]
-    return last[1:] or last
+    return [epoch for epoch in last[1:] if not epoch.warm_up] or last
 
 
 def typical_images_per_second(epochs: Sequence[Epoch]) -> float:

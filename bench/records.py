@@ -7,12 +7,16 @@ from typing import Literal
 
 from alexnet import Device, Framework
 from alexnet.data import DatasetName
+from bench.pauses import Interruption as Interruption
+from bench.pauses import Pause as Pause
 
 # The history of the schema; docs/results.md explains every field.
 # 1 (2026-11): cell, plan, start, epochs, result, failure.
 # 2 (2026-11): the machine's parts and its condition before and after, gate, drift, energy and roofline;
 #   validity moves from the result to a verdict of its own, and each run carries a seal.
-SCHEMA_VERSION = 2
+# 3 (2026-11): interruptions; an epoch says whether it is a warm-up, since each process has one, and
+#   checkpoint_seconds is the checkpoint's, best_weights_seconds what it was before.
+SCHEMA_VERSION = 3
 
 Stop = Literal["patience", "cap", "diverged"]
 Watts = dict[str, float]
@@ -63,8 +67,8 @@ class Roofline:
 class Machine:
     """One computer. What could not be found out is None, never a guess.
 
-    `cpu_cores` counts physical cores by kind. Nothing here identifies a person or a single
-    computer but `name`, which its owner chooses.
+    `cpu_cores` counts physical cores by kind. Nothing identifies a person or a single computer but
+    `name`, which its owner chooses.
     """
 
     name: str
@@ -163,28 +167,22 @@ class Start:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beat:
-    """A sign of life within an epoch, for the progress display; never saved."""
-
-    epoch: int
-    step: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One epoch, counted from 1; the first is a warm-up that stays out of the statistics.
+    """One epoch, counted from 1; a process's first is a warm-up that stays out of the statistics.
 
-    `train_seconds` is the round: device synchronised before and after, nothing else in it.
-    Evaluation, checkpoint and probe come after it; an epoch that was not the best has no checkpoint,
-    and one that is too short for a probe's cost has none. Losses are None where they were not finite.
+    `train_seconds` is the round: device synchronised before and after, nothing else in it. The rest is
+    timed on its own, and None where it was not due: best weights where another epoch is better; the
+    checkpoint before it and the probe where epochs are too short. A loss is None if not finite.
     """
 
     epoch: int
+    warm_up: bool
     stage: int
     learning_rate: float
     images: int
     train_seconds: float
     evaluate_seconds: float
+    best_weights_seconds: float | None
     checkpoint_seconds: float | None
     probe_seconds: float | None
     train_loss: float | None

@@ -22,7 +22,9 @@ from bench.records import (
     Epoch,
     Failure,
     Gate,
+    Interruption,
     Machine,
+    Pause,
     Plan,
     Result,
     Start,
@@ -41,6 +43,7 @@ class SavedRun:
     before: Condition | None
     start: Start | None
     epochs: tuple[Epoch, ...]
+    interruptions: tuple[Interruption, ...]
     result: Result | None
     after: Condition | None
     verdict: Verdict
@@ -181,9 +184,9 @@ def load(content: Any) -> Saved:
     amiss: list[str] = []
     own = content["machine_info"].get("machine")
     machine = _built(Machine, own, "machine_info.machine", amiss)
-    lists = {name: content.get(name) for name in ("failures", "skipped")}
+    lists = {name: content.get(name) for name in ("failures", "skipped", "interruptions")}
     amiss += [f"{name} is no list" for name, value in lists.items() if not isinstance(value, list)]
-    failures, skipped = (value if isinstance(value, list) else [] for value in lists.values())
+    failures, skipped, pauses = (value if isinstance(value, list) else [] for value in lists.values())
     entries: list[tuple[str, Any, Any]] = []
     for index, benchmark in enumerate(content["benchmarks"]):
         given = benchmark if isinstance(benchmark, dict) else {}
@@ -198,6 +201,8 @@ def load(content: Any) -> Saved:
         if run and machine:
             due = {"machine": machine, "benchmark": benchmark, "true_seal": seal.of(raw, own)}
             runs.append(RunOnFile(**{f.name: getattr(run, f.name) for f in fields(run)}, **due))
+    for index, raw in enumerate(pauses):
+        _built(Pause, raw, f"interruptions[{index}]", amiss)
     skips = [_built(Skip, raw, f"skipped[{index}]", amiss) for index, raw in enumerate(skipped)]
     return Saved(
         machine=_name(own),

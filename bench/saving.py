@@ -21,7 +21,8 @@ def why_unfinished(run: Run) -> str | None:
 def extra_info(run: Run) -> dict[str, Any]:
     """A run as it stands in the saved file, but for its seal; docs/results.md explains the fields."""
     parts = (
-        "cell", "plan", "gate", "before", "start", "epochs", "result", "after", "verdict", "failure",
+        "cell", "plan", "gate", "before", "start", "epochs", "interruptions", "result", "after",
+        "verdict", "failure",
     )  # fmt: skip
     return {name: _plain(getattr(run, name)) for name in parts}
 

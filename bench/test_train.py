@@ -11,8 +11,9 @@ from bench.saving import extra_info, why_unfinished
 
 
 def test_train(run: Run, benchmark: Any) -> None:
-    """Every epoch after the first is a round, timed by the worker that trained it."""
+    """Every epoch but a process's first is a round, timed by the worker that trained it."""
     if reason := why_unfinished(run):
         pytest.fail(reason, pytrace=False)
     benchmark.extra_info.update(extra_info(run))
-    benchmark.pedantic(run.replay, rounds=len(run.epochs) - 1, warmup_rounds=1)
+    rounds = len(run.rounds())
+    benchmark.pedantic(run.replay, rounds=rounds, warmup_rounds=len(run.epochs) - rounds)

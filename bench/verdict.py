@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.records import Check, Condition, Gate, Machine, Result, Start, Verdict
+from bench.records import (
+    Check,
+    Condition,
+    Gate,
+    Interruption,
+    Machine,
+    Result,
+    Start,
+    Verdict,
+)
 
 MOST_DRIFT = 0.05
 MOST_SWAPPED_BYTES = 100e6
@@ -20,6 +29,7 @@ def judge(
     start: Start | None,
     result: Result | None,
     after: Condition | None,
+    interruptions: Sequence[Interruption] = (),
 ) -> Verdict:
     """`invalid` as soon as one reason is found; a run without a result has one."""
     reasons = [*_gate_reasons(gate, start), *_result_reasons(start, result)]
@@ -27,6 +37,7 @@ def judge(
         validity="invalid" if reasons else "valid",
         reasons=tuple(reasons),
         warnings=(
+            *_interrupted(interruptions),
             *_drift(result),
             *_conditions(before, after),
             *_machine(machine),
@@ -69,7 +80,7 @@ def _result_reasons(start: Start | None, result: Result | None) -> Iterator[str]
         return
     diverged = result.stopped == "diverged"
     if diverged:
-        yield f"diverged at epoch {result.epochs}: a loss is not finite"
+        yield f"diverged at epoch {result.epochs}: a loss not finite, or rising beyond all bounds"
     elif result.test_accuracy is None:
         yield "no epoch's weights were judged on the test images"
     yield from _failures([c for c in result.checks if not (diverged and c.name == "finite")])
@@ -81,6 +92,17 @@ def _result_reasons(start: Start | None, result: Result | None) -> Iterator[str]
 
 def _listed(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _interrupted(interruptions: Sequence[Interruption]) -> Iterator[str]:
+    for each in interruptions:
+        where = f"epoch {each.resumed_after}" if each.resumed_after else "the beginning"
+        why = f" ({each.why})" if each.why else ""
+        yield (
+            f"cut off after epoch {each.after_epoch}{why}, it went on from {where}"
+            f" {each.seconds:.0f} s later in a new process"
+        )
+        yield from (f"it went on although not all was as before: {what}" for what in each.differences)
 
 
 def _drift(result: Result | None) -> Iterator[str]:

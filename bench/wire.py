@@ -11,9 +11,7 @@ from typing import Any
 import msgspec
 
 from bench.records import (
-    Beat,
     Cell,
-    Condition,
     Epoch,
     Failure,
     Gate,
@@ -24,15 +22,35 @@ from bench.records import (
     Watts,
 )
 
-Record = Gate | Roofline | Condition | Start | Beat | Epoch | Result | Failure
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """A sign of life within an epoch, for the progress display; never kept."""
+
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """From which epoch on a run goes on, 0 for the beginning, and why not from its last on disk."""
+
+    after_epoch: int
+    setback: str | None
+
+
+Record = Gate | Roofline | Start | Beat | Resumed | Epoch | Result | Failure
 _RECORDS = {
-    kind.__name__: kind for kind in (Gate, Roofline, Condition, Start, Beat, Epoch, Result, Failure)
+    kind.__name__: kind for kind in (Gate, Roofline, Start, Beat, Resumed, Epoch, Result, Failure)
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What the parent hands to a worker. It names folders, so it is never saved."""
+    """What the parent hands to a worker. It names folders, so it is never saved.
+
+    `known` are the epochs on disk of a run that is to go on, None for one that begins.
+    """
 
     cell: Cell
     plan: Plan
@@ -41,6 +59,7 @@ class Job:
     scratch_folder: str
     idle_watts: Watts | None
     roofline: Roofline | None
+    known: tuple[Epoch, ...] | None
 
 
 class RecordError(ValueError):
@@ -119,8 +138,8 @@ def _lost(given: Any, kept: Any, path: str) -> str | None:
 
 
 def job_to_json(job: Job) -> str:
-    """The job as the worker reads it from its stdin."""
-    return json.dumps(dataclasses.asdict(job), allow_nan=False)
+    """The job as the worker reads it from its stdin: one line."""
+    return json.dumps(dataclasses.asdict(job), allow_nan=False) + "\n"
 
 
 def job_from_json(text: str) -> Job:

@@ -1,12 +1,11 @@
 """The child's side: `python -m bench.worker FD` carries out the job on its stdin, one cell.
 
-Records go to the file descriptor FD, one JSON line each; prints and warnings to stdout and stderr,
-which the parent keeps in the cell's log.
+Records go to the file descriptor FD, one JSON line each (bench/link.py); prints and warnings to stdout
+and stderr, which the parent keeps in the cell's log.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,12 +21,15 @@ from alexnet.data import Dataset
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
 from alexnet.spec import Network, network
+from bench import outcome
+from bench.checkpoint import Unusable
 from bench.grid import recipe_of
+from bench.link import ORPHANED, Link
 from bench.meters import HostMemoryMeter, Meters
 from bench.probe import Probe
 from bench.records import SCHEMA_VERSION, Failure, Start
 from bench.training import Send, Training
-from bench.wire import Job, Record, job_from_json, to_line
+from bench.wire import Job, job_from_json
 
 # What a user or a machine can cause: told in a sentence, without a traceback.
 EXPLAINED = (
@@ -36,21 +38,26 @@ EXPLAINED = (
     IllegalNetwork,
     IllegalRecipe,
     alexnet.DeviceUnavailable,
+    Unusable,
 )
 
 
-def carry_out(job: Job, send: Send) -> None:
+def carry_out(job: Job, link: Link) -> None:
     """Trains, measures and scores one cell, sending each record as it is made."""
-    began = perf_counter()
-    training = prepare(job, send)
-    send(training.start)
+    training = prepare(job, link.send)
+    training.stop_asked = link.stop_asked
+    link.send(training.start)
+    if job.known is not None:
+        link.send(training.resume(job.known))
     for epoch in training.epochs():
-        send(epoch)
-    send(training.result(began))
+        link.send(epoch)
+    if training.stopped:
+        link.send(outcome.of(training))
 
 
 def prepare(job: Job, send: Send) -> Training:
     """All that a cell needs before its first epoch."""
+    began = perf_counter()
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = alexnet.backend(job.cell.framework, job.cell.device)
@@ -81,6 +88,7 @@ def prepare(job: Job, send: Send) -> Training:
             baseline_host_bytes=baseline,
         ),
         first_weights={n: canonical.fingerprint({n: array}) for n, array in first.weights.items()},
+        began=began,
     )
     first.weights.clear()  # the trainer has them now, and the peak should not
     return training
@@ -161,25 +169,21 @@ def first_weights(job: Job, net: Network) -> First:
     )
 
 
-def serve(work: Callable[[Job, Send], None]) -> int:
+def serve(work: Callable[[Job, Link], None]) -> int:
     """Does the work of the job on stdin; a failure is a record too, and the exit status then 1."""
-    with os.fdopen(int(sys.argv[1]), "w", encoding="utf8", buffering=1) as pipe:
-
-        def send(record: Record) -> None:
-            pipe.write(to_line(record))
-
-        try:
-            work(job_from_json(sys.stdin.read()), send)
-        except BrokenPipeError:
-            return 1  # the parent is gone, and nobody is left to work for
-        except EXPLAINED as error:
-            send(Failure(reason=str(error), log_tail=""))
-            return 1
-        except Exception as error:
-            traceback.print_exc()
-            first_line = (str(error).strip() or "no message").splitlines()[0]
-            send(Failure(reason=f"{type(error).__name__}: {first_line}", log_tail=""))
-            return 1
+    link = Link(int(sys.argv[-1]))
+    try:
+        work(job_from_json(link.job()), link)
+    except BrokenPipeError:
+        return ORPHANED
+    except EXPLAINED as error:
+        link.send(Failure(reason=str(error), log_tail=""))
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        first_line = (str(error).strip() or "no message").splitlines()[0]
+        link.send(Failure(reason=f"{type(error).__name__}: {first_line}", log_tail=""))
+        return 1
     return 0
 
 

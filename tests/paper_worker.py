@@ -22,12 +22,13 @@ import bench.gates
 import bench.session
 from bench.certificate import answers_file
 from bench.doctor_rules import Finding
-from bench.run import carry_out, examine
-from bench.wire import Job, Record, job_from_json, to_line
+from bench.gates import examine
+from bench.run import Carrier
+from bench.wire import Job, Record, Resumed, job_from_json, to_line
 from tests.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
 
 COMMAND = [sys.executable, "-m", "tests.paper_worker"]
-vars(bench.session)["carry_out"] = partial(carry_out, command=COMMAND)
+vars(bench.session)["Carrier"] = partial(Carrier, command=COMMAND)
 vars(bench.gates)["examine"] = partial(examine, command=[*COMMAND, "gate"])
 
 
@@ -54,8 +55,13 @@ def gate(job: Job, behaviour: str) -> Iterator[Record]:
 
 def records(job: Job, behaviour: str) -> Iterator[Record]:
     yield replace(START, parameters=1000 if job.cell.framework == "torch" else 2000)
-    for number in range(1, job.plan.epochs + 1):
-        yield replace(EPOCH, epoch=number, train_seconds=float(number))
+    done = 0
+    if job.known is not None:
+        done = len(job.known)
+        yield Resumed(after_epoch=done, setback=None)
+    for number in range(done + 1, job.plan.epochs + 1):
+        warm_up = number == done + 1
+        yield replace(EPOCH, epoch=number, warm_up=warm_up, train_seconds=float(number))
         if behaviour == "crash":
             print(f"the last words of {job.cell.id} in {Path.home()}/folder", flush=True)
             os._exit(9)
@@ -68,7 +74,7 @@ def records(job: Job, behaviour: str) -> Iterator[Record]:
 
 
 def main() -> None:
-    job = job_from_json(sys.stdin.read())
+    job = job_from_json(sys.stdin.readline())
     behaviours = dict(pair.split("=") for pair in os.environ.get("PAPER", "").split())
     chosen = [how for part, how in behaviours.items() if part in job.cell.id]
     asked = gate if sys.argv[1] == "gate" else records

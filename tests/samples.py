@@ -79,7 +79,7 @@ GATE = Gate(
 )
 
 START = Start(
-    schema=2,
+    schema=3,
     started_at="2026-11-24T12:00:00+00:00",
     variant="standard",
     parameters=21_622_154,
@@ -105,12 +105,14 @@ START = Start(
 
 EPOCH = Epoch(
     epoch=1,
+    warm_up=True,
     stage=1,
     learning_rate=0.001,
     images=640,
     train_seconds=2.0,
     evaluate_seconds=0.5,
-    checkpoint_seconds=0.1,
+    best_weights_seconds=0.1,
+    checkpoint_seconds=None,
     probe_seconds=0.02,
     train_loss=2.3,
     train_accuracy=0.1,
@@ -164,4 +166,5 @@ def job(folder: str) -> Job:
         scratch_folder=folder,
         idle_watts=None,
         roofline=None,
+        known=None,
     )

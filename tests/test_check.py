@@ -29,6 +29,7 @@ from bench import (
     energy,
     grid,
     machine,
+    outcome,
     probe,
     rates,
     saved,
@@ -45,7 +46,9 @@ from bench.records import (
     Epoch,
     Failure,
     Gate,
+    Interruption,
     Machine,
+    Pause,
     Plan,
     Result,
     Roofline,
@@ -127,18 +130,22 @@ def checks(*names: str) -> tuple[Check, ...]:
     )
 
 
-def epoch(number: int, loss: float | None, best: bool, cell: Cell, seconds: float) -> Epoch:
+def epoch(
+    number: int, loss: float | None, best: bool, cell: Cell, seconds: float, *, warm_up: bool
+) -> Epoch:
     recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(PLAN.epochs)
     stage = recipe.stage_index(number)
     mac = cell.device == "mps"
     return Epoch(
         epoch=number,
+        warm_up=warm_up,
         stage=stage + 1,
         learning_rate=recipe.stages[stage].learning_rate,
         images=640,
         train_seconds=seconds + number / 7,
         evaluate_seconds=0.5,
-        checkpoint_seconds=0.1 if best else None,
+        best_weights_seconds=0.1 if best else None,
+        checkpoint_seconds=0.3 if number % 2 else None,
         probe_seconds=0.02 + number / 1e4,
         train_loss=loss,
         train_accuracy=0.1,
@@ -154,7 +161,7 @@ def start_of(cell: Cell, here: Machine) -> Start:
     experiment = EXPERIMENTS[cell.experiment]
     net, drawn = network(experiment.variant, image_size=64), experiment.weights == "he-normal"
     return Start(
-        schema=2,
+        schema=3,
         started_at="2026-11-24T12:00:05+00:00",
         variant=net.variant,
         parameters=net.parameters,
@@ -197,13 +204,15 @@ def run_of(
     here: Machine = LINUX,
     seconds: float = 2.0,
     gate: Gate | None = None,
+    interruptions: list[Interruption] | None = None,
+    warm_ups: tuple[int, ...] = (1,),
 ) -> Content:
     """A run as it is saved, every figure derived by the code that derives it in a worker."""
     epochs, lowest = [], 9.0
     for number, loss in enumerate(losses, 1):
         better = loss is not None and loss < lowest
         lowest = min(lowest, loss or lowest)
-        epochs.append(epoch(number, loss, better, cell, seconds))
+        epochs.append(epoch(number, loss, better, cell, seconds, warm_up=number in warm_ups))
     start = start_of(cell, here)
     before, after = BEFORE, AFTER
     if here is MAC:  # whose vm_stat said nothing
@@ -219,9 +228,8 @@ def run_of(
         seconds=9.5,
     )
     result = result_of(cell, start, epochs)
-    return whole(
-        here, cell, gate=gate, before=before, start=start, epochs=epochs, result=result, after=after
-    )
+    return whole(here, cell, gate=gate, before=before, start=start, epochs=epochs, result=result,
+                 after=after, interruptions=interruptions or [])  # fmt: skip
 
 
 def result_of(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
@@ -277,6 +285,7 @@ def whole(here: Machine, cell: Cell, **parts: Any) -> Content:
         start=run.start,
         result=run.result,
         after=run.after,
+        interruptions=run.interruptions,
     )
     return saving.extra_info(run)
 
@@ -284,8 +293,9 @@ def whole(here: Machine, cell: Cell, **parts: Any) -> Content:
 def benchmark(run: Content) -> Content:
     stats: Any = Stats()  # type: ignore[no-untyped-call]
     cell = Cell(**run["cell"])
-    for one in run["epochs"][1:]:
-        stats.update(one["train_seconds"])
+    for one in run["epochs"]:
+        if not one["warm_up"]:
+            stats.update(one["train_seconds"])
     figures = stats.as_dict() | {"data": stats.data, "iterations": 1}
     return {"name": f"test_train[{cell.id}]", "param": cell.id, "extra_info": run, "stats": figures}
 
@@ -296,6 +306,7 @@ def file_of(here: Machine, good: list[Content], bad: list[Content], skipped: lis
         "benchmarks": [benchmark(run) for run in good],
         "failures": bad,
         "skipped": skipped,
+        "interruptions": [],
         "version": "5.3.1",
     }
     return json.loads(json.dumps(saving.sealed(content)))  # type: ignore[no-any-return]
@@ -339,7 +350,40 @@ def mac() -> Content:
     return file_of(MAC, good, [], [])
 
 
+CUT_OFF = Interruption(
+    stopped_at="2026-11-24T12:01:00+00:00",
+    why="the worker was killed after epoch 2",
+    resumed_at="2026-11-24T14:01:30+02:00",
+    seconds=30.0,
+    differences=(),
+    after_epoch=2,
+    resumed_after=2,
+    setback=None,
+)
+SET_BACK = replace(CUT_OFF, after_epoch=4, resumed_after=1, setback="that was the last checkpoint")
+BEGUN_ANEW = replace(CUT_OFF, resumed_after=0, setback="no checkpoint had been taken yet")
+CUTS: dict[str, tuple[list[Interruption], tuple[int, ...]]] = {
+    "once": ([CUT_OFF], (1, 3)),
+    "twice at one epoch": ([CUT_OFF, replace(CUT_OFF, why=None)], (1, 3)),
+    "twice": ([CUT_OFF, replace(CUT_OFF, after_epoch=3, resumed_after=3)], (1, 3, 4)),
+    "set back behind another": ([CUT_OFF, SET_BACK], (1, 2)),
+    "begun anew": ([CUT_OFF, BEGUN_ANEW], (1,)),
+    "after its last epoch": ([replace(CUT_OFF, after_epoch=4, resumed_after=4)], (1,)),
+    "by a clock that was set back": ([replace(CUT_OFF, resumed_at=CUT_OFF.stopped_at, seconds=0.0)],
+                                     (1, 3)),
+}  # fmt: skip
+"""How a run of four epochs was cut off, and which of them are warm-ups then."""
+
+
+def interrupted(cuts: list[Interruption], warm_ups: tuple[int, ...]) -> Content:
+    """One run that went on in other processes, in a session that a later one went on with."""
+    content = file_of(LINUX, [run_of(SCRATCH, FALLING, interruptions=cuts, warm_ups=warm_ups)], [], [])
+    pause = {name: getattr(CUT_OFF, name) for name in Pause.__dataclass_fields__}
+    return content | {"interruptions": [asdict(Pause(**pause))]}
+
+
 LINUX_FILE, MAC_FILE = linux(), mac()
+INTERRUPTED_FILE = json.loads(json.dumps(interrupted(*CUTS["once"])))
 
 
 def found(content: Any) -> list[str]:
@@ -400,6 +444,11 @@ def limit(name: str, side: str, value: float) -> Change:
     return put(f"run/gate/checks/{GATE_CHECKS.index(name)}/{side}", value)
 
 
+def cuts(**changes: Any) -> Change:
+    """Says of the first benchmark that it was cut off after its second epoch."""
+    return put("run/interruptions", [asdict(CUT_OFF) | changes])
+
+
 EDITS: dict[str, list[tuple[Change, str]]] = {
     "seal_fits": [
         (put("run/seal", OTHER), "seal does not fit"),
@@ -414,6 +463,7 @@ EDITS: dict[str, list[tuple[Change, str]]] = {
         (put("failures/0/verdict/validity", "valid"), 'verdict.validity is "valid", and'),
         (put("failures/0/verdict/reasons", without_last), "verdict.reasons leaves out: diverged"),
         (put("machine_info/machine/model", "VirtualMac2,1"), "leaves out: a virtual Mac"),
+        (cuts(), "verdict.warnings leaves out: cut off after epoch 2"),
     ],
     "stands_in_its_place": [
         (move("failures", "benchmarks"), "it is no benchmark, and it stands among them"),
@@ -430,6 +480,11 @@ EDITS: dict[str, list[tuple[Change, str]]] = {
         (put(f"{LAST}/energy_joules", {"gpu": -3.0}), r"epochs\[3\].energy_joules.gpu is -3"),
         (put("run/start/roofline/flops_per_second", 0.0), "start.roofline.flops_per_second is 0"),
         (put("run/before/load", -1.0), "before.load is -1"),
+        (put(f"{LAST}/best_weights_seconds", -1.0), r"epochs\[3\].best_weights_seconds is -1"),
+        (put(f"{LAST}/checkpoint_seconds", 0.0), r"epochs\[3\].checkpoint_seconds is 0"),
+        (cuts(after_epoch=-1), r"interruptions\[0\].after_epoch is -1"),
+        (cuts(resumed_after=-1), r"interruptions\[0\].resumed_after is -1"),
+        (cuts(seconds=-30.0), r"interruptions\[0\].seconds is -30"),
         (put("run/cell/seed", -1), "cell.seed is -1"),
         (put("run/plan/batch_size", 0), "plan.batch_size is 0"),
         (put("run/plan/image_size", 10**9), "plan.image_size is 1000000000"),
@@ -474,8 +529,8 @@ EDITS: dict[str, list[tuple[Change, str]]] = {
         (put("run/plan/epochs", 3), "epochs has 4, and plan.epochs is 3"),
     ],
     "epochs_are_measured_as_they_can_be": [
-        (put(f"{LAST}/checkpoint_seconds", 0.1), "the epoch is not better"),
-        (put("run/epochs/1/checkpoint_seconds", None), "is the best so far"),
+        (put(f"{LAST}/best_weights_seconds", 0.1), "the epoch is not better"),
+        (put("run/epochs/1/best_weights_seconds", None), "is the best so far"),
         (put(f"{LAST}/energy_joules", {"gpu": 3.0}), "too short for it"),
         (put(f"{LAST}/validation_accuracy", 0.1501), "no whole number"),
     ],
@@ -486,6 +541,7 @@ EDITS: dict[str, list[tuple[Change, str]]] = {
         (put("run/result/converged_at", 4), "result.converged_at is 4, and by"),
         (put("run/plan/patience", 1), r"goes on after epoch 3, where .* \(patience\)"),
         (put("run/epochs/0/train_loss", None), r"goes on after epoch 1.*\(diverged\)"),
+        (put("run/epochs/1/train_loss", 23.1), r"goes on after epoch 2.*\(diverged\)"),
         (put(f"{TENSORFLOW}/plan/epochs", 5), "nothing ends training at epoch 4"),
     ],
     "figures_are_the_confusions": [
@@ -514,6 +570,7 @@ EDITS: dict[str, list[tuple[Change, str]]] = {
     ],
     "total_holds_all_epochs": [
         (put("run/result/total_seconds", 9.0), "result.total_seconds is 9, and its epochs"),
+        (put("run/epochs/2/checkpoint_seconds", 250.0), "is 200, and its epochs alone took 261"),
     ],
     "no_faster_than_the_device": [
         (put("run/start/roofline/flops_per_second", 50e9), "times start.roofline.flops"),
@@ -525,6 +582,16 @@ EDITS: dict[str, list[tuple[Change, str]]] = {
         (put("benchmarks/0/stats/data/1", 1.0), "stats.data is"),
         (put("benchmarks/0/stats/ops", twice), "stats.ops is"),
         (put("benchmarks/0/stats", None), "stats is no object"),
+    ],
+    "warm_ups_are_the_processes_firsts": [
+        (put("run/epochs/0/warm_up", False), r"epochs\[0\].warm_up is false, and by .* it is true"),
+        (put(f"{LAST}/warm_up", True), r"epochs\[3\].warm_up is true, and by inter.* it is false"),
+        (cuts(), r"epochs\[2\].warm_up is false, and by interruptions it is true"),
+        (cuts(resumed_after=3), r"interruptions\[0\].resumed_after is 3, and after_epoch 2"),
+        (cuts(seconds=31.0), r"interruptions\[0\].seconds is 31, and by its times it is 30"),
+        (cuts(seconds=0.0), r"interruptions\[0\].seconds is 0, and by its times it is 30"),
+        (cuts(resumed_at="soon"), r"interruptions\[0\].stopped_at or resumed_at is no time with"),
+        (cuts(stopped_at="2026-11-24T12:01:00"), r"interruptions\[0\].stopped_at or .* no time with"),
     ],
     "time_went_on": [
         (put("run/start/started_at", "2026-11-24T11:59:50+00:00"), "started_at is .* before before"),
@@ -587,6 +654,46 @@ def test_a_genuine_file_holds_whoever_reads_it(
     assert found(content) == []
 
 
+def test_a_first_epoch_that_costs_more_than_any_guess_is_no_divergence() -> None:
+    content = copy.deepcopy(LINUX_FILE)
+    put("run/epochs/0/train_loss", 40.0)(content)
+    assert found(resealed(content)) == []
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_a_run_that_went_on_after_a_cut_holds(name: str) -> None:
+    """Each process warms up: those epochs are no rounds, and the reader is told of the cut."""
+    cut, warm_ups = CUTS[name]
+    content = json.loads(json.dumps(interrupted(cut, warm_ups)))
+    assert found(content) == []
+    (benchmark,) = content["benchmarks"]
+    rounds = [one["epoch"] for one in benchmark["extra_info"]["epochs"] if not one["warm_up"]]
+    assert benchmark["stats"]["rounds"] == len(rounds) == 4 - len(warm_ups)
+    warnings = benchmark["extra_info"]["verdict"]["warnings"]
+    assert len([one for one in warnings if one.startswith("cut off after epoch")]) == len(cut)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (put("run/interruptions", []), r"epochs\[2\].warm_up is true, and by interruptions it is false"),
+        (put("run/epochs/2/warm_up", False), r"epochs\[2\].warm_up is false, and by"),
+        (put("run/epochs/2/warm_up", False), "stats.rounds is 2, and by train_seconds it is 3"),
+        (put("run/interruptions/0/resumed_after", 3), r"\[0\].resumed_after is 3, and after_epoch 2"),
+        (put("run/interruptions/0/resumed_after", 1), r"epochs\[1\].warm_up is false, and by"),
+        (put("run/interruptions/0/seconds", twice), r"interruptions\[0\].seconds is 60, and by"),
+        (put("run/interruptions/0/stopped_at", "now"), r"\[0\].stopped_at or resumed_at is no time"),
+        (put("run/interruptions/0/why", "Ctrl-C"), "verdict.warnings leaves out: cut off .*Ctrl-C"),
+        (put("run/interruptions/0/differences", ["torch"]), "leaves out: it went on although .* torch"),
+        (put("run/verdict/warnings", []), "verdict.warnings leaves out: cut off after epoch 2"),
+    ],
+)
+def test_what_an_interrupted_run_says_of_its_cut_is_checked(change: Change, says: str) -> None:
+    content = copy.deepcopy(INTERRUPTED_FILE)
+    change(content)
+    assert any(re.search(says, sentence) for sentence in found(resealed(content))), found(content)
+
+
 @pytest.mark.parametrize(("rule", "change", "says"), CASES)
 def test_an_edit_is_named_sealed_anew_or_not(rule: str, change: Change, says: str) -> None:
     content = copy.deepcopy(LINUX_FILE)
@@ -646,8 +753,9 @@ DELETED = object()
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        ("run/start/schema", 1, "torch-cpu-s0: start.schema is 1, and this reads version 2 alone"),
-        ("run/start/schema", "new", "start.schema is \"new\", and this reads version 2 alone"),
+        ("run/start/schema", 1, "torch-cpu-s0: start.schema is 1, and this reads version 3 alone"),
+        ("run/start/schema", 2, "torch-cpu-s0: start.schema is 2, and this reads version 3 alone"),
+        ("run/start/schema", "new", "start.schema is \"new\", and this reads version 3 alone"),
         ("run/start/schema", DELETED, "missing required field `schema`"),
         ("run/mood", 3, "scratch-torch-cpu-s0: SavedRun has no field mood"),
         ("run/epochs/1/mood", 3, r"there is no field SavedRun.epochs\[1\].mood"),
@@ -662,6 +770,11 @@ DELETED = object()
         ("skipped/0/reason", DELETED, r"skipped\[0\]: Skip lacks its field reason"),
         ("failures", None, "failures is no list"),
         ("skipped", {}, "skipped is no list"),
+        ("interruptions", None, "interruptions is no list"),
+        ("interruptions", [{}], r"interruptions\[0\]: Pause lacks its field differences, resumed_at"),
+        ("run/interruptions", DELETED, "SavedRun lacks its field interruptions"),
+        ("run/interruptions", [{}], r"Object missing required field .* `\$.interruptions\[0\]`"),
+        ("run/epochs/1/warm_up", 1, r"Expected `bool`, got `int` - at `\$.epochs\[1\].warm_up`"),
         ("machine_info/machine", DELETED, "machine_info.machine: Machine is an object"),
         ("machine_info/machine/chip", DELETED, "machine_info.machine: Machine lacks its field chip"),
     ],
@@ -778,8 +891,8 @@ def test_three_hundred_mutations_never_make_a_traceback(
 ) -> None:
     rng, file, ends = random.Random(20261124), tmp_path / "sent.json", []
     for turn in range(300):
-        content = copy.deepcopy(LINUX_FILE if turn % 2 else MAC_FILE)
-        for _ in range(1 + turn % 3):
+        content = copy.deepcopy((MAC_FILE, LINUX_FILE, INTERRUPTED_FILE)[turn % 3])
+        for _ in range(1 + turn // 3 % 3):
             mutated(content, rng)
         if turn % 4 < 2:
             with suppress(KeyError, TypeError, AttributeError):  # too little is left of it
@@ -816,7 +929,7 @@ def test_the_command_line_lists_what_stands_in_each_file(tmp_path: Path) -> None
         "skipped",
         "warning",
     ]
-    assert "  invalid: augmented-torch-cpu-s0: diverged at epoch 2: a loss is not finite" in lines
+    assert "  invalid: augmented-torch-cpu-s0: diverged at epoch 2: a loss not finite" in holds.stdout
     fails = command(str(good), str(bad))
     assert fails.returncode == 1
     assert "  violation: scratch-torch-cpu-s0: result.test_accuracy is 0.74" in fails.stdout
@@ -903,7 +1016,7 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
     paper: Any = PaperBackend()
     roof = Roofline(flops_per_second=1e20, bytes_per_second=1e18)
     job = Job(cell=SCRATCH, plan=PLAN, data_folder=None, weights_file=None,
-              scratch_folder=str(tmp_path), idle_watts=None, roofline=roof)  # fmt: skip
+              scratch_folder=str(tmp_path), idle_watts=None, roofline=roof, known=None)  # fmt: skip
     net, images = network("standard", image_size=64), worker.load_data(job)
     first = worker.First(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)
     trainer: Any = PaperTrainer(first.weights)
@@ -920,7 +1033,7 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
     gate = Gate(checks=checks(*GATE_CHECKS), not_checked=(), seconds=1.0,
                 weights_sha256=start.weights_sha256, batch_sha256="3" * 64)  # fmt: skip
     here = machine.describe("paper")
-    result = training.result(0.0)
+    result = outcome.of(training)
     run = whole(here, SCRATCH, gate=gate, before=before, start=start, epochs=epochs,
                 result=result, after=condition.take())  # fmt: skip
     assert found(file_of(here, [run], [], [])) == []

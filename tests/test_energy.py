@@ -380,7 +380,12 @@ def test_the_idle_draw_is_none_where_every_part_stands_still(clock: Clock) -> No
 def epochs(*joules: float | None) -> list[Epoch]:
     """Epochs of 640 images whose headline is as given."""
     return [
-        replace(EPOCH, epoch=i, energy_joules=None if j is None else {"cpu package-0": j, "dram x": 9.0})
+        replace(
+            EPOCH,
+            epoch=i,
+            warm_up=i == 1,
+            energy_joules=None if j is None else {"cpu package-0": j, "dram x": 9.0},
+        )
         for i, j in enumerate(joules, 1)
     ]
 

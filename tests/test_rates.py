@@ -11,12 +11,18 @@ from bench.records import Epoch
 from tests.samples import EPOCH
 
 
-def epochs(*seconds: float, stages: str = "", probes: tuple[float | None, ...] = ()) -> list[Epoch]:
+def epochs(
+    *seconds: float,
+    stages: str = "",
+    probes: tuple[float | None, ...] = (),
+    warm_ups: tuple[int, ...] = (1,),
+) -> list[Epoch]:
     """Epochs of 1,000 images that took so long; `stages` has a digit for each, all 1 if not given."""
     return [
         replace(
             EPOCH,
             epoch=number,
+            warm_up=number in warm_ups,
             stage=int(stages[number - 1]) if stages else 1,
             images=1000,
             train_seconds=took,
@@ -48,6 +54,56 @@ def test_the_steady_epochs_are_the_last_stages_without_its_first(stages: str, st
     """A stage's first epoch compiles anew; it stays only where there is no other."""
     given = epochs(*[2.0] * len(stages), stages=stages)
     assert [epoch.epoch for epoch in rates.steady(given)] == steady
+
+
+@pytest.mark.parametrize(
+    ("stages", "warm_ups", "steady"),
+    [
+        ("11111", (1, 3), [2, 4, 5]),
+        ("11111", (1, 5), [2, 3, 4]),
+        ("11222", (1, 4), [5]),
+        ("11222", (1, 3), [4, 5]),
+        ("11222", (1, 2), [4, 5]),
+        ("11222", (1, 4, 5), [3, 4, 5]),
+        ("111", (1, 2, 3), [1, 2, 3]),
+    ],
+)
+def test_a_process_that_went_on_warms_up_anew_and_that_epoch_does_not_speak_for_the_run(
+    stages: str, warm_ups: tuple[int, ...], steady: list[int]
+) -> None:
+    """It stays only where the last stage has nothing else."""
+    given = epochs(*[2.0] * len(stages), stages=stages, warm_ups=warm_ups)
+    assert [epoch.epoch for epoch in rates.steady(given)] == steady
+
+
+@pytest.mark.parametrize(
+    ("count", "warm_ups", "rounds"),
+    [
+        (1, (1,), [1]),
+        (2, (1,), [2]),
+        (4, (1,), [2, 3, 4]),
+        (4, (1, 3), [2, 4]),
+        (4, (1, 2), [3, 4]),
+        (3, (1, 2, 3), [3]),
+    ],
+)
+def test_the_rounds_are_all_epochs_but_each_processs_first(
+    count: int, warm_ups: tuple[int, ...], rounds: list[int]
+) -> None:
+    """A stage's first epoch is a round all the same; where all are warm-ups the last one is."""
+    given = epochs(*[2.0] * count, warm_ups=warm_ups)
+    assert [epoch.epoch for epoch in rates.measured(given)] == rounds
+    staged = epochs(*[2.0] * count, stages="1222"[:count], warm_ups=warm_ups)
+    assert [epoch.epoch for epoch in rates.measured(staged)] == rounds
+
+
+def test_a_second_warm_up_is_neither_in_the_typical_rate_nor_in_the_drift() -> None:
+    """Steady: 250, 250, 200; the slow third epoch is the first of a process that went on."""
+    given = epochs(20.0, 4.0, 50.0, 4.0, 5.0, warm_ups=(1, 3))
+    assert rates.typical_images_per_second(given) == 250.0
+    found = rates.drift(given, cold_probe_seconds=0.02)
+    assert (found.cold_images_per_second, found.sustained_images_per_second) == (250.0, 200.0)
+    assert found.drift == pytest.approx(-0.2, rel=1e-12)
 
 
 def test_the_typical_rate_is_the_median_of_the_steady_epochs() -> None:

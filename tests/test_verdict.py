@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench import verdict
-from bench.records import Check, Condition, Drift, Verdict
+from bench.records import Check, Condition, Drift, Interruption, Verdict
 from tests.samples import CONDITION, GATE, MACHINE, RESULT, START
 
 CHECK = Check(name="logits", measured=1e-6, least=0.0, most=1e-5, says="against float64")
@@ -18,6 +18,7 @@ FINITE = Check(name="finite", measured=1, least=0, most=0, says="losses that are
 NO_ANSWER = Check(name="gate", measured=None, least=0, most=0, says="it did not answer: it was killed")
 UNANSWERED = replace(GATE, checks=(NO_ANSWER,), weights_sha256=None, batch_sha256=None, seconds=None)
 WHY_UNANSWERED = "gate: there was nothing to measure, or not a number: it did not answer: it was killed"
+LEFT_ALL_BOUNDS = "a loss not finite, or rising beyond all bounds"
 WHY_BAD = "logits: 2e-05 where 1e-05 at most is allowed (against float64)"
 PERFECT: dict[str, Any] = {
     "machine": MACHINE,
@@ -59,7 +60,7 @@ def test_a_run_without_fault_is_valid_and_without_warnings() -> None:
         ),
         (
             {"result": replace(RESULT, stopped="diverged", epochs=2)},
-            "diverged at epoch 2: a loss is not finite",
+            f"diverged at epoch 2: {LEFT_ALL_BOUNDS}",
         ),
         (
             {"result": replace(RESULT, checks=(COUNT, replace(COUNT, measured=3)))},
@@ -114,14 +115,14 @@ def test_every_reason_is_told_the_gates_first() -> None:
 def test_a_run_that_diverged_says_so_once() -> None:
     """It has no test figures either, and a check that counts the losses: all of it is one reason."""
     diverged = replace(RESULT, stopped="diverged", checks=(FINITE,), test_loss=None, test_accuracy=None)
-    assert judge(result=diverged).reasons == ("diverged at epoch 3: a loss is not finite",)
+    assert judge(result=diverged).reasons == (f"diverged at epoch 3: {LEFT_ALL_BOUNDS}",)
 
 
 def test_a_run_that_diverged_fails_its_other_checks_all_the_same() -> None:
     bad = replace(COUNT, measured=3)
     found = judge(result=replace(RESULT, stopped="diverged", checks=(FINITE, bad)))
     assert found.reasons == (
-        "diverged at epoch 3: a loss is not finite",
+        f"diverged at epoch 3: {LEFT_ALL_BOUNDS}",
         "moved: 3 where 0 is allowed (tensors that did not move)",
     )
 
@@ -146,6 +147,19 @@ ROSETTA = "Python was translated by Rosetta"
 NOT_CHECKED = "dropout, whose mask the compiled step keeps to itself"
 VIRTUAL = "a virtual Mac: not comparable with any other computer"
 SWAPPED = "250 MB came back from swap while it ran: too little memory"
+KILLED = "the worker was killed after epoch 4"
+CUT_OFF = Interruption(
+    stopped_at="2026-11-24T12:30:00+00:00",
+    why=KILLED,
+    resumed_at="2026-11-24T12:30:42+00:00",
+    seconds=42.0,
+    differences=(),
+    after_epoch=4,
+    resumed_after=3,
+    setback="checkpoints are taken less often than epochs end",
+)
+WENT_ON = f"cut off after epoch 4 ({KILLED}), it went on from epoch 3 42 s later in a new process"
+BEGAN_ANEW = "cut off after epoch 4, it went on from the beginning 42 s later in a new process"
 VIRTUAL_MAC = replace(MACHINE, virtual=True, model="VirtualMac2,1")
 
 
@@ -175,15 +189,31 @@ VIRTUAL_MAC = replace(MACHINE, virtual=True, model="VirtualMac2,1")
         ({"machine": VIRTUAL_MAC}, VIRTUAL),
         ({"machine": replace(MACHINE, translated=True)}, ROSETTA),
         ({"gate": replace(GATE, not_checked=(NOT_CHECKED,))}, f"not checked: {NOT_CHECKED}"),
+        ({"interruptions": [CUT_OFF]}, WENT_ON),
+        ({"interruptions": [replace(CUT_OFF, why=None, resumed_after=0)]}, BEGAN_ANEW),
     ],
 )
 def test_a_warning_is_told_and_leaves_a_run_valid(planted: dict[str, Any], warning: str) -> None:
     assert judge(**planted) == Verdict(validity="valid", reasons=(), warnings=(warning,))
 
 
+def test_every_interruption_is_told_with_what_was_accepted_to_go_on() -> None:
+    torch = "versions torch: 2.14.2 now, 2.14.1 when it began"
+    later = replace(CUT_OFF, after_epoch=7, resumed_after=7, differences=(torch,))
+    found = judge(interruptions=[CUT_OFF, later], after=condition(power="battery"))
+    assert found.validity == "valid"
+    assert found.warnings == (
+        WENT_ON,
+        f"cut off after epoch 7 ({KILLED}), it went on from epoch 7 42 s later in a new process",
+        f"it went on although not all was as before: {torch}",
+        "on battery",
+    )
+
+
 @pytest.mark.parametrize(
     "planted",
     [
+        {"interruptions": []},
         {"result": drifted(-0.05, -0.05)},
         {"result": drifted(0.0, None)},
         {"result": drifted(None, None)},

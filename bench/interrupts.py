@@ -1,0 +1,67 @@
+"""Ctrl-C and SIGTERM: the first lets the epoch end, the second ends it, what is saved stays whole."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STATUS = 128 + signal.SIGINT
+"""The exit status of an interrupted session, as a shell has it for Ctrl-C."""
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+class Interrupts:
+    """What was asked for by signals since `watching` began: None, or what asked for an end first."""
+
+    def __init__(self) -> None:
+        self.asked: str | None = None
+        self.say: Callable[[str], None] = lambda text: None
+        self._stop: Callable[[], None] | None = None
+        self._deaf = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Takes both signals; one that was ignored, as `nohup` does, stays ignored."""
+        taken = [number for number in _NAMES if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._take) for number in taken}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def gently(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Inside, the first signal calls `stop`, and whoever is inside has to come to an end."""
+        self._stop = stop
+        try:
+            yield
+        finally:
+            self._stop = None
+
+    def end_if_asked(self) -> None:
+        """Raises KeyboardInterrupt where a gentle stop has come to its end."""
+        if self.asked and not self._deaf:
+            self._deaf = True
+            raise KeyboardInterrupt(f"{self.asked}: all that was measured is kept")
+
+    def deaf(self) -> None:
+        """From here on signals change nothing: what is to be saved is being saved."""
+        self._deaf = True
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self._deaf:
+            return
+        first = self.asked is None
+        self.asked = self.asked or _NAMES[signal.Signals(number)]
+        if first and self._stop:
+            self._stop()
+            self.say(
+                f"{self.asked}: this epoch ends, then all is saved."
+                f" Once more drops the epoch and ends at once."
+            )
+            return
+        self._deaf = True
+        raise KeyboardInterrupt(f"{self.asked}: all that was measured is kept")
