@@ -5,16 +5,22 @@ PYTHON := .venv/bin/python
 NAME =
 SAVE := $(if $(NAME),--benchmark-save=$(NAME))
 
-.PHONY: bench doctor test check format help
+.PHONY: bench resume doctor torture test check format help
 
 bench: .venv/installed ## train and measure every cell, save to results/ (NAME=…, ARGS=…)
 	$(PYTHON) -m pytest bench $(SAVE) $(ARGS)
+
+resume: .venv/installed ## go on with the last session that was cut off (ARGS=…)
+	$(PYTHON) -m pytest bench --resume $(ARGS)
 
 doctor: .venv/installed ## what would spoil a run on this computer, and how to mend it (ARGS=…)
 	$(PYTHON) -m bench.doctor $(ARGS)
 
 test: .venv/installed ## the project's own tests (ARGS=…)
 	$(PYTHON) -m pytest $(ARGS)
+
+torture: .venv/installed ## kill, stop, fill and damage sessions, and resume them (ARGS="--faults 200")
+	$(PYTHON) -m tests.torture $(ARGS)
 
 check: .venv/installed ## lint, formatting and types
 	$(PYTHON) -m ruff check .

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_benchmark.storage.file import FileStorage
 from rich.console import Console
 
 from alexnet.data import DataError
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import IllegalRecipe
-from bench import differences, doctor, machine, options, screen
+from bench import doctor, heading, hooks, interrupts, machine, options, screen
 from bench.doctor_rules import Finding
 from bench.grid import IllegalPlan
+from bench.hooks import SESSION
+from bench.lock import Busy, Lock
+from bench.opening import open_session
 from bench.prepare import NotPrepared
 from bench.process import ROOT
 from bench.records import Cell, Gate
+from bench.resume import CannotResume
 from bench.run import Run
-from bench.saving import sealed
-from bench.session import Session, open_session
+from bench.session import Session
+from bench.storage import Storage, save_without_benchmarks
 
 RESULTS = ROOT / "results"
 PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
-SESSION = pytest.StashKey[Session]()
 FOUND = pytest.StashKey[Sequence[Finding]]()
 COMPARE = pytest.StashKey[Any]()
-ILLEGAL = (DataError, IllegalNetwork, IllegalPlan, IllegalRecipe, NotPrepared)
+WATCH = pytest.StashKey[ExitStack]()
+ILLEGAL = (
+    Busy, CannotResume, DataError, IllegalNetwork, IllegalPlan, IllegalRecipe, NotPrepared,
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Points pytest-benchmark at results/ and keeps it from comparing before it knows the machine."""
+    config.pluginmanager.register(hooks)
     given = config.option
     if given.benchmark_storage == PLUGINS_STORAGE:
         given.benchmark_storage = f"file://{RESULTS}"
@@ -51,7 +59,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     plugin = config._benchmarksession  # type: ignore[attr-defined]
     plugin.machine_id = machine.describe(config.option.machine).name
-    plugin.storage.default_machine_id = plugin.machine_id
+    if isinstance(plugin.storage, FileStorage):
+        plugin.storage = Storage(plugin.storage.path, plugin.logger, plugin.machine_id)
     plugin.compare = config.option.benchmark_compare = config.stash[COMPARE]
     plugin.handle_loading()
     if _runs_benchmarks(config):
@@ -66,18 +75,21 @@ def _runs_benchmarks(config: pytest.Config) -> bool:
 
 def _begin(config: pytest.Config) -> None:
     plugin = config._benchmarksession  # type: ignore[attr-defined]
+    lock, only_list = Lock(), config.option.collectonly
     try:
-        session = open_session(
-            options.Options.from_config(config),
-            Path(plugin.storage.path),
-            only_list=config.option.collectonly,
-        )
+        if not only_list:
+            lock.take(f"pytest bench, saving to {plugin.storage.path / plugin.machine_id}")
+        given = options.Options.from_config(config)
+        session = open_session(given, Path(plugin.storage.path), only_list=only_list)
     except ILLEGAL as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION] = session
-    # A benchmark that took hours is saved, named or not.
-    if not config.option.collectonly:
-        plugin.save = plugin.save or plugin.autosave or session.profile
+    if not only_list:
+        session.lock = lock
+        config.stash[WATCH] = ExitStack()
+        config.stash[WATCH].enter_context(session.interrupts.watching())
+        # A benchmark that took hours is saved, named or not.
+        plugin.save = plugin.save or plugin.autosave or session.save_as()
 
 
 def _ask_the_doctor(config: pytest.Config, session: Session) -> None:
@@ -101,8 +113,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     session = config.stash.get(SESSION, None)
     if session is None:
         return []
-    note = session.unlike_devices()
-    return [f"data: {session.data_line()}", session.setting(), *([note] if note else [])]
+    above = [f"data: {heading.data_line(session)}", heading.setting(session)]
+    return [*above, *heading.unlike_devices(session)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -118,6 +130,18 @@ def _cells(items: list[pytest.Item]) -> list[Cell]:
     return list(dict.fromkeys(param["cell"] for param in params if "cell" in param))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the cells that are done already first: whoever interrupts now has them in the file."""
+    session = config.stash.get(SESSION, None)
+    if session and session.earlier:
+        done = {cell for cell in session.plans if session.is_done(cell)}
+        items.sort(key=lambda item: not ("run" in _fixtures(item) and set(_cells([item])) <= done))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Settles the cells that were picked, and fetches ImageNet's weights if one of them needs them."""
@@ -125,10 +149,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if ours and not session.config.option.collectonly:
         try:
             ours.pick(_cells(session.items))
+            if ours.picked:
+                _ask_the_doctor(session.config, ours)
+            if any("run" in _fixtures(item) for item in session.items):
+                plugin = session.config._benchmarksession  # type: ignore[attr-defined]
+                ours.begin(plugin.save)
+                if isinstance(plugin.storage, Storage) and not session.config.option.benchmark_save:
+                    plugin.storage.own_name = ours.own_file()
         except ILLEGAL as error:
             raise pytest.UsageError(str(error)) from error
-        if ours.picked:
-            _ask_the_doctor(session.config, ours)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -136,11 +165,12 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     session = config.stash.get(SESSION, None)
     if session is None or config.option.collectonly:
         return []
-    about = screen.seconds(session.expected_seconds())
-    skipped = {cell: " (will be skipped)" for cell in session.picked if session.skip_reason(cell)}
+    about = screen.seconds(heading.expected_seconds(session))
     return [
+        *heading.resumed(session),
         f"{len(session.picked)} cells, roughly {about} (guessed, not yet measured)",
-        *(f"  {cell.id}{skipped.get(cell, '')}" for cell in session.picked),
+        *heading.cells(session),
+        *heading.differences(session),
         *screen.findings(config.stash.get(FOUND, ())),
     ]
 
@@ -175,6 +205,7 @@ def _capture(request: pytest.FixtureRequest) -> Any:
 
 def _followed(session: Session, cell: Cell, console: Console) -> Run:
     plan, number = session.plans[cell], len(session.runs) + len(session.skipped) + 1
+    session.interrupts.say = console.print
     with screen.progress(console) as bar:
         name = f"cell {number} of {len(session.picked)}  {cell.id}"
         task = bar.add_task(name, total=None, note="starting")
@@ -182,67 +213,31 @@ def _followed(session: Session, cell: Cell, console: Console) -> Run:
         return session.carry_out(cell, follow)
 
 
-def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    """Puts our own account of the machine beside pytest-benchmark's."""
-    machine_info["machine"] = asdict(machine.describe(config.option.machine))
-    del machine_info["node"]  # the host's full name, which is often its owner's
-    for name in [name for name in machine_info["cpu"] if name.startswith("hz_actual")]:
-        del machine_info["cpu"][name]  # the clock of one instant, which would make machines differ
-
-
-def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """Adds the cells that failed or were skipped, which pytest-benchmark leaves out."""
-    if session := config.stash.get(SESSION, None):
-        output_json.update(session.not_measured())
-        output_json.update(sealed(output_json))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_benchmark_compare_machine_info(
-    benchmarksession: Any, machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
-) -> Generator[None]:
-    """Says in words what differs between the machines; pytest-benchmark would print both as dicts."""
-    saved = compared_benchmark["machine_info"]
-    ours, theirs = machine_info.get("machine"), saved.get("machine")
-    lines = differences.machines(ours, theirs) if ours and theirs else ["saved by another suite"]
-    for line in lines:
-        benchmarksession.logger.info(f"this machine against the saved one: {line}", newline=False)
-    compared_benchmark["machine_info"] = machine_info  # what it compares, and finds equal
-    try:
-        yield
-    finally:
-        compared_benchmark["machine_info"] = saved
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
-    """Saves, before pytest-benchmark declines to, the file of a session in which no cell succeeded."""
+    """Saves whatever there is, notes what is left to be done, and settles the exit status."""
     ours = session.config.stash.get(SESSION, None)
     plugin = session.config._benchmarksession  # type: ignore[attr-defined]
-    if ours and not plugin.benchmarks:
-        if (ours.runs or ours.skipped) and not plugin.disabled:
-            _save_without_benchmarks(session.config)
+    if ours is None:
+        yield
+        return
+    ours.interrupts.deaf()
+    if not ours.has_all_that_was_done():  # the file that has it stands
+        plugin.benchmarks = []
+    elif not plugin.benchmarks and (ours.runs or ours.skipped) and not plugin.disabled:
+        save_without_benchmarks(session.config)
+    if not plugin.benchmarks:
         plugin.save = plugin.autosave = plugin.json = None
     try:
         yield
     finally:
-        if ours:
-            ours.close()
-
-
-def _save_without_benchmarks(config: pytest.Config) -> None:
-    plugin = config._benchmarksession  # type: ignore[attr-defined]
-    output = config.hook.pytest_benchmark_generate_json(
-        config=config,
-        benchmarks=[],
-        include_data=False,
-        machine_info=plugin.get_machine_info(),
-        commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
-    )
-    config.hook.pytest_benchmark_update_json(config=config, benchmarks=[], output_json=output)
-    plugin.storage.save(output, plugin.save)
-    if plugin.json:
-        plugin.save_json(output)
+        ours.close(saved_as=getattr(plugin.storage, "saved_as", None))
+        if getattr(plugin.storage, "trouble", None):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if ours.interrupts.asked:
+            session.exitstatus = interrupts.STATUS
+        if WATCH in session.config.stash:
+            session.config.stash[WATCH].close()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -258,3 +253,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for line in [*screen.explanations(session), *screen.compared(session, saved)]:
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"records and logs: {session.folder}")
+    trouble = getattr(config._benchmarksession.storage, "trouble", None)  # type: ignore[attr-defined]
+    for line in [*([trouble] if trouble else []), *heading.how_to_go_on(session)]:
+        terminalreporter.write_line(line)

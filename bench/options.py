@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -74,13 +74,24 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "run even where `python -m bench.doctor` finds what would spoil it",
     },
+    "--resume": {
+        "action": "store_true",
+        "help": "go on with the last session that is not finished, with its own options",
+    },
+    "--resume-anyway": {
+        "action": "store_true",
+        "help": "the same, even where code, versions, data, options or machine are not what they were",
+    },
     "--machine": {"metavar": "NAME", "help": "this computer's name in results/NAME"},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of one session, as they were given; None is the profile's or recipe's own."""
+    """The options of one session, as they were given; None is the profile's or recipe's own.
+
+    `given` names those that are not at their default.
+    """
 
     profile: str
     framework: tuple[Framework, ...]
@@ -97,13 +108,52 @@ class Options:
     weights: Path | None
     machine: str | None
     ignore_doctor: bool = False
+    resume: bool = False
+    resume_anyway: bool = False
+    given: tuple[str, ...] = ()
 
     @classmethod
     def from_config(cls, config: pytest.Config) -> Options:
-        values = {name[2:].replace("-", "_"): config.getoption(name) for name in OPTIONS}
+        values = {_field(name): config.getoption(name) for name in OPTIONS}
+        defaults = {_field(name): settings.get("default") for name, settings in OPTIONS.items()}
+        values["given"] = tuple(
+            name for name, value in values.items() if value and value != defaults[name]
+        )
+        values["resume"] = values["resume"] or values["resume_anyway"]
         values["framework"] = tuple(values["framework"] or FRAMEWORKS)
         values["experiment"] = tuple(values["experiment"] or EXPERIMENTS)
         return cls(**values)
+
+    def kept(self) -> dict[str, Any]:
+        """What a session that goes on with this one takes over, as JSON has it."""
+        values = asdict(self)
+        for name in _OF_THE_MOMENT:
+            del values[name]
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+    def going_on_with(self, kept: Mapping[str, Any]) -> Options:
+        """These options, and the first session's where nothing was given now."""
+        fields = {name: value for name, value in kept.items() if name not in self.given}
+        for name, value in fields.items():
+            if isinstance(value, list):
+                fields[name] = tuple(value)
+            elif name in ("data_dir", "weights") and value is not None:
+                fields[name] = Path(value)
+        return replace(self, **fields)
+
+
+_OF_THE_MOMENT = ("ignore_doctor", "resume", "resume_anyway", "given", "machine")
+
+
+SHAPING = {
+    *("profile", "framework", "experiment", "device", "dataset", "image_size", "train_images"),
+    *("epochs", "patience", "seeds", "batch_size"),
+}
+"""The options that say which cells there are and how much of the protocol they run."""
+
+
+def _field(option: str) -> str:
+    return option[2:].replace("-", "_")
 
 
 def add_to(parser: pytest.Parser) -> None:

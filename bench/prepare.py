@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pooch
@@ -19,6 +20,7 @@ from bench.grid import PROFILES, IllegalPlan
 from bench.machine import likely_gpu
 from bench.options import Options
 from bench.process import ROOT
+from bench.records import Plan
 
 PROBE_SECONDS = 180.0
 EXPLAINED = 2  # the status with which `python -m alexnet` ends after a sentence on stderr
@@ -30,11 +32,15 @@ class NotPrepared(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the images come from. `provenance` goes into results, the folder never does."""
+    """Where the images come from. `provenance` goes into results, the folder never does.
+
+    `sha256` is over all pixels and labels, None of the stand-in, which the code makes.
+    """
 
     dataset: DatasetName
     folder: Path | None
     provenance: str
+    sha256: str | None = None
 
 
 NOT_LOOKED_FOR = Source(dataset="cifar10", folder=None, provenance="not looked for yet")
@@ -112,8 +118,7 @@ def source(options: Options, profile: str) -> Source:
     named = options.data_dir or os.environ.get("ALEXNET_DATA")
     if named:
         folder = Path(named).expanduser()
-        read_cifar10(folder)
-        return Source(dataset="cifar10", folder=folder, provenance="a folder that the user vouches for")
+        return _cifar10(folder, "a folder that the user vouches for")
     try:
         folder = _downloaded()
     except (download.DownloadError, DataError) as error:
@@ -123,7 +128,24 @@ def source(options: Options, profile: str) -> Source:
                 f" with --dataset synthetic"
             ) from error
         return _synthetic(f"since {error}")
-    return Source(dataset="cifar10", folder=folder, provenance="the official archive, md5 verified")
+    return _cifar10(folder, "the official archive, md5 verified")
+
+
+def source_again(options: Options, first: Plan) -> Source:
+    """The images that a session was begun with, for one that goes on with it; raises as `source`."""
+    if options.dataset not in ("auto", first.dataset):
+        return source(options, first.profile)
+    if first.dataset == "synthetic":
+        return Source(dataset="synthetic", folder=None, provenance=first.data_provenance)
+    return source(replace(options, dataset="cifar10"), first.profile)
+
+
+def _cifar10(folder: Path, provenance: str) -> Source:
+    digest = hashlib.sha256()
+    for part in read_cifar10(folder):
+        digest.update(part.images.data)
+        digest.update(part.labels.data)
+    return Source(dataset="cifar10", folder=folder, provenance=provenance, sha256=digest.hexdigest())
 
 
 def _downloaded() -> Path:

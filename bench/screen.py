@@ -20,14 +20,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from bench import differences, rates
+from bench import differences, heading, rates
 from bench.doctor_rules import Finding
-from bench.records import Beat, Epoch, Gate, Start
+from bench.records import Epoch, Gate, Start
 from bench.run import Run
 from bench.saving import extra_info, why_unfinished
 from bench.session import Session
 from bench.verdict import failed
-from bench.wire import Record
+from bench.wire import Beat, Record
 
 REFRESHES_PER_SECOND = 1
 """Seldom, since every refresh takes time from the machine that is being measured."""
@@ -113,10 +113,12 @@ DASH = "–"
 
 def summary(session: Session) -> Table:
     """One line a cell, with the conditions in the title. A column that nobody measured is left out."""
-    rows = {run.cell.id: _figures(run) for run in session.runs}
+    order = list(session.plans)
+    runs = sorted(session.runs, key=lambda run: order.index(run.cell))
+    rows = {run.cell.id: _figures(run) for run in runs}
     columns = dict.fromkeys(c for row in rows.values() for c, text in row.items() if text != DASH)
     table = Table(
-        title=escape(f"{session.setting()}\ndata: {session.data_line()}"),
+        title=escape(f"{heading.setting(session)}\ndata: {heading.data_line(session)}"),
         title_justify="left",
         title_style="bold",
         caption=". ".join(f"{name}: {LEGEND[name]}" for name in columns if name in LEGEND),

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alexnet import data
+from alexnet import environment
 from alexnet.recipe import EXPERIMENTS
-from bench import condition, energy, grid, machine, prepare
+from bench import condition, energy, grid, prepare, resume
 from bench.gates import Gates
+from bench.interrupts import Interrupts
+from bench.journal import Journal
+from bench.lock import Lock
 from bench.options import Options
-from bench.records import Cell, Gate, Machine, Plan, Watts
-from bench.run import Run, carry_out
+from bench.records import SCHEMA_VERSION, Cell, Gate, Machine, Pause, Plan, Watts
+from bench.resume import Earlier, Saved, Skipped, Stopped
+from bench.run import Carrier, Run
 from bench.saving import extra_info, why_unfinished
+from bench.terms import Planned, Terms, code
 from bench.verdict import judge
 from bench.wire import Job, Record
-
-RUNS = ".runs"
-DATASETS: dict[data.DatasetName, str] = {"cifar10": "CIFAR-10", "synthetic": "SYNTHETIC"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Skipped:
-    """A cell that was not run, with the reason and what would mend it."""
-
-    cell: Cell
-    plan: Plan
-    reason: str
 
 
 @dataclass(kw_only=True)
 class Session:
-    """Everything settled before the first cell, and the runs as they come."""
+    """Everything settled before the first cell, and the runs as they come.
+
+    `earlier` is the session that it goes on with; `left_behind` says that there is one to go on with.
+    """
 
     options: Options
     machine: Machine
@@ -50,14 +46,45 @@ class Session:
     gates: Gates = field(default_factory=Gates)
     idle_watts: Watts | None = None
     troubles: set[str] = field(default_factory=set)
+    earlier: Earlier | None = None
+    left_behind: str | None = None
+    pauses: list[Pause] = field(default_factory=list)
+    begun: bool = False
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    lock: Lock = field(default_factory=Lock)
 
     def pick(self, cells: list[Cell]) -> None:
         """Settles which cells run, and what they need. Raises what makes one of them impossible."""
-        self.picked = cells
+        self.picked = [cell for cell in self.plans if cell in cells]
         for cell in cells:
             grid.check(cell, self.plans[cell])
         if any(needs_weights(cell) for cell in cells):
             self.prepare_weights()
+
+    def begin(self, save_as: str) -> None:
+        """Notes on disk what this session is, or that it goes on. Raises CannotResume."""
+        terms = Terms(
+            schema=SCHEMA_VERSION,
+            profile=self.profile,
+            save_as=save_as,
+            options=self.options.kept(),
+            cells=tuple(Planned(cell=cell, plan=self.plans[cell]) for cell in self.picked),
+            machine=self.machine,
+            data_sha256=self.source.sha256,
+            environment=environment(),
+            code=code(),
+        )
+        if self.earlier is None:
+            resume.begin(self.folder, terms)
+            self.begun = True
+            return
+        pause = resume.go_on(self.earlier, terms, anyway=self.options.resume_anyway)
+        self.begun = True
+        self.pauses = [*self.earlier.pauses, pause]
+        for cell, history in self.earlier.histories.items():
+            if history.run.gate:
+                self.gates.gates[cell] = history.run.gate
+            self.gates.rooflines |= history.rooflines
 
     def options_of_picked(self) -> Options:
         """The options, with the experiments and frameworks of the picked cells alone."""
@@ -67,8 +94,13 @@ class Session:
             framework=tuple(dict.fromkeys(cell.framework for cell in self.picked)),
         )
 
-    def close(self) -> None:
-        """Removes what was made for this session alone."""
+    def close(self, *, saved_as: str | None) -> None:
+        """Notes how it ended, and removes what was made for this session alone."""
+        if saved_as:
+            self._note("saved", Saved(file=saved_as))
+        if unfinished := self.unfinished():
+            self._note("stopped", Stopped(why=self.interrupts.asked or _failed(unfinished)))
+        self.lock.release()
         if self.weights_file and self.options.weights:
             self.weights_file.unlink(missing_ok=True)
 
@@ -90,6 +122,49 @@ class Session:
 
     def skip(self, cell: Cell, reason: str) -> None:
         self.skipped.append(Skipped(cell=cell, plan=self.plans[cell], reason=reason))
+        self._note("skipped", self.skipped[-1])
+
+    def _note(self, part: str, record: Skipped | Stopped | Saved) -> None:
+        """In the session's journal. What cannot be noted is done once more by whoever resumes."""
+        if not self.begun:
+            return
+        with suppress(OSError):
+            Journal(self.folder / resume.FILE).add(part, record)
+
+    def save_as(self) -> str:
+        """The name of the result file, unless one is given."""
+        return self.earlier.terms.save_as if self.earlier else self.profile
+
+    def own_file(self) -> str | None:
+        """The file that the session before saved, if all its cells are picked: one for a session."""
+        if self.earlier and set(self.earlier.histories) <= set(self.picked):
+            return self.earlier.saved
+        return None
+
+    def is_done(self, cell: Cell) -> bool:
+        """Whether the session before had a cell's result."""
+        run = self.earlier_run(cell)
+        return bool(run and run.result)
+
+    def has_all_that_was_done(self) -> bool:
+        """Whether what is saved now holds all that the session before could save."""
+        here = {run.cell for run in self.runs}
+        return all(cell in here for cell in self.picked if self.is_done(cell))
+
+    def in_order(self, benchmarks: list[dict[str, Any]]) -> None:
+        """Sorts pytest-benchmark's entries as the grid has the cells, whenever each was run."""
+        ids = [cell.id for cell in self.plans]
+        benchmarks.sort(key=lambda entry: ids.index(entry["param"]))
+
+    def earlier_run(self, cell: Cell) -> Run | None:
+        """What the session before had of a cell: its result, or from where it is to go on."""
+        history = self.earlier.histories.get(cell) if self.earlier else None
+        return history.run if history else None
+
+    def unfinished(self) -> list[str]:
+        """The picked cells that have no result and were not skipped either."""
+        done = {run.cell for run in self.runs if run.result} | {each.cell for each in self.skipped}
+        return [cell.id for cell in self.picked if cell not in done]
 
     def _measure_idle(self) -> None:
         """What the computer draws while nothing of ours runs; not worth its 20 s for `smoke`."""
@@ -111,6 +186,7 @@ class Session:
             scratch_folder=str(self.folder.resolve()),
             idle_watts=self.idle_watts,
             roofline=self.gates.rooflines.get((cell.framework, cell.device)),
+            known=None,
         )
 
     def gate(self, cell: Cell) -> Gate:
@@ -121,26 +197,25 @@ class Session:
             return self.gates.of(cell, self._with_the_same_start(cell), self._job, self.folder)
 
     def carry_out(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
-        """Asks one cell's gate, runs the cell whatever it says, and keeps what came of it."""
-        run = Run(cell=cell, plan=self.plans[cell])
+        """Asks one cell's gate, runs the cell whatever it says, and keeps what came of it.
+
+        A cell that has its result from the session before is not run again.
+        """
+        run = self.earlier_run(cell) or Run(cell=cell, plan=self.plans[cell])
         self.runs.append(run)  # before it starts, so that an interrupted one is saved too
         with condition.awake() as trouble:
             self.troubles |= {trouble} if trouble else set()
             self._gate_and_train(run, on_record)
+        self.interrupts.end_if_asked()
         return run
 
     def _gate_and_train(self, run: Run, on_record: Callable[[Record], None]) -> None:
-        cell = run.cell
         try:
-            run.gate = self.gate(cell)
+            run.gate = self.gate(run.cell)
             on_record(run.gate)
-            carry_out(
-                run,
-                self._job(cell),
-                folder=self.folder,
-                expected_epoch_seconds=grid.expected_epoch_seconds(cell, self.plans[cell]),
-                on_record=on_record,
-            )
+            if run.result is None:
+                run.plan = self.plans[run.cell]
+                self._carrier(run, on_record).carry()
         finally:
             run.verdict = judge(
                 machine=self.machine,
@@ -149,46 +224,30 @@ class Session:
                 start=run.start,
                 result=run.result,
                 after=run.after,
+                interruptions=run.interruptions,
             )
 
-    def expected_seconds(self) -> float:
-        """A rough guess, before anything was measured."""
-        able = [cell for cell in self.picked if self.skip_reason(cell) is None]
-        return sum(grid.expected_seconds(cell, self.plans[cell]) for cell in able)
-
-    def setting(self) -> str:
-        """The line that every figure stands under: profile, data, devices, machine."""
-        cells = self.picked or list(self.plans)
-        devices = sorted({f"{cell.framework} on {cell.device}" for cell in cells})
-        plan = self.plans[cells[0]]
-        sizes = sorted({self.plans[cell].train_images or data.TRAINED_IMAGES for cell in cells})
-        images = " or ".join(f"{size:,}" for size in sizes)
-        return (
-            f"{self.profile}: {images} {DATASETS[plan.dataset]} training images at {plan.image_size} px;"
-            f" {', '.join(devices)}; {self.machine.name}"
+    def _carrier(self, run: Run, on_record: Callable[[Record], None]) -> Carrier:
+        accepted = self.pauses[-1].differences if self.pauses else ()
+        return Carrier(
+            run=run,
+            job=self._job(run.cell),
+            folder=self.folder,
+            expected_epoch_seconds=grid.expected_epoch_seconds(run.cell, run.plan),
+            interrupts=self.interrupts,
+            accepted=accepted if self.options.resume_anyway else None,
+            on_record=on_record,
         )
-
-    def unlike_devices(self) -> str | None:
-        """A warning where auto gave the frameworks different devices, or None."""
-        devices = {cell.framework: cell.device for cell in self.plans}
-        if len(set(devices.values())) == 1:
-            return None
-        found = " and ".join(f"{framework} {device}" for framework, device in devices.items())
-        return f"note: {found}: set side by side they compare devices, not frameworks"
-
-    def data_line(self) -> str:
-        """Which images these are, in words that a stand-in cannot hide behind."""
-        return f"{DATASETS[self.source.dataset]} images, {self.source.provenance}"
 
     def not_measured(self) -> dict[str, Any]:
         """What pytest-benchmark would drop without a word: failed, invalid and skipped cells."""
-        unfinished = [run for run in self.runs if why_unfinished(run)]
         return {
-            "failures": [extra_info(run) for run in unfinished],
+            "failures": [extra_info(run) for run in self.runs if why_unfinished(run)],
             "skipped": [
                 {"cell": asdict(s.cell), "plan": asdict(s.plan), "reason": s.reason}
                 for s in self.skipped
             ],
+            "interruptions": [asdict(pause) for pause in self.pauses],
         }
 
 
@@ -197,34 +256,5 @@ def needs_weights(cell: Cell) -> bool:
     return EXPERIMENTS[cell.experiment].weights == "imagenet"
 
 
-def open_session(options: Options, results: Path, *, only_list: bool = False) -> Session:
-    """Settles devices, profile, data and plans. Raises what the options make impossible for all cells.
-
-    `only_list` settles the cells and looks for no data.
-    """
-    this = machine.describe(options.machine)
-    prepare.check_weights_option(options)
-    devices = prepare.devices(options)
-    profile = options.profile
-    if profile == "auto":  # one framework left on the CPU would take days over the full protocol
-        profile = "quick" if "cpu" in devices.values() else "full"
-    source = prepare.NOT_LOOKED_FOR if only_list else prepare.source(options, profile)
-    plans = {
-        cell: grid.plan(
-            cell,
-            options,
-            profile=profile,
-            dataset=source.dataset,
-            data_provenance=source.provenance,
-        )
-        for cell in grid.cells(options, devices)
-    }
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    return Session(
-        options=options,
-        machine=this,
-        profile=profile,
-        source=source,
-        plans=plans,
-        folder=results / this.name / RUNS / f"{stamp}-{profile}",
-    )
+def _failed(unfinished: list[str]) -> str:
+    return f"no result of {', '.join(unfinished)}"

@@ -19,7 +19,7 @@ from alexnet.spec import network
 from bench import records, wire
 from bench.process import ROOT
 
-PASSED, FAILED, INTERRUPTED, USAGE_ERROR = 0, 1, 2, 4
+PASSED, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 4, 130
 ABSENT = "cuda" if sys.platform == "darwin" else "mps"
 NOBODY = "http://127.0.0.1:9"  # a proxy that answers no one: the machine is as good as offline
 
@@ -35,6 +35,7 @@ def command_and_environment(
     proxies = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
     environment |= dict.fromkeys(proxies, NOBODY) | {"PAPER": paper or ""}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "TORCH_HOME": str(folder / "torch")}
+    environment |= {"TMPDIR": str(folder)}  # where the lock lies: a session of one's own is none of ours
     return command, environment
 
 
@@ -155,7 +156,8 @@ def test_the_first_line_says_that_the_images_are_synthetic(smoke: tuple[Path, st
 
 def test_logs_and_journals_lie_beside_the_results(smoke: tuple[Path, str]) -> None:
     (runs,) = (smoke[0] / "test-machine" / ".runs").iterdir()
-    assert len(list(runs.glob("*.jsonl"))) == len(list(runs.glob("*.gate.log"))) == 8
+    assert len(list(runs.glob("*-s0.jsonl"))) == len(list(runs.glob("*.gate.log"))) == 8
+    assert (runs / "session.jsonl").is_file()
     assert len(list(runs.glob("*.log"))) == 16
     assert not list(runs.glob("*.npz"))
     assert not list(runs.glob("*.safetensors"))
@@ -178,10 +180,14 @@ def test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on(tmp_path: 
     names = {b["param"] for b in found["benchmarks"]}
     assert names == {"scratch-tensorflow-cpu-s0", "mistaken-torch-cpu-s0"}
     crashed, diverged = found["failures"]
-    assert crashed["failure"]["reason"].startswith("the worker ended with status 9 after epoch 1")
-    assert crashed["failure"]["log_tail"] == "the last words of scratch-torch-cpu-s0 in ~/folder"
-    assert [epoch["epoch"] for epoch in crashed["epochs"]] == [1]
-    assert diverged["verdict"]["reasons"] == ["diverged at epoch 2: a loss is not finite"]
+    assert crashed["failure"]["reason"].startswith("the worker ended with status 9 after epoch 2")
+    last_words = "the last words of scratch-torch-cpu-s0 in ~/folder"
+    assert crashed["failure"]["log_tail"].splitlines() == [last_words, last_words], "it was tried again"
+    assert [epoch["epoch"] for epoch in crashed["epochs"]] == [1, 2]
+    (retry,) = crashed["interruptions"]
+    assert retry["why"].startswith("the worker ended with status 9 after epoch 1")
+    (reason,) = diverged["verdict"]["reasons"]
+    assert reason.startswith("diverged at epoch 2: ")
     summary = done.stdout[done.stdout.index("= AlexNet =") :]
     assert "scratch-torch-cpu-s0 failed: the worker ended with status 9" in summary
     assert "mistaken-tensorflow-cpu-s0 is invalid: diverged at epoch 2" in summary
@@ -305,18 +311,21 @@ def test_ctrl_c_saves_the_cells_that_are_done_and_what_the_next_one_had(tmp_path
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 no threads here
     ) as session:
         runs, deadline = tmp_path / "test-machine" / ".runs", monotonic() + 60
-        while not any('"Epoch"' in f.read_text() for f in runs.glob("*/scratch-tensorflow*.jsonl")):
+        while not any('"epochs"' in f.read_text() for f in runs.glob("*/scratch-tensorflow*.jsonl")):
             assert monotonic() < deadline, "the second cell never began"
             sleep(0.1)
         session.send_signal(signal.SIGINT)
+        sleep(0.2)
+        session.send_signal(signal.SIGINT)  # its worker hangs, so that no epoch will end
         output, _ = session.communicate(timeout=30)
     assert session.returncode == INTERRUPTED, output
     found = saved(tmp_path)
     assert [b["param"] for b in found["benchmarks"]] == ["scratch-torch-cpu-s0"]
     (interrupted,) = found["failures"]
-    assert interrupted["failure"]["reason"] == "interrupted after epoch 1"
+    assert interrupted["failure"]["reason"] == "interrupted by Ctrl-C after epoch 1"
     assert len(interrupted["epochs"]) == 1
-    assert "scratch-tensorflow-cpu-s0 failed: interrupted after epoch 1" in output
+    assert "scratch-tensorflow-cpu-s0 failed: interrupted by Ctrl-C after epoch 1" in output
+    assert "To go on:  pytest bench --resume --machine test-machine" in output
 
 
 def test_rounds_are_epochs_on_the_workers_clock(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from alexnet import download
 from alexnet.data import FOLDER
-from bench import prepare
+from bench import heading, prepare
+from bench.opening import open_session
 from bench.options import Options
 from bench.prepare import NotPrepared
-from bench.session import open_session
 from tests.test_grid import OPTIONS
 
 
@@ -51,7 +51,8 @@ def test_a_device_that_is_asked_for_and_missing_is_the_frameworks_own_sentence()
 def test_unlike_devices_are_pointed_out_and_never_make_auto_full(tmp_path: Path) -> None:
     session = open_session(auto(dataset="synthetic"), tmp_path)
     assert session.profile == "quick"
-    assert "compare devices, not frameworks" in (session.unlike_devices() or "")
+    (note,) = heading.unlike_devices(session)
+    assert "compare devices, not frameworks" in note
 
 
 @pytest.mark.usefixtures("mac")
@@ -90,7 +91,7 @@ def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(prepare, "likely_gpu", lambda: None)
     session = open_session(auto(dataset="synthetic"), tmp_path)
     assert session.profile == "quick"
-    assert session.unlike_devices() is None
+    assert heading.unlike_devices(session) == []
 
 
 def test_the_users_folder_comes_before_the_environments(

@@ -9,9 +9,10 @@ import pytest
 
 from alexnet import Device
 from bench import screen
+from bench.prepare import Source
 from bench.records import Drift, Verdict
 from bench.run import Run
-from tests.samples import CELL, EPOCH, PLAN, RESULT, START
+from tests.samples import CELL, EPOCH, MACHINE, PLAN, RESULT, START
 
 VALID = Verdict(validity="valid", reasons=(), warnings=())
 
@@ -20,17 +21,15 @@ class OneRun:
     """As much of a session as the summary asks for."""
 
     skipped = ()
+    profile, machine = "smoke", MACHINE
+    source = Source(dataset="synthetic", folder=None, provenance="made by this suite")
 
     def __init__(self, device: Device = "cpu", **result: Any) -> None:
         cell = replace(CELL, device=device)
-        self.runs = [Run(cell=cell, plan=PLAN, start=START, epochs=[EPOCH, replace(EPOCH, epoch=2)],
+        second = replace(EPOCH, epoch=2, warm_up=False)
+        self.picked, self.plans = [cell], {cell: PLAN}
+        self.runs = [Run(cell=cell, plan=PLAN, start=START, epochs=[EPOCH, second],
                          result=replace(RESULT, **result), verdict=VALID)]  # fmt: skip
-
-    def setting(self) -> str:
-        return "one computer"
-
-    def data_line(self) -> str:
-        return "synthetic"
 
 
 def shown(session: Any) -> dict[str, str]:
@@ -61,3 +60,21 @@ def test_a_drift_is_shown_only_where_there_is_one() -> None:
         cold_images_per_second=320.0, sustained_images_per_second=None, drift=None, probe_drift=-0.5
     )
     assert "drift" not in shown(OneRun(drift=alone)), "a column that nobody measured is left out"
+
+
+def test_the_title_says_what_every_figure_stands_under() -> None:
+    session: Any = OneRun()
+    assert screen.summary(session).title == (
+        "smoke: 640 SYNTHETIC training images at 64 px; torch on cpu; test-machine\n"
+        "data: SYNTHETIC images, made by this suite"
+    )
+
+
+def test_the_cells_stand_in_the_grids_order_whenever_each_was_run() -> None:
+    """A session that is gone on with has the cells that were done before the others."""
+    session: Any = OneRun()
+    (done,) = session.runs
+    late = replace(done, cell=replace(CELL, seed=1))
+    session.runs, session.plans = [done, late], {late.cell: PLAN, done.cell: PLAN}
+    names = screen.summary(session).columns[0].cells
+    assert list(names) == ["scratch-torch-cpu-s1", "scratch-torch-cpu-s0"]

@@ -1,0 +1,84 @@
+"""What stands above every figure: images, profile, devices, machine, and what is still to be done."""
+
+from __future__ import annotations
+
+from alexnet import data
+from bench import grid
+from bench.records import Cell
+from bench.session import Session
+
+DATASETS: dict[data.DatasetName, str] = {"cifar10": "CIFAR-10", "synthetic": "SYNTHETIC"}
+
+
+def data_line(session: Session) -> str:
+    """Which images these are, in words that a stand-in cannot hide behind."""
+    return f"{DATASETS[session.source.dataset]} images, {session.source.provenance}"
+
+
+def setting(session: Session) -> str:
+    """The line that every figure stands under: profile, data, devices, machine."""
+    cells = session.picked or list(session.plans)
+    devices = sorted({f"{cell.framework} on {cell.device}" for cell in cells})
+    plan = session.plans[cells[0]]
+    sizes = sorted({session.plans[cell].train_images or data.TRAINED_IMAGES for cell in cells})
+    images = " or ".join(f"{size:,}" for size in sizes)
+    return (
+        f"{session.profile}: {images} {DATASETS[plan.dataset]} training images at {plan.image_size} px;"
+        f" {', '.join(devices)}; {session.machine.name}"
+    )
+
+
+def unlike_devices(session: Session) -> list[str]:
+    """A warning where auto gave the frameworks different devices."""
+    devices = {cell.framework: cell.device for cell in session.plans}
+    if len(set(devices.values())) == 1:
+        return []
+    found = " and ".join(f"{framework} {device}" for framework, device in devices.items())
+    return [f"note: {found}: set side by side they compare devices, not frameworks"]
+
+
+def resumed(session: Session) -> list[str]:
+    """Which session is gone on with and what of it was damaged, or which might be."""
+    if session.earlier:
+        return [session.earlier.line(), *session.earlier.amiss]
+    return [session.left_behind] if session.left_behind else []
+
+
+def differences(session: Session) -> list[str]:
+    """What is not as it was when the session began, and was accepted."""
+    now = session.pauses[-1].differences if session.pauses else ()
+    return [f"resumed anyway, though not all is as it was: {what}" for what in now]
+
+
+def cells(session: Session) -> list[str]:
+    """The picked cells, and what is left to be done of each."""
+    return [f"  {cell.id}{_state(session, cell)}" for cell in session.picked]
+
+
+def _state(session: Session, cell: Cell) -> str:
+    if session.skip_reason(cell):
+        return " (will be skipped)"
+    run = session.earlier_run(cell)
+    if run is None or not (run.result or run.cut):
+        return ""
+    if run.result:
+        return " (done)"
+    epochs = len(run.epochs)
+    return f" (cut off after epoch {epochs})" if epochs else " (cut off before its first epoch ended)"
+
+
+def expected_seconds(session: Session) -> float:
+    """A rough guess, before anything was measured."""
+    able = [cell for cell in session.picked if session.skip_reason(cell) is None]
+    runs = {cell: session.earlier_run(cell) for cell in able}
+    left = [cell for cell, run in runs.items() if run is None or run.result is None]
+    return sum(grid.expected_seconds(cell, session.plans[cell]) for cell in left)
+
+
+def how_to_go_on(session: Session) -> list[str]:
+    """The line that resumes, where a cell has no result."""
+    if not (unfinished := session.unfinished()):
+        return []
+    named = f" --machine {session.machine.name}" if session.options.machine else ""
+    what = ", ".join(unfinished) if len(unfinished) < 4 else f"{len(unfinished)} cells"
+    return [f"no result yet: {what}. To go on:  pytest bench --resume{named}  (or: make resume)"]

@@ -1,0 +1,86 @@
+"""How a session comes to be: from options alone, or from an earlier one that it goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alexnet import Device, Framework
+from bench import grid, machine, prepare, resume
+from bench.options import SHAPING, Options
+from bench.records import Cell, Machine, Plan
+from bench.resume import Earlier
+from bench.session import Session
+
+
+def open_session(options: Options, results: Path, *, only_list: bool = False) -> Session:
+    """Settles devices, profile, data and plans. Raises what the options make impossible for all cells.
+
+    `only_list` settles the cells and looks for no data.
+    """
+    this = machine.describe(options.machine)
+    runs = results / this.name / resume.RUNS
+    if options.resume:
+        return _resumed(options, this, resume.find(runs), only_list=only_list)
+    prepare.check_weights_option(options)
+    devices = prepare.devices(options)
+    profile = options.profile
+    if profile == "auto":  # one framework left on the CPU would take days over the full protocol
+        profile = "quick" if "cpu" in devices.values() else "full"
+    source = prepare.NOT_LOOKED_FOR if only_list else prepare.source(options, profile)
+    return Session(
+        options=options,
+        machine=this,
+        profile=profile,
+        source=source,
+        plans=_plans(options, profile, source, devices),
+        folder=_new_folder(runs, profile),
+        left_behind=None if only_list else resume.left_behind(runs),
+    )
+
+
+def _new_folder(runs: Path, profile: str) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    names = [f"{stamp}{again}-{profile}" for again in ("", *(f"-{n}" for n in range(2, 100)))]
+    return next(runs / name for name in names if not (runs / name).exists())
+
+
+def _plans(
+    options: Options, profile: str, source: prepare.Source, devices: Mapping[Framework, Device]
+) -> dict[Cell, Plan]:
+    return {
+        cell: grid.plan(
+            cell,
+            options,
+            profile=profile,
+            dataset=source.dataset,
+            data_provenance=source.provenance,
+        )
+        for cell in grid.cells(options, devices)
+    }
+
+
+def _resumed(options: Options, this: Machine, earlier: Earlier, *, only_list: bool) -> Session:
+    """The session that goes on with an earlier one: its options and cells, but for what is given now."""
+    first = {each.cell: each.plan for each in earlier.terms.cells}
+    merged = options.going_on_with(earlier.terms.options)
+    prepare.check_weights_option(merged)
+    profile = earlier.terms.profile if "profile" not in options.given else merged.profile
+    source = prepare.NOT_LOOKED_FOR
+    if not only_list:
+        source = prepare.source_again(merged, next(iter(first.values())))
+    plans = first
+    if SHAPING & set(options.given):
+        devices = {cell.framework: cell.device for cell in first}
+        asked = "device" in options.given or not set(merged.framework) <= set(devices)
+        plans = _plans(merged, profile, source, prepare.devices(merged) if asked else devices)
+    return Session(
+        options=merged,
+        machine=this,
+        profile=profile,
+        source=source,
+        plans=plans,
+        folder=earlier.folder,
+        earlier=earlier,
+    )

@@ -1,0 +1,191 @@
+"""Finding the last session that is not finished, and all that its journals tell of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import journal
+from bench.history import History, recall
+from bench.journal import Damaged, Journal, Line
+from bench.pauses import Cut, Pause
+from bench.records import Cell, Plan
+from bench.terms import Terms
+
+RUNS = ".runs"
+FILE = "session.jsonl"
+
+
+class CannotResume(Exception):
+    """Why no session can be gone on with, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A cell that was not run, with the reason and what would mend it."""
+
+    cell: Cell
+    plan: Plan
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """The end of a session that has not carried out all of its cells, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """The result file, in the folder of the machine."""
+
+    file: str
+
+
+PARTS = {"terms": Terms, "skipped": Skipped, "pause": Pause, "stopped": Stopped, "saved": Saved}
+
+
+@dataclass(kw_only=True)
+class Earlier:
+    """A session as its journals tell it; `cut` is where it stopped last."""
+
+    folder: Path
+    terms: Terms
+    cut: Cut
+    saved: str | None = None
+    pauses: list[Pause] = field(default_factory=list)
+    skipped: set[str] = field(default_factory=set)
+    amiss: list[str] = field(default_factory=list)
+    histories: dict[Cell, History] = field(default_factory=dict)
+
+    def finished(self) -> bool:
+        """Whether nothing of it is left to be done, its result file included."""
+        return self.saved is not None and not self.unfinished()
+
+    def unfinished(self) -> list[str]:
+        """The cells that have no result and were not skipped either."""
+        runs = [history.run for history in self.histories.values()]
+        return [run.cell.id for run in runs if not run.result and run.cell.id not in self.skipped]
+
+    def line(self) -> str:
+        """What is being gone on with, for the terminal."""
+        done = sum(history.run.result is not None for history in self.histories.values())
+        why = f" ({self.cut.why})" if self.cut.why else ""
+        return (
+            f"resuming: {self.folder.name}, which stopped at {self.cut.stopped_at}{why};"
+            f" {done} of {len(self.histories)} cells have their result"
+        )
+
+
+def _newest_first(runs: Path) -> list[Path]:
+    return sorted((file.parent for file in runs.glob(f"*/{FILE}")), reverse=True)
+
+
+def left_behind(runs: Path) -> str | None:
+    """A sentence where the last session is not finished, for whoever begins another."""
+    try:
+        earlier = [_read(folder) for folder in _newest_first(runs)[:1]]
+    except (CannotResume, OSError):
+        return None
+    if not earlier or earlier[0].finished():
+        return None
+    folder, unfinished = earlier[0].folder, earlier[0].unfinished()
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors*"))
+    kept = f", and keeps {size / 1e6:,.0f} MB of checkpoints in {folder}" if size else ""
+    what = f"no result yet of {', '.join(unfinished)}" if unfinished else "no result file yet"
+    return f"note: the session before this, {folder.name}, has {what}{kept}; --resume goes on with it"
+
+
+def find(runs: Path) -> Earlier:
+    """The last session under `runs` that is not finished. Raises CannotResume where there is none."""
+    folders = _newest_first(runs)
+    for folder in folders:
+        try:
+            earlier = _read(folder)
+        except OSError as error:
+            raise CannotResume(f"{folder} cannot be read: {error}") from error
+        if not earlier.finished():
+            return earlier
+    raise CannotResume(f"there is nothing to resume in {runs}{_elsewhere(runs, bool(folders))}")
+
+
+def _elsewhere(runs: Path, any_here: bool) -> str:
+    """Where else to look: a machine may have been named when the session began."""
+    if any_here:
+        return ": every session in it is finished and saved"
+    others = sorted({f.parents[2].name for f in runs.parents[1].glob(f"*/{RUNS}/*/{FILE}")})
+    named = " or ".join(f"--machine {name}" for name in others)
+    return f"; there are sessions of {named}" if others else ": no session was begun there"
+
+
+def _read(folder: Path) -> Earlier:
+    """Raises CannotResume where the session's own journal does not say what it was."""
+    lines = journal.read(folder / FILE, PARTS)
+    sound = [line for line in lines if isinstance(line, Line)]
+    terms = [line.record for line in sound if line.part == "terms"]
+    damaged = [journal.told(folder / FILE, line) for line in lines if isinstance(line, Damaged)]
+    if not terms:
+        why = damaged[0] if damaged else f"{FILE} is empty"
+        raise CannotResume(
+            f"{folder} cannot be resumed, since it does not say any more what it was ({why})."
+            f" The records in it are whole; move the folder away to go on with an older session"
+        )
+    earlier = Earlier(folder=folder, terms=terms[-1], cut=Cut(stopped_at=sound[-1].at, why=None))
+    for line in sound:
+        _take(earlier, line)
+    for each in earlier.terms.cells:
+        history = recall(folder / f"{each.cell.id}.jsonl", each.cell, each.plan)
+        earlier.histories[each.cell] = history
+        earlier.amiss += history.amiss
+    earlier.amiss += damaged
+    if earlier.cut.why is None:  # nobody was left to note the end: it came after the last line of all
+        ends = [history.last_at for history in earlier.histories.values() if history.last_at]
+        earlier.cut = Cut(stopped_at=max([earlier.cut.stopped_at, *ends]), why=None)
+    return earlier
+
+
+def _take(earlier: Earlier, line: Line) -> None:
+    record = line.record
+    match line.part:
+        case "saved":
+            earlier.saved = record.file
+        case "skipped":
+            earlier.skipped.add(record.cell.id)
+        case "pause":
+            earlier.pauses.append(record)
+            earlier.skipped.clear()
+            earlier.cut = Cut(stopped_at=line.at, why=None)
+        case "stopped":
+            earlier.cut = Cut(stopped_at=line.at, why=record.why)
+
+
+def begin(folder: Path, terms: Terms) -> None:
+    """Notes what a session begins with. Raises CannotResume where that cannot be written."""
+    _note(folder, "terms", terms)
+
+
+def go_on(earlier: Earlier, terms: Terms, *, anyway: bool) -> Pause:
+    """Notes that a session goes on. Raises CannotResume where it differs and nobody has accepted it."""
+    unlike = terms.unlike(earlier.terms)
+    if unlike and not anyway:
+        lines = "\n  ".join(unlike)
+        raise CannotResume(
+            f"{earlier.folder.name} was begun otherwise:\n  {lines}\n"
+            f"put it back as it was, or go on all the same with --resume-anyway; the results will say so"
+        )
+    pause = earlier.cut.pause(tuple(unlike))
+    _note(earlier.folder, "pause", pause)
+    if unlike:
+        _note(earlier.folder, "terms", terms)
+    return pause
+
+
+def _note(folder: Path, part: str, record: Terms | Pause) -> None:
+    try:
+        Journal(folder / FILE).add(part, record)
+    except OSError as error:
+        raise CannotResume(
+            f"{folder / FILE} cannot be written ({error.strerror}), and without it nothing that is"
+            f" measured would be safe: free some space, or let the folder be written to"
+        ) from error

@@ -1,0 +1,331 @@
+"""`pytest bench --resume` as a user meets it, on workers of toy size: what goes on, what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from bench.journal import Journal, Line, read
+from bench.process import ROOT
+from bench.resume import FILE, PARTS, CannotResume, find
+from bench.saved import load
+from bench.terms import Terms
+from tests.torture import EPOCHS, MACHINE, PICKED, Session, learnt, uninterrupted
+
+INTERRUPTED, REFUSED, FAILED = 130, 4, 1
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a session learns that nobody interrupts."""
+    return uninterrupted(tmp_path_factory.mktemp("calm"))
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return Session(folder=tmp_path)
+
+
+def until(session: Session, text: str, file: str = "scratch-tensorflow-cpu-s0.jsonl") -> None:
+    """Waits until a journal has this text."""
+    deadline = monotonic() + 60
+    while True:
+        runs = session.runs()
+        if runs and (runs / file).exists() and text in (runs / file).read_text():
+            return
+        assert monotonic() < deadline, session.output_so_far()
+        sleep(0.02)
+
+
+def interrupted(session: Session, *numbers: signal.Signals, at: str = '"epoch": 2') -> str:
+    """A session that is struck in its second cell, and what it printed."""
+    process = session.first()
+    until(session, at)
+    for number in numbers:
+        process.send_signal(number)
+        sleep(0.05)
+    process.wait(60)
+    assert process.returncode == (-9 if signal.SIGKILL in numbers else INTERRUPTED), session.output()
+    return session.output()
+
+
+def resumed(session: Session, *arguments: str, status: int = 0) -> str:
+    """What going on printed."""
+    before = len(session.output())
+    process = session.start("--resume", *arguments)
+    process.wait(60)
+    said = session.output()[before:]
+    assert process.returncode == status, said
+    return said
+
+
+def saved(session: Session) -> dict[str, Any]:
+    (file,) = session.results()
+    content: dict[str, Any] = json.loads(file.read_text())
+    return content
+
+
+def test_ctrl_c_lets_the_epoch_end_saves_and_says_how_to_go_on(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    said = interrupted(session, signal.SIGINT)
+    assert "Ctrl-C: this epoch ends, then all is saved" in said
+    assert f"To go on:  pytest bench --resume --machine {MACHINE}  (or: make resume)" in said
+    content = saved(session)
+    assert [b["param"] for b in content["benchmarks"]] == ["scratch-torch-cpu-s0"]
+    (cut,) = content["failures"]
+    reason = re.fullmatch(r"interrupted by Ctrl-C after epoch (\d)", cut["failure"]["reason"])
+    assert reason
+    assert len(cut["epochs"]) == int(reason[1]) >= 2, "the epoch in progress was dropped"
+    said = resumed(session)
+    assert "(Ctrl-C); 1 of 2 cells have their result" in said
+    assert "scratch-torch-cpu-s0 (done)" in said
+    assert f"scratch-tensorflow-cpu-s0 (cut off after epoch {reason[1]})" in said
+    assert learnt(session.results()[0]) == wanted
+    content = saved(session)
+    run = content["benchmarks"][1]["extra_info"]
+    (interruption,) = run["interruptions"]
+    assert interruption["why"] == reason[0]
+    assert interruption["resumed_after"] == interruption["after_epoch"] == int(reason[1])
+    assert run["verdict"]["validity"] == "valid"
+    assert f"cut off after epoch {reason[1]} ({reason[0]})" in run["verdict"]["warnings"][0]
+    (pause,) = content["interruptions"]
+    assert (pause["why"], pause["differences"]) == ("Ctrl-C", [])
+
+
+def test_there_is_one_set_of_rounds_without_the_warm_up_of_either_process(session: Session) -> None:
+    interrupted(session, signal.SIGINT)
+    resumed(session)
+    whole, parts = saved(session)["benchmarks"]
+    assert (whole["stats"]["rounds"], parts["stats"]["rounds"]) == (EPOCHS - 1, EPOCHS - 2)
+    epochs = parts["extra_info"]["epochs"]
+    assert [epoch["epoch"] for epoch in epochs] == list(range(1, EPOCHS + 1))
+    rounds = [epoch["train_seconds"] for epoch in epochs if not epoch["warm_up"]]
+    assert parts["stats"]["total"] == pytest.approx(sum(rounds))
+
+
+def test_ctrl_c_twice_ends_at_once_and_loses_only_that_epoch(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    said = interrupted(session, signal.SIGINT, signal.SIGINT)
+    assert "To go on:" in said
+    resumed(session)
+    assert learnt(session.results()[0]) == wanted
+
+
+def test_sigterm_is_as_ctrl_c_once(session: Session, wanted: dict[str, Any]) -> None:
+    said = interrupted(session, signal.SIGTERM)
+    assert "SIGTERM: this epoch ends, then all is saved" in said
+    assert "interrupted by SIGTERM after epoch" in said
+    resumed(session)
+    assert learnt(session.results()[0]) == wanted
+
+
+def test_a_killed_session_leaves_no_worker_and_is_gone_on_with(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    interrupted(session, signal.SIGKILL)
+    deadline = monotonic() + 5
+    while session.orphans():
+        assert monotonic() < deadline, "the worker outlives its session"
+        sleep(0.1)
+    assert session.results() == []
+    said = resumed(session)
+    assert re.search(r"resuming: \S+, which stopped at \S+; 1 of 2 cells have their result", said)
+    assert learnt(session.results()[0]) == wanted
+    (interruption,) = saved(session)["benchmarks"][1]["extra_info"]["interruptions"]
+    assert interruption["why"] is None, "nobody was left to say it"
+
+
+def test_a_session_killed_before_it_could_save_is_only_saved(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    process = session.first()
+    until(session, '"part": "result"')
+    process.kill()
+    process.wait()
+    resumed(session)
+    assert learnt(session.results()[0]) == wanted
+    said = resumed(session, status=REFUSED)
+    assert "there is nothing to resume" in said
+    assert "every session in it is finished and saved" in said
+
+
+def test_what_differs_is_refused_field_by_field_or_accepted_and_said(session: Session) -> None:
+    interrupted(session, signal.SIGKILL)
+    runs = session.runs()
+    assert runs
+    begun_with_other_code(runs)
+    said = resumed(session, status=REFUSED)
+    assert "code: bench/training.py has changed" in said
+    assert "memory: " in said
+    assert "--resume-anyway" in said
+    said = resumed(session, "--resume-anyway")
+    assert "resumed anyway, though not all is as it was: code: bench/training.py has changed" in said
+    content = saved(session)
+    (pause,) = content["interruptions"]
+    assert "code: bench/training.py has changed" in pause["differences"]
+    run = content["benchmarks"][1]["extra_info"]
+    assert "code: bench/training.py has changed" in run["interruptions"][0]["differences"]
+    assert any("code: bench/training.py has changed" in line for line in run["verdict"]["warnings"])
+    assert content["benchmarks"][0]["extra_info"]["interruptions"] == [], "it was done before"
+
+
+def begun_with_other_code(runs: Path) -> None:
+    """As if it had been begun with another bench/training.py, on a computer with less memory."""
+    (line,) = (line for line in read(runs / FILE, PARTS) if isinstance(line, Line))
+    terms: Terms = line.record
+    machine = replace(terms.machine, memory_bytes=8 * 10**9)
+    code = {**terms.code, "bench/training.py": "0" * 12}
+    Journal(runs / FILE).add("terms", replace(terms, machine=machine, code=code))
+
+
+def test_other_options_are_refused_and_the_first_ones_need_not_be_said_again(session: Session) -> None:
+    interrupted(session, signal.SIGKILL)
+    said = resumed(session, "--epochs", "9", status=REFUSED)
+    assert f"plan epochs: 9 now, {EPOCHS} when it began" in said
+    said = resumed(session, "--experiment", "mistaken", status=REFUSED)
+    assert "cell scratch-torch-cpu-s0: not asked for now" in said
+    said = resumed(session, "-k", "torch-cpu", status=REFUSED)
+    assert "cell scratch-tensorflow-cpu-s0: not asked for now" in said
+
+
+def test_a_begun_cell_with_another_plan_begins_anew_and_a_finished_one_stands(session: Session) -> None:
+    interrupted(session, signal.SIGKILL)
+    resumed(session, "--resume-anyway", "--epochs", "4")
+    finished, begun = saved(session)["benchmarks"]
+    assert len(finished["extra_info"]["epochs"]) == EPOCHS
+    assert finished["extra_info"]["plan"]["epochs"] == EPOCHS
+    assert len(begun["extra_info"]["epochs"]) == begun["extra_info"]["plan"]["epochs"] == 4
+    (interruption,) = begun["extra_info"]["interruptions"]
+    assert (interruption["resumed_after"], interruption["setback"]) == (
+        0,
+        "the checkpoint is of another plan",
+    )
+
+
+def test_a_damaged_checkpoint_costs_the_epochs_and_is_named(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    interrupted(session, signal.SIGKILL)
+    (file,) = (session.folder).glob(f"{MACHINE}/.runs/*/*.checkpoint.safetensors")
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    resumed(session)
+    assert learnt(session.results()[0]) == wanted
+    (interruption,) = saved(session)["benchmarks"][1]["extra_info"]["interruptions"]
+    assert interruption["resumed_after"] == 0
+    assert "checkpoint.safetensors is damaged: its hash is not its own" in interruption["setback"]
+
+
+def test_a_damaged_journal_is_named_and_costs_only_what_stood_there(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    interrupted(session, signal.SIGKILL)
+    (file,) = (session.folder).glob(f"{MACHINE}/.runs/*/scratch-torch-cpu-s0.jsonl")
+    lines = file.read_bytes().split(b"\n")
+    broken = lines[6].replace(b"train_loss", b"train_lost")
+    file.write_bytes(b"\n".join([*lines[:6], broken, *lines[7:]]))
+    said = resumed(session)
+    assert f"{file.name}, line 7, was passed over: its checksum is not its own" in said
+    assert learnt(session.results()[0]) == wanted
+    assert broken in file.read_bytes().split(b"\n"), "a journal is only ever added to"
+
+
+def test_a_session_that_forgot_what_it_was_is_refused_in_a_sentence(session: Session) -> None:
+    interrupted(session, signal.SIGKILL)
+    runs = session.runs()
+    assert runs
+    (runs / FILE).write_bytes(b"half a li")
+    said = resumed(session, status=REFUSED)
+    assert "cannot be resumed, since it does not say any more what it was" in said
+    assert "line 1, was passed over" in said
+
+
+def test_a_failed_cell_is_tried_again_and_a_dead_worker_once_at_once(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    process = session.first()
+    for attempt in (1, 2):
+        until_worker_trains(session, attempt)
+        (worker,) = session.workers(process.pid)
+        worker.kill()
+        worker.wait()
+    assert process.wait(60) == FAILED, session.output()
+    (failed,) = saved(session)["failures"]
+    assert "the worker was killed after epoch" in failed["failure"]["reason"]
+    (retry,) = failed["interruptions"]
+    assert "the worker was killed after epoch" in retry["why"]
+    resumed(session)
+    assert learnt(session.results()[0]) == wanted
+    benchmarks = {b["param"]: b["extra_info"] for b in saved(session)["benchmarks"]}
+    assert len(benchmarks["scratch-torch-cpu-s0"]["interruptions"]) == 2
+    assert benchmarks["scratch-tensorflow-cpu-s0"]["interruptions"] == []
+
+
+def until_worker_trains(session: Session, attempt: int) -> None:
+    """Waits for the first epoch of an attempt at the first cell: each has one warm-up."""
+    deadline = monotonic() + 60
+    while True:
+        runs = session.runs()
+        file = runs / "scratch-torch-cpu-s0.jsonl" if runs else None
+        if file and file.exists() and file.read_text().count('"warm_up": true') >= attempt:
+            return
+        assert monotonic() < deadline, "no worker trains"
+        sleep(0.02)
+
+
+def test_a_second_session_is_refused_and_names_the_first(session: Session) -> None:
+    process = session.first()
+    until(session, '"epoch": 1', file="scratch-torch-cpu-s0.jsonl")
+    other = Session(folder=session.folder)
+    second = subprocess.run(
+        other.command(*PICKED),
+        cwd=ROOT,
+        env=session.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == REFUSED
+    assert f"this computer is measuring already (process {process.pid} since" in second.stderr
+    assert str(session.folder / MACHINE) in second.stderr
+    process.kill()
+    process.wait()
+    resumed(session)
+
+
+def test_nothing_begun_is_nothing_to_resume_and_another_machine_is_pointed_to(session: Session) -> None:
+    said = resumed(session, status=REFUSED)
+    assert "no session was begun there" in said
+    interrupted(session, signal.SIGKILL)
+    said = resumed(session, "--machine", "other", status=REFUSED)
+    assert f"there are sessions of --machine {MACHINE}" in said
+
+
+def test_a_results_folder_that_cannot_be_written_is_told_before_anything_runs(session: Session) -> None:
+    (session.folder / MACHINE).write_text("a file in its place")
+    process = session.first()
+    assert process.wait(60) == REFUSED
+    assert "without it nothing that is measured would be safe" in session.output()
+
+
+def test_a_folder_without_a_session_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / "machine" / ".runs" / "20260101T000000-smoke").mkdir(parents=True)
+    with pytest.raises(CannotResume, match="no session was begun there"):
+        find(tmp_path / "machine" / ".runs")
+
+
+def test_the_saved_file_of_a_resumed_session_is_read_by_the_check(session: Session) -> None:
+    interrupted(session, signal.SIGINT)
+    resumed(session)
+    assert load(saved(session)).amiss == ()

@@ -1,0 +1,133 @@
+"""A session's result file is whole or not there, has a number of its own, and ends in no traceback."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.logger import Logger
+
+from alexnet import durable
+from bench.storage import Storage, write
+
+CONTENT: dict[str, Any] = {"benchmarks": [], "machine_info": {"name": "Ünïts ½"}, "version": "5"}
+
+
+def storage(folder: Path) -> Storage:
+    return Storage(folder, Logger(), "mac")  # type: ignore[no-untyped-call]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+
+def test_a_session_is_saved_in_its_machines_folder_and_the_user_is_told_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saving = storage(tmp_path / "results")
+    saving.save(CONTENT, "quick")
+    file = tmp_path / "results" / "mac" / "0001_quick.json"
+    assert json.loads(file.read_text(encoding="ascii")) == CONTENT
+    assert (saving.saved_as, saving.trouble) == ("0001_quick.json", None)
+    assert str(file.resolve()) in capsys.readouterr().err.replace("\n", "")
+
+
+def test_each_session_has_the_next_number_whatever_its_name(tmp_path: Path) -> None:
+    saved = []
+    for name in ("quick", "full", "quick"):
+        saving = storage(tmp_path)
+        saving.save(CONTENT, name)
+        saved.append(saving.saved_as)
+    assert saved == ["0001_quick.json", "0002_full.json", "0003_quick.json"]
+    (tmp_path / "mac" / "0001_quick.json").unlink()
+    last = storage(tmp_path)
+    last.save(CONTENT, "quick")
+    assert last.saved_as == "0004_quick.json", "a number is not given twice"
+    assert names(tmp_path / "mac") == ["0002_full.json", "0003_quick.json", "0004_quick.json"]
+
+
+def test_another_machines_numbers_do_not_count(tmp_path: Path) -> None:
+    write_to = Storage(tmp_path, Logger(), "other")  # type: ignore[no-untyped-call]
+    write_to.save(CONTENT, "quick")
+    saving = storage(tmp_path)
+    saving.save(CONTENT, "quick")
+    assert names(tmp_path) == ["mac/0001_quick.json", "other/0001_quick.json"]
+
+
+def test_a_session_that_goes_on_takes_the_place_of_its_own_file(tmp_path: Path) -> None:
+    storage(tmp_path).save(CONTENT, "quick")
+    storage(tmp_path).save(CONTENT, "full")
+    saving = storage(tmp_path)
+    saving.own_name = "0001_quick.json"
+    saving.save(CONTENT | {"version": "6"}, "another name")
+    assert names(tmp_path) == ["mac/0001_quick.json", "mac/0002_full.json"]
+    assert json.loads((tmp_path / "mac" / "0001_quick.json").read_text())["version"] == "6"
+    assert saving.saved_as == "0001_quick.json"
+
+
+def test_its_own_file_is_made_anew_if_somebody_has_removed_it(tmp_path: Path) -> None:
+    storage(tmp_path).save(CONTENT, "quick")
+    saving = storage(tmp_path)
+    saving.own_name = "0007_quick.json"
+    saving.save(CONTENT, "quick")
+    assert names(tmp_path) == ["mac/0001_quick.json", "mac/0007_quick.json"]
+
+
+@pytest.mark.parametrize("place", ["results", "results/mac"])
+@pytest.mark.parametrize("own_name", [None, "0003_quick.json"])
+def test_a_folder_that_cannot_be_written_is_a_sentence_and_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str, own_name: str | None
+) -> None:
+    in_its_place = tmp_path / place
+    in_its_place.parent.mkdir(exist_ok=True)
+    in_its_place.write_text("a file")
+    saving = storage(tmp_path / "results")
+    saving.own_name = own_name
+    saving.save(CONTENT, "quick")
+    assert saving.saved_as is None
+    assert saving.trouble
+    assert saving.trouble.startswith("the result file could not be written in ")
+    assert str(tmp_path.resolve() / "results") in saving.trouble
+    assert "journals" in saving.trouble
+    assert in_its_place.read_text() == "a file"
+    assert "Saved" not in capsys.readouterr().err
+
+
+def fail(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_leaves_the_earlier_file_and_nothing_besides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage(tmp_path).save(CONTENT, "quick")
+    monkeypatch.setattr(durable, "sync", fail)
+    for own_name in ("0001_quick.json", None):
+        saving = storage(tmp_path)
+        saving.own_name = own_name
+        saving.save({"benchmarks": ["others"]}, "quick")
+        assert saving.saved_as is None
+        assert saving.trouble
+        assert "No space left on device" in saving.trouble
+    assert names(tmp_path) == ["mac/0001_quick.json"]
+    assert json.loads((tmp_path / "mac" / "0001_quick.json").read_text()) == CONTENT
+
+
+def test_what_cannot_be_written_as_json_leaves_the_earlier_file(tmp_path: Path) -> None:
+    file = tmp_path / "0001_quick.json"
+    write(file, CONTENT)
+    itself: dict[str, Any] = {}
+    itself["itself"] = itself
+    with pytest.raises(ValueError, match="Circular"):
+        write(file, itself)
+    assert json.loads(file.read_text()) == CONTENT
+    assert names(tmp_path) == ["0001_quick.json"]
+
+
+def test_pytest_benchmark_reads_what_was_saved(tmp_path: Path) -> None:
+    storage(tmp_path).save(CONTENT, "quick")
+    [(path, content)] = storage(tmp_path).load()  # type: ignore[no-untyped-call]
+    assert (path, content) == (Path("mac/0001_quick.json"), CONTENT)
