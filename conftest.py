@@ -181,7 +181,7 @@ def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
     session = request.config.stash[SESSION]
     if reason := session.skip_reason(cell):
         pytest.skip(reason)
-    with screen.terminal(_capture(request)) as console, screen.progress(console) as bar:
+    with screen.terminal(request.config) as console, screen.progress(console) as bar:
         bar.add_task(f"correctness gate  {cell.id}", total=None, note="device against CPU")
         return session.gate(cell)
 
@@ -193,14 +193,10 @@ def run(request: pytest.FixtureRequest, cell: Cell) -> Run:
     if reason := session.skip_reason(cell):
         session.skip(cell, reason)
         pytest.skip(reason)
-    with screen.terminal(_capture(request)) as console:
+    with screen.terminal(request.config) as console:
         run = _followed(session, cell, console)
     request.node.add_marker(pytest.mark.benchmark(timer=run.clock, group=cell.experiment))
     return run
-
-
-def _capture(request: pytest.FixtureRequest) -> Any:
-    return request.config.pluginmanager.getplugin("capturemanager")
 
 
 def _followed(session: Session, cell: Cell, console: Console) -> Run:
@@ -241,18 +237,22 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Prints our table: pytest-benchmark's cannot show accuracy, memory or parameters."""
+    """Prints our table, since pytest-benchmark's has no accuracy, and the line that goes on."""
     session = config.stash.get(SESSION, None)
-    if session is None or not (session.runs or session.skipped):
+    if session is None or not (session.begun or session.skipped):
         return
     terminalreporter.section("AlexNet")
     writer = terminalreporter._tw
-    text = screen.rendered(screen.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
-    terminalreporter.write_line(text.rstrip())
-    saved = config._benchmarksession.compared_mapping or {}  # type: ignore[attr-defined]
-    for line in [*screen.explanations(session), *screen.compared(session, saved)]:
-        terminalreporter.write_line(line)
-    terminalreporter.write_line(f"records and logs: {session.folder}")
-    trouble = getattr(config._benchmarksession.storage, "trouble", None)  # type: ignore[attr-defined]
-    for line in [*([trouble] if trouble else []), *heading.how_to_go_on(session)]:
+    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    if session.runs or session.skipped:
+        text = screen.rendered(screen.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
+        terminalreporter.write_line(text.rstrip())
+    trouble = getattr(plugin.storage, "trouble", None)
+    for line in [
+        *screen.explanations(session),
+        *screen.compared(session, plugin.compared_mapping or {}),
+        f"records and logs: {session.folder}",
+        *([trouble] if trouble else []),
+        *heading.how_to_go_on(session),
+    ]:
         terminalreporter.write_line(line)

@@ -55,6 +55,7 @@ ARCHIVE_BYTES = 170_052_171
 CIFAR10_BYTES = len((*TRAIN_FILES, *TEST_FILES)) * RECORDS_PER_FILE * RECORD_BYTES
 FRAMEWORK_BYTES = 3_000_000_000  # with its libraries, its buffers and one batch's activations
 RECORDS_BYTES = 50_000_000  # journals, logs and the saved file, generously
+COPIES_ON_DISK = 6  # a checkpoint has two, and its successor is whole before it goes; two best weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +173,7 @@ def gather(
         pins=pins(ROOT / "constraints.txt"),
         open_files=None if files == resource.RLIM_INFINITY else files,
         caffeinate=Path(condition.CAFFEINATE[0]).exists(),
-        results=_disk(results / here.name, 3 * parameters * FLOAT32_BYTES + RECORDS_BYTES),
+        results=_disk(results / here.name, COPIES_ON_DISK * parameters * FLOAT32_BYTES + RECORDS_BYTES),
         cache=_disk(prepare.cache_folder(), _downloads(options, data)),
         parameters=parameters,
         data=data,

@@ -14,6 +14,7 @@ import alexnet
 from alexnet import Device
 from alexnet.recipe import EXPERIMENTS
 from bench.grid import PROFILES
+from bench.lock import Busy, Lock
 from bench.meters import Meter, Meters
 from bench.records import Cell, Plan
 from bench.training import Training
@@ -87,8 +88,14 @@ def main() -> int:
     parser.add_argument("--device", choices=get_args(Device), default="cpu")
     parser.add_argument("--pairs", type=int, default=12, help="epochs of each kind; 12 by default")
     given = parser.parse_args()
+    lock = Lock()
+    try:
+        lock.take(f"bench.price {given.framework}")
+    except Busy as error:
+        parser.error(str(error))
     run = training(given.framework, given.device)
     found = ratios(run, max(given.pairs, 2))
+    lock.release()
     low, _, high = quantiles(found, n=4)
     Console(highlight=False).print(
         f"{given.framework} on {given.device}: an epoch with all meters took {median(found):.4f} of one"

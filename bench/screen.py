@@ -43,9 +43,10 @@ def seconds(value: float) -> str:
 
 
 @contextmanager
-def terminal(capture: Any) -> Iterator[Console]:
-    """The terminal itself, while pytest's `capture` plugin captures nothing."""
+def terminal(config: Any) -> Iterator[Console]:
+    """The terminal itself, while pytest, whose `config` it is, captures nothing."""
     console = Console(stderr=True)
+    capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         if console.is_terminal:
             console.print()  # leave pytest's half-written line alone

@@ -121,6 +121,19 @@ def test_ctrl_c_twice_ends_at_once_and_loses_only_that_epoch(
     assert learnt(session.results()[0]) == wanted
 
 
+def test_an_end_during_the_gates_saves_nothing_and_says_how_to_go_on(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    process = session.first()
+    until(session, '"part": "roofline"', file="scratch-torch-cpu-s0.jsonl")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == INTERRUPTED, session.output()
+    assert "no result yet: scratch-torch-cpu-s0, scratch-tensorflow-cpu-s0" in session.output()
+    assert session.results() == []
+    resumed(session)
+    assert learnt(session.results()[0]) == wanted
+
+
 def test_sigterm_is_as_ctrl_c_once(session: Session, wanted: dict[str, Any]) -> None:
     said = interrupted(session, signal.SIGTERM)
     assert "SIGTERM: this epoch ends, then all is saved" in said
