@@ -23,7 +23,7 @@ from bench.opening import open_session
 from bench.prepare import NotPrepared
 from bench.process import ROOT
 from bench.records import Cell, Gate
-from bench.resume import CannotResume
+from bench.resume import SessionRefused
 from bench.run import Run
 from bench.session import Session
 from bench.storage import Storage, save_without_benchmarks
@@ -34,7 +34,7 @@ FOUND = pytest.StashKey[Sequence[Finding]]()
 COMPARE = pytest.StashKey[Any]()
 WATCH = pytest.StashKey[ExitStack]()
 ILLEGAL = (
-    Busy, CannotResume, DataError, IllegalNetwork, IllegalPlan, IllegalRecipe, NotPrepared,
+    Busy, SessionRefused, DataError, IllegalNetwork, IllegalPlan, IllegalRecipe, NotPrepared,
 )  # fmt: skip
 
 
@@ -62,9 +62,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if isinstance(plugin.storage, FileStorage):
         plugin.storage = Storage(plugin.storage.path, plugin.logger, plugin.machine_id)
     plugin.compare = config.option.benchmark_compare = config.stash[COMPARE]
-    plugin.handle_loading()
     if _runs_benchmarks(config):
         _begin(config)
+    plugin.handle_loading()
 
 
 def _runs_benchmarks(config: pytest.Config) -> bool:
@@ -90,6 +90,8 @@ def _begin(config: pytest.Config) -> None:
         config.stash[WATCH].enter_context(session.interrupts.watching())
         # A benchmark that took hours is saved, named or not.
         plugin.save = plugin.save or plugin.autosave or session.save_as()
+        if isinstance(plugin.storage, Storage):
+            plugin.storage.serve(session, plugin)
 
 
 def _ask_the_doctor(config: pytest.Config, session: Session) -> None:
@@ -133,8 +135,8 @@ def _cells(items: list[pytest.Item]) -> list[Cell]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Puts the cells that are done already first: whoever interrupts now has them in the file."""
     session = config.stash.get(SESSION, None)
-    if session and session.earlier:
-        done = {cell for cell in session.plans if session.is_done(cell)}
+    if session and session.ledger.earlier:
+        done = {cell for cell in session.plans if session.ledger.is_done(cell)}
         items.sort(key=lambda item: not ("run" in _fixtures(item) and set(_cells([item])) <= done))
 
 
@@ -152,10 +154,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             if ours.picked:
                 _ask_the_doctor(session.config, ours)
             if any("run" in _fixtures(item) for item in session.items):
-                plugin = session.config._benchmarksession  # type: ignore[attr-defined]
-                ours.begin(plugin.save)
-                if isinstance(plugin.storage, Storage) and not session.config.option.benchmark_save:
-                    plugin.storage.own_name = ours.own_file()
+                ours.begin(session.config._benchmarksession.save)  # type: ignore[attr-defined]
         except ILLEGAL as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -218,7 +217,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
         yield
         return
     ours.interrupts.deaf()
-    if not ours.has_all_that_was_done():  # the file that has it stands
+    if isinstance(plugin.storage, Storage) and plugin.storage.would_lose(plugin.benchmarks):
         plugin.benchmarks = []
     elif not plugin.benchmarks and (ours.runs or ours.skipped) and not plugin.disabled:
         save_without_benchmarks(session.config)
@@ -227,7 +226,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     try:
         yield
     finally:
-        ours.close(saved_as=getattr(plugin.storage, "saved_as", None))
+        ours.close()
         if getattr(plugin.storage, "trouble", None):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if ours.interrupts.asked:
@@ -239,7 +238,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Prints our table, since pytest-benchmark's has no accuracy, and the line that goes on."""
     session = config.stash.get(SESSION, None)
-    if session is None or not (session.begun or session.skipped):
+    if session is None or not (session.ledger.begun or session.skipped):
         return
     terminalreporter.section("AlexNet")
     writer = terminalreporter._tw

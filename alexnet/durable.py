@@ -39,9 +39,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def sync_folder(folder: Path) -> None:
     """Returns when the names of a folder's files are on the disk, which their own sync leaves out."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some file systems sync no folder, and have the file all the same
+    with suppress(OSError):  # some file systems sync no folder, and have the file all the same
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
             sync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)

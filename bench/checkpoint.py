@@ -122,6 +122,7 @@ class Checkpoints:
         """The checkpoint, after one of the epochs that are known. Raises Unusable with the reason."""
         if not self.file.exists():
             raise Unusable("no checkpoint had been taken yet")
+        began = perf_counter()
         arrays, about = _read(self.file)
         for name, value in self._identity().items():
             if about.get(name) != value:
@@ -133,6 +134,7 @@ class Checkpoints:
         if best_epoch is not None:
             self.load_best(best_epoch)
         self._of_checkpoint = best_epoch
+        self._checkpoint_seconds = perf_counter() - began  # writing the next one takes about as long
         return Checkpoint(
             epoch=epoch,
             best_epoch=best_epoch,
@@ -157,13 +159,9 @@ class Checkpoints:
             if file not in needed:
                 file.unlink(missing_ok=True)
 
-    def clear(self) -> None:
-        """Removes all of it."""
-        remove(self.file.parent, self.job.cell.id)
-
 
 def remove(folder: Path, cell_id: str) -> None:
-    """Removes what a cell's worker left behind for one that goes on with it."""
+    """Removes what a cell's worker left behind for one that goes on with it. Raises OSError."""
     for kind in ("best-", "checkpoint."):
         for file in folder.glob(f"{cell_id}.{kind}*"):
             file.unlink(missing_ok=True)

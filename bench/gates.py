@@ -71,18 +71,22 @@ class Gates:
             jobs = [job_of(other) for other in alike]
             try:
                 witnesses = [self._ask(job, folder) for job in jobs]
-                for ours in witnesses:
+                for ours in [witness for witness in witnesses if witness.cell not in self.gates]:
                     others = [w for w in witnesses if w.cell.framework != ours.cell.framework]
-                    self.gates[ours.cell] = certified(ours, others[0] if others else None)
-                    _keep(folder, ours.cell, "gate", self.gates[ours.cell])
+                    gate = self.gates[ours.cell] = certified(ours, others[0] if others else None)
+                    if gate.seconds is not None:  # one that did not answer may do so another time
+                        _keep(folder, ours.cell, "gate", gate)
             finally:
                 for job in jobs:
                     answers_file(job).unlink(missing_ok=True)
         return self.gates[cell]
 
     def _ask(self, job: Job, folder: Path) -> Witness:
+        """Asks once more where there is no answer: a process may have died by chance."""
         cell = job.cell
         asked = examine(job, folder=folder)
+        if asked.gate is None:
+            asked = examine(job, folder=folder)
         if asked.roofline:
             self.rooflines[cell.framework, cell.device] = asked.roofline
             _keep(folder, cell, "roofline", asked.roofline)
@@ -98,5 +102,7 @@ def _keep(folder: Path, cell: Cell, part: str, record: Gate | Roofline) -> None:
 
 def _unanswered(reason: str) -> Gate:
     """A gate that gave no verdict counts as one that was not passed."""
-    lost = Check(name="gate", measured=None, least=0, most=0, says=f"it did not answer: {reason}")
+    lost = Check(
+        name="gate", measured=None, least=0, most=0, says=f"it did not answer, asked twice: {reason}"
+    )
     return Gate(checks=(lost,), not_checked=(), weights_sha256=None, batch_sha256=None, seconds=None)

@@ -39,15 +39,15 @@ def unlike_devices(session: Session) -> list[str]:
 
 def resumed(session: Session) -> list[str]:
     """Which session is gone on with and what of it was damaged, or which might be."""
-    if session.earlier:
-        return [session.earlier.line(), *session.earlier.amiss]
+    if earlier := session.ledger.earlier:
+        return [earlier.line(), *earlier.amiss]
     return [session.left_behind] if session.left_behind else []
 
 
 def differences(session: Session) -> list[str]:
     """What is not as it was when the session began, and was accepted."""
-    now = session.pauses[-1].differences if session.pauses else ()
-    return [f"resumed anyway, though not all is as it was: {what}" for what in now]
+    accepted = session.ledger.accepted
+    return [f"resumed anyway, though not all is as it was: {what}" for what in accepted]
 
 
 def cells(session: Session) -> list[str]:
@@ -58,7 +58,7 @@ def cells(session: Session) -> list[str]:
 def _state(session: Session, cell: Cell) -> str:
     if session.skip_reason(cell):
         return " (will be skipped)"
-    run = session.earlier_run(cell)
+    run = session.ledger.run_of(cell)
     if run is None or not (run.result or run.cut):
         return ""
     if run.result:
@@ -70,15 +70,20 @@ def _state(session: Session, cell: Cell) -> str:
 def expected_seconds(session: Session) -> float:
     """A rough guess, before anything was measured."""
     able = [cell for cell in session.picked if session.skip_reason(cell) is None]
-    runs = {cell: session.earlier_run(cell) for cell in able}
-    left = [cell for cell, run in runs.items() if run is None or run.result is None]
+    left = [cell for cell in able if not session.ledger.is_done(cell)]
     return sum(grid.expected_seconds(cell, session.plans[cell]) for cell in left)
 
 
 def how_to_go_on(session: Session) -> list[str]:
-    """The line that resumes, where a cell has no result."""
-    if not (unfinished := session.unfinished()):
-        return []
+    """The line that resumes, where a cell has no result, or one that stands in no file."""
+    unfinished = session.unfinished()
+    results = {run.cell.id for run in session.runs if run.result}
+    lost = sorted(results - session.ledger.in_file)
+    lines = [
+        f"{what}: {', '.join(cells) if len(cells) < 4 else f'{len(cells)} cells'}."
+        for what, cells in (("no result yet", unfinished), ("in no result file yet", lost))
+        if cells
+    ]
     named = f" --machine {session.machine.name}" if session.options.machine else ""
-    what = ", ".join(unfinished) if len(unfinished) < 4 else f"{len(unfinished)} cells"
-    return [f"no result yet: {what}. To go on:  pytest bench --resume{named}  (or: make resume)"]
+    go_on = f"To go on:  pytest bench --resume{named}  (or: make resume)"
+    return [" ".join([*lines, go_on])] if lines else []

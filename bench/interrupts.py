@@ -20,10 +20,20 @@ class Interrupts:
         self.say: Callable[[str], None] = lambda text: None
         self._stop: Callable[[], None] | None = None
         self._deaf = False
+        self._unsaid = False
+
+    def speak(self) -> None:
+        """Says what the first signal does; not from its handler, where a terminal may be locked."""
+        if self._unsaid:
+            self._unsaid = False
+            self.say(
+                f"{self.asked}: this epoch ends, then all is saved."
+                f" Once more drops the epoch and ends at once."
+            )
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Takes both signals; one that was ignored, as `nohup` does, stays ignored."""
+        """Takes both signals; one that is ignored, as in a script's background, stays ignored."""
         taken = [number for number in _NAMES if signal.getsignal(number) != signal.SIG_IGN]
         before = {number: signal.signal(number, self._take) for number in taken}
         try:
@@ -36,6 +46,8 @@ class Interrupts:
     def gently(self, stop: Callable[[], None]) -> Iterator[None]:
         """Inside, the first signal calls `stop`, and whoever is inside has to come to an end."""
         self._stop = stop
+        if self.asked:
+            stop()
         try:
             yield
         finally:
@@ -58,10 +70,7 @@ class Interrupts:
         self.asked = self.asked or _NAMES[signal.Signals(number)]
         if first and self._stop:
             self._stop()
-            self.say(
-                f"{self.asked}: this epoch ends, then all is saved."
-                f" Once more drops the epoch and ends at once."
-            )
+            self._unsaid = True
             return
         self._deaf = True
         raise KeyboardInterrupt(f"{self.asked}: all that was measured is kept")

@@ -59,8 +59,9 @@ class Journal:
             sync(descriptor)
         finally:
             os.close(descriptor)
-        if not size:
-            sync_folder(self.path.parent)
+        if not size:  # the folders may be as new as the file
+            for folder in self.path.parents[:2]:
+                sync_folder(folder)
 
 
 def to_line(part: str, record: Any) -> str:

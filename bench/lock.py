@@ -8,7 +8,6 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from bench.pauses import now
 
@@ -18,7 +17,7 @@ class Busy(Exception):
 
 
 def lock_file() -> Path:
-    """The same for every clone and results folder of one user."""
+    """The same for every clone and results folder of one user, as long as TMPDIR is."""
     return Path(tempfile.gettempdir()) / f"alexnet-bench-{os.getuid()}.lock"
 
 
@@ -27,7 +26,7 @@ class Lock:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or lock_file()
-        self._file: IO[str] | None = None
+        self._descriptor: int | None = None
 
     def take(self, what: str) -> None:
         """Raises Busy, in a sentence that names who holds it, and where `what` it is."""
@@ -38,23 +37,30 @@ class Lock:
                 f"whether this computer is measuring already cannot be told, since {self.path} cannot be"
                 f" opened ({error.strerror}): remove it, or set TMPDIR to a folder that can be written"
             ) from error
-        file = os.fdopen(descriptor, "r+", encoding="utf8", errors="replace")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with file:
-                raise Busy(_named(file.read(4096))) from None
-        self._file = file
-        file.truncate(0)
-        json.dump({"process": os.getpid(), "since": now(), "what": what}, file)
-        file.flush()
+            holder = os.pread(descriptor, 4096, 0)
+            os.close(descriptor)
+            raise Busy(_named(holder.decode("utf8", "replace"))) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise Busy(
+                f"{self.path} cannot be locked ({error.strerror}): set TMPDIR elsewhere"
+            ) from error
+        self._descriptor = descriptor
+        name = json.dumps({"process": os.getpid(), "since": now(), "what": what})
+        with suppress(OSError):  # a full disk: it is held all the same, by nobody's name
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, name.encode(), 0)
 
     def release(self) -> None:
-        if self._file:
+        """Lets the next one in."""
+        if self._descriptor is not None:
             with suppress(OSError):
-                self._file.truncate(0)
-            self._file.close()
-            self._file = None
+                os.truncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def _named(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alexnet import Device, Framework
 from bench import grid, machine, prepare, resume
+from bench.ledger import Ledger
 from bench.options import SHAPING, Options
 from bench.records import Cell, Machine, Plan
 from bench.resume import Earlier
@@ -35,7 +36,7 @@ def open_session(options: Options, results: Path, *, only_list: bool = False) ->
         profile=profile,
         source=source,
         plans=_plans(options, profile, source, devices),
-        folder=_new_folder(runs, profile),
+        ledger=Ledger(folder=_new_folder(runs, profile)),
         left_behind=None if only_list else resume.left_behind(runs),
     )
 
@@ -81,6 +82,5 @@ def _resumed(options: Options, this: Machine, earlier: Earlier, *, only_list: bo
         profile=profile,
         source=source,
         plans=plans,
-        folder=earlier.folder,
-        earlier=earlier,
+        ledger=Ledger(folder=earlier.folder, earlier=earlier),
     )

@@ -129,7 +129,10 @@ class Options:
         values = asdict(self)
         for name in _OF_THE_MOMENT:
             del values[name]
-        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+        return {
+            name: str(value.expanduser().resolve()) if isinstance(value, Path) else value
+            for name, value in values.items()
+        }
 
     def going_on_with(self, kept: Mapping[str, Any]) -> Options:
         """These options, and the first session's where nothing was given now."""

@@ -182,7 +182,10 @@ def carried_over_weights(path: Path | None, session_folder: Path) -> Path:
             return target
     else:
         target, given = session_folder / "weights.safetensors", [str(path.expanduser().resolve())]
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotPrepared(f"{target.parent} cannot be made: {error}") from error
     status, stderr = _watch("carry-over", *given, "--output", str(target.resolve()))
     if status:
         reason = _reason("carrying the weights over", status, stderr)

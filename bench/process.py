@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from typing import IO
 
@@ -45,7 +46,8 @@ class Child:
         """Says something on its stdin; a dead one hears nothing, and its exit status says why."""
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):
-            os.write(self.process.stdin.fileno(), line)
+            while line:
+                line = line[os.write(self.process.stdin.fileno(), line) :]
 
     def stop(self) -> None:
         """Wishes for no further epoch."""
@@ -82,10 +84,13 @@ def spawned(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[Child]:
             os.close(write_end)
         child = Child(process=process, pipe=pipe)
         try:
-            child.tell(job_to_json(job).encode())
+            # In a thread, since a pipe holds 64 KiB and nobody knows whether the child will ever read.
+            tell = Thread(target=child.tell, args=(job_to_json(job).encode(),), daemon=True)
+            tell.start()
             yield child
         finally:
             _kill(process)
+            tell.join()  # whom the dead one's pipe has told that nobody reads
             child.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import journal
@@ -16,8 +16,8 @@ RUNS = ".runs"
 FILE = "session.jsonl"
 
 
-class CannotResume(Exception):
-    """Why no session can be gone on with, and what to do."""
+class SessionRefused(Exception):
+    """Why a session cannot begin or be gone on with, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,10 @@ class Stopped:
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
-    """The result file, in the folder of the machine."""
+    """The result file, in the folder of the machine, and the cells whose result stands in it."""
 
     file: str
+    cells: tuple[str, ...]
 
 
 PARTS = {"terms": Terms, "skipped": Skipped, "pause": Pause, "stopped": Stopped, "saved": Saved}
@@ -53,28 +54,33 @@ class Earlier:
     folder: Path
     terms: Terms
     cut: Cut
-    saved: str | None = None
+    saved: Saved | None = None
     pauses: list[Pause] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
     amiss: list[str] = field(default_factory=list)
     histories: dict[Cell, History] = field(default_factory=dict)
 
     def finished(self) -> bool:
-        """Whether nothing of it is left to be done, its result file included."""
-        return self.saved is not None and not self.unfinished()
+        """Whether nothing of it is left to be done: every result stands in the file."""
+        if self.saved is None or self.unfinished():
+            return False
+        return {cell.id for cell in self.done()} <= set(self.saved.cells)
+
+    def done(self) -> list[Cell]:
+        """The cells that have their result."""
+        return [cell for cell, history in self.histories.items() if history.run.result]
 
     def unfinished(self) -> list[str]:
         """The cells that have no result and were not skipped either."""
-        runs = [history.run for history in self.histories.values()]
-        return [run.cell.id for run in runs if not run.result and run.cell.id not in self.skipped]
+        left = [cell.id for cell in self.histories if cell not in self.done()]
+        return [cell for cell in left if cell not in self.skipped]
 
     def line(self) -> str:
         """What is being gone on with, for the terminal."""
-        done = sum(history.run.result is not None for history in self.histories.values())
         why = f" ({self.cut.why})" if self.cut.why else ""
         return (
             f"resuming: {self.folder.name}, which stopped at {self.cut.stopped_at}{why};"
-            f" {done} of {len(self.histories)} cells have their result"
+            f" {len(self.done())} of {len(self.histories)} cells have their result"
         )
 
 
@@ -86,28 +92,28 @@ def left_behind(runs: Path) -> str | None:
     """A sentence where the last session is not finished, for whoever begins another."""
     try:
         earlier = [_read(folder) for folder in _newest_first(runs)[:1]]
-    except (CannotResume, OSError):
+    except (SessionRefused, OSError):
         return None
     if not earlier or earlier[0].finished():
         return None
     folder, unfinished = earlier[0].folder, earlier[0].unfinished()
     size = sum(file.stat().st_size for file in folder.glob("*.safetensors*"))
     kept = f", and keeps {size / 1e6:,.0f} MB of checkpoints in {folder}" if size else ""
-    what = f"no result yet of {', '.join(unfinished)}" if unfinished else "no result file yet"
+    what = f"no result yet of {', '.join(unfinished)}" if unfinished else "results in no file yet"
     return f"note: the session before this, {folder.name}, has {what}{kept}; --resume goes on with it"
 
 
 def find(runs: Path) -> Earlier:
-    """The last session under `runs` that is not finished. Raises CannotResume where there is none."""
+    """The last session under `runs` that is not finished. Raises SessionRefused where there is none."""
     folders = _newest_first(runs)
     for folder in folders:
         try:
             earlier = _read(folder)
         except OSError as error:
-            raise CannotResume(f"{folder} cannot be read: {error}") from error
+            raise SessionRefused(f"{folder} cannot be read: {error}") from error
         if not earlier.finished():
             return earlier
-    raise CannotResume(f"there is nothing to resume in {runs}{_elsewhere(runs, bool(folders))}")
+    raise SessionRefused(f"there is nothing to resume in {runs}{_elsewhere(runs, bool(folders))}")
 
 
 def _elsewhere(runs: Path, any_here: bool) -> str:
@@ -120,14 +126,14 @@ def _elsewhere(runs: Path, any_here: bool) -> str:
 
 
 def _read(folder: Path) -> Earlier:
-    """Raises CannotResume where the session's own journal does not say what it was."""
+    """Raises SessionRefused where the session's own journal does not say what it was."""
     lines = journal.read(folder / FILE, PARTS)
     sound = [line for line in lines if isinstance(line, Line)]
     terms = [line.record for line in sound if line.part == "terms"]
     damaged = [journal.told(folder / FILE, line) for line in lines if isinstance(line, Damaged)]
     if not terms:
         why = damaged[0] if damaged else f"{FILE} is empty"
-        raise CannotResume(
+        raise SessionRefused(
             f"{folder} cannot be resumed, since it does not say any more what it was ({why})."
             f" The records in it are whole; move the folder away to go on with an older session"
         )
@@ -149,7 +155,7 @@ def _take(earlier: Earlier, line: Line) -> None:
     record = line.record
     match line.part:
         case "saved":
-            earlier.saved = record.file
+            earlier.saved = record
         case "skipped":
             earlier.skipped.add(record.cell.id)
         case "pause":
@@ -161,23 +167,25 @@ def _take(earlier: Earlier, line: Line) -> None:
 
 
 def begin(folder: Path, terms: Terms) -> None:
-    """Notes what a session begins with. Raises CannotResume where that cannot be written."""
+    """Notes what a session begins with. Raises SessionRefused where that cannot be written."""
     _note(folder, "terms", terms)
 
 
 def go_on(earlier: Earlier, terms: Terms, *, anyway: bool) -> Pause:
-    """Notes that a session goes on. Raises CannotResume where it differs and nobody has accepted it."""
+    """Notes that a session goes on. Raises SessionRefused where it differs and nobody accepts it."""
     unlike = terms.unlike(earlier.terms)
     if unlike and not anyway:
         lines = "\n  ".join(unlike)
-        raise CannotResume(
+        raise SessionRefused(
             f"{earlier.folder.name} was begun otherwise:\n  {lines}\n"
             f"put it back as it was, or go on all the same with --resume-anyway; the results will say so"
         )
     pause = earlier.cut.pause(tuple(unlike))
     _note(earlier.folder, "pause", pause)
-    if unlike:
-        _note(earlier.folder, "terms", terms)
+    if unlike:  # cells that were not asked for now are still the session's
+        asked = {each.cell for each in terms.cells}
+        others = [each for each in earlier.terms.cells if each.cell not in asked]
+        _note(earlier.folder, "terms", replace(terms, cells=(*terms.cells, *others)))
     return pause
 
 
@@ -185,7 +193,7 @@ def _note(folder: Path, part: str, record: Terms | Pause) -> None:
     try:
         Journal(folder / FILE).add(part, record)
     except OSError as error:
-        raise CannotResume(
+        raise SessionRefused(
             f"{folder / FILE} cannot be written ({error.strerror}), and without it nothing that is"
             f" measured would be safe: free some space, or let the folder be written to"
         ) from error

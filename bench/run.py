@@ -91,7 +91,8 @@ class Carrier:
     Every record is on disk in `folder`/CELL.jsonl before it is passed on, and before the worker goes on;
     what the worker prints is in CELL.log. A worker that is silent for three epochs, as expected or as
     seen, and for `min_silence_seconds` at least, is stopped. One that died is tried once more.
-    `accepted` are the differences from the session that began the run; None refuses further ones.
+    `accepted` are the differences from the session that began the run, if an earlier one did; None
+    refuses further ones.
     """
 
     run: Run
@@ -109,14 +110,24 @@ class Carrier:
     def __post_init__(self) -> None:
         self.journal = Journal(self.folder / f"{self.job.cell.id}.jsonl")
         self.log = self.folder / f"{self.job.cell.id}.log"
+        self._earlier = self.run.cut is not None
 
     def carry(self) -> None:
         """Until there is a result, or a failure that another attempt would not mend."""
         for attempt in range(1, ATTEMPTS + 1):
             died = self._attempt()
-            if self.run.failure is None or not died or attempt == ATTEMPTS:
+            if self.run.failure is None or not died or self.interrupts.asked:
+                return
+            if attempt == ATTEMPTS:
+                self._tried_again(self.run.failure)
                 return
             self.run.cut = self.run.cut or Cut(stopped_at=now(), why=self.run.failure.reason)
+
+    def _tried_again(self, failure: Failure) -> None:
+        """Says so where a second worker did not even come to where it could go on."""
+        if self.run.cut:
+            reason = f"{failure.reason}; at the attempt before: {self.run.cut.why}"
+            self.run.failure = replace(failure, reason=reason)
 
     def _attempt(self) -> bool:
         """One worker. Returns whether it died, which may be chance; another reason would come again."""
@@ -162,6 +173,7 @@ class Carrier:
     def _take(self, records: Iterator[Record]) -> str | None:
         """Keeps and passes on each record; returns the worker's own reason if it gave up, else None."""
         for record in records:
+            self.interrupts.speak()
             match record:
                 case Failure():
                     return record.reason
@@ -204,10 +216,11 @@ class Carrier:
             after_epoch=len(run.epochs),
             resumed_after=resumed.after_epoch,
             setback=resumed.setback,
-            differences=(*(self.accepted or ()), *unlike),
+            differences=(*(self.accepted or () if self._earlier else ()), *unlike),
         )
         self.journal.add("interruptions", interruption)
         run.go_on(interruption)
+        self._earlier = False
         if not resumed.after_epoch:
             self.journal.add("plan", run.plan)
             self._keep("before", before)

@@ -45,9 +45,9 @@ def seconds(value: float) -> str:
 @contextmanager
 def terminal(config: Any) -> Iterator[Console]:
     """The terminal itself, while pytest, whose `config` it is, captures nothing."""
-    console = Console(stderr=True)
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
+        console = Console(stderr=True)  # it asks only now whether it is a terminal
         if console.is_terminal:
             console.print()  # leave pytest's half-written line alone
         yield console

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from alexnet import environment
 from alexnet.recipe import EXPERIMENTS
-from bench import condition, energy, grid, prepare, resume
+from bench import checkpoint, condition, energy, grid, prepare
 from bench.gates import Gates
 from bench.interrupts import Interrupts
-from bench.journal import Journal
+from bench.ledger import Ledger
 from bench.lock import Lock
 from bench.options import Options
-from bench.records import SCHEMA_VERSION, Cell, Gate, Machine, Pause, Plan, Watts
-from bench.resume import Earlier, Saved, Skipped, Stopped
+from bench.records import SCHEMA_VERSION, Cell, Gate, Machine, Plan, Watts
+from bench.resume import Skipped, Stopped
 from bench.run import Carrier, Run
 from bench.saving import extra_info, why_unfinished
 from bench.terms import Planned, Terms, code
@@ -29,7 +28,7 @@ from bench.wire import Job, Record
 class Session:
     """Everything settled before the first cell, and the runs as they come.
 
-    `earlier` is the session that it goes on with; `left_behind` says that there is one to go on with.
+    `left_behind` says that there is an earlier one to go on with.
     """
 
     options: Options
@@ -37,7 +36,7 @@ class Session:
     profile: str
     source: prepare.Source
     plans: dict[Cell, Plan]
-    folder: Path
+    ledger: Ledger
     runs: list[Run] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     picked: list[Cell] = field(default_factory=list)
@@ -46,23 +45,26 @@ class Session:
     gates: Gates = field(default_factory=Gates)
     idle_watts: Watts | None = None
     troubles: set[str] = field(default_factory=set)
-    earlier: Earlier | None = None
     left_behind: str | None = None
-    pauses: list[Pause] = field(default_factory=list)
-    begun: bool = False
+    _idle_measured: bool = False
     interrupts: Interrupts = field(default_factory=Interrupts)
     lock: Lock = field(default_factory=Lock)
+
+    @property
+    def folder(self) -> Path:
+        """Where its journals, logs and checkpoints lie."""
+        return self.ledger.folder
 
     def pick(self, cells: list[Cell]) -> None:
         """Settles which cells run, and what they need. Raises what makes one of them impossible."""
         self.picked = [cell for cell in self.plans if cell in cells]
         for cell in cells:
             grid.check(cell, self.plans[cell])
-        if any(needs_weights(cell) for cell in cells):
+        if any(needs_weights(cell) and not self.ledger.is_done(cell) for cell in cells):
             self.prepare_weights()
 
     def begin(self, save_as: str) -> None:
-        """Notes on disk what this session is, or that it goes on. Raises CannotResume."""
+        """Notes on disk what this session is, or that it goes on. Raises SessionRefused."""
         terms = Terms(
             schema=SCHEMA_VERSION,
             profile=self.profile,
@@ -74,17 +76,13 @@ class Session:
             environment=environment(),
             code=code(),
         )
-        if self.earlier is None:
-            resume.begin(self.folder, terms)
-            self.begun = True
-            return
-        pause = resume.go_on(self.earlier, terms, anyway=self.options.resume_anyway)
-        self.begun = True
-        self.pauses = [*self.earlier.pauses, pause]
-        for cell, history in self.earlier.histories.items():
-            if history.run.gate:
+        self.ledger.begin(terms, anyway=self.options.resume_anyway)
+        for cell, history in (self.ledger.earlier.histories if self.ledger.earlier else {}).items():
+            # Where something differs, only what was measured under a gate keeps it.
+            if history.run.gate and (history.run.result or not self.ledger.accepted):
                 self.gates.gates[cell] = history.run.gate
-            self.gates.rooflines |= history.rooflines
+            if not self.ledger.accepted:
+                self.gates.rooflines |= history.rooflines
 
     def options_of_picked(self) -> Options:
         """The options, with the experiments and frameworks of the picked cells alone."""
@@ -94,12 +92,11 @@ class Session:
             framework=tuple(dict.fromkeys(cell.framework for cell in self.picked)),
         )
 
-    def close(self, *, saved_as: str | None) -> None:
+    def close(self) -> None:
         """Notes how it ended, and removes what was made for this session alone."""
-        if saved_as:
-            self._note("saved", Saved(file=saved_as))
         if unfinished := self.unfinished():
-            self._note("stopped", Stopped(why=self.interrupts.asked or _failed(unfinished)))
+            why = self.interrupts.asked or f"no result of {', '.join(unfinished)}"
+            self.ledger.note("stopped", Stopped(why=why))
         self.lock.release()
         if self.weights_file and self.options.weights:
             self.weights_file.unlink(missing_ok=True)
@@ -117,49 +114,29 @@ class Session:
             self.no_weights = str(error)
 
     def skip_reason(self, cell: Cell) -> str | None:
-        """Why this cell cannot run here, or None."""
-        return self.no_weights if needs_weights(cell) else None
+        """Why this cell cannot run here, or None; one that is done need not run."""
+        return self.no_weights if needs_weights(cell) and not self.ledger.is_done(cell) else None
 
     def skip(self, cell: Cell, reason: str) -> None:
         self.skipped.append(Skipped(cell=cell, plan=self.plans[cell], reason=reason))
-        self._note("skipped", self.skipped[-1])
-
-    def _note(self, part: str, record: Skipped | Stopped | Saved) -> None:
-        """In the session's journal. What cannot be noted is done once more by whoever resumes."""
-        if not self.begun:
-            return
-        with suppress(OSError):
-            Journal(self.folder / resume.FILE).add(part, record)
+        self.ledger.note("skipped", self.skipped[-1])
 
     def save_as(self) -> str:
         """The name of the result file, unless one is given."""
-        return self.earlier.terms.save_as if self.earlier else self.profile
+        return self.ledger.earlier.terms.save_as if self.ledger.earlier else self.profile
 
     def own_file(self) -> str | None:
-        """The file that the session before saved, if all its cells are picked: one for a session."""
-        if self.earlier and set(self.earlier.histories) <= set(self.picked):
-            return self.earlier.saved
-        return None
+        """The file that this session saved before it was cut off, if all of its cells are here."""
+        return self.ledger.own_file(self.picked)
 
-    def is_done(self, cell: Cell) -> bool:
-        """Whether the session before had a cell's result."""
-        run = self.earlier_run(cell)
-        return bool(run and run.result)
-
-    def has_all_that_was_done(self) -> bool:
-        """Whether what is saved now holds all that the session before could save."""
-        here = {run.cell for run in self.runs}
-        return all(cell in here for cell in self.picked if self.is_done(cell))
+    def standing(self, benchmarks: Iterable[str]) -> set[str]:
+        """The cells whose result stands in what is saved now: the benchmarks, and the invalid runs."""
+        return {*benchmarks, *(run.cell.id for run in self.runs if run.result and why_unfinished(run))}
 
     def in_order(self, benchmarks: list[dict[str, Any]]) -> None:
         """Sorts pytest-benchmark's entries as the grid has the cells, whenever each was run."""
         ids = [cell.id for cell in self.plans]
         benchmarks.sort(key=lambda entry: ids.index(entry["param"]))
-
-    def earlier_run(self, cell: Cell) -> Run | None:
-        """What the session before had of a cell: its result, or from where it is to go on."""
-        history = self.earlier.histories.get(cell) if self.earlier else None
-        return history.run if history else None
 
     def unfinished(self) -> list[str]:
         """The picked cells that have no result and were not skipped either."""
@@ -168,8 +145,9 @@ class Session:
 
     def _measure_idle(self) -> None:
         """What the computer draws while nothing of ours runs; not worth its 20 s for `smoke`."""
-        if self.profile != "smoke":
+        if self.profile != "smoke" and not self._idle_measured:
             self.idle_watts = energy.idle_watts(energy.counter())
+        self._idle_measured = True
 
     def _with_the_same_start(self, cell: Cell) -> list[Cell]:
         """The picked cells, this one among them, that begin with the same weights and batches."""
@@ -191,7 +169,8 @@ class Session:
 
     def gate(self, cell: Cell) -> Gate:
         """The gate of a cell, asked once a session, and the idle draw measured before the first."""
-        if not self.gates.gates:
+        self.interrupts.end_if_asked()
+        if not self.ledger.is_done(cell):
             self._measure_idle()
         with condition.awake():
             return self.gates.of(cell, self._with_the_same_start(cell), self._job, self.folder)
@@ -201,12 +180,14 @@ class Session:
 
         A cell that has its result from the session before is not run again.
         """
-        run = self.earlier_run(cell) or Run(cell=cell, plan=self.plans[cell])
+        self.interrupts.end_if_asked()
+        run = self.ledger.run_of(cell) or Run(cell=cell, plan=self.plans[cell])
         self.runs.append(run)  # before it starts, so that an interrupted one is saved too
         with condition.awake() as trouble:
             self.troubles |= {trouble} if trouble else set()
             self._gate_and_train(run, on_record)
-        self.interrupts.end_if_asked()
+        if run.result is None:  # one that has a result is a benchmark first
+            self.interrupts.end_if_asked()
         return run
 
     def _gate_and_train(self, run: Run, on_record: Callable[[Record], None]) -> None:
@@ -216,6 +197,8 @@ class Session:
             if run.result is None:
                 run.plan = self.plans[run.cell]
                 self._carrier(run, on_record).carry()
+            else:  # of a session that was killed before it could tidy up
+                checkpoint.remove(self.folder, run.cell.id)
         finally:
             run.verdict = judge(
                 machine=self.machine,
@@ -228,14 +211,13 @@ class Session:
             )
 
     def _carrier(self, run: Run, on_record: Callable[[Record], None]) -> Carrier:
-        accepted = self.pauses[-1].differences if self.pauses else ()
         return Carrier(
             run=run,
             job=self._job(run.cell),
             folder=self.folder,
             expected_epoch_seconds=grid.expected_epoch_seconds(run.cell, run.plan),
             interrupts=self.interrupts,
-            accepted=accepted if self.options.resume_anyway else None,
+            accepted=self.ledger.accepted if self.options.resume_anyway else None,
             on_record=on_record,
         )
 
@@ -247,14 +229,10 @@ class Session:
                 {"cell": asdict(s.cell), "plan": asdict(s.plan), "reason": s.reason}
                 for s in self.skipped
             ],
-            "interruptions": [asdict(pause) for pause in self.pauses],
+            "interruptions": [asdict(pause) for pause in self.ledger.pauses],
         }
 
 
 def needs_weights(cell: Cell) -> bool:
     """Whether a cell starts from ImageNet's weights."""
     return EXPERIMENTS[cell.experiment].weights == "imagenet"
-
-
-def _failed(unfinished: list[str]) -> str:
-    return f"no result of {', '.join(unfinished)}"

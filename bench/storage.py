@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +12,72 @@ from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import safe_dumps
 
 from alexnet import durable
+from bench.session import Session
 
 
 class Storage(FileStorage):
     """One file a session, under the next number, or under its own if it goes on with an earlier one.
 
-    `trouble` is a sentence where it could not be written; `saved_as` its name once it is there.
+    `trouble` is a sentence where one could not be written: an error would end in a traceback.
     """
 
     def __init__(self, path: Path, logger: Logger, machine: str) -> None:
         super().__init__(str(path), logger, default_machine_id=machine)  # type: ignore[no-untyped-call]
-        self.own_name: str | None = None
-        self.saved_as: str | None = None
         self.trouble: str | None = None
+        self._session: Session | None = None
+        self._plugin: Any = None
+
+    def serve(self, session: Session, plugin: Any) -> None:
+        """Saves for this session from now on, `--benchmark-json` as well."""
+        self._session, self._plugin = session, plugin
+        plugin.save_json = lambda content: self._write(Path(plugin.json), content)
+
+    @property
+    def _own_file(self) -> str | None:
+        """The session's file of before, unless another name is given now."""
+        if self._session is None or self._plugin.config.option.benchmark_save:
+            return None
+        return self._session.own_file()
+
+    def would_lose(self, benchmarks: Sequence[Any]) -> bool:
+        """Whether the file that would be replaced has results that this one has not; it then stands."""
+        if self._session is None or self._own_file is None:
+            return False
+        return not self._session.ledger.in_file <= self._standing(benchmarks)
+
+    def _standing(self, benchmarks: Sequence[Any]) -> set[str]:
+        assert self._session
+        return self._session.standing(benchmark.param for benchmark in benchmarks)
 
     def save(self, output_json: dict[str, Any], save: str) -> None:
-        """Called by pytest-benchmark at the end; trouble is kept, or it would end in a traceback."""
+        """Called by pytest-benchmark at the end."""
+        name = self._own_file or f"{self._next_num}_{save}.json"
+        file: Path = self.get(name)  # type: ignore[no-untyped-call]
+        if self._write(file, output_json):
+            self.logger.info(f"Saved benchmark data in: {file}")
+            if self._session:
+                self._session.ledger.saved(file.name, self._standing(self._plugin.benchmarks))
+
+    def query(self, *globs: str) -> list[Path]:
+        """The saved files; a session that goes on is not compared with what it saved itself."""
+        earlier = self._session.ledger.earlier if self._session else None
+        own = earlier.saved.file if earlier and earlier.saved else None
+        found: list[Path] = super().query(*globs)  # type: ignore[no-untyped-call]
+        return found if globs else [file for file in found if file.name != own]
+
+    def _write(self, file: Path, content: dict[str, Any]) -> bool:
+        """The whole file or none; returns whether it is there."""
+        text: str = safe_dumps(content, ensure_ascii=True, indent=4)  # type: ignore[no-untyped-call]
         try:
-            name = self.own_name or f"{self._next_num}_{save}.json"
-            file: Path = self.get(name)  # type: ignore[no-untyped-call]
-            write(file, output_json)
+            with durable.replacing(file) as partial:
+                partial.write_text(text, encoding="ascii")
         except OSError as error:
             self.trouble = (
-                f"the result file could not be written in {self.path} ({error.strerror or error}). All"
-                f" that was measured is in the journals: free space, or let the folder be written to"
+                f"{file} could not be written ({error.strerror or error}). All that was measured is in"
+                f" the journals: free space, or let the folder be written to"
             )
-            return
-        self.saved_as = file.name
-        self.logger.info(f"Saved benchmark data in: {file}")
-
-
-def write(file: Path, content: dict[str, Any]) -> None:
-    """The whole file or none. Raises OSError."""
-    text: str = safe_dumps(content, ensure_ascii=True, indent=4)  # type: ignore[no-untyped-call]
-    with durable.replacing(file) as partial:
-        partial.write_text(text, encoding="ascii")
+            return False
+        return True
 
 
 def save_without_benchmarks(config: pytest.Config) -> None:

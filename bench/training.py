@@ -15,7 +15,7 @@ from alexnet.recipe import Recipe
 from alexnet.score import Score, score
 from alexnet.spec import Network
 from alexnet.weights import WeightsError
-from bench.checkpoint import Checkpoint, Checkpoints, Unusable
+from bench.checkpoint import Checkpoint, Checkpoints, Unusable, remove
 from bench.meters import Meters
 from bench.probe import Probe
 from bench.records import Epoch, Start, Stop
@@ -67,7 +67,7 @@ class Training:
             checkpoint = self.checkpoints.load(known)
             self._take_up(checkpoint)
         except (Unusable, ResumeError, WeightsError) as error:
-            self.checkpoints.clear()
+            remove(self.checkpoints.file.parent, self.job.cell.id)
             return Resumed(after_epoch=0, setback=str(error))
         self.done = list(known[: checkpoint.epoch])
         for epoch in self.done:
@@ -87,7 +87,8 @@ class Training:
 
     def epochs(self) -> Iterator[Epoch]:
         """Trains epoch by epoch until the run ends, or somebody asks it to stop."""
-        while self.stopped is None and not self.stop_asked():
+        leave = self.stop_asked()
+        while self.stopped is None and not leave:
             number = len(self.done) + 1
             if self.recipe.stage_index(number) != self.stage:
                 self.stage = self.recipe.stage_index(number)
@@ -96,7 +97,8 @@ class Training:
             self.done.append(epoch)
             self.stopped = self.stopping.stop(epoch)
             yield epoch  # and it is on disk: no checkpoint is ever of an epoch that is not
-            self._checkpoint_seconds = self._checkpoint(epoch)
+            leave = self.stop_asked()
+            self._checkpoint_seconds = self._checkpoint(epoch, last_here=leave)
 
     def _one(self, number: int) -> Epoch:
         images = self.measure(number)
@@ -155,9 +157,9 @@ class Training:
                 self.send(Beat(epoch=number, step=step))
         return steps * recipe.batch_size
 
-    def _checkpoint(self, epoch: Epoch) -> float | None:
+    def _checkpoint(self, epoch: Epoch, *, last_here: bool) -> float | None:
         """Takes a checkpoint where one is due, or no epoch follows here; returns the seconds it took."""
-        if not (self.checkpoints.due(epoch.train_seconds) or self.stop_asked()):
+        if not (self.checkpoints.due(epoch.train_seconds) or last_here):
             return None
         return self.checkpoints.save(
             self.trainer, self.done, self.stopping, seconds=perf_counter() - self.began

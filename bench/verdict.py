@@ -40,6 +40,7 @@ def judge(
             *_interrupted(interruptions),
             *_drift(result),
             *_conditions(before, after),
+            *([] if interruptions else _swapped(before, after)),
             *_machine(machine),
             *(f"not checked: {what}" for what in (gate.not_checked if gate else ())),
         ),
@@ -126,7 +127,11 @@ def _conditions(before: Condition | None, after: Condition | None) -> Iterator[s
     hot = {condition.thermal for condition in seen} - {None, "nominal"}
     if hot:
         yield f"thermal pressure: {', '.join(sorted(str(level) for level in hot))}"
-    counted = [condition.swapped_in_bytes for condition in seen]
+
+
+def _swapped(before: Condition | None, after: Condition | None) -> Iterator[str]:
+    """Not asked of a run that was cut off: the counters count what others did meanwhile."""
+    counted = [condition.swapped_in_bytes for condition in (before, after) if condition]
     if before and after and None not in counted:
         swapped = (after.swapped_in_bytes or 0) - (before.swapped_in_bytes or 0)
         if swapped > MOST_SWAPPED_BYTES:

@@ -67,6 +67,9 @@ def test_while_an_epoch_is_trained_the_first_signal_lets_it_end(number: int, nam
             send(number)
             assert session.stops == 1
             assert session.interrupts.asked == name
+            assert session.said == [], "not within the handler, where the terminal may be locked"
+            session.interrupts.speak()
+            session.interrupts.speak()
             [sentence] = session.said
             assert sentence.startswith(f"{name}: this epoch ends")
             assert "Once more" in sentence
@@ -85,7 +88,6 @@ def test_the_second_signal_ends_the_epoch_and_the_third_changes_nothing(second: 
         send(second)
         session.interrupts.end_if_asked()
     assert session.stops == 1
-    assert len(session.said) == 1
     assert session.interrupts.asked == "SIGTERM", "what asked first is what is told"
 
 
@@ -150,7 +152,7 @@ def test_afterwards_the_signals_are_whose_they_were_before(missed: list[int]) ->
     assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
-def test_under_nohup_what_was_ignored_stays_ignored_and_the_other_one_counts() -> None:
+def test_in_a_scripts_background_what_was_ignored_stays_ignored_and_the_other_one_counts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     session = Session()
     with session.interrupts.watching():
@@ -163,3 +165,14 @@ def test_under_nohup_what_was_ignored_stays_ignored_and_the_other_one_counts() -
 
 def test_an_interrupted_session_has_the_exit_status_that_a_shell_knows() -> None:
     assert STATUS == 130
+
+
+def test_who_begins_after_the_first_signal_is_asked_to_stop_at_once() -> None:
+    """Or a worker that is tried again would train on."""
+    session = Session()
+    with session.interrupts.watching():
+        with session.interrupts.gently(session.stop):
+            send(signal.SIGINT)
+        assert session.stops == 1
+        with session.interrupts.gently(session.stop):
+            assert session.stops == 2

@@ -126,7 +126,7 @@ def test_who_returns_from_add_has_the_line_on_disk_and_a_new_file_its_name(
     monkeypatch.setattr(journal, "sync", sync)
     monkeypatch.setattr(journal, "sync_folder", lambda folder: note(f"names in {folder.name}"))
     put(path, SMALL[:2])
-    assert seen == [("bytes", 1), ("names in new", 1), ("bytes", 2)]
+    assert seen == [("bytes", 1), ("names in new", 1), (f"names in {tmp_path.name}", 1), ("bytes", 2)]
 
 
 @pytest.mark.usefixtures("swift")

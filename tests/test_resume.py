@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
@@ -15,7 +17,7 @@ import pytest
 
 from bench.journal import Journal, Line, read
 from bench.process import ROOT
-from bench.resume import FILE, PARTS, CannotResume, find
+from bench.resume import FILE, PARTS, SessionRefused, find
 from bench.saved import load
 from bench.terms import Terms
 from tests.torture import EPOCHS, MACHINE, PICKED, Session, learnt, uninterrupted
@@ -132,6 +134,65 @@ def test_an_end_during_the_gates_saves_nothing_and_says_how_to_go_on(
     assert session.results() == []
     resumed(session)
     assert learnt(session.results()[0]) == wanted
+
+
+def test_ctrl_c_in_the_very_last_epoch_has_the_cell_in_the_file(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    said = interrupted(session, signal.SIGINT, at=f'"epoch": {EPOCHS - 1}')
+    if "To go on" in said:  # the signal came before the last epoch began
+        resumed(session)
+    assert learnt(session.results()[0]) == wanted
+    assert "there is nothing to resume" in resumed(session, status=REFUSED)
+
+
+def test_a_resumed_session_killed_before_it_saves_is_not_taken_for_finished(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    """Its file of before is there, and has one result less than the journals."""
+    interrupted(session, signal.SIGINT)
+    process = session.start("--resume")
+    until(session, '"part": "result"')
+    process.kill()
+    process.wait()
+    resumed(session)
+    assert learnt(session.results()[0]) == wanted
+
+
+def test_a_result_file_is_not_replaced_by_one_with_less_in_it(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    """The first cell's journal is damaged after it was saved, and its second run interrupted."""
+    interrupted(session, signal.SIGINT)
+    before = session.results()[0].read_bytes()
+    (file,) = session.folder.glob(f"{MACHINE}/.runs/*/scratch-torch-cpu-s0.jsonl")
+    lines = file.read_bytes().split(b"\n")
+    file.write_bytes(b"\n".join([*lines[:6], b"", *lines[7:]]))
+    process = session.start("--resume")
+    until_worker_trains(session, 2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == INTERRUPTED
+    assert session.results()[0].read_bytes() == before
+    resumed(session)
+    assert learnt(session.results()[0]) == wanted
+
+
+def test_a_terminal_shows_the_cell_its_epoch_and_what_ctrl_c_does(tmp_path: Path) -> None:
+    session = Session(folder=tmp_path)
+    process, terminal = session.first_in_a_terminal()
+    shown = b""
+    with suppress(OSError):  # Linux's answer when nobody is left at the other end
+        while part := os.read(terminal, 65536):
+            shown += part
+            if b"epoch 2/6" in part and b"Ctrl-C" not in shown:
+                process.send_signal(signal.SIGINT)
+    assert process.wait(60) == INTERRUPTED
+    os.close(terminal)
+    text = shown.decode(errors="replace")
+    assert "correctness gate  scratch-torch-cpu-s0" in text
+    assert "cell 1 of 2  scratch-torch-cpu-s0" in text
+    assert "images/s  loss" in text
+    assert "Ctrl-C: this epoch ends, then all is saved." in text
 
 
 def test_sigterm_is_as_ctrl_c_once(session: Session, wanted: dict[str, Any]) -> None:
@@ -334,7 +395,7 @@ def test_a_results_folder_that_cannot_be_written_is_told_before_anything_runs(se
 
 def test_a_folder_without_a_session_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "machine" / ".runs" / "20260101T000000-smoke").mkdir(parents=True)
-    with pytest.raises(CannotResume, match="no session was begun there"):
+    with pytest.raises(SessionRefused, match="no session was begun there"):
         find(tmp_path / "machine" / ".runs")
 
 

@@ -18,6 +18,7 @@ import pytest
 from bench.checkpoint import Checkpoints
 from bench.gates import Examined, examine
 from bench.interrupts import Interrupts
+from bench.pauses import Cut
 from bench.records import Failure
 from bench.run import Carrier, Run
 from bench.wire import Beat, Record, Resumed, to_line
@@ -395,7 +396,10 @@ def test_a_worker_that_goes_on_without_saying_from_where_is_refused(tmp_path: Pa
         """
         run, _ = carry(tmp_path, script)
         assert run.failure
-        assert run.failure.reason == "the worker went on without saying from which epoch"
+        assert run.failure.reason.startswith("the worker went on without saying from which epoch")
+        assert run.failure.reason.endswith(
+            "at the attempt before: the worker ended with status 7 after epoch 1, without a result"
+        )
         assert (run.epochs, run.result, run.interruptions) == (EPOCHS[:1], None, [])
 
 
@@ -416,13 +420,24 @@ def test_a_run_does_not_go_on_where_it_would_be_another(tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_on_all_the_same_says_what_was_accepted(tmp_path: Path) -> None:
-    run, _ = carry(tmp_path, OTHER_CPU, accepted=("Python: 3.12.8 now, 3.12.7 when it began",))
+    python = "Python: 3.12.8 now, 3.12.7 when it began"
+    run = Run(cell=CELL, plan=PLAN, start=START, epochs=EPOCHS[:1])
+    run.cut = Cut(stopped_at="2026-11-24T12:00:00+00:00", why="Ctrl-C")
+    carry(tmp_path, OTHER_CPU, accepted=(python,), run=run)
     assert run.failure is None
     assert run.start == START, "the first one's stands"
     (cut,) = run.interruptions
     assert len(cut.differences) == 2
-    assert cut.differences[0] == "Python: 3.12.8 now, 3.12.7 when it began"
+    assert cut.differences[0] == python
     assert "another CPU now" in cut.differences[1]
+
+
+def test_a_worker_that_is_tried_again_has_nothing_to_do_with_what_was_accepted(tmp_path: Path) -> None:
+    """The run was begun in this session, after all that differs."""
+    run, _ = carry(tmp_path, OTHER_CPU, accepted=("Python: 3.12.8 now, 3.12.7 when it began",))
+    (cut,) = run.interruptions
+    assert len(cut.differences) == 1
+    assert "another CPU now" in cut.differences[0]
 
 
 def test_every_record_but_a_beat_is_answered_once_it_is_on_disk(tmp_path: Path) -> None:

@@ -5,19 +5,45 @@ from __future__ import annotations
 import errno
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pytest_benchmark.logger import Logger
 
 from alexnet import durable
-from bench.storage import Storage, write
+from bench.storage import Storage
 
 CONTENT: dict[str, Any] = {"benchmarks": [], "machine_info": {"name": "Ünïts ½"}, "version": "5"}
 
 
 def storage(folder: Path) -> Storage:
     return Storage(folder, Logger(), "mac")  # type: ignore[no-untyped-call]
+
+
+class Served:
+    """A session of which is known only what its storage asks."""
+
+    def __init__(
+        self, saving: Storage, own_file: str | None, *benchmarks: str, saved: str | None = None
+    ):
+        self.noted: list[tuple[str, set[str]]] = []
+        self.earlier = SimpleNamespace(saved=SimpleNamespace(file=saved)) if saved else None
+        self.in_file: set[str] = set()
+        self.own_file = lambda: own_file
+        self.standing = set
+        self.ledger = self
+        given = SimpleNamespace(option=SimpleNamespace(benchmark_save=None))
+        self.plugin: Any = SimpleNamespace(benchmarks=benched(*benchmarks), config=given, json=None)
+        session: Any = self
+        saving.serve(session, self.plugin)
+
+    def saved(self, file: str, cells: set[str]) -> None:
+        self.noted.append((file, cells))
+
+
+def benched(*cells: str) -> list[Any]:
+    return [SimpleNamespace(param=cell) for cell in cells]
 
 
 def names(folder: Path) -> list[str]:
@@ -31,21 +57,16 @@ def test_a_session_is_saved_in_its_machines_folder_and_the_user_is_told_where(
     saving.save(CONTENT, "quick")
     file = tmp_path / "results" / "mac" / "0001_quick.json"
     assert json.loads(file.read_text(encoding="ascii")) == CONTENT
-    assert (saving.saved_as, saving.trouble) == ("0001_quick.json", None)
+    assert saving.trouble is None
     assert str(file.resolve()) in capsys.readouterr().err.replace("\n", "")
 
 
 def test_each_session_has_the_next_number_whatever_its_name(tmp_path: Path) -> None:
-    saved = []
     for name in ("quick", "full", "quick"):
-        saving = storage(tmp_path)
-        saving.save(CONTENT, name)
-        saved.append(saving.saved_as)
-    assert saved == ["0001_quick.json", "0002_full.json", "0003_quick.json"]
+        storage(tmp_path).save(CONTENT, name)
+    assert names(tmp_path / "mac") == ["0001_quick.json", "0002_full.json", "0003_quick.json"]
     (tmp_path / "mac" / "0001_quick.json").unlink()
-    last = storage(tmp_path)
-    last.save(CONTENT, "quick")
-    assert last.saved_as == "0004_quick.json", "a number is not given twice"
+    storage(tmp_path).save(CONTENT, "quick")
     assert names(tmp_path / "mac") == ["0002_full.json", "0003_quick.json", "0004_quick.json"]
 
 
@@ -61,17 +82,48 @@ def test_a_session_that_goes_on_takes_the_place_of_its_own_file(tmp_path: Path) 
     storage(tmp_path).save(CONTENT, "quick")
     storage(tmp_path).save(CONTENT, "full")
     saving = storage(tmp_path)
-    saving.own_name = "0001_quick.json"
+    session = Served(saving, "0001_quick.json", "one", "two")
     saving.save(CONTENT | {"version": "6"}, "another name")
     assert names(tmp_path) == ["mac/0001_quick.json", "mac/0002_full.json"]
     assert json.loads((tmp_path / "mac" / "0001_quick.json").read_text())["version"] == "6"
-    assert saving.saved_as == "0001_quick.json"
+    assert session.noted == [("0001_quick.json", {"one", "two"})]
+
+
+def test_a_file_is_not_replaced_by_one_that_lacks_a_result_of_it(tmp_path: Path) -> None:
+    saving = storage(tmp_path)
+    session = Served(saving, "0001_quick.json")
+    session.in_file = {"one", "two"}
+    assert saving.would_lose(benched("one"))
+    assert not saving.would_lose(benched("one", "two", "three"))
+    other = Served(saving, None)
+    other.in_file = {"one", "two"}
+    assert not saving.would_lose(benched("one")), "it gets a file of its own"
+
+
+def test_a_session_that_goes_on_is_not_compared_with_itself(tmp_path: Path) -> None:
+    storage(tmp_path).save(CONTENT, "quick")
+    storage(tmp_path).save(CONTENT, "full")
+    saving = storage(tmp_path)
+    Served(saving, "0002_full.json", saved="0002_full.json")
+    assert [file.name for file in saving.query()] == ["0001_quick.json"]
+
+
+def test_benchmark_json_is_whole_or_a_sentence_too(tmp_path: Path) -> None:
+    saving = storage(tmp_path)
+    session = Served(saving, None)
+    session.plugin.json = tmp_path / "mine.json"
+    session.plugin.save_json(CONTENT)
+    assert json.loads((tmp_path / "mine.json").read_text()) == CONTENT
+    session.plugin.json = tmp_path / "nowhere" / "mine.json"
+    session.plugin.save_json(CONTENT)
+    assert saving.trouble
+    assert "nowhere/mine.json could not be written" in saving.trouble
 
 
 def test_its_own_file_is_made_anew_if_somebody_has_removed_it(tmp_path: Path) -> None:
     storage(tmp_path).save(CONTENT, "quick")
     saving = storage(tmp_path)
-    saving.own_name = "0007_quick.json"
+    Served(saving, "0007_quick.json")
     saving.save(CONTENT, "quick")
     assert names(tmp_path) == ["mac/0001_quick.json", "mac/0007_quick.json"]
 
@@ -85,11 +137,11 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_and_no_traceback(
     in_its_place.parent.mkdir(exist_ok=True)
     in_its_place.write_text("a file")
     saving = storage(tmp_path / "results")
-    saving.own_name = own_name
+    session = Served(saving, own_name)
     saving.save(CONTENT, "quick")
-    assert saving.saved_as is None
+    assert session.noted == []
     assert saving.trouble
-    assert saving.trouble.startswith("the result file could not be written in ")
+    assert "could not be written" in saving.trouble
     assert str(tmp_path.resolve() / "results") in saving.trouble
     assert "journals" in saving.trouble
     assert in_its_place.read_text() == "a file"
@@ -107,24 +159,13 @@ def test_a_full_disk_leaves_the_earlier_file_and_nothing_besides(
     monkeypatch.setattr(durable, "sync", fail)
     for own_name in ("0001_quick.json", None):
         saving = storage(tmp_path)
-        saving.own_name = own_name
+        session = Served(saving, own_name)
         saving.save({"benchmarks": ["others"]}, "quick")
-        assert saving.saved_as is None
+        assert session.noted == []
         assert saving.trouble
         assert "No space left on device" in saving.trouble
     assert names(tmp_path) == ["mac/0001_quick.json"]
     assert json.loads((tmp_path / "mac" / "0001_quick.json").read_text()) == CONTENT
-
-
-def test_what_cannot_be_written_as_json_leaves_the_earlier_file(tmp_path: Path) -> None:
-    file = tmp_path / "0001_quick.json"
-    write(file, CONTENT)
-    itself: dict[str, Any] = {}
-    itself["itself"] = itself
-    with pytest.raises(ValueError, match="Circular"):
-        write(file, itself)
-    assert json.loads(file.read_text()) == CONTENT
-    assert names(tmp_path) == ["0001_quick.json"]
 
 
 def test_pytest_benchmark_reads_what_was_saved(tmp_path: Path) -> None:

@@ -409,6 +409,17 @@ def test_no_checkpoint_is_of_an_epoch_that_is_not_yet_on_disk(
     assert seen == [(1, False, False), (2, True, True), (3, True, True)]
 
 
+def test_a_run_that_goes_on_past_its_best_epoch_takes_checkpoints_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one costs is known from reading the last: no better weights are written any more."""
+    losses, how = [1.5, 2, 2, 2], recipe(4, patience=9)
+    known, _ = first_process(tmp_path, losses, how, stop_after=2)
+    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+    _, rest, _, _ = second_process(tmp_path, losses, how, known)
+    assert [epoch.checkpoint_seconds is not None for epoch in rest] == [False, True]
+
+
 def test_who_is_asked_to_stop_before_the_first_epoch_trains_none(tmp_path: Path) -> None:
     epochs, trainer = first_process(tmp_path, [2, 1.5], recipe(2, patience=3), stop_after=0)
     assert (epochs, trainer.rates, list(tmp_path.iterdir())) == ([], [], [])

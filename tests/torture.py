@@ -7,13 +7,17 @@ goes on with it, and in the end it must be what a session is that nothing ever s
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
+import pty
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +93,18 @@ class Session:
 
     def first(self) -> subprocess.Popen[str]:
         return self.start(*PICKED, "--epochs", str(EPOCHS), "--patience", "4")
+
+    def first_in_a_terminal(self) -> tuple[subprocess.Popen[bytes], int]:
+        """A session of long epochs that has a terminal, and the other end of that."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 140, 0, 0))
+        command = self.command(*PICKED, "--epochs", str(EPOCHS))
+        environment = self.environment() | {"TERM": "xterm-256color", "TOY": "step=0.2"}
+        with os.fdopen(theirs, "wb", buffering=0) as end:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=end, stdout=end, stderr=end
+            )
+        return process, ours
 
     def output_so_far(self) -> str:
         file = self.folder / "output.txt"

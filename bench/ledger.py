@@ -1,0 +1,69 @@
+"""What a session notes on disk of itself, and what it knows of an earlier one that it goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import resume
+from bench.journal import Journal
+from bench.pauses import Pause
+from bench.records import Cell
+from bench.resume import Earlier, Saved, Skipped, Stopped
+from bench.run import Run
+from bench.terms import Terms
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """The session's own journal. `in_file` are the cells whose result stands in the result file."""
+
+    folder: Path
+    earlier: Earlier | None = None
+    pauses: list[Pause] = field(default_factory=list)
+    begun: bool = False
+    in_file: set[str] = field(default_factory=set)
+
+    def begin(self, terms: Terms, *, anyway: bool) -> None:
+        """Notes what a session is, or that it goes on. Raises SessionRefused."""
+        if self.earlier is None:
+            resume.begin(self.folder, terms)
+        else:
+            pause = resume.go_on(self.earlier, terms, anyway=anyway)
+            self.pauses = [*self.earlier.pauses, pause]
+            self.in_file = set(self.earlier.saved.cells) if self.earlier.saved else set()
+        self.begun = True
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """What is not as it was when the session began, and was accepted."""
+        return self.pauses[-1].differences if self.pauses else ()
+
+    def run_of(self, cell: Cell) -> Run | None:
+        """What the earlier session had of a cell: its result, or from where it is to go on."""
+        history = self.earlier.histories.get(cell) if self.earlier else None
+        return history.run if history else None
+
+    def is_done(self, cell: Cell) -> bool:
+        """Whether the earlier session had a cell's result."""
+        run = self.run_of(cell)
+        return bool(run and run.result)
+
+    def own_file(self, picked: Collection[Cell]) -> str | None:
+        """The file that the earlier session saved, if all of its cells are picked: it has one file."""
+        if self.earlier and self.earlier.saved and set(self.earlier.histories) <= set(picked):
+            return self.earlier.saved.file
+        return None
+
+    def note(self, part: str, record: Skipped | Stopped | Saved) -> None:
+        """Adds a line. What cannot be noted is done once more by whoever resumes."""
+        if self.begun:
+            with suppress(OSError):
+                Journal(self.folder / resume.FILE).add(part, record)
+
+    def saved(self, file: str, cells: Collection[str]) -> None:
+        """Notes the result file, and whose results stand in it."""
+        self.in_file = set(cells)
+        self.note("saved", Saved(file=file, cells=tuple(sorted(cells))))
