@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -197,8 +198,9 @@ class Session:
             if run.result is None:
                 run.plan = self.plans[run.cell]
                 self._carrier(run, on_record).carry()
-            else:  # of a session that was killed before it could tidy up
-                checkpoint.remove(self.folder, run.cell.id)
+            else:
+                with suppress(OSError):  # of a session that was killed before it could tidy up
+                    checkpoint.remove(self.folder, run.cell.id)
         finally:
             run.verdict = judge(
                 machine=self.machine,

@@ -202,8 +202,9 @@ def main() -> int:
 if __name__ == "__main__":
     sys.exit(main())
 else:
-    carrier = partial(Carrier, command=COMMAND, min_silence_seconds=float(SAID.get("silence", 300)))
-    vars(bench.session)["Carrier"] = carrier
-    vars(bench.gates)["examine"] = partial(examine, command=[*COMMAND, "gate"])
+    SILENCE = float(SAID.get("silence", 300))
+    vars(bench.session)["Carrier"] = partial(Carrier, command=COMMAND, min_silence_seconds=SILENCE)
+    ask = partial(examine, command=[*COMMAND, "gate"], silence_seconds=SILENCE)
+    vars(bench.gates)["examine"] = ask
     vars(bench.grid)["expected_epoch_seconds"] = lambda cell, plan: 0.0
     vars(bench.doctor)["findings"] = lambda *arguments, **keywords: []
