@@ -99,9 +99,10 @@ def _interrupted(interruptions: Sequence[Interruption]) -> Iterator[str]:
     for each in interruptions:
         where = f"epoch {each.resumed_after}" if each.resumed_after else "the beginning"
         why = f" ({each.why})" if each.why else ""
+        setback = f": {each.setback}" if each.setback else ""
         yield (
             f"cut off after epoch {each.after_epoch}{why}, it went on from {where}"
-            f" {each.seconds:.0f} s later in a new process"
+            f" {each.seconds:.0f} s later in a new process{setback}"
         )
         yield from (f"it went on although not all was as before: {what}" for what in each.differences)
 

@@ -156,10 +156,15 @@ CUT_OFF = Interruption(
     differences=(),
     after_epoch=4,
     resumed_after=3,
-    setback="checkpoints are taken less often than epochs end",
+    setback="the last checkpoint was of epoch 3",
 )
-WENT_ON = f"cut off after epoch 4 ({KILLED}), it went on from epoch 3 42 s later in a new process"
-BEGAN_ANEW = "cut off after epoch 4, it went on from the beginning 42 s later in a new process"
+WENT_ON = (
+    f"cut off after epoch 4 ({KILLED}), it went on from epoch 3 42 s later in a new process:"
+    f" the last checkpoint was of epoch 3"
+)
+BEGAN_ANEW = (
+    "cut off after epoch 4, it went on from the beginning 42 s later in a new process: it was damaged"
+)
 VIRTUAL_MAC = replace(MACHINE, virtual=True, model="VirtualMac2,1")
 
 
@@ -190,16 +195,26 @@ VIRTUAL_MAC = replace(MACHINE, virtual=True, model="VirtualMac2,1")
         ({"machine": replace(MACHINE, translated=True)}, ROSETTA),
         ({"gate": replace(GATE, not_checked=(NOT_CHECKED,))}, f"not checked: {NOT_CHECKED}"),
         ({"interruptions": [CUT_OFF]}, WENT_ON),
-        ({"interruptions": [replace(CUT_OFF, why=None, resumed_after=0)]}, BEGAN_ANEW),
+        (
+            {"interruptions": [replace(CUT_OFF, why=None, resumed_after=0, setback="it was damaged")]},
+            BEGAN_ANEW,
+        ),
     ],
 )
 def test_a_warning_is_told_and_leaves_a_run_valid(planted: dict[str, Any], warning: str) -> None:
     assert judge(**planted) == Verdict(validity="valid", reasons=(), warnings=(warning,))
 
 
+def test_what_was_swapped_while_a_run_was_cut_off_was_others() -> None:
+    before = condition(swapped_in_bytes=10**9)
+    after = condition(swapped_in_bytes=6 * 10**9)
+    assert judge(before=before, after=after).warnings != ()
+    assert judge(before=before, after=after, interruptions=[CUT_OFF]).warnings == (WENT_ON,)
+
+
 def test_every_interruption_is_told_with_what_was_accepted_to_go_on() -> None:
     torch = "versions torch: 2.14.2 now, 2.14.1 when it began"
-    later = replace(CUT_OFF, after_epoch=7, resumed_after=7, differences=(torch,))
+    later = replace(CUT_OFF, after_epoch=7, resumed_after=7, setback=None, differences=(torch,))
     found = judge(interruptions=[CUT_OFF, later], after=condition(power="battery"))
     assert found.validity == "valid"
     assert found.warnings == (
