@@ -316,16 +316,6 @@ def _to_a_worker(act: Callable[[psutil.Process], Any]) -> Callable[[Trial, subpr
     return send
 
 
-def _fill(process: psutil.Process) -> None:
-    """From now on no file of it grows, as if the disk were full."""
-    process.rlimit(psutil.RLIMIT_FSIZE, (0, process.rlimit(psutil.RLIMIT_FSIZE)[1]))
-
-
-def _fill_parent(trial: Trial, process: subprocess.Popen[str]) -> bool:
-    _fill(psutil.Process(process.pid))
-    return True
-
-
 def _folder_gone(trial: Trial, process: subprocess.Popen[str]) -> bool:
     """As when a volume is taken out; a folder that turns read-only gives root no error."""
     runs = trial.folder / MACHINE / ".runs"
@@ -363,11 +353,20 @@ IN_FLIGHT: dict[str, Callable[[Trial, subprocess.Popen[str]], bool]] = {
     "SIGTERM": _signals(signal.SIGTERM),
     "worker killed": _to_a_worker(lambda worker: worker.kill()),
     "worker stopped": _to_a_worker(lambda worker: worker.suspend()),
-    "worker's disk full": _to_a_worker(_fill),
-    "session's disk full": _fill_parent,
     "results folder gone": _folder_gone,
     "a second session": _second,
 }
+if sys.platform == "linux":  # elsewhere nobody sets another process's limits
+
+    def _fill(process: psutil.Process) -> None:
+        """From now on no file of it grows, as if the disk were full."""
+        process.rlimit(psutil.RLIMIT_FSIZE, (0, process.rlimit(psutil.RLIMIT_FSIZE)[1]))
+
+    def _fill_parent(trial: Trial, process: subprocess.Popen[str]) -> bool:
+        _fill(psutil.Process(process.pid))
+        return True
+
+    IN_FLIGHT |= {"worker's disk full": _to_a_worker(_fill), "session's disk full": _fill_parent}
 
 
 def _cut(chance: random.Random, file: Path) -> None:
