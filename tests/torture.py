@@ -346,7 +346,6 @@ def _second(trial: Trial, process: subprocess.Popen[str]) -> bool:
 
 IN_FLIGHT: dict[str, Callable[[Trial, subprocess.Popen[str]], bool]] = {
     "session killed": _signals(signal.SIGKILL),
-    "session killed again": _signals(signal.SIGKILL),
     "Ctrl-C": _signals(signal.SIGINT),
     "Ctrl-C twice": _signals(signal.SIGINT, signal.SIGINT),
     "Ctrl-C, then killed": _signals(signal.SIGINT, signal.SIGKILL),
