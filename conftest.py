@@ -86,6 +86,7 @@ def _begin(config: pytest.Config) -> None:
     config.stash[SESSION] = session
     if not only_list:
         session.lock = lock
+        # To the end of the process: a signal on its last steps is not to end in a traceback.
         config.stash[WATCH] = ExitStack()
         config.stash[WATCH].enter_context(session.interrupts.watching())
         # A benchmark that took hours is saved, named or not.
@@ -231,8 +232,6 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if ours.interrupts.asked:
             session.exitstatus = interrupts.STATUS
-        if WATCH in session.config.stash:
-            session.config.stash[WATCH].close()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
