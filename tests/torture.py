@@ -329,8 +329,9 @@ def _folder_gone(trial: Trial, process: subprocess.Popen[str]) -> bool:
 def _second(trial: Trial, process: subprocess.Popen[str]) -> bool:
     if not (trial.folder / MACHINE / ".runs").exists():
         return False
+    elsewhere = f"--benchmark-storage=file://{trial.folder / 'second'}"  # should it come too late
     done = subprocess.run(
-        trial.session.command(*PICKED),
+        trial.session.command(*PICKED, elsewhere),
         cwd=ROOT,
         env=trial.session.environment(),
         capture_output=True,
