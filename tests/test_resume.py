@@ -378,6 +378,17 @@ def test_a_second_session_is_refused_and_names_the_first(session: Session) -> No
     resumed(session)
 
 
+def test_whoever_begins_another_session_is_told_what_was_left_behind(session: Session) -> None:
+    said = interrupted(session, signal.SIGINT)
+    assert "note: the session before" not in said
+    process = session.first()
+    assert process.wait(60) == 0
+    said = session.output()[len(said) :]
+    assert "note: the session before this, " in said
+    assert "has no result yet of scratch-tensorflow-cpu-s0, and keeps 0 MB of checkpoints in " in said
+    assert len(session.results()) == 2, "it is another session's file"
+
+
 def test_nothing_begun_is_nothing_to_resume_and_another_machine_is_pointed_to(session: Session) -> None:
     said = resumed(session, status=REFUSED)
     assert "no session was begun there" in said
