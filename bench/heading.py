@@ -84,6 +84,7 @@ def how_to_go_on(session: Session) -> list[str]:
         for what, cells in (("no result yet", unfinished), ("in no result file yet", lost))
         if cells
     ]
-    named = f" --machine {session.machine.name}" if session.options.machine else ""
-    go_on = f"To go on:  pytest bench --resume{named}  (or: make resume)"
+    named = f"--machine {session.machine.name}" if session.options.machine else ""
+    make = f'make resume ARGS="{named}"' if named else "make resume"
+    go_on = f"To go on:  {' '.join(['pytest bench --resume', named]).strip()}  (or: {make})"
     return [" ".join([*lines, go_on])] if lines else []

@@ -43,6 +43,7 @@ class Source:
     sha256: str | None = None
 
 
+VOUCHED_FOR = "a folder that the user vouches for"
 NOT_LOOKED_FOR = Source(dataset="cifar10", folder=None, provenance="not looked for yet")
 
 
@@ -118,7 +119,7 @@ def source(options: Options, profile: str) -> Source:
     named = options.data_dir or os.environ.get("ALEXNET_DATA")
     if named:
         folder = Path(named).expanduser()
-        return _cifar10(folder, "a folder that the user vouches for")
+        return _cifar10(folder, VOUCHED_FOR)
     try:
         folder = _downloaded()
     except (download.DownloadError, DataError) as error:

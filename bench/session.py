@@ -70,7 +70,7 @@ class Session:
             schema=SCHEMA_VERSION,
             profile=self.profile,
             save_as=save_as,
-            options=self.options.kept(),
+            options=self._kept_options(),
             cells=tuple(Planned(cell=cell, plan=self.plans[cell]) for cell in self.picked),
             machine=self.machine,
             data_sha256=self.source.sha256,
@@ -84,6 +84,13 @@ class Session:
                 self.gates.gates[cell] = history.run.gate
             if not self.ledger.accepted:
                 self.gates.rooflines |= history.rooflines
+
+    def _kept_options(self) -> dict[str, Any]:
+        """The options for whoever goes on, who need not have the same environment."""
+        options = self.options
+        if self.source.folder and self.source.provenance == prepare.VOUCHED_FOR:
+            options = replace(options, data_dir=self.source.folder)
+        return options.kept()
 
     def options_of_picked(self) -> Options:
         """The options, with the experiments and frameworks of the picked cells alone."""

@@ -20,6 +20,7 @@ from bench.process import ROOT
 from bench.resume import FILE, PARTS, SessionRefused, find
 from bench.saved import load
 from bench.terms import Terms
+from tests.conftest import write_cifar10
 from tests.torture import EPOCHS, MACHINE, PICKED, Session, learnt, uninterrupted
 
 INTERRUPTED, REFUSED, FAILED = 130, 4, 1
@@ -80,7 +81,8 @@ def test_ctrl_c_lets_the_epoch_end_saves_and_says_how_to_go_on(
 ) -> None:
     said = interrupted(session, signal.SIGINT)
     assert "Ctrl-C: this epoch ends, then all is saved" in said
-    assert f"To go on:  pytest bench --resume --machine {MACHINE}  (or: make resume)" in said
+    named = f"--machine {MACHINE}"
+    assert f'To go on:  pytest bench --resume {named}  (or: make resume ARGS="{named}")' in said
     content = saved(session)
     assert [b["param"] for b in content["benchmarks"]] == ["scratch-torch-cpu-s0"]
     (cut,) = content["failures"]
@@ -270,6 +272,23 @@ def test_other_options_are_refused_and_the_first_ones_need_not_be_said_again(ses
     assert "cell scratch-torch-cpu-s0: not asked for now" in said
     said = resumed(session, "-k", "torch-cpu", status=REFUSED)
     assert "cell scratch-tensorflow-cpu-s0: not asked for now" in said
+
+
+def test_the_data_folder_is_remembered_wherever_it_was_named(
+    session: Session, random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By ALEXNET_DATA the first time, and by nobody the second; other images are named as other."""
+    real = ("--profile", "smoke", "--device", "cpu", "--experiment", "scratch", "--epochs", str(EPOCHS))
+    process = session.start(*real, ALEXNET_DATA=str(random_cifar10))
+    until(session, '"epoch": 2')
+    process.kill()
+    process.wait()
+    others = write_cifar10(session.folder / "others", seed=1)
+    said = resumed(session, "--data-dir", str(others), status=REFUSED)
+    assert "data sha256: " in said
+    resumed(session)
+    plan = saved(session)["benchmarks"][0]["extra_info"]["plan"]
+    assert plan["data_provenance"] == "a folder that the user vouches for"
 
 
 def test_a_begun_cell_with_another_plan_begins_anew_and_a_finished_one_stands(session: Session) -> None:

@@ -67,7 +67,7 @@ class Session:
         command = [sys.executable, "-m", "pytest", str(ROOT / "bench"), "-p", "tests.toy_worker", "-q"]
         return [*command, "--machine", MACHINE, f"--benchmark-storage=file://{self.folder}", *arguments]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Begins a session, or goes on with one; what it prints is in output.txt."""
         self.starts += 1
         # Through a pipe: a full disk must not be what keeps a session from saying so.
@@ -79,7 +79,7 @@ class Session:
             return subprocess.Popen(
                 self.command(*arguments),
                 cwd=ROOT,
-                env=self.environment(),
+                env=self.environment() | variables,
                 stdout=pipe,
                 stderr=subprocess.STDOUT,
                 text=True,
