@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -58,7 +58,7 @@ class Checkpoints:
     start: Start
     _checkpoint_seconds: float = math.inf
     _trained_seconds: float = 0.0
-    _of_checkpoint: int | None = field(default=None)
+    _of_checkpoint: int | None = None
     """The best epoch that the checkpoint on disk names."""
 
     @property

@@ -9,7 +9,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import psutil
 
 from bench import macos
 from bench.machine import ask_nvidia, kernel_text
+from bench.pauses import now
 from bench.records import Condition
 
 POWER_SUPPLIES = Path("/sys/class/power_supply")
@@ -46,7 +46,7 @@ def take() -> Condition:
     if sys.platform == "darwin":
         swapped_in, swapped_out = macos.swapped_bytes(macos.ask(*macos.VM_STAT))
     return Condition(
-        taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        taken_at=now(),
         power=power,
         low_power=low_power,
         thermal=thermal,

@@ -42,12 +42,13 @@ class Cut:
 
     def pause(self, differences: tuple[str, ...]) -> Pause:
         """The pause that ends now."""
-        resumed_at, seconds = self._until_now()
+        resumed_at = now()
+        apart = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
         return Pause(
             stopped_at=self.stopped_at,
             why=self.why,
             resumed_at=resumed_at,
-            seconds=seconds,
+            seconds=max(apart.total_seconds(), 0.0),  # a clock may have been set back in between
             differences=differences,
         )
 
@@ -60,23 +61,12 @@ class Cut:
         differences: tuple[str, ...],
     ) -> Interruption:
         """The interruption of a run that goes on now."""
-        resumed_at, seconds = self._until_now()
         return Interruption(
-            stopped_at=self.stopped_at,
-            why=self.why,
-            resumed_at=resumed_at,
-            seconds=seconds,
+            **vars(self.pause(differences)),
             after_epoch=after_epoch,
             resumed_after=resumed_after,
             setback=setback,
-            differences=differences,
         )
-
-    def _until_now(self) -> tuple[str, float]:
-        resumed_at = now()
-        apart = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
-        # A clock that was set back in between makes no pause negative.
-        return resumed_at, max(apart.total_seconds(), 0.0)
 
 
 def now() -> str:

@@ -72,8 +72,8 @@ class Earlier:
 
     def unfinished(self) -> list[str]:
         """The cells that have no result and were not skipped either."""
-        left = [cell.id for cell in self.histories if cell not in self.done()]
-        return [cell for cell in left if cell not in self.skipped]
+        runs = [history.run for history in self.histories.values()]
+        return [run.cell.id for run in runs if not run.result and run.cell.id not in self.skipped]
 
     def line(self) -> str:
         """What is being gone on with, for the terminal."""

@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
@@ -26,6 +25,7 @@ from bench.checkpoint import Unusable
 from bench.grid import recipe_of
 from bench.link import ORPHANED, Link
 from bench.meters import HostMemoryMeter, Meters
+from bench.pauses import now
 from bench.probe import Probe
 from bench.records import SCHEMA_VERSION, Failure, Start
 from bench.training import Send, Training
@@ -119,7 +119,7 @@ def start(
     """The record of all that is settled before the first epoch."""
     return Start(
         schema=SCHEMA_VERSION,
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        started_at=now(),
         variant=net.variant,
         parameters=net.parameters,
         forward_flops=net.forward_flops,
