@@ -34,6 +34,7 @@ from bench.check_training import (
     figures_are_the_confusions,
     no_faster_than_the_device,
     peaks_and_joules_follow_from_the_epochs,
+    pictures_are_test_images,
     rates_follow_from_the_epochs,
     total_holds_all_epochs,
     warm_ups_are_the_processes_firsts,
@@ -75,6 +76,9 @@ def same_images(saved: Saved) -> Found:
 
     where = "dataset, seed and numbers of images are"
     yield from _differing([run for run in saved.runs if run.start], key, "start.data_sha256", where)
+    shown = [run for run in saved.runs if run.result and run.result.pictures]
+    for field in ("positions", "pixels", "labels"):
+        yield from _differing(shown, key, f"result.pictures.{field}", where)
 
 
 def same_beginning(saved: Saved) -> Found:
@@ -99,6 +103,7 @@ DERIVED: tuple[Rule, ...] = (
     epochs_are_measured_as_they_can_be,
     end_follows_from_the_epochs,
     figures_are_the_confusions,
+    pictures_are_test_images,
     rates_follow_from_the_epochs,
     peaks_and_joules_follow_from_the_epochs,
     total_holds_all_epochs,

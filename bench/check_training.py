@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any
 from alexnet.data import CLASSES
 from bench import energy, probe, rates
 from bench.check_runs import unlike
+from bench.pictures import MOST as MOST_PICTURES
 from bench.records import (
     Result,
     Stop,
@@ -140,6 +142,33 @@ def figures_are_the_confusions(run: RunOnFile) -> Found:
     if run.start:
         due = {"by": "start.test_images is"}
         yield from unlike("result.test_images", result.test_images, run.start.test_images, **due)
+
+
+def pictures_are_test_images(run: RunOnFile) -> Found:
+    """As many as are kept, each once, and no more answers of a kind than the confusion counts."""
+    result = run.result
+    if result is None or (result.pictures is None and result.stopped == "diverged"):
+        return
+    if (kept := result.pictures) is None or result.confusion is None:
+        yield "result.pictures is null in a run that did not diverge, or it has no confusion"
+        return
+    due = min(MOST_PICTURES, result.test_images)
+    for name in ("positions", "labels", "answers", "shares"):
+        yield from unlike(f"the length of result.pictures.{name}", len(getattr(kept, name)), due)
+    try:
+        kept.images()
+    except ValueError as error:
+        yield f"result.pictures.pixels cannot be: {error}"
+    if len({*kept.positions} & {*range(result.test_images)}) != len(kept.positions):
+        yield "result.pictures.positions are not different test images"
+    if not all(0 < share <= 1 for share in kept.shares):
+        yield "result.pictures.shares are not shares of 1"
+    for (label, answer), times in Counter(zip(kept.labels, kept.answers, strict=False)).items():
+        counted = {(i, j): n for i, row in enumerate(result.confusion) for j, n in enumerate(row)}.get(
+            (label, answer), 0
+        )
+        if times > counted:
+            yield f"result.pictures has {label} taken for {answer} {times} times, confusion {counted}"
 
 
 def rates_follow_from_the_epochs(run: RunOnFile) -> Found:

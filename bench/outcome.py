@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from time import perf_counter
 
 from alexnet import weights as canonical
-from alexnet.score import Score
-from bench import afterwards, energy, probe, rates
+from alexnet.score import Logits, score
+from bench import afterwards, energy, pictures, probe, rates
 from bench.meters import TimeMeter
 from bench.records import Result
 from bench.training import Training, evaluate
@@ -21,7 +21,8 @@ def of(training: Training) -> Result:
     """Times the bare step, then scores the best epoch's weights on the test images."""
     assert training.stopped, "a run that goes on has no result yet"
     step_rate = _step_images_per_second(training)
-    best, test = _tested(training)
+    best, logits = _tested(training)
+    test = score(logits, training.dataset.test.labels) if logits is not None else None
     last, typical = training.done[-1], rates.typical_images_per_second(training.done)
     speed = probe.Speed.of(training.net, training.recipe, last, typical, training.start.roofline)
     joules = energy.of_run(training.done, training.stopping.best_epoch, training.job.cell.device)
@@ -35,6 +36,7 @@ def of(training: Training) -> Result:
         test_accuracy=test.accuracy if test else None,
         per_class_accuracy=test.per_class_accuracy if test else None,
         confusion=test.confusion if test else None,
+        pictures=None if logits is None else pictures.of(training.dataset.test, logits),
         epoch_images_per_second=typical,
         step_images_per_second=step_rate,
         pipeline_ratio=rates.images_per_second(last) / step_rate,
@@ -72,14 +74,13 @@ def _trained(training: Training) -> list[str]:
     ]
 
 
-def _tested(training: Training) -> tuple[canonical.Weights | None, Score | None]:
-    """The best epoch's weights and their score on the test images; nothing where a run diverged."""
-    best, test = None, None
-    if training.stopping.best_epoch and training.stopped != "diverged":
-        best = training.checkpoints.load_best(training.stopping.best_epoch)
-        training.trainer.load(best)
-        test = evaluate(training.trainer, training.dataset.test, training.recipe.batch_size)
-    return best, test
+def _tested(training: Training) -> tuple[canonical.Weights | None, Logits | None]:
+    """The best epoch's weights and their logits of the test images; nothing where a run diverged."""
+    if not training.stopping.best_epoch or training.stopped == "diverged":
+        return None, None
+    best = training.checkpoints.load_best(training.stopping.best_epoch)
+    training.trainer.load(best)
+    return best, evaluate(training.trainer, training.dataset.test, training.recipe.batch_size)
 
 
 def _step_images_per_second(training: Training) -> float:

@@ -9,6 +9,7 @@ from alexnet import Device, Framework
 from alexnet.data import DatasetName
 from bench.pauses import Interruption as Interruption
 from bench.pauses import Pause as Pause
+from bench.pictures import Pictures as Pictures
 
 # The history of the schema; docs/results.md explains every field.
 # 1 (2026-11): cell, plan, start, epochs, result, failure.
@@ -16,7 +17,8 @@ from bench.pauses import Pause as Pause
 #   validity moves from the result to a verdict of its own, and each run carries a seal.
 # 3 (2026-11): interruptions; an epoch says whether it is a warm-up, since each process has one, and
 #   checkpoint_seconds is the checkpoint's, best_weights_seconds what it was before.
-SCHEMA_VERSION = 3
+# 4 (2026-11): pictures.
+SCHEMA_VERSION = 4
 
 Stop = Literal["patience", "cap", "diverged"]
 Watts = dict[str, float]
@@ -171,8 +173,7 @@ class Epoch:
     """One epoch, counted from 1; a process's first is a warm-up that stays out of the statistics.
 
     `train_seconds` is the round: device synchronised before and after, nothing else in it. The rest is
-    timed on its own, and None where it was not due: best weights where another epoch is better; the
-    checkpoint before it and the probe where epochs are too short. A loss is None if not finite.
+    timed on its own, and None where it was not due. A loss is None if not finite.
     """
 
     epoch: int
@@ -220,6 +221,7 @@ class Result:
     test_accuracy: float | None
     per_class_accuracy: tuple[float | None, ...] | None
     confusion: tuple[tuple[int, ...], ...] | None
+    pictures: Pictures | None
     epoch_images_per_second: float
     step_images_per_second: float
     pipeline_ratio: float

@@ -12,7 +12,7 @@ import numpy as np
 from alexnet import Backend, ResumeError, Trainer, data
 from alexnet.data import Dataset, Split
 from alexnet.recipe import Recipe
-from alexnet.score import Score, score
+from alexnet.score import Logits, score
 from alexnet.spec import Network
 from alexnet.weights import WeightsError
 from bench.checkpoint import Checkpoint, Checkpoints, Unusable, remove
@@ -106,7 +106,8 @@ class Training:
         probe_seconds = self.prober.after(train_seconds)  # while the device is as it was
         loss, accuracy = self.trainer.take_totals()
         began = perf_counter()
-        validation = evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)
+        logits = evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)
+        validation = score(logits, self.dataset.validation.labels)
         evaluate_seconds = perf_counter() - began
         better = self.stopping.improves(number, finite(validation.loss))
         best_weights_seconds = self.checkpoints.keep_best(self.trainer, number) if better else None
@@ -166,7 +167,7 @@ class Training:
         )
 
 
-def evaluate(trainer: Trainer, split: Split, batch_size: int) -> Score:
-    """Scores every image of a split, in batches no larger than training's."""
+def evaluate(trainer: Trainer, split: Split, batch_size: int) -> Logits:
+    """The logits, float32 (n, classes), of a split's images, in batches no larger than training's."""
     logits = [trainer.logits(images) for images, _ in data.in_order(split, batch_size=batch_size)]
-    return score(np.concatenate(logits), split.labels)
+    return np.concatenate(logits)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from bench.records import (
     Cell,
     Check,
@@ -10,6 +12,7 @@ from bench.records import (
     Epoch,
     Gate,
     Machine,
+    Pictures,
     Plan,
     Result,
     Roofline,
@@ -79,7 +82,7 @@ GATE = Gate(
 )
 
 START = Start(
-    schema=3,
+    schema=4,
     started_at="2026-11-24T12:00:00+00:00",
     variant="standard",
     parameters=21_622_154,
@@ -123,6 +126,14 @@ EPOCH = Epoch(
     energy_joules=None,
 )
 
+PICTURES = Pictures(
+    positions=tuple(range(10)),
+    pixels=base64.b64encode(bytes(10 * 32 * 32 * 3)).decode(),
+    labels=tuple(range(10)),
+    answers=(0,) * 10,
+    shares=(0.2,) * 10,
+)
+
 RESULT = Result(
     epochs=3,
     best_epoch=3,
@@ -133,6 +144,7 @@ RESULT = Result(
     test_accuracy=0.2,
     per_class_accuracy=(0.2,) * 10,
     confusion=((5,) * 10,) * 10,
+    pictures=PICTURES,
     epoch_images_per_second=320.0,
     step_images_per_second=325.0,
     pipeline_ratio=0.98,

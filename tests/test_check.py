@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import random
@@ -49,6 +50,7 @@ from bench.records import (
     Interruption,
     Machine,
     Pause,
+    Pictures,
     Plan,
     Result,
     Roofline,
@@ -161,7 +163,7 @@ def start_of(cell: Cell, here: Machine) -> Start:
     experiment = EXPERIMENTS[cell.experiment]
     net, drawn = network(experiment.variant, image_size=64), experiment.weights == "he-normal"
     return Start(
-        schema=3,
+        schema=4,
         started_at="2026-11-24T12:00:05+00:00",
         variant=net.variant,
         parameters=net.parameters,
@@ -232,6 +234,15 @@ def run_of(
                  after=after, interruptions=interruptions or [])  # fmt: skip
 
 
+SHOWN = Pictures(
+    positions=tuple(range(16)),
+    pixels=base64.b64encode(bytes(range(256)) * (16 * 12)).decode(),
+    labels=tuple(i % 10 for i in range(16)),
+    answers=(1, *(i % 10 for i in range(1, 16))),
+    shares=(0.4,) * 16,
+)
+
+
 def result_of(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
     net = network(start.variant, image_size=64)
     losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
@@ -256,6 +267,7 @@ def result_of(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
         test_accuracy=None if diverged else 0.28,
         per_class_accuracy=None if diverged else (0.28,) * 10,
         confusion=None if diverged else confusion,
+        pictures=None if diverged else SHOWN,
         epoch_images_per_second=typical,
         step_images_per_second=325.0,
         pipeline_ratio=rates.images_per_second(epochs[-1]) / 325.0,
@@ -555,6 +567,16 @@ EDITS: dict[str, list[tuple[Change, str]]] = {
         (put("run/result/weights_sha256", None), "weights_sha256 is null in a run"),
         (put("failures/0/result/test_accuracy", 0.5), "is there, and the run diverged"),
     ],
+    "pictures_are_test_images": [
+        (put("run/result/pictures", None), "result.pictures is null in a run"),
+        (put("run/result/pictures/labels", [3] * 15), "length of result.pictures.labels is 15"),
+        (put("run/result/pictures/shares/2", 1.5), "shares are not shares of 1"),
+        (put("run/result/pictures/positions/2", 500), "positions are not different"),
+        (put("run/result/pictures/positions/2", 1), "positions are not different"),
+        (put("run/result/pictures/pixels", "AAAA"), "pixels cannot be: 3 bytes"),
+        (put("run/result/pictures/pixels", "A*"), "pixels cannot be"),
+        (put("run/result/pictures/answers/2", 10), "has 2 taken for 10 1 times, confusion 0"),
+    ],
     "rates_follow_from_the_epochs": [
         (put("run/result/epoch_images_per_second", twice), "images_per_second is"),
         (put("run/epochs/2/train_seconds", 1.0), "result.epoch_images_per_second is"),
@@ -753,9 +775,9 @@ DELETED = object()
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        ("run/start/schema", 1, "torch-cpu-s0: start.schema is 1, and this reads version 3 alone"),
-        ("run/start/schema", 2, "torch-cpu-s0: start.schema is 2, and this reads version 3 alone"),
-        ("run/start/schema", "new", "start.schema is \"new\", and this reads version 3 alone"),
+        ("run/start/schema", 1, "torch-cpu-s0: start.schema is 1, and this reads version 4 alone"),
+        ("run/start/schema", 2, "torch-cpu-s0: start.schema is 2, and this reads version 4 alone"),
+        ("run/start/schema", "new", "start.schema is \"new\", and this reads version 4 alone"),
         ("run/start/schema", DELETED, "missing required field `schema`"),
         ("run/mood", 3, "scratch-torch-cpu-s0: SavedRun has no field mood"),
         ("run/epochs/1/mood", 3, r"there is no field SavedRun.epochs\[1\].mood"),
