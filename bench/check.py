@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from bench.check_runs import (
     checks_were_asked,
-    figures_in_range,
     nothing_is_missing,
     plan_makes_a_run,
     rounds_are_the_epochs,
@@ -39,6 +38,7 @@ from bench.check_training import (
     total_holds_all_epochs,
     warm_ups_are_the_processes_firsts,
 )
+from bench.ranges import figures_in_range
 from bench.saved import Found, RunOnFile, Saved, Unreadable, load, read
 
 Rule = Callable[[RunOnFile], Found]

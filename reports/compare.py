@@ -1,0 +1,183 @@
+"""The comparisons that the report makes: framework with framework, machine with machine."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import pandas as pd
+
+from reports.frame import Frames
+from reports.intervals import Sample, mean_ratio, ratio
+
+CELL = ("machine", "setting", "experiment", "framework", "device")
+"""Runs that differ in nothing of this but their seed or their time are one sample."""
+RATIO = ("ratio", "low", "high", "verdict", "epochs", "runs")
+FRAMEWORKS = ("machine", "setting", "experiment", "device", *RATIO, "torch_runs", "tensorflow_runs")
+MACHINES = (
+    *("machine", "baseline", "setting", "experiment", "framework", "device", "baseline_device"),
+    *(*RATIO, "machine_runs", "baseline_runs"),
+)
+MEANS = ("machine", "baseline", "setting", "cells", *RATIO)
+
+Samples = dict[tuple[Hashable, ...], Sample]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """All that tables, plots and sentences are made of: the frames, and every comparison made of them.
+
+    `main` is the setting that the report is about, the one with the fullest profile and the most runs.
+    """
+
+    frames: Frames
+    samples: Samples
+    frameworks: pd.DataFrame
+    machines: pd.DataFrame
+    means: pd.DataFrame
+    baseline: str | None
+    main: str
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The valid runs of the main setting."""
+        valid = self.frames.valid
+        return valid[valid["setting"] == self.main]
+
+    @property
+    def setting(self) -> pd.Series[Any]:
+        """The row of `frames.settings` that the report is about."""
+        table = self.frames.settings
+        return table[table["setting"] == self.main].iloc[0]
+
+    @property
+    def says_accuracy(self) -> bool:
+        """Whether accuracies mean anything: real images, all of them, as long as the protocol has it."""
+        return bool(self.setting["profile"] == "full" and self.setting["dataset"] == "cifar10")
+
+
+def study(frames: Frames, asked_baseline: str | None = None) -> Study:
+    """Every comparison that the frames allow. Raises NoSuchMachine for an unknown baseline."""
+    found = samples(frames)
+    base = baseline(frames, asked_baseline)
+    cells = machines(frames, found, base)
+    valid = set(frames.valid["setting"])
+    letters = list(frames.settings["setting"])
+    return Study(
+        frames=frames,
+        samples=found,
+        frameworks=frameworks(frames, found),
+        machines=cells,
+        means=means(found, cells),
+        baseline=base,
+        main=next((letter for letter in letters if letter in valid), letters[0]),
+    )
+
+
+class NoSuchMachine(ValueError):
+    """A baseline that no run was measured on."""
+
+
+def samples(frames: Frames) -> Samples:
+    """(machine, setting, experiment, framework, device) -> the timed epochs of its valid runs."""
+    epochs = frames.epochs
+    timed = epochs[(epochs["validity"] == "valid") & epochs["timed"].astype(bool)]
+    seals = dict(zip(frames.runs["run"], frames.runs["seal"], strict=True))
+    rates: dict[tuple[Hashable, ...], dict[str, Any]] = {}
+    for key, group in timed.groupby([*CELL, "run"], sort=False):
+        *cell, run = cast("tuple[Hashable, ...]", key)
+        found = rates.setdefault(tuple(cell), {})
+        found[seals[run]] = group["images_per_second"].to_numpy(float)
+    return {
+        cell: Sample(rates=tuple(found.values()), names=tuple(found)) for cell, found in rates.items()
+    }
+
+
+def run_ids(frames: Frames) -> dict[tuple[Hashable, ...], str]:
+    """(machine, setting, experiment, framework, device) -> the ids of its valid runs, by spaces."""
+    grouped = frames.valid.groupby(list(CELL), sort=False)["run"]
+    return {cast("tuple[Hashable, ...]", key): " ".join(runs) for key, runs in grouped}
+
+
+def frameworks(frames: Frames, found: Samples) -> pd.DataFrame:
+    """The speed of torch as a multiple of TensorFlow's, by machine, setting, experiment and device."""
+    ids, rows = run_ids(frames), []
+    for (machine, setting, experiment, framework, device), torch in found.items():
+        other = (machine, setting, experiment, "tensorflow", device)
+        if framework == "torch" and other in found:
+            own = (machine, setting, experiment, "torch", device)
+            rows.append(
+                {"machine": machine, "setting": setting, "experiment": experiment, "device": device}
+                | _ratio(asdict(ratio(torch, found[other])))
+                | {"torch_runs": ids[own], "tensorflow_runs": ids[other]}
+            )
+    return pd.DataFrame(rows, columns=list(FRAMEWORKS))
+
+
+def _ratio(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"ratio": fields.pop("value"), **fields}
+
+
+def baseline(frames: Frames, asked: str | None) -> str | None:
+    """The machine that others are compared with: the one asked for, else the one measured first.
+
+    Raises NoSuchMachine. None where nothing is valid.
+    """
+    names = list(frames.machines["machine"])
+    if asked is not None:
+        if asked not in names:
+            raise NoSuchMachine(f"there is no machine {asked!r}; there are {', '.join(names)}")
+        return asked
+    valid = set(frames.valid["machine"])
+    return next((name for name in names if name in valid), None)
+
+
+def _kind(device: Hashable) -> str:
+    """A GPU is compared with a GPU, whoever made it, and a CPU with a CPU."""
+    return "cpu" if device == "cpu" else "gpu"
+
+
+def machines(frames: Frames, found: Samples, base: str | None) -> pd.DataFrame:
+    """Each machine's speed as a multiple of the baseline's: one row a cell that both have."""
+    ids, rows = run_ids(frames), []
+    theirs = {
+        (setting, experiment, framework, _kind(device)): (device, sample)
+        for (machine, setting, experiment, framework, device), sample in found.items()
+        if machine == base
+    }
+    for key, sample in found.items():
+        machine, setting, experiment, framework, device = key
+        same = theirs.get((setting, experiment, framework, _kind(device)))
+        if machine == base or same is None:
+            continue
+        base_device, other = same
+        rows.append(
+            {
+                **dict(zip(CELL, key, strict=True)),
+                "baseline": base,
+                "baseline_device": base_device,
+                **_ratio(asdict(ratio(sample, other))),
+                "machine_runs": ids[key],
+                "baseline_runs": ids[base, setting, experiment, framework, base_device],
+            }
+        )
+    return pd.DataFrame(rows, columns=list(MACHINES))
+
+
+def means(found: Samples, cells: pd.DataFrame) -> pd.DataFrame:
+    """The geometric mean over the cells that a machine and the baseline both have, by setting."""
+    rows = []
+    for (machine, base, setting), group in cells.groupby(["machine", "baseline", "setting"], sort=False):
+        pairs = [
+            (
+                found[machine, setting, row.experiment, row.framework, row.device],
+                found[base, setting, row.experiment, row.framework, row.baseline_device],
+            )
+            for row in group.itertuples()
+        ]
+        fields = _ratio(asdict(mean_ratio(pairs)))
+        rows.append(
+            {"machine": machine, "baseline": base, "setting": setting, "cells": len(pairs)} | fields
+        )
+    return pd.DataFrame(rows, columns=list(MEANS))

@@ -1,0 +1,53 @@
+"""The house colours: one meaning, one hue, for light and dark pages and for the colour-blind.
+
+A plot is drawn once in the light palette. Each hex stands for one meaning alone, so that a page can put
+its dark twin, or a CSS variable, in its place.
+"""
+
+from __future__ import annotations
+
+# Hues after Okabe and Ito (2008), made darker or lighter until they stand out from their ground.
+LIGHT = {
+    "paper": "#fffffe",
+    "ink": "#1b1f24",
+    "muted": "#5f6770",
+    "rule": "#d5d9de",
+    "torch": "#c8500a",
+    "tensorflow": "#0b66b0",
+    "published": "#6b6f76",
+    "train": "#8a5aa8",
+    "validation": "#00795a",
+    "highlight": "#b8860c",
+    "good": "#00795b",
+    "bad": "#b3261f",
+}
+DARK = {
+    "paper": "#14171a",
+    "ink": "#e8eaed",
+    "muted": "#a3abb5",
+    "rule": "#3a4048",
+    "torch": "#ff9a5c",
+    "tensorflow": "#6cb6ff",
+    "published": "#b4b9c1",
+    "train": "#cba6e8",
+    "validation": "#4fd1a5",
+    "highlight": "#f0c14b",
+    "good": "#4fd1a6",
+    "bad": "#ff8a80",
+}
+
+
+def dark(svg: str) -> str:
+    """The SVG that was drawn in the light palette, in the dark one."""
+    return _replaced(svg, DARK)
+
+
+def themed(svg: str) -> str:
+    """The SVG with a CSS variable (--ink, --torch …) for each colour of the palette."""
+    return _replaced(svg, {name: f"var(--{name})" for name in LIGHT})
+
+
+def _replaced(svg: str, by: dict[str, str]) -> str:
+    for name, colour in LIGHT.items():
+        svg = svg.replace(colour, by[name])
+    return svg

@@ -1,0 +1,253 @@
+"""One saved run as rows of the frames: what it was, its conditions, its figures derived again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any
+
+from alexnet.data import CLASSES
+from alexnet.layers import IllegalNetwork
+from alexnet.spec import VARIANTS, Network, network
+from bench import energy, rates
+from bench.saved import RunOnFile
+from reports.sources import SourceRun, plain
+
+OTHER = "none of the ten"
+ANSWERS = (*CLASSES, OTHER)
+"""What an image can be taken for; the last by a network with more than ten outputs."""
+
+Row = dict[str, Any]
+
+
+def run(found: SourceRun, machine: str) -> Row:
+    """The row of one run; what a run that failed has not is None."""
+    it = found.run
+    return {
+        "machine": machine,
+        "experiment": it.cell.experiment,
+        "framework": it.cell.framework,
+        "device": it.cell.device,
+        "seed": it.cell.seed,
+        "cell": it.cell.id,
+        "file": found.source.name,
+        "sha256": found.source.sha256,
+        "seal": it.true_seal,
+        "validity": _validity(it),
+        "reasons": "; ".join(map(plain, _reasons(it))),
+        "warnings": "; ".join(map(plain, it.verdict.warnings)),
+        **_plan(it),
+        **_beginning(it),
+        **_condition(it),
+        **_trained(it),
+        **_ended(it),
+    }
+
+
+def _validity(it: RunOnFile) -> str:
+    """`failed` where there is no result; else as the verdict in the file has it."""
+    if it.failure is not None or it.result is None:
+        return "failed"
+    return it.verdict.validity
+
+
+def _reasons(it: RunOnFile) -> Sequence[str]:
+    return (it.failure.reason,) if it.failure else it.verdict.reasons
+
+
+def _plan(it: RunOnFile) -> Row:
+    plan = it.plan
+    return {
+        "profile": plain(plan.profile, 20),
+        "dataset": plan.dataset,
+        "provenance": plain(plan.data_provenance),
+        "image_size": plan.image_size,
+        "epochs_cap": plan.epochs,
+        "patience": plan.patience,
+        "batch_size": plan.batch_size,
+        "learning_rates": " then ".join(dict.fromkeys(f"{e.learning_rate:g}" for e in it.epochs)),
+        "variant": it.net.variant,
+        "parameters": it.net.parameters,
+        "forward_flops": it.net.forward_flops,
+    }
+
+
+def _beginning(it: RunOnFile) -> Row:
+    start = it.start
+    if start is None:
+        absent = ("weights_origin", "framework_version", "data_sha256", "started_at")
+        planned = {"train_images": it.plan.train_images, "test_images": it.plan.test_images}
+        return planned | dict.fromkeys(absent)
+    roof = start.roofline
+    version = start.versions.get(it.cell.framework)
+    return {
+        "train_images": start.train_images,
+        "validation_images": start.validation_images,
+        "test_images": start.test_images,
+        "weights_origin": plain(start.weights_origin, 40),
+        "framework_version": None if version is None else plain(version, 40),
+        "versions": ", ".join(f"{plain(k, 40)} {plain(v, 40)}" for k, v in start.versions.items()),
+        "device_name": plain(start.device_name, 60),
+        "data_sha256": plain(start.data_sha256, 64),
+        "started_at": plain(start.started_at, 40),
+        "baseline_host_bytes": start.baseline_host_bytes,
+        "idle_watts": energy.headline(start.idle_watts, it.cell.device) if start.idle_watts else None,
+        "energy_reads": plain(start.meters.get("energy", "")),
+        "roofline_flops_per_second": roof.flops_per_second if roof else None,
+        "roofline_bytes_per_second": roof.bytes_per_second if roof else None,
+    }
+
+
+def _condition(it: RunOnFile) -> Row:
+    before = it.before
+    return {
+        "power": before.power if before else None,
+        "low_power": before.low_power if before else None,
+        "thermal": before.thermal if before else None,
+        "load": before.load if before else None,
+        "interruptions": len(it.interruptions),
+        "interrupted_seconds": sum(each.seconds for each in it.interruptions),
+        "gate_checks": len(it.gate.checks) if it.gate else None,
+        "gate_passed": sum(check.passed for check in it.gate.checks) if it.gate else None,
+    }
+
+
+def _trained(it: RunOnFile) -> Row:
+    """What the epochs themselves say, by the suite's own definitions of a steady epoch."""
+    if not it.epochs:
+        return {}
+    steady, last = rates.steady(it.epochs), it.epochs[-1]
+    best = it.result.best_epoch if it.result else None
+    drift = rates.drift(it.epochs, cold_probe_seconds=it.start.probe_seconds) if it.start else None
+    joules = energy.of_run(it.epochs, best, it.cell.device)
+    host = max((e.peak_host_bytes for e in it.epochs if e.peak_host_bytes is not None), default=None)
+    device = [e.peak_device_bytes for e in it.epochs if e.peak_device_bytes is not None]
+    baseline = it.start.baseline_host_bytes if it.start else None
+    return {
+        "epochs": len(it.epochs),
+        "timed_epochs": len(steady),
+        "seconds_per_epoch": median(e.train_seconds for e in steady),
+        "images_per_second": rates.typical_images_per_second(it.epochs),
+        "train_seconds": sum(e.train_seconds for e in it.epochs),
+        "seconds_to_best": sum(e.train_seconds for e in it.epochs[:best]) if best else None,
+        "cold_images_per_second": drift.cold_images_per_second if drift else None,
+        "sustained_images_per_second": drift.sustained_images_per_second if drift else None,
+        "drift": drift.drift if drift else None,
+        "probe_drift": drift.probe_drift if drift else None,
+        "peak_host_bytes": host,
+        "grown_host_bytes": None if host is None or baseline is None else host - baseline,
+        "peak_device_bytes": max(device, default=None),
+        "joules_per_epoch": joules.per_epoch,
+        "joules_per_image": joules.per_image,
+        "joules_to_best_epoch": joules.to_best_epoch,
+        "train_accuracy": last.train_accuracy,
+        "train_loss": last.train_loss,
+        "validation_accuracy": it.epochs[best - 1].validation_accuracy if best else None,
+        "validation_loss": it.epochs[best - 1].validation_loss if best else None,
+    }
+
+
+def _ended(it: RunOnFile) -> Row:
+    result = it.result
+    if result is None:
+        return {}
+    right = [row[i] for i, row in enumerate(result.confusion)] if result.confusion else None
+    return {
+        "best_epoch": result.best_epoch,
+        "stopped": result.stopped,
+        "converged_at": result.converged_at,
+        "total_seconds": result.total_seconds,
+        "step_images_per_second": result.step_images_per_second,
+        "pipeline_ratio": result.pipeline_ratio,
+        "achieved_flops_per_second": result.achieved_flops_per_second,
+        "roofline_share": result.roofline_share,
+        "test_accuracy": sum(right) / sum(map(sum, result.confusion or ())) if right else None,
+        "test_loss": result.test_loss,
+    }
+
+
+def epochs(it: RunOnFile) -> Iterator[Row]:
+    """One row an epoch. `timed` are those that speak for the run, `elapsed` sums training alone."""
+    timed = {epoch.epoch for epoch in rates.steady(it.epochs)} if it.epochs else set()
+    seconds, joules = 0.0, 0.0
+    for each in it.epochs:
+        own = energy.headline(each.energy_joules, it.cell.device) if each.energy_joules else None
+        seconds += each.train_seconds
+        joules = float("nan") if own is None else joules + own
+        yield {name: value for name, value in vars(each).items() if name != "energy_joules"} | {
+            "timed": each.epoch in timed,
+            "images_per_second": rates.images_per_second(each),
+            "elapsed_train_seconds": seconds,
+            "elapsed_joules": joules,
+            "joules": own,
+        }
+
+
+def classes(it: RunOnFile) -> Iterator[Row]:
+    """The test images of each class, and the share that was right."""
+    for i, row in enumerate((it.result and it.result.confusion) or ()):
+        images = sum(row)
+        yield {"class": CLASSES[i], "images": images, "accuracy": row[i] / images if images else None}
+
+
+def confusion(it: RunOnFile) -> Iterator[Row]:
+    """What the test images of each class were taken for."""
+    for i, row in enumerate((it.result and it.result.confusion) or ()):
+        for j, images in enumerate(row):
+            yield {"class": CLASSES[i], "answer": ANSWERS[j], "images": images}
+
+
+def pictures(it: RunOnFile) -> Iterator[Row]:
+    """The test images that the result keeps."""
+    kept = it.result.pictures if it.result else None
+    if kept is None:
+        return
+    for i, pixels in enumerate(kept.images()):
+        yield {
+            "position": kept.positions[i],
+            "class": CLASSES[kept.labels[i]],
+            "answer": ANSWERS[kept.answers[i]],
+            "share": kept.shares[i],
+            "pixels": pixels.tobytes(),
+        }
+
+
+def gate(it: RunOnFile) -> Iterator[Row]:
+    """What the correctness gate asked, and whether it was met."""
+    for check in it.gate.checks if it.gate else ():
+        yield {
+            "check": plain(check.name, 40),
+            "measured": check.measured,
+            "least": check.least,
+            "most": check.most,
+            "passed": check.passed,
+            "says": plain(check.says),
+        }
+
+
+def layers(runs: Sequence[RunOnFile]) -> Iterator[Row]:
+    """Every layer of the networks that were trained, and of all of them at the report's 224 px."""
+    nets: dict[tuple[str, int], Network] = {}
+    for variant in VARIANTS:
+        nets[variant, 224] = network(variant)
+    for it in runs:
+        nets.setdefault((it.net.variant, it.plan.image_size), it.net)
+        try:  # the mistaken network is explained from it, at the same size
+            nets.setdefault(
+                ("standard", it.plan.image_size), network("standard", image_size=it.plan.image_size)
+            )
+        except IllegalNetwork:
+            continue
+    for (variant, image_size), net in sorted(nets.items()):
+        for row in net.rows:
+            yield {
+                "variant": variant,
+                "image_size": image_size,
+                "layer": row.layer.name,
+                "kind": type(row.layer).__name__,
+                "output_shape": "x".join(map(str, row.output_shape)),
+                "parameters": row.parameters,
+                "parameter_bytes": row.parameter_bytes,
+                "activation_bytes": row.activation_bytes,
+                "forward_flops": row.forward_flops,
+            }

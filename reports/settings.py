@@ -1,0 +1,163 @@
+"""Which runs may stand in one comparison: those of one setting, named by a letter."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from alexnet.recipe import EXPERIMENTS
+
+EXPERIMENT_ORDER = tuple(EXPERIMENTS)
+FRAMEWORK_ORDER = ("torch", "tensorflow")
+PROFILE_ORDER = ("full", "quick", "smoke")
+
+SESSION = ("profile", "dataset", "image_size", "test_images")
+"""What all experiments of a setting have in common."""
+EXPERIMENT = ("train_images", "batch_size", "epochs_cap", "patience", "learning_rates", "variant")
+"""What the runs of one experiment have in common besides."""
+COLUMNS = ("setting", *SESSION, "variation", "runs", "valid", "machines", "differs")
+WORDS = {
+    "train_images": "training images",
+    "batch_size": "images a batch",
+    "epochs_cap": "epochs at most",
+    "patience": "epochs of patience",
+    "learning_rates": "learning rates",
+    "variant": "network",
+    "framework_major": "the framework's major version",
+    "weights_origin": "where the first weights are from",
+    "data_sha256": "the images themselves",
+}
+
+Row = dict[str, Any]
+Key = tuple[Hashable, ...]
+
+
+def assign(rows: Sequence[Row]) -> tuple[list[str], pd.DataFrame]:
+    """A letter for each row, and a frame that says what each letter stands for.
+
+    Runs share a letter if profile, data set, image size and test images are the same and, within each
+    experiment, recipe, network, first weights' origin, the framework's major version and the images
+    themselves. The setting with the fullest profile and the most runs is A.
+    """
+    variations = _variations(rows)
+    keys = [(*(row[name] for name in SESSION), variations[i]) for i, row in enumerate(rows)]
+    counts = Counter(keys)
+    order = sorted(counts, key=lambda key: _rank(key, counts[key]))
+    letters = {key: _letter(number) for number, key in enumerate(order)}
+    table = pd.DataFrame(
+        [_described(key, letters[key], rows, keys) for key in order], columns=list(COLUMNS)
+    )
+    return [letters[key] for key in keys], table
+
+
+def _variations(rows: Sequence[Row]) -> list[int]:
+    """0 for the most usual way to run an experiment within its session's terms, 1 for the next …"""
+    ways: dict[Key, Counter[Key]] = defaultdict(Counter)
+    own = [_way(row) for row in rows]
+    experiments = [(*(row[name] for name in SESSION), row["experiment"]) for row in rows]
+    images = _ranks([(*key, row["seed"]) for key, row in zip(experiments, rows, strict=True)],
+                    [row["data_sha256"] for row in rows])  # fmt: skip
+    majors = _ranks([row["framework"] for row in rows], [_major(row) for row in rows])
+    full = [(*way, *rest) for way, *rest in zip(own, images, majors, strict=True)]
+    for key, way, row in zip(experiments, full, rows, strict=True):
+        if row["data_sha256"] is not None:  # else it never began, and is compared with nothing
+            ways[key][way] += 1
+    places = {
+        key: {
+            way: place
+            for place, (way, _) in enumerate(sorted(c.items(), key=lambda w: (-w[1], str(w[0]))))
+        }
+        for key, c in ways.items()
+    }
+    return [places.get(key, {}).get(way, 0) for key, way in zip(experiments, full, strict=True)]
+
+
+def _way(row: Row) -> Key:
+    return (*(row[name] for name in EXPERIMENT), row["weights_origin"])
+
+
+def _major(row: Row) -> str | None:
+    version = row["framework_version"]
+    return None if version is None else version.split(".")[0]
+
+
+def _ranks(groups: Sequence[Hashable], values: Sequence[Hashable]) -> list[int]:
+    """The place of each value among its group's, the most frequent first: 0 where all are alike.
+
+    What was not found out, None, counts as the most frequent.
+    """
+    counts: dict[Hashable, Counter[Hashable]] = defaultdict(Counter)
+    for group, value in zip(groups, values, strict=True):
+        if value is not None:
+            counts[group][value] += 1
+    order = {
+        group: [value for value, _ in sorted(c.items(), key=lambda item: (-item[1], str(item[0])))]
+        for group, c in counts.items()
+    }
+    return [
+        0 if value is None else order[group].index(value)
+        for group, value in zip(groups, values, strict=True)
+    ]
+
+
+def _rank(key: Key, runs: int) -> tuple[Any, ...]:
+    profile, dataset, image_size, *_ = key
+    fullness = PROFILE_ORDER.index(profile) if profile in PROFILE_ORDER else len(PROFILE_ORDER)
+    return (key[-1] != 0, fullness, dataset != "cifar10", -runs, str(image_size), str(key))
+
+
+def _letter(number: int) -> str:
+    """A, B … Z, AA, AB …"""
+    text = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        text = chr(ord("A") + rest) + text
+    return text
+
+
+def _described(key: Key, letter: str, rows: Sequence[Row], keys: Sequence[Key]) -> Row:
+    mine = [row for row, other in zip(rows, keys, strict=True) if other == key]
+    return {
+        "setting": letter,
+        **dict(zip(SESSION, key, strict=False)),
+        "variation": key[-1],
+        "runs": len(mine),
+        "valid": sum(row["validity"] == "valid" for row in mine),
+        "machines": len({row["machine"] for row in mine}),
+        "differs": _differs(mine, [row for row, other in zip(rows, keys, strict=True)
+                                   if other[:-1] == key[:-1] and other[-1] == 0]) if key[-1] else "",
+    }  # fmt: skip
+
+
+def _differs(mine: Sequence[Row], usual: Sequence[Row]) -> str:
+    """In words, what sets a variation apart from the usual way to run the same experiments."""
+    found: dict[str, None] = {}
+    for name, words in WORDS.items():
+        for experiment in EXPERIMENT_ORDER:
+            for seed in sorted({row["seed"] for row in mine}) if name == "data_sha256" else (None,):
+                ours, theirs = (
+                    {_value(row, name) for row in side if row["experiment"] == experiment
+                     and seed in (None, row["seed"])}
+                    for side in (mine, usual)
+                )  # fmt: skip
+                if ours and theirs and not ours & theirs:
+                    shown = (
+                        ""
+                        if name == "data_sha256"
+                        else f": {_listed(ours)} instead of {_listed(theirs)}"
+                    )
+                    found[f"{words}{shown} ({experiment})"] = None
+    return "; ".join(found)
+
+
+def _value(row: Row, name: str) -> Hashable:
+    value: Hashable = _major(row) if name == "framework_major" else row[name]
+    return value
+
+
+def _listed(values: set[Hashable]) -> str:
+    return " or ".join(sorted(str(value) for value in values))

@@ -1,0 +1,209 @@
+"""The saved files that a report is made of: found, read without trust, each run counted once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from glob import glob  # Path.glob takes no absolute pattern
+from pathlib import Path
+
+from alexnet.data import CLASSES
+from alexnet.layers import IllegalNetwork
+from alexnet.recipe import EXPERIMENTS, IllegalRecipe
+from bench import ranges
+from bench.records import Result
+from bench.saved import MOST_BYTES, RunOnFile, Skip, Unreadable, load, read
+
+MOST_LETTERS = 300
+"""Of a text that comes out of a file: whoever sent it does not fill the report."""
+
+
+class NoResults(Exception):
+    """Nothing that a report could be made of, and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One file that was read. `name` is its folder and its own name; `seals_fit` covers all its runs."""
+
+    name: str
+    sha256: str
+    bytes: int
+    machine: str
+    seals_fit: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A file or a part of one that is not in the report, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRun:
+    """A run and the file that it was first found in."""
+
+    run: RunOnFile
+    source: Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """All that was found, in the order of the files' names."""
+
+    sources: list[Source] = field(default_factory=list)
+    runs: list[SourceRun] = field(default_factory=list)
+    skipped: list[tuple[Source, Skip]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def plain(text: object, most: int = MOST_LETTERS) -> str:
+    """A file's text on one line, without what cannot be printed, cut where it is long."""
+    printable = "".join(c if c.isprintable() else " " for c in str(text))
+    line = " ".join(printable.encode("utf-8", "replace").decode("utf-8").split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def gather(given: Sequence[str]) -> Sources:
+    """Reads every file that the names, folders and globs stand for.
+
+    A folder stands for the .json files under it, hidden folders left out. What cannot be used is
+    listed in `left_out`. Raises NoResults where a name stands for nothing, or no run is left.
+    """
+    found, hashes, seals = Sources(), dict[str, str](), dict[str, str]()
+    for path in _paths(given):
+        _add(path, found, hashes, seals)
+    if not found.runs and not found.skipped:
+        reasons = "".join(f"\n  {each.name}: {each.why}" for each in found.left_out[:20])
+        raise NoResults(
+            f"there is no run to report on in {plain(', '.join(given))}.{reasons}\n"
+            "Name files that `pytest bench` saved, or folders that hold them, such as results/."
+        )
+    return found
+
+
+def _paths(given: Sequence[str]) -> list[Path]:
+    paths: dict[Path, None] = {}
+    for name in given:
+        whole = Path(name)
+        if whole.is_dir():
+            matches = [p for p in sorted(whole.rglob("*.json")) if _shown(p.relative_to(whole))]
+        elif whole.exists():
+            matches = [whole]
+        else:
+            matches = [Path(match) for match in sorted(glob(name, recursive=True))]  # noqa: PTH207
+            matches = [inner for match in matches for inner in _inside(match)]
+        if not matches:
+            raise NoResults(
+                f"{plain(name)} stands for no file: name a .json that `pytest bench` saved, a folder"
+                " that holds some, or a glob such as 'results/*/*.json'"
+            )
+        paths.update(dict.fromkeys(matches))
+    return list(paths)
+
+
+def _inside(match: Path) -> Iterator[Path]:
+    """A folder that a glob met stands for its files, as it does by itself."""
+    if match.is_dir():
+        yield from (p for p in sorted(match.rglob("*.json")) if _shown(p.relative_to(match)))
+    else:
+        yield match
+
+
+def _shown(path: Path) -> bool:
+    return not any(part.startswith(".") for part in path.parts)
+
+
+def _add(path: Path, found: Sources, hashes: dict[str, str], seals: dict[str, str]) -> None:
+    name = plain("/".join(path.parts[-2:]), 120)
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            read(path)  # says why not, before a device or a disk image is hashed
+        sha256 = _sha256(path)
+        if sha256 in hashes:
+            why = f"the same bytes as {hashes[sha256]}, which counts once"
+            found.left_out.append(LeftOut(name=name, why=why))
+            return
+        saved = load(read(path))
+    except (Unreadable, OSError) as error:
+        why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
+        found.left_out.append(LeftOut(name=name, why=plain(why)))
+        return
+    hashes[sha256] = name
+    source = Source(
+        name=name,
+        sha256=sha256,
+        bytes=path.stat().st_size,
+        machine=plain(saved.machine, 60),
+        seals_fit=all(run.seal == run.true_seal for run in saved.runs),
+    )
+    found.sources.append(source)
+    found.left_out.extend(LeftOut(name=name, why=plain(sentence)) for sentence in saved.amiss)
+    for run in saved.runs:
+        if unusable := _unusable(run, name, seals):
+            found.left_out.append(LeftOut(name=name, why=plain(f"{run.cell.id}: {unusable}")))
+        else:
+            seals[run.true_seal] = name
+            found.runs.append(SourceRun(run=run, source=source))
+    found.skipped.extend((source, skip) for skip in saved.skipped)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _unusable(run: RunOnFile, name: str, seals: dict[str, str]) -> str | None:
+    """Why a run that is a record cannot be used: figures that cannot be, or that stood elsewhere."""
+    if run.true_seal in seals:
+        there = "this file" if seals[run.true_seal] == name else seals[run.true_seal]
+        return f"the same run as in {there}, which counts once"
+    if wrong := next(_impossible(run), None):
+        return f"{wrong} (python -m bench.check says all that is wrong with a file)"
+    return None
+
+
+def _impossible(run: RunOnFile) -> Iterator[str]:
+    if run.cell.experiment not in EXPERIMENTS:
+        yield f"there is no experiment {run.cell.experiment}"
+        return
+    try:
+        net, stages = run.net, len(run.recipe.stages)
+    except (IllegalNetwork, IllegalRecipe) as error:
+        yield f"its plan makes no run: {error}"
+        return
+    yield from ranges.figures_in_range(run)
+    if [epoch.epoch for epoch in run.epochs] != list(range(1, len(run.epochs) + 1)):
+        yield "its epochs are not numbered from 1 without gaps"
+    if any(epoch.stage > stages for epoch in run.epochs):
+        yield f"it has epochs of a later stage than the recipe's {stages}"
+    if run.epochs and run.start is None:
+        yield "it has epochs and no start"
+    if run.result:
+        yield from _impossible_result(run, run.result, columns=min(net.classes, len(CLASSES) + 1))
+
+
+def _impossible_result(run: RunOnFile, result: Result, *, columns: int) -> Iterator[str]:
+    if not run.epochs or result.epochs != len(run.epochs):
+        yield f"its result speaks of {result.epochs} epochs, and {len(run.epochs)} are there"
+    elif not 1 <= (result.best_epoch or 1) <= len(run.epochs):
+        yield f"its best epoch, {result.best_epoch}, is none of its {len(run.epochs)}"
+    rows = result.confusion or ((0,) * columns,) * len(CLASSES)
+    if [len(row) for row in rows] != [columns] * len(CLASSES) or min(map(min, rows)) < 0:
+        yield f"its confusion is not {len(CLASSES)} rows of {columns} counts"
+    elif result.confusion and not sum(map(sum, rows)):
+        yield "its confusion counts no image"
+    if len(result.per_class_accuracy or CLASSES) != len(CLASSES):
+        yield f"it has the accuracy of {len(result.per_class_accuracy or ())} classes"
+    if (kept := result.pictures) is not None:
+        lengths = {len(kept.positions), len(kept.labels), len(kept.answers), len(kept.shares)}
+        known = range(len(CLASSES)), range(len(CLASSES) + 1)
+        if len(lengths) > 1 or not ({*kept.labels} <= {*known[0]} and {*kept.answers} <= {*known[1]}):
+            yield "its pictures do not go with their labels and answers"
+        try:
+            kept.images()
+        except ValueError as error:
+            yield f"its pictures cannot be: {error}"

@@ -1,0 +1,82 @@
+"""Figures as a reader sees them: units and rounding at the edge, "–" for what was not measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+DASH = "–"
+FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
+DEVICES = {"mps": "Apple GPU", "cuda": "NVIDIA GPU", "cpu": "CPU"}
+
+
+def missing(value: Any) -> bool:
+    """Whether this is what a frame has where nothing was measured."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def number(value: Any, form: str, scale: float = 1.0) -> str:
+    """The value times `scale` in Python's format, or a dash."""
+    return DASH if missing(value) else format(value * scale, form)
+
+
+def percent(share: Any, digits: int = 1) -> str:
+    """A share as per cent: 0.6828 is "68.3 %"."""
+    return DASH if missing(share) else f"{100 * share:.{digits}f} %"
+
+
+def seconds(value: Any) -> str:
+    """A duration as a person says it: "5.90 s", "2.1 min", "4.4 h"."""
+    if missing(value):
+        return DASH
+    if value < 10:
+        return f"{value:.2f} s"
+    if value < 90:
+        return f"{value:.1f} s"
+    return f"{value / 60:.1f} min" if value < 90 * 60 else f"{value / 3600:.1f} h"
+
+
+def megabytes(value: Any) -> str:
+    """Bytes in MB (10^6) without the unit."""
+    return number(value, ",.0f", 1e-6)
+
+
+def gigabytes(value: Any) -> str:
+    """Bytes in GB (10^9) with the unit."""
+    return DASH if missing(value) else f"{value / 1e9:.1f} GB"
+
+
+def count(value: Any, noun: str | None = None, plural: str | None = None) -> str:
+    """A whole number with thousands separated, and its noun in the right number."""
+    if missing(value):
+        return DASH
+    text = f"{int(value):,}"
+    return text if noun is None else f"{text} {noun if value == 1 else plural or noun + 's'}"
+
+
+def times(value: Any) -> str:
+    """A ratio: "1.07" to two digits after the point, or three where it is below 0.1."""
+    return DASH if missing(value) else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def interval(low: Any, high: Any) -> str:
+    """Both ends of a ratio's interval, or a dash."""
+    return DASH if missing(low) or missing(high) else f"{times(low)}–{times(high)}"
+
+
+def significant(value: Any, digits: int = 3) -> str:
+    """So many significant digits, without an exponent, thousands separated."""
+    if missing(value):
+        return DASH
+    if value == 0:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{places}f}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Words in a row: "a", "a and b", "a, b and c"."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
