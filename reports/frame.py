@@ -52,7 +52,7 @@ class Frames:
 
 
 def frames(sources: Sources) -> Frames:
-    """The frames of all runs: by machine, the first measured first, then setting, experiment and cell."""
+    """The frames of all runs: by machine, the first measured first, then setting and cell."""
     machine_of, machines = labels(sources.runs)
     rows = [of.run(found, machine) for found, machine in zip(sources.runs, machine_of, strict=True)]
     letters, table = settings.assign(rows)
