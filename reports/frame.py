@@ -122,7 +122,7 @@ PICTURE_COLUMNS = ("position", "class", "answer", "share", "pixels")
 def _frame(rows: Iterable[Row], columns: Sequence[str]) -> pd.DataFrame:
     """A frame with these columns, also where there is no row; None is NaN in a column of numbers."""
     frame = pd.DataFrame(list(rows), columns=list(columns))
-    for name in frame.select_dtypes("object"):
+    for name in filter(lambda name: pd.api.types.is_object_dtype(frame[name]), frame.columns):
         there = frame[name].dropna()
         if all(isinstance(value, int | float) and not isinstance(value, bool) for value in there):
             frame[name] = frame[name].astype(float)

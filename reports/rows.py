@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from alexnet.data import CLASSES
+from alexnet.data import CLASSES, TEST_IMAGES, TRAINED_IMAGES
 from alexnet.layers import IllegalNetwork
 from alexnet.spec import VARIANTS, Network, network
 from bench import energy, rates
@@ -76,7 +76,10 @@ def _beginning(it: RunOnFile) -> Row:
     start = it.start
     if start is None:
         absent = ("weights_origin", "framework_version", "data_sha256", "started_at")
-        planned = {"train_images": it.plan.train_images, "test_images": it.plan.test_images}
+        planned = {
+            "train_images": it.plan.train_images or TRAINED_IMAGES,
+            "test_images": it.plan.test_images or TEST_IMAGES,
+        }
         return planned | dict.fromkeys(absent)
     roof = start.roofline
     version = start.versions.get(it.cell.framework)

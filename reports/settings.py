@@ -40,7 +40,7 @@ def assign(rows: Sequence[Row]) -> tuple[list[str], pd.DataFrame]:
 
     Runs share a letter if profile, data set, image size and test images are the same and, within each
     experiment, recipe, network, first weights' origin, the framework's major version and the images
-    themselves. The setting with the fullest profile and the most runs is A.
+    themselves. A is the setting with the fullest profile, real images, the largest size, the most runs.
     """
     variations = _variations(rows)
     keys = [(*(row[name] for name in SESSION), variations[i]) for i, row in enumerate(rows)]
@@ -103,10 +103,10 @@ def _ranks(groups: Sequence[Hashable], values: Sequence[Hashable]) -> list[int]:
     ]
 
 
-def _rank(key: Key, runs: int) -> tuple[Any, ...]:
+def _rank(key: tuple[Any, ...], runs: int) -> tuple[Any, ...]:
     profile, dataset, image_size, *_ = key
     fullness = PROFILE_ORDER.index(profile) if profile in PROFILE_ORDER else len(PROFILE_ORDER)
-    return (key[-1] != 0, fullness, dataset != "cifar10", -runs, str(image_size), str(key))
+    return (key[-1] != 0, fullness, dataset != "cifar10", -image_size, -runs, str(key))
 
 
 def _letter(number: int) -> str:

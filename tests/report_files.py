@@ -137,17 +137,23 @@ def run_of(
     )
     recipe = EXPERIMENTS[experiment].recipe
     net = network(EXPERIMENTS[experiment].variant, image_size=plan.image_size)
-    began = replace(
-        START,
-        started_at=started_at, variant=net.variant, parameters=net.parameters,
-        forward_flops=net.forward_flops, train_images=plan.train_images or 45_000,
-        validation_images=5_000, test_images=test_images,
-        weights_origin="he-normal" if EXPERIMENTS[experiment].weights == "he-normal" else "torchvision",
-        versions={framework: VERSIONS[framework], "numpy": "2.0.2"},
-        device_name=device, baseline_host_bytes=500_000_000,
-        roofline=Roofline(flops_per_second=4e12, bytes_per_second=180e9),
-        **(start or {}),
-    )  # fmt: skip
+    settled: dict[str, Any] = {
+        "started_at": started_at,
+        "variant": net.variant,
+        "parameters": net.parameters,
+        "forward_flops": net.forward_flops,
+        "train_images": plan.train_images or 45_000,
+        "validation_images": 5_000,
+        "test_images": test_images,
+        "weights_origin": {"he-normal": "he-normal", "imagenet": "torchvision"}[
+            EXPERIMENTS[experiment].weights
+        ],
+        "versions": {framework: VERSIONS[framework], "numpy": "2.0.2"},
+        "device_name": device,
+        "baseline_host_bytes": 500_000_000,
+        "roofline": Roofline(flops_per_second=4e12, bytes_per_second=180e9),
+    }
+    began = replace(START, **settled | (start or {}))
     plan = replace(plan, batch_size=recipe.batch_size)
     return {
         "cell": asdict(cell),
