@@ -44,12 +44,15 @@ def assign(rows: Sequence[Row]) -> tuple[list[str], pd.DataFrame]:
     """
     variations = _variations(rows)
     keys = [(*(row[name] for name in SESSION), variations[i]) for i, row in enumerate(rows)]
-    counts = Counter(keys)
-    order = sorted(counts, key=lambda key: _rank(key, counts[key]))
+    groups: dict[Key, list[Row]] = defaultdict(list)
+    for key, row in zip(keys, rows, strict=True):
+        groups[key].append(row)
+    order = sorted(groups, key=lambda key: _rank(key, len(groups[key])))
     letters = {key: _letter(number) for number, key in enumerate(order)}
-    table = pd.DataFrame(
-        [_described(key, letters[key], rows, keys) for key in order], columns=list(COLUMNS)
-    )
+    described = [
+        _described(key, letters[key], groups[key], groups.get((*key[:-1], 0), [])) for key in order
+    ]
+    table = pd.DataFrame(described, columns=list(COLUMNS))
     return [letters[key] for key in keys], table
 
 
@@ -63,7 +66,7 @@ def _variations(rows: Sequence[Row]) -> list[int]:
     majors = _ranks([row["framework"] for row in rows], [_major(row) for row in rows])
     full = [(*way, *rest) for way, *rest in zip(own, images, majors, strict=True)]
     for key, way, row in zip(experiments, full, rows, strict=True):
-        if row["data_sha256"] is not None:  # else it never began, and is compared with nothing
+        if row["validity"] == "valid":  # others are compared with nothing, and may have been cut short
             ways[key][way] += 1
     places = {
         key: {
@@ -119,8 +122,7 @@ def _letter(number: int) -> str:
     return text
 
 
-def _described(key: Key, letter: str, rows: Sequence[Row], keys: Sequence[Key]) -> Row:
-    mine = [row for row, other in zip(rows, keys, strict=True) if other == key]
+def _described(key: Key, letter: str, mine: Sequence[Row], usual: Sequence[Row]) -> Row:
     return {
         "setting": letter,
         **dict(zip(SESSION, key, strict=False)),
@@ -128,9 +130,8 @@ def _described(key: Key, letter: str, rows: Sequence[Row], keys: Sequence[Key]) 
         "runs": len(mine),
         "valid": sum(row["validity"] == "valid" for row in mine),
         "machines": len({row["machine"] for row in mine}),
-        "differs": _differs(mine, [row for row, other in zip(rows, keys, strict=True)
-                                   if other[:-1] == key[:-1] and other[-1] == 0]) if key[-1] else "",
-    }  # fmt: skip
+        "differs": _differs(mine, usual) if key[-1] else "",
+    }
 
 
 def _differs(mine: Sequence[Row], usual: Sequence[Row]) -> str:

@@ -15,8 +15,8 @@ from bench import ranges
 from bench.records import Result
 from bench.saved import MOST_BYTES, RunOnFile, Skip, Unreadable, load, read
 
-MOST_LETTERS = 300
-"""Of a text that comes out of a file: whoever sent it does not fill the report."""
+MOST_LETTERS, MOST_REASONS = 300, 20
+"""Of a text that comes out of a file, and of such texts in an error: whoever sent it fills no screen."""
 
 
 class NoResults(Exception):
@@ -76,8 +76,13 @@ def gather(given: Sequence[str]) -> Sources:
     found, hashes, seals = Sources(), dict[str, str](), dict[str, str]()
     for path in _paths(given):
         _add(path, found, hashes, seals)
-    if not found.runs and not found.skipped:
-        reasons = "".join(f"\n  {each.name}: {each.why}" for each in found.left_out[:20])
+    if not found.runs:
+        told = [f"{each.name}: {each.why}" for each in found.left_out]
+        told += [
+            f"{source.name}: {skip.cell.id} was skipped: {plain(skip.reason)}"
+            for source, skip in found.skipped
+        ]
+        reasons = "".join(f"\n  {line}" for line in told[:MOST_REASONS])
         raise NoResults(
             f"there is no run to report on in {plain(', '.join(given))}.{reasons}\n"
             "Name files that `pytest bench` saved, or folders that hold them, such as results/."

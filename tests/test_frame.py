@@ -195,6 +195,16 @@ def test_minor_versions_frameworks_and_seeds_do_not_part(tmp_path: Path) -> None
     assert letters == ["A"] * 4
 
 
+def test_a_run_that_was_cut_short_parts_nothing(tmp_path: Path) -> None:
+    """Its learning rates are those of its first stage alone."""
+    fine = run_of("pretrained", "torch", epochs_of([9.0] * 5, stages=[1, 1, 1, 2, 2]))
+    for epoch in fine["epochs"][:3]:
+        epoch["learning_rate"] = 0.01
+    failed = run_of("pretrained", "torch", epochs_of([9.0]), failure="no memory", seed=1)
+    letters, _ = settings_of(tmp_path, fine, failed)
+    assert letters == ["A", "A"]
+
+
 def test_a_run_that_never_began_parts_nothing(tmp_path: Path) -> None:
     failed = scratch(failure="no memory") | {"start": None, "epochs": [], "gate": None}
     letters, made = settings_of(tmp_path, scratch(), failed)

@@ -182,6 +182,14 @@ def test_nothing_to_read_is_a_sentence(tmp_path: Path) -> None:
         gather([str(tmp_path)])
 
 
+def test_a_session_that_skipped_everything_is_no_report(tmp_path: Path) -> None:
+    run = small()["benchmarks"][0]["extra_info"]
+    skip = {"cell": run["cell"], "plan": run["plan"], "reason": "there is no GPU here"}
+    write(tmp_path, "0001.json", content_of(ANNA, [], [skip]))
+    with pytest.raises(NoResults, match="scratch-torch-mps-s0 was skipped: there is no GPU here"):
+        gather([str(tmp_path)])
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
