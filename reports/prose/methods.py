@@ -1,0 +1,83 @@
+"""How it was measured, what the original report has to do with it, and what no report can know."""
+
+from __future__ import annotations
+
+from reports.compare import Study
+from reports.document import Number, Paragraph, Sentence
+from reports.intervals import LEAST_EPOCHS, RESAMPLES
+from reports.prose.learning import judged
+from reports.prose.parts import framework, ids, paragraph, put, share
+
+PUBLISHED = {("scratch", "torch"): 0.74, ("pretrained", "torch"): 0.9177}
+"""The original report's shares of the 10,000 test images."""
+PUBLISHED_SIZE = 224
+
+
+def original(study: Study) -> tuple[Paragraph, ...]:
+    """Comparable only at its image size, with the full protocol on real images."""
+    runs = study.runs
+    if runs.empty:
+        return ()
+    if not study.says_accuracy or study.setting["image_size"] != PUBLISHED_SIZE:
+        return paragraph(
+            put("These runs say nothing of the original report's figures, which are of full training on"
+                " CIFAR-10 at {size} pixels a side; what can be said of those is arithmetic alone.",
+                size=str(PUBLISHED_SIZE))
+        )  # fmt: skip
+    told = [_beside(study, *cell) for cell in PUBLISHED]
+    if not any(told):
+        return paragraph(put("No run here repeats one that the original report gives a test figure of."))
+    return paragraph(*told)
+
+
+def _beside(study: Study, experiment: str, name: str) -> Sentence | None:
+    own = judged(study)
+    own = own[(own["experiment"] == experiment) & (own["framework"] == name)]
+    if own.empty:
+        return None
+    value, published = float(own["test_accuracy"].mean()), PUBLISHED[experiment, name]
+    what = f"mean test accuracy; {framework(name)}, {experiment}"
+    theirs = Number(
+        text=f"{100 * published:.2f} %",
+        value=published,
+        what=f"published test accuracy; {what}",
+        runs=(),
+    )
+    return put(
+        "In {experiment} with {name} the original report has {theirs} of the test images right, and the"
+        " runs here have {ours}.",
+        experiment=experiment, name=framework(name), theirs=theirs, ours=share(value, what, ids(own), 2),
+    )  # fmt: skip
+
+
+def methods() -> tuple[Paragraph, ...]:
+    """The protocol in short; nothing here depends on the files."""
+    measuring = (
+        "A round is one epoch of training. A process's first epoch, and the first of a later stage, is a"
+        " warm-up: recorded, and left out of every rate that has other epochs.",
+        "The clock is the worker's own, with the device synchronised before it starts and before it"
+        " stops; evaluation and checkpoints are outside it.",
+        "Each cell, an experiment in one framework on one device with one seed, is a process of its own,"
+        " and cells run one after the other.",
+        "Both frameworks start from the same weights and see the same batches in the same order; only"
+        " dropout's masks are each one's own. The seed sets weights, order, crops and flips.",
+        "Before the first epoch a correctness gate compares what the device computes with the CPU in"
+        " float64; a run that fails it is invalid.",
+    )
+    comparing = (
+        "A run's rate is the median of its timed epochs, and several runs of a cell are averaged"
+        " geometrically.",
+        "Intervals are bootstrap intervals at 95 %, from {resamples} resamples of runs and, within them,"
+        " of epochs, with percentiles expanded for few units (Hesterberg 2015).",
+        "One side is called faster where the whole interval is on its side of 1, and both the same where"
+        " it lies within 2 % of 1; a verdict takes at least {least} timed epochs of each side.",
+    )
+    unknown = (
+        "What the report cannot know: whether other work ran on a machine, beyond what the load average"
+        " shows, how warm the room was, and whether one name is one computer in every file.",
+    )
+    numbers = {"resamples": f"{RESAMPLES:,}", "least": str(LEAST_EPOCHS)}
+    found: tuple[Paragraph, ...] = ()
+    for group in (measuring, comparing, unknown):
+        found += paragraph(*(put(text, **numbers) for text in group))
+    return found

@@ -1,0 +1,165 @@
+"""The findings that matter most, in a few sentences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.compare import Study
+from reports.document import Paragraph, Sentence
+from reports.prose import abnormal, learning, machines
+from reports.prose.apart import PROFILE_IMAGES
+from reports.prose.headline import speeds
+from reports.prose.parts import (
+    FEW,
+    Part,
+    cut,
+    figure,
+    framework,
+    ids,
+    of_runs,
+    paragraph,
+    part_of,
+    put,
+    row,
+    share,
+)
+
+
+def summary(study: Study) -> tuple[Paragraph, ...]:
+    """Which framework and machine is faster, what was learnt, what is missing, what it rests on."""
+    runs = study.runs
+    if runs.empty:
+        return paragraph(*_nothing(study), kind="note")
+    return (
+        paragraph(*speeds(study), *_machines(study))
+        + paragraph(*_learning(study))
+        + paragraph(_abnormal(study), _weights(study), _what(study))
+    )
+
+
+def _nothing(study: Study) -> list[Sentence]:
+    """Why there is no finding."""
+    runs = study.frames.runs
+    told: list[Part] = []
+    for validity, words in (("failed", "{n} failed"), ("invalid", "{n} invalid")):
+        own = runs[runs["validity"] == validity]
+        if len(own):
+            told.append(put(words, n=figure(len(own), f"runs; {validity}", ids(own))))
+    skipped = len(study.frames.skipped)
+    if skipped:
+        told.append(put("{n} skipped", n=figure(skipped, "skipped cells", ())))
+    template = "No run is valid, so nothing is compared and nothing is claimed{told}."
+    found = [put(template, told=put(": {it}", it=row(told)) if told else "")]
+    reasons = list(dict.fromkeys(each for each in runs["reasons"] if each))
+    if reasons:
+        found.append(put("The reasons are: {told}.", told=cut(reasons, "reasons", 3, "; ")))
+    return found
+
+
+def _what(study: Study) -> Sentence:
+    runs, setting = study.runs, study.setting
+    names = list(dict.fromkeys(runs["machine"]))
+    return put(
+        "All this rests on {runs} of the {profile} profile: AlexNet on {dataset} at {size} pixels a"
+        " side, on {machines}.",
+        runs=figure(len(runs), "runs; valid in the main setting", ids(runs), "valid run"),
+        profile=str(setting["profile"]), dataset=PROFILE_IMAGES.get(setting["dataset"], "images"),
+        size=figure(setting["image_size"], "image size, pixels a side", ids(runs)),
+        machines=row(names) if len(names) <= FEW
+        else figure(len(names), "machines; with valid runs", ids(runs), "machine"),
+    )  # fmt: skip
+
+
+def _machines(study: Study) -> list[Sentence]:
+    """The first sentence of the machines' section, of the main setting."""
+    if len(study.frames.machines) < 2:
+        return []
+    means, _ = machines.comparable(study)
+    mine = means[means["setting"] == study.main]
+    if mine.empty:
+        return []
+    first = machines.machines(study)[0].sentences
+    return list(first[: 1 if len(mine) <= FEW else 2])
+
+
+def _learning(study: Study) -> list[Sentence]:
+    runs = study.runs
+    done = runs[runs["stopped"] == "patience"]
+    if done.empty:
+        found = [put("No run converged before its cap of epochs.")]
+    else:
+        found = [
+            put("{done} converged before the cap of epochs.",
+                done=part_of(ids(done), ids(runs), "converged", start=True))
+        ]  # fmt: skip
+    if not study.says_accuracy:
+        images = "These are synthetic images" if study.setting["dataset"] != "cifar10" else put(
+            "These are runs of the {profile} profile", profile=str(study.setting["profile"])
+        )  # fmt: skip
+        return [*found, put("{it}: nothing is claimed of accuracy or overfitting.", it=images)]
+    over = learning.overfitted(study)
+    own = runs[runs["run"].isin([each.run for each in over])]
+    if len(own):
+        first = min(over, key=lambda each: each.best_epoch)
+        template = "{n} of {names} overfitted, {since} epoch {epoch} on."
+        since = "from" if len({each.best_epoch for each in over}) == 1 else "the first from"
+        names = row([str(name) for name in dict.fromkeys(own["experiment"])])
+        epoch = figure(first.best_epoch, "min best epoch by validation loss", ids(own))
+        number = figure(len(own), "runs; overfitted", ids(own), "run")
+        found.append(put(template, n=number, names=names, since=since, epoch=epoch))
+    best = learning.judged(study)
+    return [*found, _best(best)] if len(best) else found
+
+
+def _best(runs: pd.DataFrame) -> Sentence:
+    """The experiment and framework with the highest mean accuracy."""
+    means = runs.groupby(["experiment", "framework"], sort=False)["test_accuracy"].mean()
+    experiment, name = means.idxmax()
+    own = runs[(runs["experiment"] == experiment) & (runs["framework"] == name)]
+    what = f"mean test accuracy; {framework(name)}, {experiment}"
+    return put(
+        "The best test accuracy is that of {experiment} with {name}: {share} ({mean}{n}).",
+        share=share(float(means.max()), what, ids(own), 2), experiment=str(experiment),
+        name=framework(name), n=of_runs(ids(own), "valid"), mean="mean of " if len(own) > 1 else "",
+    )  # fmt: skip
+
+
+def _abnormal(study: Study) -> Sentence | None:
+    runs, every = study.runs, study.frames.runs
+    told: list[Part] = []
+    for own, one, many in (
+        (every[every["validity"] == "invalid"], "{n} is invalid", "{n} are invalid"),
+        (every[every["validity"] == "failed"], "{n} failed", "{n} failed"),
+        (runs[runs["drift"].astype(float) < -abnormal.MOST_DRIFT],
+         "{n} ended over 5 % slower than it began", "{n} ended over 5 % slower than they began"),
+        (runs[runs["interruptions"].astype(float) > 0],
+         "{n} was cut off and resumed", "{n} were cut off and resumed"),
+        (runs[runs["power"] == "battery"], "{n} began on battery", "{n} began on battery"),
+    ):  # fmt: skip
+        if len(own):
+            words = one if len(own) == 1 else many
+            what = f"runs; {words.removeprefix('{n} ')}"
+            told.append(put(words, n=figure(len(own), what, ids(own), "" if told else "run")))
+    told += [
+        put("{it} was not measured", it=words)
+        for column, words in (("joules_per_epoch", "energy"), ("grown_host_bytes", "memory"))
+        if runs[column].isna().all()
+    ]
+    left_out = len(study.frames.left_out)
+    if left_out:
+        number = figure(left_out, "files or parts of files left out", (), "file or part of a file",
+                        "files or parts of files")  # fmt: skip
+        told.append(put("{n} could not be used", n=number))
+    return put("Of note: {told}.", told=row(told)) if told else None
+
+
+def _weights(study: Study) -> Sentence | None:
+    """A word of caution on runs with weights that nobody has proven to be the published ones."""
+    runs = study.runs
+    own = runs[(runs["experiment"] == "pretrained") & (runs["weights_origin"] != "torchvision")]
+    if own.empty:
+        return None
+    return put(
+        "{n} of pretrained began with a user's file: nothing is claimed of ImageNet weights.",
+        n=of_runs(ids(own), "weights of a user's file"),
+    )

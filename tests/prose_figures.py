@@ -1,0 +1,265 @@
+"""The figures of the report's sentences once more, from the saved JSON by plain arithmetic."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import numpy as np
+
+from reports.document import Number
+from reports.intervals import Ratio, Sample, mean_ratio
+
+Raw = dict[str, Any]
+NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
+CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    "none of the ten",
+)
+LAW = {
+    ("standard", 224): 58_322_314,
+    ("mistaken", 224): 202_839_952,
+    ("more than standard", 224): 144_517_638,
+    ("no third pool", 224): 139_460_608,
+    ("an extra linear Dense(1000)", 224): 4_066_040,
+    ("1000 outputs for 10 classes", 224): 990_990,
+    ("standard", 64): 21_622_154,
+    ("mistaken", 64): 35_067_792,
+    ("no third pool", 64): 8_388_608,
+    ("an extra linear Dense(1000)", 64): 4_066_040,
+    ("1000 outputs for 10 classes", 64): 990_990,
+}
+"""Parameters, as design.md and arithmetic have them."""
+
+
+def raws(folder: Path) -> dict[str, Raw]:
+    """Seal -> run, with its machine and file beside it."""
+    found = {}
+    for file in sorted(folder.rglob("*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        runs = [each["extra_info"] for each in content["benchmarks"]] + content["failures"]
+        for run in runs:
+            beside = {"machine": content["machine_info"]["machine"], "file": str(file)}
+            found[run["seal"]] = {**run, **beside}
+    return found
+
+
+def steady(run: Raw) -> list[Raw]:
+    last = [e for e in run["epochs"] if e["stage"] == run["epochs"][-1]["stage"]]
+    return [e for e in last[1:] if not e["warm_up"]] or last
+
+
+def rates(run: Raw) -> list[float]:
+    return [e["images"] / e["train_seconds"] for e in steady(run)]
+
+
+def right(run: Raw) -> float:
+    table = run["result"]["confusion"]
+    return float(sum(row[i] for i, row in enumerate(table)) / sum(map(sum, table)))
+
+
+def grown(run: Raw) -> float:
+    return float(max(e["peak_host_bytes"] for e in run["epochs"]) - run["start"]["baseline_host_bytes"])
+
+
+def joules(run: Raw) -> float:
+    """All these sample runs count "cpu" and "gpu"."""
+    return float(median(sum(e["energy_joules"][part] for part in ("cpu", "gpu")) for e in steady(run)))
+
+
+def best(run: Raw) -> int:
+    losses = [e["validation_loss"] for e in run["epochs"]]
+    return losses.index(min(losses)) + 1
+
+
+def rise(run: Raw) -> float:
+    losses = [e["validation_loss"] for e in run["epochs"]]
+    return float(losses[-1] / min(losses) - 1)
+
+
+def last_third(values: list[float]) -> float:
+    return median(values[-max(1, len(values) // 3) :])
+
+
+def sides(runs: list[Raw], what: str) -> tuple[list[Raw], list[Raw], bool]:
+    """The runs of each side in the canonical order, and whether the sentence turns it around."""
+    first, second = re.fullmatch(r".*; (.*?) as a multiple of (.*?), .*", what).groups()  # type: ignore[union-attr]
+    turned = second == "PyTorch" or (
+        first not in NAMES.values()
+        and min(r["start"]["started_at"] for r in runs if r["machine"]["name"] == first)
+        < min(r["start"]["started_at"] for r in runs if r["machine"]["name"] == second)
+    )
+
+    def side(run: Raw) -> str:
+        named = NAMES[run["cell"]["framework"]]
+        return named if named in (first, second) else str(run["machine"]["name"])
+
+    pair = [[r for r in runs if side(r) == name] for name in (first, second)]
+    return (*(reversed(pair) if turned else pair), turned)
+
+
+def ratio(runs: list[Raw], what: str) -> Ratio:
+    one, other, turned = sides(runs, what)
+    cells = dict.fromkeys((r["cell"]["experiment"], r["cell"]["device"]) for r in runs)
+    if "geometric mean" in what:
+        cells = dict.fromkeys((r["cell"]["experiment"], r["cell"]["framework"]) for r in runs)
+
+    def sample(side: list[Raw], cell: tuple[str, str]) -> Sample:
+        own = [r for r in side if {*cell} <= {*map(str, r["cell"].values())}]
+        return Sample(rates=tuple(np.array(rates(r)) for r in own), names=tuple(r["seal"] for r in own))
+
+    found = mean_ratio([(sample(one, cell), sample(other, cell)) for cell in cells])
+    plain = math.exp(
+        mean(
+            mean(math.log(median(r)) for r in sample(one, cell).rates)
+            - mean(math.log(median(r)) for r in sample(other, cell).rates)
+            for cell in cells
+        )
+    )
+    assert math.isclose(found.value, plain)
+    if not turned:
+        return found
+    return Ratio(
+        value=1 / found.value, low=1 / found.high, high=1 / found.low, verdict=found.verdict,
+        epochs=found.epochs, runs=found.runs,
+    )  # fmt: skip
+
+
+def by_framework(runs: Iterable[Raw], of: Callable[[Raw], float]) -> list[float]:
+    values: dict[str, list[float]] = {}
+    for run in runs:
+        values.setdefault(run["cell"]["framework"], []).append(of(run))
+    return [mean(each) for each in values.values()]
+
+
+def standard_error(runs: list[Raw]) -> float:
+    share = mean(by_framework(runs, right))
+    return math.sqrt(share * (1 - share) / min(r["start"]["test_images"] for r in runs))
+
+
+def of_class(runs: list[Raw], what: str) -> float:
+    i = CLASSES.index(what.split("; ")[1].split(",", maxsplit=1)[0])
+    rows = [r["result"]["confusion"][i] for r in runs]
+    return float(mean(row[i] / sum(row) for row in rows))
+
+
+def taken_for(runs: list[Raw], what: str) -> float:
+    i, j = (CLASSES.index(name) for name in what.split("; ")[1].split(" for "))
+    rows = [r["result"]["confusion"][i] for r in runs]
+    return float(sum(row[j] for row in rows) / sum(map(sum, rows)))
+
+
+def distinct(*names: str) -> Callable[[list[Raw], str], float]:
+    def count(runs: list[Raw], what: str) -> float:
+        return len({tuple(str(_field(run, name)) for name in names) for run in runs})
+
+    return count
+
+
+def _field(run: Raw, name: str) -> Any:
+    return {
+        "machine": run["machine"]["name"], "file": run["file"], "chip": run["machine"]["chip"],
+        "setting": (run["plan"]["profile"], run["plan"]["image_size"]),
+    }.get(name, run["cell"].get(name))  # fmt: skip
+
+
+def each(of: Callable[[Raw], float], how: Callable[[list[float]], float] = max) -> Any:
+    return lambda runs, what: how([of(run) for run in runs])
+
+
+def parameters(runs: list[Raw], what: str) -> float:
+    which, size = re.fullmatch(r"parameters; (.*), (\d+) px, counted .*", what).groups()  # type: ignore[union-attr]
+    return LAW[which, int(size)]
+
+
+CELL = ("machine", "experiment", "device", "setting")
+COLUMNS: dict[str, Callable[[Raw], float]] = {
+    "train_images": lambda r: r["start"]["train_images"],
+    "validation_images": lambda r: r["start"]["validation_images"],
+    "test_images": lambda r: r["start"]["test_images"],
+    "load before a run": lambda r: r["before"]["load"],
+    "gate checks of a run": lambda r: len(r["gate"]["checks"]),
+    "epochs": lambda r: len(r["epochs"]),
+    "converged_at": lambda r: r["result"]["converged_at"],
+    "best epoch by validation loss": best,
+    "memory of a machine": lambda r: r["machine"]["memory_bytes"],
+}
+WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
+    "runs": lambda runs, what: len(runs),
+    "files": distinct("file"),
+    "machines": distinct("machine"),
+    "different chips": distinct("chip"),
+    "settings": distinct("setting"),
+    "comparisons": distinct(*CELL),
+    "pairs": distinct(*CELL),
+    "cells": distinct("experiment", "framework", "device"),
+    "means": lambda runs, what: distinct("machine")(runs, what) - 1,
+    "ratio of speeds": lambda runs, what: ratio(runs, what).value,
+    "interval's low end, ratio of speeds": lambda runs, what: ratio(runs, what).low,
+    "interval's high end, ratio of speeds": lambda runs, what: ratio(runs, what).high,
+    "median of the runs' median seconds per timed epoch": each(
+        lambda r: median(e["train_seconds"] for e in steady(r)), median
+    ),
+    "fewest timed epochs on either side": lambda runs, what: min(
+        sum(len(steady(r)) for r in runs
+            if r["cell"]["framework"] == name and r["cell"]["experiment"] == experiment)
+        for name in NAMES for experiment in {r["cell"]["experiment"] for r in runs}
+    ),
+    "image size, pixels a side": each(lambda r: r["plan"]["image_size"]),
+    "test images": each(lambda r: r["start"]["test_images"]),
+    "gate checks": each(lambda r: len(r["gate"]["checks"]), sum),
+    "GPU cores": each(lambda r: r["machine"]["gpu_cores"]),
+    "memory of a machine": each(lambda r: r["machine"]["memory_bytes"]),
+    "mean test accuracy": each(right, mean),
+    "least test accuracy": each(right, min),
+    "largest test accuracy": each(right, max),
+    "difference of the mean test accuracies": lambda runs, what: abs(
+        float(np.diff(by_framework(runs, right))[0])
+    ),
+    "standard error of a share of the test images": lambda runs, what: standard_error(runs),
+    "least rise of the validation loss": each(rise, min),
+    "largest rise of the validation loss": each(rise, max),
+    "grown host bytes of a run": each(grown),
+    "memory": each(grown, max),
+    "energy an epoch": each(joules, median),
+    "fewest test images of a class": each(lambda r: min(map(sum, r["result"]["confusion"])), min),
+    "largest standard error of a class's share": each(
+        lambda r: 0.5 / math.sqrt(min(map(sum, r["result"]["confusion"])))
+    ),
+    "mean share of right answers": of_class,
+    "share of a class's test images with one wrong answer": taken_for,
+    "drift of a run, slower": each(lambda r: 1 - last_third(rates(r)) / rates(r)[0]),
+    "drift of a run, faster": each(lambda r: last_third(rates(r)) / rates(r)[0] - 1),
+    "sustained rate as a multiple of the cold one": each(lambda r: last_third(rates(r)) / rates(r)[0]),
+    "last epoch's rate over that of a resident batch": each(lambda r: r["result"]["pipeline_ratio"]),
+    "share of the roofline": each(lambda r: r["result"]["roofline_share"]),
+    "parameters": parameters,
+    "image size of the original report, pixels a side": lambda runs, what: 224,
+    "published test accuracy": lambda runs, what: 0.74 if what.endswith("scratch") else 0.9177,
+    **{f"{end} {name}": each(of, min if end == "min" else max)
+       for name, of in COLUMNS.items() for end in ("min", "max")},
+}  # fmt: skip
+
+
+def again(number: Number, runs: list[Raw]) -> float:
+    """The number's value as the JSON has it. Raises KeyError for a statistic that is not known here."""
+    return float(WAYS[number.what.split("; ")[0]](runs, number.what))
+
+
+SCALES = {"%": 0.01, "points": 0.01, "GB": 1e9, "GiB": 2**30, "kJ": 1e3, "min": 60.0, "h": 3600.0}
+
+
+def reads_as_rounded(number: Number) -> bool:
+    """Whether the text is the value, rounded to the digits that it has."""
+    figure, _, unit = number.text.partition(" ")
+    scale = SCALES.get(unit.split(" ")[0], 1.0)
+    digits = len(figure.partition(".")[2])
+    half = 0.5 * 10.0**-digits * scale
+    if unit == "GiB":  # three significant digits, whatever they are
+        half = 0.005 * number.value
+    return abs(float(figure.replace(",", "")) * scale - number.value) <= half * (1 + 1e-9)
