@@ -1,17 +1,25 @@
 # Each target sets up what it needs: a Python that runs, .venv, the packages.
 # ARGS reaches pytest: make bench ARGS="--profile smoke --experiment scratch"
+# and the report: make report RESULTS="results friends/*.json" ARGS="--baseline NAME"
 
 PYTHON := .venv/bin/python
 NAME =
 SAVE := $(if $(NAME),--benchmark-save=$(NAME))
+RESULTS = results
+OUT = report
+# After a session, whatever became of it: what was measured is written up, and the session's status stays.
+WRITE = ended=$$?; $(PYTHON) -m reports $(RESULTS) --out $(OUT); exit $$ended
 
-.PHONY: bench resume doctor torture test check format help
+.PHONY: bench resume report doctor torture test check format help
 
-bench: .venv/installed ## train and measure every cell, save to results/ (NAME=…, ARGS=…)
-	$(PYTHON) -m pytest bench $(SAVE) $(ARGS)
+bench: .venv/installed ## train and measure every cell, save to results/, write the report (NAME=…, ARGS=…)
+	$(PYTHON) -m pytest bench $(SAVE) $(ARGS); $(WRITE)
 
 resume: .venv/installed ## go on with the last session that was cut off (ARGS=…)
-	$(PYTHON) -m pytest bench --resume $(ARGS)
+	$(PYTHON) -m pytest bench --resume $(ARGS); $(WRITE)
+
+report: .venv/installed ## write report/ from results/ (RESULTS="FILES, FOLDERS, GLOBS", OUT=…, ARGS=…)
+	$(PYTHON) -m reports $(RESULTS) --out $(OUT) $(ARGS)
 
 doctor: .venv/installed ## what would spoil a run on this computer, and how to mend it (ARGS=…)
 	$(PYTHON) -m bench.doctor $(ARGS)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 from statistics import mean, median, stdev

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from bench.saved import Found, RunOnFile, shown
 
@@ -34,7 +36,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 def figures_in_range(run: RunOnFile) -> Found:
     """Nothing is negative, zero or without end that cannot be."""
-    for path, name, value in _leaves(asdict(replace(run, benchmark=None))):
+    for path, name, value in _leaves(msgspec.to_builtins(replace(run, benchmark=None))):
         if name in RANGES and isinstance(value, int | float):
             least, most = RANGES[name]
             if not least <= value <= most:
@@ -47,7 +49,7 @@ def _leaves(value: Any, path: str = "", name: str = "") -> Iterator[tuple[str, s
         for key, inner in value.items():
             field = name if name in ("energy_joules", "idle_watts") else key
             yield from _leaves(inner, f"{path}.{key}".lstrip("."), field)
-    elif isinstance(value, tuple):
+    elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
             yield from _leaves(inner, f"{path}[{index}]", name)
     else:

@@ -117,7 +117,7 @@ def build(kind: Any, fields: Any) -> Any:
         record = msgspec.convert(fields, kind)
     except (msgspec.ValidationError, UnicodeError) as error:  # half a character in a name
         raise RecordError(f"{kind.__name__}: {error}") from error
-    if lost := _lost(fields, dataclasses.asdict(record), kind.__name__):
+    if lost := _lost(fields, msgspec.to_builtins(record), kind.__name__):
         raise RecordError(f"there is no field {lost}")
     return record
 

@@ -56,7 +56,7 @@ def test_the_readme_names_every_option_and_no_other() -> None:
 
 
 def test_every_file_that_the_readme_names_exists() -> None:
-    for path in re.findall(r"`((?:alexnet|bench|tests|docs)/[\w./]+\.\w+)`", README):
+    for path in re.findall(r"`((?:alexnet|bench|reports|tests|docs)/[\w./]+\.\w+)`", README):
         assert (ROOT / path).is_file(), path
 
 

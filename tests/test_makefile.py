@@ -55,8 +55,29 @@ def test_a_stub_is_passed_over_for_a_python_that_runs(checkout: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (checkout / "used").read_text().strip().endswith("python3.11")
     calls = (checkout / "calls").read_text().splitlines()
-    assert calls[-1] == "-m pytest bench --benchmark-save=mine --profile smoke"
+    assert calls[-2] == "-m pytest bench --benchmark-save=mine --profile smoke"
+    assert calls[-1] == "-m reports results --out report"
     assert any("--constraint constraints.txt --editable .[torch,tensorflow,dev]" in c for c in calls)
+
+
+@pytest.mark.parametrize("target", ["bench", "resume"])
+def test_a_session_that_failed_is_written_up_and_still_fails(checkout: Path, target: str) -> None:
+    put(checkout, "python3", WORKING)
+    assert make(checkout, target).returncode == 0
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "$@" >> calls\ncase "$*" in *pytest*) exit 7;; esac\n')
+    (checkout / "calls").unlink()
+    done = make(checkout, target)
+    assert done.returncode != 0
+    assert "Error 7" in done.stderr
+    assert (checkout / "calls").read_text().splitlines()[-1] == "-m reports results --out report"
+
+
+def test_a_report_is_of_what_is_named(checkout: Path) -> None:
+    put(checkout, "python3", WORKING)
+    make(checkout, "report", "RESULTS=mine yours/*.json", "OUT=there", "ARGS=--baseline me")
+    calls = (checkout / "calls").read_text().splitlines()
+    assert calls[-1] == "-m reports mine yours/*.json --out there --baseline me"
 
 
 def test_it_installs_once(checkout: Path) -> None:

@@ -1,0 +1,84 @@
+"""A headless Chromium that opens a page at a width and tells what it saw, asked for, complained of."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+OWN_HOSTS = ("update.googleapis.com", "clients2.google.com", "accounts.google.com")
+"""Whom the browser asks on its own account, whatever page it shows."""
+QUIET = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-default-apps"),
+    *("--disable-sync", "--enable-logging=stderr", "--allow-file-access-from-files"),
+)
+WRAPPER = """<!doctype html><iframe id="page" width="{width}" height="1200" src="{address}"></iframe>
+<pre id="seen"></pre><script>
+const frame = document.getElementById("page");
+frame.onload = () => {{
+  const page = frame.contentDocument, root = page.documentElement;
+  const box = (shape) => {{
+    const found = shape.getBoundingClientRect();
+    return [found.width, found.height, found.right];
+  }};
+  document.getElementById("seen").textContent = JSON.stringify({{
+    width: root.clientWidth,
+    needs: root.scrollWidth,
+    pictures: [...page.querySelectorAll("svg[role=img]")].map(box),
+    ids: [...page.querySelectorAll("[id]")].map((each) => each.id),
+    broken: [...page.querySelectorAll('a[href^="#"]')].map((each) => each.getAttribute("href").slice(1))
+      .filter((id) => !page.getElementById(id)),
+    text: page.body.innerText,
+    tags: [...new Set([...page.querySelectorAll("*")].map((each) => each.localName))],
+  }});
+}};
+</script>"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """`seen` is what the page's own document tells; `asked` the addresses beyond the file itself."""
+
+    seen: Any
+    asked: set[str]
+    complaints: list[str]
+
+
+def chromium() -> str:
+    """The browser's command, or a skip that says what is missing."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None and not MAC.exists():
+        pytest.skip("no Chromium or Chrome here to open the page in")
+    return found or str(MAC)
+
+
+def look(file: Path, scratch: Path, *, width: int) -> Page:
+    """Opens a page in a frame of this width, since a window cannot be as narrow as a phone."""
+    wrapper, log = scratch / f"wrapper-{width}.html", scratch / f"net-{width}.json"
+    wrapper.write_text(WRAPPER.format(width=width, address=file.resolve().as_uri()), encoding="utf-8")
+    done = subprocess.run(
+        [chromium(), *QUIET, f"--user-data-dir={scratch / 'profile'}", f"--log-net-log={log}",
+         "--virtual-time-budget=5000", "--dump-dom", wrapper.as_uri()],
+        capture_output=True, check=True, timeout=120,
+    )  # fmt: skip
+    seen = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout.decode("utf-8", "replace"), re.DOTALL)
+    assert seen, "the page did not load"
+    events = json.loads(log.read_text())["events"]
+    addresses = {event["params"]["url"] for event in events if "url" in event.get("params", {})}
+    return Page(
+        seen=json.loads(unescape(seen.group(1))),
+        asked={
+            url for url in addresses if url.split("/")[2:3] and url.split("/")[2] not in ("", *OWN_HOSTS)
+        },
+        complaints=re.findall(r"CONSOLE.*", done.stderr.decode("utf-8", "replace")),
+    )
