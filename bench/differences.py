@@ -58,18 +58,20 @@ def between(
     ]
 
 
-def machines(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+def machines(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], *, sides: Sides = ("here", "there")
+) -> list[str]:
     """The differences of two `asdict(Machine)`, but for their names.
 
     A virtual Mac on one side is said first, in a sentence of its own: its GPU is not the chip's.
     """
     virtual = [side for side in (ours, theirs) if _is_virtual_mac(side)]
     if len(virtual) != 1:
-        return between(ours, theirs, skip=("name",))
+        return between(ours, theirs, skip=("name",), sides=sides)
     said = (
         f"{virtual[0].get('name') or 'one of the two'} is a virtual Mac: its figures are not comparable"
     )
-    return [said, *between(ours, theirs, skip=("name", "virtual"))]
+    return [said, *between(ours, theirs, skip=("name", "virtual"), sides=sides)]
 
 
 def conditions(

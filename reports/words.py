@@ -42,9 +42,9 @@ def megabytes(value: Any) -> str:
     return number(value, ",.0f", 1e-6)
 
 
-def gigabytes(value: Any) -> str:
-    """Bytes in GB (10^9) with the unit."""
-    return DASH if missing(value) else f"{value / 1e9:.1f} GB"
+def gibibytes(value: Any) -> str:
+    """Bytes in GiB (2^30) with the unit: a "16 GB" Mac has 16 of them."""
+    return DASH if missing(value) else f"{value / 2**30:.4g} GiB"
 
 
 def count(value: Any, noun: str | None = None, plural: str | None = None) -> str:
@@ -71,6 +71,7 @@ def significant(value: Any, digits: int = 3) -> str:
         return DASH
     if value == 0:
         return "0"
+    value = float(f"{value:.{digits - 1}e}")  # 99.96 is 100, which has one place fewer
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{places}f}"
 

@@ -1,0 +1,50 @@
+"""A claim of the original report and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["confirmed", "contradicted", "not yet measured"]
+NO_RUN_NEEDED = "No run is needed."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One claim. `arithmetic` and `measured` are sentences, empty where there is nothing to say.
+
+    `reason` is the sentence that the state stands on; `runs` are the ids of the runs behind `measured`.
+    """
+
+    key: str
+    claim: str
+    state: State
+    reason: str
+    arithmetic: str = ""
+    measured: str = NO_RUN_NEEDED
+    runs: str = ""
+
+
+def worked_out(key: str, claim: str, *, holds: bool, arithmetic: str) -> Claim:
+    """A claim that arithmetic alone decides, whatever was run."""
+    state: State = "confirmed" if holds else "contradicted"
+    return Claim(key=key, claim=claim, state=state, reason=arithmetic, arithmetic=arithmetic)
+
+
+def unsettled(key: str, claim: str, *, why: str, arithmetic: str = "", runs: str = "") -> Claim:
+    """A claim that no run here may decide, and why."""
+    return Claim(
+        key=key, claim=claim, state="not yet measured", reason=why, arithmetic=arithmetic, measured=why,
+        runs=runs,
+    )  # fmt: skip
+
+
+def settled(
+    key: str, claim: str, *, holds: bool, measured: str, runs: str, arithmetic: str = ""
+) -> Claim:
+    """A claim that runs decide."""
+    state: State = "confirmed" if holds else "contradicted"
+    return Claim(
+        key=key, claim=claim, state=state, reason=measured, arithmetic=arithmetic, measured=measured,
+        runs=runs,
+    )  # fmt: skip

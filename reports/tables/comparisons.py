@@ -1,0 +1,80 @@
+"""Framework with framework and machine with machine: the study's ratios with what they were made of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from math import nan
+
+import pandas as pd
+
+from bench import differences as words_for
+from reports.compare import Study
+from reports.sources import plain
+from reports.tables.conditions import flags
+from reports.tables.systems import Row, seconds_per_epoch
+
+
+def frameworks(study: Study) -> pd.DataFrame:
+    """The ratios of PyTorch to TensorFlow, both sides' seconds an epoch, and their conditions.
+
+    `conditions` lists what a reader should know of either side's runs, by "; ".
+    """
+    seconds, noted = seconds_per_epoch(study), _noted(study)
+    rows = []
+    for row in study.frameworks.to_dict("records"):
+        sides: Row = {}
+        for side in ("torch", "tensorflow"):
+            cell = (row["machine"], row["setting"], row["experiment"], side, row["device"])
+            sides[f"{side}_seconds_per_epoch"] = seconds.get(cell, nan)
+        runs = f"{row['torch_runs']} {row['tensorflow_runs']}".split()
+        rows.append(row | sides | {"conditions": _together(noted, runs)})
+    return pd.DataFrame(
+        rows,
+        columns=[
+            *study.frameworks.columns,
+            *("torch_seconds_per_epoch", "tensorflow_seconds_per_epoch", "conditions"),
+        ],
+    )
+
+
+def machines(study: Study) -> pd.DataFrame:
+    """Each machine's speed as a multiple of the baseline's, cell by cell, with the runs' conditions."""
+    noted = _noted(study)
+    rows = [
+        row | {"conditions": _together(noted, f"{row['machine_runs']} {row['baseline_runs']}".split())}
+        for row in study.machines.to_dict("records")
+    ]
+    return pd.DataFrame(rows, columns=[*study.machines.columns, "conditions"])
+
+
+def means(study: Study) -> pd.DataFrame:
+    """The geometric means over the cells that a machine and the baseline both have."""
+    return study.means
+
+
+def differences(study: Study) -> pd.DataFrame:
+    """What differs between each machine and the baseline, one row a field, in words.
+
+    A machine like it in all has one row with nothing.
+    """
+    table = study.frames.machines
+    records = {row["machine"]: row["record"] for row in table.to_dict("records")}
+    rows: list[Row] = []
+    if study.baseline in records:
+        base = asdict(records[study.baseline])
+        for machine, record in records.items():
+            if machine != study.baseline:
+                sides = f"on {machine}", f"on {study.baseline}"
+                found = words_for.machines(asdict(record), base, sides=sides) or [""]
+                rows += [{"machine": machine, "baseline": study.baseline, "difference": plain(sentence)}
+                         for sentence in found]  # fmt: skip
+    return pd.DataFrame(rows, columns=["machine", "baseline", "difference"])
+
+
+def _noted(study: Study) -> dict[str, list[str]]:
+    """Run id -> what its conditions were, where they were not as they should be."""
+    return {row["run"]: flags(row) for row in study.frames.valid.to_dict("records")}
+
+
+def _together(noted: dict[str, list[str]], runs: list[str]) -> str:
+    return "; ".join(dict.fromkeys(flag for run in runs for flag in noted.get(run, ())))

@@ -1,0 +1,49 @@
+"""What only a correctness gate on Apple's GPU can tell of the original report's Keras figures."""
+
+from __future__ import annotations
+
+from reports.compare import Study
+from reports.tables.claim import Claim, settled, unsettled
+from reports.words import count, listed
+
+NUMERIC = ("layers", "logits", "own logits", "loss", "gradient", "three losses", "three steps")
+"""The checks of the gate that a wrong Dense(relu) would not pass."""
+CLAIM = (
+    "TensorFlow computes Dense layers with ReLU rightly on Apple's GPU, as every figure from Keras takes"
+    " for granted."
+)
+KNOWN = (
+    "No sum decides it. With Keras 3.7 or later tensorflow-metal is known to compute them wrongly in"
+    " graphs."
+)
+MOST_VERSIONS = 2
+
+
+def claim(study: Study) -> Claim:
+    """Contradicted by any gate that was not passed, else confirmed by those of valid runs."""
+    gates = study.frames.gates
+    asked = gates[
+        (gates["framework"] == "tensorflow") & (gates["device"] == "mps") & gates["check"].isin(NUMERIC)
+    ]
+    passed = asked["passed"].astype(bool)
+    wrong, right = asked[~passed], asked[passed & (asked["validity"] == "valid")]
+    found = right if wrong.empty else wrong
+    if found.empty:
+        why = "No gate was asked of TensorFlow on Apple's GPU."
+        return unsettled("metal", CLAIM, why=why, arithmetic=KNOWN)
+    runs = list(dict.fromkeys(found["run"]))
+    frame = study.frames.runs
+    versions = list(dict.fromkeys(frame.loc[frame["run"].isin(runs), "versions"].dropna()))
+    gates_of = count(len(runs), "run")
+    checks = listed(list(dict.fromkeys(found["check"])))
+    measured = (
+        f"The gates of {gates_of} were passed"
+        if wrong.empty
+        else f"The gates of {gates_of} were not passed"
+    )
+    measured += (
+        f" ({checks}), with {listed(versions[:MOST_VERSIONS])}. The original's versions are not known."
+    )
+    return settled(
+        "metal", CLAIM, holds=wrong.empty, measured=measured, runs=" ".join(runs), arithmetic=KNOWN
+    )

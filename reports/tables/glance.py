@@ -1,0 +1,147 @@
+"""What came out of each of the eight systems, on each machine, and what the original report had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import nan
+from typing import Any
+
+import pandas as pd
+
+from alexnet.recipe import EXPERIMENTS
+from reports import published
+from reports.compare import Study
+from reports.settings import EXPERIMENT_ORDER, FRAMEWORK_ORDER
+from reports.tables.systems import (
+    Row,
+    Seconds,
+    Systems,
+    ids,
+    middle,
+    most,
+    over_seeds,
+    pooled_rate,
+    seconds_per_epoch,
+    systems,
+    there,
+)
+
+COLUMNS = (
+    *("machine", "device", "experiment", "framework", "kind", "state", "variant", "parameters"),
+    *("epochs", "converged_at", "converged_runs", "seconds_per_epoch", "images_per_second"),
+    *("total_seconds", "grown_host_bytes", "joules_per_image", "joules_per_epoch"),
+    *("validation_accuracy", "test_accuracy", "test_low", "test_high", "seeds", "valid_runs"),
+    *("all_runs", "runs", "says"),
+)
+
+
+def glance(study: Study, setting: str | None = None) -> pd.DataFrame:
+    """One row a system and machine, the published ones last of each system.
+
+    `state` is valid, invalid, failed or not run; a figure is that of the valid runs alone. Timings pool
+    them as the comparisons do; accuracies are averaged within a seed, then over the seeds. `runs`
+    are the ids of the valid runs, or of all where none is valid.
+    """
+    letter = setting or study.main
+    runs = study.frames.runs[study.frames.runs["setting"] == letter]
+    found, seconds = systems(runs), seconds_per_epoch(study)
+    devices = _devices(found)
+    present = set(runs["machine"])
+    machines = [name for name in study.frames.machines["machine"] if name in present]
+    rows: list[Row] = []
+    for experiment in EXPERIMENT_ORDER:
+        for framework in FRAMEWORK_ORDER:
+            for machine in machines:
+                for device in devices.get((machine, experiment, framework), ("",)):
+                    key = (machine, device, experiment, framework)
+                    rows.append(_row(study, letter, key, found.get(key, []), seconds))
+            rows += _published(experiment, framework)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def others(study: Study) -> pd.DataFrame:
+    """The systems that were run in every setting but the main one, in rows as `glance` has them."""
+    runs = study.frames.runs[study.frames.runs["setting"] != study.main]
+    seconds = seconds_per_epoch(study)
+    rows = []
+    for letter, of_setting in runs.groupby("setting", sort=False):
+        for key, found in systems(of_setting).items():
+            rows.append(_row(study, str(letter), key, found, seconds) | {"setting": letter})
+    order = {letter: place for place, letter in enumerate(study.frames.settings["setting"])}
+    rows.sort(key=lambda row: order[row["setting"]])
+    return pd.DataFrame(rows, columns=["setting", *COLUMNS])
+
+
+def _devices(found: Systems) -> dict[tuple[str, str, str], list[str]]:
+    """(machine, experiment, framework) -> the devices that it was run on."""
+    devices: dict[tuple[str, str, str], list[str]] = {}
+    for machine, device, experiment, framework in found:
+        devices.setdefault((machine, experiment, framework), []).append(device)
+    return devices
+
+
+def _row(study: Study, letter: str, key: tuple[str, ...], found: Sequence[Row], seconds: Seconds) -> Row:
+    machine, device, experiment, framework = key
+    cell = (machine, letter, experiment, framework, device)
+    rate = pooled_rate(study, cell)
+    return {
+        **_measured(found),
+        "images_per_second": rate,
+        "seconds_per_epoch": seconds.get(cell, nan),
+        "machine": machine,
+        "device": device,
+        "experiment": experiment,
+        "framework": framework,
+        "kind": "",
+        "variant": EXPERIMENTS[experiment].variant,
+        "says": "",
+    }
+
+
+def state(rows: Sequence[Row]) -> str:
+    """The best that became of a system's runs."""
+    states = {row["validity"] for row in rows}
+    return next((name for name in ("valid", "invalid", "failed") if name in states), "not run")
+
+
+def _measured(rows: Sequence[Row]) -> Row:
+    valid = [row for row in rows if row["validity"] == "valid"]
+    test = over_seeds(valid, "test_accuracy")
+    return {
+        "state": state(rows),
+        "parameters": middle(rows, "parameters"),
+        "epochs": middle(valid, "epochs"),
+        "converged_at": middle(valid, "converged_at"),
+        "converged_runs": len(there(valid, "converged_at")),
+        "total_seconds": middle(valid, "total_seconds"),
+        "grown_host_bytes": most(valid, "grown_host_bytes"),
+        "joules_per_image": middle(valid, "joules_per_image"),
+        "joules_per_epoch": middle(valid, "joules_per_epoch"),
+        "validation_accuracy": over_seeds(valid, "validation_accuracy").mean,
+        "test_accuracy": test.mean,
+        "test_low": test.low,
+        "test_high": test.high,
+        "seeds": test.seeds,
+        "valid_runs": len(valid),
+        "all_runs": len(rows),
+        "runs": ids(valid or rows),
+    }
+
+
+def _published(experiment: str, framework: str) -> Iterator[Row]:
+    """The original report's row of a system, where it has one."""
+    figures = published.of(experiment, framework)
+    if not figures:
+        return
+    row: dict[str, Any] = {
+        "machine": published.WHERE,
+        "device": "mps",
+        "experiment": experiment,
+        "framework": framework,
+        "kind": "published",
+        "state": "published",
+        "variant": EXPERIMENTS[experiment].variant,
+        "says": published.remark(experiment, framework),
+    }
+    row |= {each.what: each.value for each in figures if each.what in COLUMNS}
+    yield row

@@ -1,0 +1,35 @@
+"""What a system costs: memory and energy."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.compare import Study
+from reports.tables.systems import SYSTEM, ids, middle, most, named, of_main
+
+COLUMNS = (
+    *SYSTEM,
+    *("baseline_host_bytes", "peak_host_bytes", "grown_host_bytes", "peak_device_bytes"),
+    *("joules_per_epoch", "joules_per_image", "joules_to_best_epoch", "idle_watts"),
+    *("energy_reads", "runs"),
+)
+
+
+def resources(study: Study) -> pd.DataFrame:
+    """One row a system of the main setting: peaks are the largest of its runs, the rest medians.
+
+    `energy_reads` says what the meter reads, or why it cannot.
+    """
+    rows = []
+    for key, runs in of_main(study).items():
+        peaks = ("peak_host_bytes", "grown_host_bytes", "peak_device_bytes")
+        joules = ("joules_per_epoch", "joules_per_image", "joules_to_best_epoch", "idle_watts")
+        reads = dict.fromkeys(str(run["energy_reads"]) for run in runs if run["energy_reads"])
+        rows.append(
+            named(key)
+            | {"baseline_host_bytes": middle(runs, "baseline_host_bytes")}
+            | {name: most(runs, name) for name in peaks}
+            | {name: middle(runs, name) for name in joules}
+            | {"energy_reads": "; ".join(reads), "runs": ids(runs)}
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))

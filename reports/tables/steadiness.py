@@ -1,0 +1,23 @@
+"""Whether a system keeps its speed, is fed fast enough, and how near to the roofline it comes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.compare import Study
+from reports.tables.systems import SYSTEM, ids, middle, named, of_main
+
+FIGURES = (
+    *("cold_images_per_second", "sustained_images_per_second", "drift", "probe_drift"),
+    *("pipeline_ratio", "achieved_flops_per_second", "roofline_share"),
+    *("roofline_flops_per_second", "roofline_bytes_per_second"),
+)
+
+
+def steadiness(study: Study) -> pd.DataFrame:
+    """One row a system of the main setting, each figure the median over its valid runs."""
+    rows = [
+        named(key) | {name: middle(runs, name) for name in FIGURES} | {"runs": ids(runs)}
+        for key, runs in of_main(study).items()
+    ]
+    return pd.DataFrame(rows, columns=[*SYSTEM, *FIGURES, "runs"])

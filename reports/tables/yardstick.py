@@ -1,0 +1,104 @@
+"""Which runs may be held against the original report's figures, and how near is near enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import median, stdev
+
+from alexnet.recipe import EXPERIMENTS
+from reports import published
+from reports.compare import Study
+from reports.tables.arithmetic import standard_error
+from reports.tables.conditions import flags
+from reports.tables.systems import Row, over_seeds
+
+TRAIN_IMAGES, VALIDATION_IMAGES, TEST_IMAGES = 45_000, 5_000, 10_000
+ERRORS = 3.0
+"""Standard errors within which two figures are called the same: 3 in 1,000 differ more by chance."""
+LEAST_SEED_SPREAD = 0.01
+"""Standard deviation of an accuracy over seeds, at least. From a few seeds it cannot be told, so this
+is an allowance and no measurement: twice what 10,000 test images bring at 74 %, 0.44 points."""
+GPU_CORES = (14, 16)
+"""An M1 Pro has either; the original does not say which."""
+
+
+def comparable(study: Study, experiment: str, framework: str) -> list[Row]:
+    """The valid runs of a system at the original's terms: all images, 224 px, its batches and epochs.
+
+    Runs of the pretrained network must have begun from torchvision's own weights.
+    """
+    recipe, origin = EXPERIMENTS[experiment].recipe, EXPERIMENTS[experiment].weights
+    terms = {
+        "experiment": experiment,
+        "framework": framework,
+        "profile": "full",
+        "dataset": "cifar10",
+        "image_size": published.IMAGE_SIZE,
+        "train_images": TRAIN_IMAGES,
+        "test_images": TEST_IMAGES,
+        "epochs_cap": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "weights_origin": "torchvision" if origin == "imagenet" else origin,
+    }
+    found = study.frames.valid
+    for name, value in terms.items():
+        found = found[found[name] == value]
+    rows: list[Row] = found.to_dict("records")
+    return rows
+
+
+def on_the_chip(study: Study, rows: Sequence[Row]) -> list[Row]:
+    """Those of the runs that were on the GPU of the original's chip, and in good condition."""
+    machines = study.frames.machines
+    chips = set(machines.loc[machines["chip"] == published.CHIP, "machine"])
+    return [row for row in rows if row["machine"] in chips and row["device"] == "mps" and not flags(row)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Runs held against a published figure; `tolerance` is the difference that is still within."""
+
+    ours: float
+    theirs: float
+    tolerance: float
+    seeds: int
+
+    @property
+    def within(self) -> bool:
+        return abs(self.ours - self.theirs) <= self.tolerance
+
+
+def accuracy(rows: Sequence[Row], column: str, theirs: float, *, images: int) -> Held:
+    """The mean over seeds against a published accuracy, both over so many images.
+
+    The tolerance is ERRORS standard errors of the difference: both samples of images, and the spread
+    over seeds, once for the original's one seed and once for the mean of ours.
+    """
+    ours = over_seeds(rows, column)
+    seeds = [over_seeds(of_seed, column).mean for of_seed in _by_seed(rows)]
+    spread = max(stdev(seeds) if len(seeds) > 1 else 0.0, LEAST_SEED_SPREAD)
+    error = sqrt(
+        standard_error(theirs, images) ** 2
+        + standard_error(ours.mean, images) ** 2
+        + spread**2 * (1 + 1 / len(seeds))
+    )
+    return Held(ours=ours.mean, theirs=theirs, tolerance=ERRORS * error, seeds=len(seeds))
+
+
+def _by_seed(rows: Sequence[Row]) -> list[list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["seed"], []).append(row)
+    return list(found.values())
+
+
+def timing(seconds: Sequence[float], theirs: float, *, rounded_by: float) -> Held:
+    """The median of durations against a published one that was rounded by so many seconds.
+
+    The tolerance is that rounding and the step from 14 to 16 GPU cores.
+    """
+    few, many = GPU_CORES
+    tolerance = rounded_by + theirs * (many / few - 1)
+    return Held(ours=median(seconds), theirs=theirs, tolerance=tolerance, seeds=len(seconds))

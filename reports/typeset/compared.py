@@ -1,0 +1,138 @@
+"""Framework with framework and machine with machine, with intervals and verdicts in words."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports import words
+from reports.compare import Study
+from reports.document import Sentence, Table, say
+from reports.tables import comparisons
+from reports.typeset import names
+from reports.typeset.build import figures, fit, line, table, text
+from reports.typeset.names import ON_DEVICE, ON_MACHINE, significant
+
+INTERVAL = line(
+    "The interval is where the ratio lies with 95 % confidence, by bootstrap; too few epochs give none."
+)
+UNREMARKABLE = line("Of no run's conditions there is anything to note.")
+SILENT = line("")
+
+
+def tables(study: Study) -> dict[str, Table]:
+    """Under the keys frameworks, machines, means, differences."""
+    return _frameworks(study) | _machines(study) | _means(study) | _differences(study)
+
+
+def _main_first(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+    order = {letter: place for place, letter in enumerate(study.frames.settings["setting"])}
+    places = frame["setting"].map(order).where(frame["setting"] != study.main, -1)
+    return frame.assign(place=places).sort_values("place", kind="stable").drop(columns="place")
+
+
+def _frameworks(study: Study) -> dict[str, Table]:
+    shown, left_out = fit(_main_first(comparisons.frameworks(study), study), study)
+    rows = list(shown.itertuples())
+    fields = [
+        text("Setting", shown["setting"], "All of setting {value}."),
+        text("Machine", shown["machine"], ON_MACHINE),
+        text("Device", names.devices(shown), ON_DEVICE),
+        text("Experiment", names.experiments(shown)),
+        figures("PyTorch, s/epoch", significant(shown["torch_seconds_per_epoch"])),
+        figures("TensorFlow, s/epoch", significant(shown["tensorflow_seconds_per_epoch"])),
+        figures("Ratio", [words.times(row.ratio) for row in rows]),
+        figures("Interval", [words.interval(row.low, row.high) for row in rows], absent=SILENT),
+        text("Verdict", [names.lead(row, "PyTorch", "TensorFlow") for row in rows]),
+        text("Conditions", shown["conditions"], absent=UNREMARKABLE),
+        text("Runs", names.runs([f"{row.torch_runs} {row.tensorflow_runs}" for row in rows])),
+    ]
+    caption = [
+        line("Both frameworks start from the same weights and see the same pixels in the same order."),
+        line(
+            "The ratio is PyTorch's speed as a multiple of TensorFlow's: over 1 PyTorch is the faster."
+        ),
+        INTERVAL,
+        *_settings(shown),
+    ]
+    title = "Framework against framework"
+    return table("frameworks", title, fields, caption, left_out=left_out)
+
+
+def _settings(frame: pd.DataFrame) -> list[Sentence]:
+    if frame["setting"].nunique() < 2:
+        return []
+    return [line("Rows of different settings are not to be compared with each other.")]
+
+
+def _machines(study: Study) -> dict[str, Table]:
+    shown, left_out = fit(_main_first(comparisons.machines(study), study), study)
+    rows = list(shown.itertuples())
+    fields = [
+        text("Setting", shown["setting"], "All of setting {value}."),
+        text("Machine", shown["machine"]),
+        text("Device", _both_devices(shown), "Device: {value}."),
+        text("System", names.systems(shown)),
+        figures("Ratio", [words.times(row.ratio) for row in rows]),
+        figures("Interval", [words.interval(row.low, row.high) for row in rows], absent=SILENT),
+        text("Verdict", [names.lead(row, row.machine, row.baseline) for row in rows]),
+        text("Conditions", shown["conditions"], absent=UNREMARKABLE),
+        text("Runs", names.runs([f"{row.machine_runs} {row.baseline_runs}" for row in rows])),
+    ]
+    caption = [
+        _baseline(study),
+        line("A GPU is compared with a GPU and a CPU with a CPU."),
+        INTERVAL,
+        *_settings(shown),
+    ]  # fmt: skip
+    return table("machines", "Machine against machine", fields, caption, left_out=left_out)
+
+
+def _baseline(study: Study) -> Sentence:
+    return say(
+        "The ratio is the machine's speed as a multiple of the baseline's, {machine}: over 1 it is"
+        " the faster.",
+        machine=str(study.baseline),
+    )
+
+
+def _both_devices(frame: pd.DataFrame) -> list[str]:
+    own, theirs = names.devices(frame), [words.DEVICES[name] for name in frame["baseline_device"]]
+    return [one if one == other else f"{one} against {other}"
+            for one, other in zip(own, theirs, strict=True)]  # fmt: skip
+
+
+def _means(study: Study) -> dict[str, Table]:
+    frame = comparisons.means(study).sort_values("ratio", ascending=False, kind="stable")
+    shown, left_out = fit(_main_first(frame, study), study)
+    rows = list(shown.itertuples())
+    fields = [
+        text("Setting", shown["setting"], "All of setting {value}."),
+        text("Machine", shown["machine"]),
+        figures("Systems in common", [words.count(row.cells) for row in rows]),
+        figures("Ratio", [words.times(row.ratio) for row in rows]),
+        figures("Interval", [words.interval(row.low, row.high) for row in rows], absent=SILENT),
+        text("Verdict", [names.lead(row, row.machine, row.baseline) for row in rows]),
+    ]
+    caption = [
+        _baseline(study),
+        line("Each is the geometric mean over the systems that both have, the fastest machine first."),
+        line("Machines with other systems in common have other means: compare them system by system."),
+        INTERVAL,
+        *_settings(shown),
+    ]  # fmt: skip
+    return table(
+        "means", "Machine against machine, all systems together", fields, caption, left_out=left_out
+    )
+
+
+def _differences(study: Study) -> dict[str, Table]:
+    shown, left_out = fit(comparisons.differences(study), study)
+    fields = [
+        text("Machine", shown["machine"], "The machine is {value}."),
+        text("Difference", [cell or "nothing but the name" for cell in shown["difference"]]),
+    ]
+    caption = [
+        say("Field by field, against the baseline, {machine}.", machine=str(study.baseline)),
+        line("Each machine is as its latest run found it."),
+    ]  # fmt: skip
+    return table("differences", "What differs between the machines", fields, caption, left_out=left_out)

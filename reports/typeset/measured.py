@@ -1,0 +1,128 @@
+"""What was measured in detail: how fast each system learns, how steady it is, what it costs."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports import words
+from reports.compare import Study
+from reports.document import Table, say
+from reports.tables.resources import resources
+from reports.tables.steadiness import steadiness
+from reports.tables.systems import Row, named, systems
+from reports.tables.time_to_reach import LEVELS, time_to_reach
+from reports.typeset import names
+from reports.typeset.build import MOST_ROWS, few, figures, fit, line, table, text
+from reports.typeset.names import ABSENT, ON_DEVICE, ON_MACHINE, claims, no_energy, signed, significant
+
+
+def tables(study: Study) -> dict[str, Table]:
+    """Under the keys time_to_reach, steadiness, resources."""
+    return _time_to_reach(study) | _steadiness(study) | _resources(study)
+
+
+def _time_to_reach(study: Study) -> dict[str, Table]:
+    frame = time_to_reach(study)
+    rows = list(systems(frame).items())
+    present = few(study, frame)
+    shown = [(key, levels) for key, levels in rows if key[0] in present][:MOST_ROWS]
+    if not frame["reached"].any():
+        return {}
+    keys = pd.DataFrame([named(key) for key, _ in shown])
+    reached = dict.fromkeys(frame.loc[frame["reached"] > 0, "level"])
+    never = [words.percent(level, 0) for level in LEVELS if level not in reached]
+    nowhere = say("No run reached {levels}.", levels=words.listed(never))
+    fields = [
+        text("System", names.systems(keys)),
+        text("Machine", keys["machine"], ON_MACHINE),
+        text("Device", names.devices(keys), ON_DEVICE),
+        *(
+            figures(
+                words.percent(level, 0), [_reached(row[place]) for _, row in shown], absent=nowhere
+            )
+            for place, level in enumerate(LEVELS)
+        ),
+        text("Runs", names.runs([levels[0]["runs"] for _, levels in shown])),
+    ]  # fmt: skip
+    caption = [
+        line("Time of training, evaluation not counted, until the validation accuracy first reached the"
+             " level, and in brackets the epoch; a dash where it never did."),
+        line("It is validation accuracy: the test images are looked at once, at the end."),
+        line("Of several runs it is the median of those that got there."),
+        *claims(study),
+    ]  # fmt: skip
+    left_out = len(rows) - len(shown)
+    return table("time_to_reach", "Time to reach an accuracy", fields, caption, left_out=left_out)
+
+
+def _reached(level: Row) -> str:
+    if not level["reached"]:
+        return words.DASH
+    some = "" if level["reached"] == level["of"] else f"; {level['reached']} of {level['of']} runs"
+    return f"{words.seconds(level['seconds'])} ({level['epoch']:g}{some})"
+
+
+def _steadiness(study: Study) -> dict[str, Table]:
+    shown, left_out = fit(steadiness(study), study)
+    fields = [
+        text("System", names.systems(shown)),
+        text("Machine", shown["machine"], ON_MACHINE),
+        text("Device", names.devices(shown), ON_DEVICE),
+        figures("Cold, images/s", significant(shown["cold_images_per_second"])),
+        figures("Sustained, images/s", significant(shown["sustained_images_per_second"])),
+        figures("Change", [signed(v) for v in shown["drift"]]),
+        figures("Device's change", [signed(v) for v in shown["probe_drift"]]),
+        figures("Fed", [words.times(v) for v in shown["pipeline_ratio"]]),
+        figures(
+            "Roofline, GFLOP/s", [words.significant(v / 1e9) for v in shown["roofline_flops_per_second"]]
+        ),
+        figures("Copy, GB/s", [words.significant(v / 1e9) for v in shown["roofline_bytes_per_second"]]),
+        figures("Share of roofline", [words.percent(v, 0) for v in shown["roofline_share"]]),
+        text("Runs", names.runs(list(shown["runs"]))),
+    ]
+    caption = [
+        line("Cold is the first timed epoch, sustained the median of the last third; the device's own"
+             " change is the reference kernel's, before and after."),
+        line("Fed is the rate of an epoch as a share of the same step on a batch already on the device:"
+             " well below 1 the data are what is waited for, and above 1 is noise."),
+        line("The roofline is what the framework got out of the device in a matrix product and a scaled"
+             " copy, measured before; on a shared machine it moves, and a share near 100 % says as much"
+             " of it as of the system."),
+    ]  # fmt: skip
+    return table("steadiness", "Does it stay that fast?", fields, caption, left_out=left_out)
+
+
+def _resources(study: Study) -> dict[str, Table]:
+    shown, left_out = fit(resources(study), study)
+    no_counter = line("No framework counted memory of the device's own: on a CPU, and on Apple's chips,"
+                      " it is the host's.")  # fmt: skip
+    energy = no_energy(study)
+    measured = shown["joules_per_epoch"].notna().any()
+    reads = [
+        text for text in dict.fromkeys(shown["energy_reads"]) if text and not text.startswith(ABSENT)
+    ]
+    fields = [
+        text("System", names.systems(shown)),
+        text("Machine", shown["machine"], ON_MACHINE),
+        text("Device", names.devices(shown), ON_DEVICE),
+        figures("After import, MB", [words.megabytes(v) for v in shown["baseline_host_bytes"]]),
+        figures("Grown by, MB", [words.megabytes(v) for v in shown["grown_host_bytes"]]),
+        figures(
+            "Device's own, MB",
+            [words.megabytes(v) for v in shown["peak_device_bytes"]],
+            absent=no_counter,
+        ),
+        figures("J/epoch", significant(shown["joules_per_epoch"]), absent=energy),
+        figures("J/image", significant(shown["joules_per_image"]), absent=energy),
+        figures("J to best epoch", significant(shown["joules_to_best_epoch"]), absent=energy),
+        figures("Idle, W", significant(shown["idle_watts"]), absent=None if measured else energy),
+        text("Runs", names.runs(list(shown["runs"]))),
+    ]
+    caption = [
+        line("Memory is the host's peak within the training epochs, the largest of the runs, over what"
+             " the process had after the framework's import."),
+        *([say("Energy is processor and GPU together, idle draw included, whoever used it; read:"
+               " {reads}.",
+               reads=words.listed(reads[:3]))] if measured and reads else []),
+    ]  # fmt: skip
+    return table("resources", "Memory and energy", fields, caption, left_out=left_out)

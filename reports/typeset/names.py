@@ -1,0 +1,109 @@
+"""What a reader calls things: systems, devices, verdicts; the code's own name is part of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from reports import words
+from reports.compare import Study
+from reports.document import Sentence, say
+from reports.tables.wording import EXPERIMENTS, system
+from reports.words import DASH
+
+NETWORKS = {
+    "standard": "standard AlexNet (standard)",
+    "mistaken": "mistaken network (mistaken)",
+    "extra-dense": "with an extra Dense(1000) (extra-dense)",
+    "torchvision": "torchvision's AlexNet (torchvision)",
+}
+DATASETS = {"cifar10": "CIFAR-10", "synthetic": "synthetic images"}
+ON_MACHINE = "All on {value}."
+ON_DEVICE = "Device: {value}."
+NO_CLAIM = (
+    "The profile is not the full one or the images are not CIFAR-10's, so the accuracies carry no claim."
+)
+MANY_RUNS = 4
+ABSENT = "not measured: "
+"""How a meter begins that cannot be read, before the reason."""
+
+
+def systems(frame: pd.DataFrame) -> list[str]:
+    """The system of each row."""
+    return [system(*pair) for pair in zip(frame["experiment"], frame["framework"], strict=True)]
+
+
+def experiments(frame: pd.DataFrame) -> list[str]:
+    """The experiment of each row."""
+    return [EXPERIMENTS[name] for name in frame["experiment"]]
+
+
+def devices(frame: pd.DataFrame) -> list[str]:
+    """The device of each row; a dash where nothing was run."""
+    return [words.DEVICES.get(name, DASH) for name in frame["device"]]
+
+
+def runs(ids: Sequence[str]) -> list[str]:
+    """Run ids as they are, or the first of them and how many more."""
+    found = []
+    for names in ids:
+        each = names.split()
+        more = f" and {len(each) - MANY_RUNS + 1} more" if len(each) > MANY_RUNS else ""
+        found.append(" ".join(each[: MANY_RUNS - 1] if more else each) + more)
+    return found
+
+
+def lead(row: Any, first: str, second: str) -> str:
+    """A ratio's verdict in words: who is faster and by how much, or why nothing is said."""
+    if row.verdict == "same":
+        return "same within 2 %"
+    if row.verdict not in ("faster", "slower"):
+        return str(row.verdict)
+    name, value = (first, row.ratio) if row.verdict == "faster" else (second, 1 / row.ratio)
+    other = second if name is first else first
+    if value >= 2:
+        return f"{name} {words.times(value)} times as fast as {other}"
+    return f"{name} {words.percent(value - 1, 0 if value >= 1.02 else 1)} faster"
+
+
+def known(value: Any) -> str:
+    """What was found out, as it is, or a dash."""
+    return DASH if words.missing(value) else str(value)
+
+
+def yes_no(value: Any) -> str:
+    """A flag in a word, or a dash where nobody knows."""
+    return DASH if words.missing(value) else "yes" if value else "no"
+
+
+def claims(study: Study) -> list[Sentence]:
+    """A caption's sentence where accuracies say nothing."""
+    return [] if study.says_accuracy else [Sentence((NO_CLAIM,))]
+
+
+def no_energy(study: Study) -> Sentence:
+    """That energy was not measured, and why, as the first of the runs has it."""
+    for reads in dict.fromkeys(study.runs["energy_reads"].dropna()):
+        if reads.startswith(ABSENT):
+            return say("Energy was not measured: {why}.", why=reads.removeprefix(ABSENT))
+    return Sentence(("Energy was not measured.",))
+
+
+def significant(values: Iterable[Any]) -> list[str]:
+    """Three significant digits each."""
+    return [words.significant(value) for value in values]
+
+
+def percents(values: Iterable[Any], digits: int = 1) -> list[str]:
+    """Shares in per cent without the sign, which is the heading's."""
+    return [words.number(value, f".{digits}f", 100) for value in values]
+
+
+def signed(share: Any) -> str:
+    """A change as per cent with its sign; what rounds to zero has none."""
+    if words.missing(share):
+        return words.DASH
+    cell = f"{100 * share:+.1f} %"
+    return cell[1:] if cell[1:] == "0.0 %" else cell.replace("-", "−")
