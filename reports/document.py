@@ -56,7 +56,7 @@ class Column:
     align: Literal["left", "right"] = "left"
 
 
-RowKind = Literal["", "published", "invalid", "baseline"]
+RowKind = Literal["", "published", "invalid", "failed", "baseline"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from reports.compare import Study
 from reports.document import Paragraph, Table
 
 SHOWN = ("glance", "frameworks", "machines", "means")
-STYLES = {"": "", "published": "italic dim", "invalid": "strike dim", "baseline": "bold"}
+STYLES = {"": "", "published": "italic dim", "invalid": "dim", "failed": "dim", "baseline": "bold"}
 
 
 def show(study: Study, console: Console) -> None:

@@ -90,7 +90,7 @@ CHAPTERS = (
 def report(study: Study) -> Report:
     """The whole report. A chapter that has nothing to say is left out."""
     told, tables, pictures = prose.sections(study), typeset.tables(study), plots.pictures(study)
-    parts = {
+    parts: dict[str, Mapping[str, Sequence[Block]]] = {
         "text": told,
         "table": {key: (table,) for key, table in tables.items()},
         "picture": {key: (picture,) for key, picture in pictures.items()},

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from statistics import mean, median
+from statistics import geometric_mean, mean, median
 from typing import Any
 
 import numpy as np
@@ -202,8 +202,8 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
     "ratio of speeds": lambda runs, what: ratio(runs, what).value,
     "interval's low end, ratio of speeds": lambda runs, what: ratio(runs, what).low,
     "interval's high end, ratio of speeds": lambda runs, what: ratio(runs, what).high,
-    "median of the runs' median seconds per timed epoch": each(
-        lambda r: median(e["train_seconds"] for e in steady(r)), median
+    "geometric mean of the runs' median seconds per timed epoch": each(
+        lambda r: median(e["train_seconds"] for e in steady(r)), geometric_mean
     ),
     "fewest timed epochs on either side": lambda runs, what: min(
         sum(len(steady(r)) for r in runs

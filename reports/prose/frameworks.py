@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.compare import Study
@@ -156,8 +157,8 @@ def _seconds(study: Study, own: Sequence[Any]) -> Sentence:
         runs = str(getattr(each, f"{name}_runs")).split()
         found = study.runs[study.runs["run"].isin(runs)]["seconds_per_epoch"]
         place = f"{each.experiment}, {name}, {each.machine}"
-        what = f"median of the runs' median seconds per timed epoch; {place}"
-        numbers.append(seconds(float(found.median()), what, runs))
+        what = f"geometric mean of the runs' median seconds per timed epoch; {place}"
+        numbers.append(seconds(float(np.exp(np.log(found).mean())), what, runs))
     return put(
         "An epoch of {experiment} takes {torch} with {first} and {tensorflow} with {second}.",
         experiment=each.experiment, torch=numbers[0], tensorflow=numbers[1],
