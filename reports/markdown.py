@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from reports import palette
 from reports.document import Report
-from reports.html import Block, Line, page, plain, templates, text_of
+from reports.html import templates
+from reports.page import Block, Line, page, plain, text_of
 
 # Characters that mean something in the middle of a line, and text that stands for each as itself. The
 # dollar opens GitHub's formulas, where no backslash helps; a pipe would end a cell, even in code.

@@ -11,7 +11,8 @@ from itertools import groupby
 import typst
 
 from reports.document import Report
-from reports.html import TEMPLATES, Block, Chapter, Line, page, text_of
+from reports.html import TEMPLATES
+from reports.page import Block, Chapter, Line, page, text_of
 
 POINTS_PER_MM = 72 / 25.4
 PORTRAIT = (210 - 2 * 25) * POINTS_PER_MM

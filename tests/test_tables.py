@@ -206,7 +206,7 @@ def test_machines_against_the_baseline(two: Study, told: dict[str, Table]) -> No
     assert "anna" in words(told["machines"])
     said = list(comparisons.differences(two)["difference"])
     assert "GPU cores: 40 on bob, 16 on anna" in said
-    assert "system: macOS 26.1 here, macOS 15.6.1 there" in said
+    assert "system: macOS 26.1 on bob, macOS 15.6.1 on anna" in said
     assert not any("name" in sentence for sentence in said)
 
 

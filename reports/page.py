@@ -1,0 +1,203 @@
+"""The report with clean texts, numbered figures and ids of its own: what every renderer starts from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from reports.document import Column, Number, Paragraph, Picture, Report, Section, Sentence, Table
+from reports.drawing import checked
+
+NUMBERS = "Where every number comes from"
+SPACES = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
+# Controls, halves of surrogate pairs, what turns the direction of reading, and what is no character.
+UNSEEN = re.compile(
+    r"[\0-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Words that link `to` an id, or bear one themselves; `title` says what they are."""
+
+    text: str
+    to: str = ""
+    id: str = ""
+    title: str = ""
+
+
+Line = tuple[str | Part, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A table's row; `kind` is the document's, and shown as a label."""
+
+    cells: tuple[Line, ...]
+    kind: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A paragraph, table or picture; `lines` are the sentences, of its caption if it has one."""
+
+    kind: str
+    lines: tuple[Line, ...]
+    id: str = ""
+    title: str = ""
+    columns: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
+    left_out: int = 0
+    alt: str = ""
+    svg: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """A section with an id of its own."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+    appendix: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The report with clean texts, numbers that are links, ids that are unique, and its last chapter."""
+
+    title: str
+    subtitle: str
+    facts: tuple[tuple[str, str], ...]
+    summary: tuple[Block, ...]
+    chapters: tuple[Chapter, ...]
+
+
+def plain(text: str) -> str:
+    """One line of text that can be shown; what cannot be shown leaves a mark where it stood."""
+    if text.isascii() and text.isprintable():
+        return text
+    return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", SPACES.sub(" ", text))
+
+
+def page(report: Report) -> Page:
+    """What all renderers show, down to the last id."""
+    return _Builder(report).page()
+
+
+class _Builder:
+    """Walks a report once, in the order of reading, and hands out numbers and ids."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.numbers = report.numbers()
+        self.next = count(1)
+        taken = (f"{letter}{n + 1}" for n in range(len(self.numbers)) for letter in "ns")
+        self.taken = {"content", "in-short", *taken}
+        self.runs: dict[str, str] = {}
+
+    def page(self) -> Page:
+        report = self.report
+        summary = tuple(self._block(paragraph) for paragraph in report.summary)
+        chapters = [self._chapter(section) for section in report.sections]
+        if self.numbers:
+            chapters.append(self._appendix())
+        facts = tuple((plain(label), plain(text)) for label, text in report.facts)
+        # A stable sort: whatever order they came in, appendices stand behind the divider.
+        ordered = tuple(sorted(chapters, key=lambda chapter: chapter.appendix))
+        title, subtitle = plain(report.title), plain(report.subtitle)
+        return Page(title=title, subtitle=subtitle, facts=facts, summary=summary, chapters=ordered)
+
+    def _chapter(self, section: Section) -> Chapter:
+        name, title = self._id(section.key), plain(section.title)
+        blocks = tuple(self._block(block) for block in section.blocks)
+        return Chapter(id=name, title=title, blocks=blocks, appendix=section.appendix)
+
+    def _block(self, block: Paragraph | Table | Picture) -> Block:
+        if isinstance(block, Paragraph):
+            return Block(kind=block.kind, lines=self._lines(block.sentences))
+        title, lines = plain(block.title), self._lines(block.caption)
+        if isinstance(block, Picture):
+            drawn = Block(kind="picture", lines=lines, id=self._id(f"picture-{block.key}"), title=title)
+            return replace(drawn, alt=plain(block.alt), svg=checked(block.svg, name=title))
+        name = self._id(f"table-{block.key}")
+        columns = tuple(replace(column, name=plain(column.name)) for column in block.columns)
+        table = Block(kind="table", lines=lines, id=name, title=title, columns=columns)
+        return replace(table, rows=tuple(self._rows(block)), left_out=block.left_out)
+
+    def _rows(self, table: Table) -> Iterator[Row]:
+        for index, texts in enumerate(table.rows):
+            cells: list[Line] = [(plain(text),) for text in texts]
+            if table.key == "runs" and texts[0] not in self.runs:
+                self.runs[texts[0]] = self._id(f"run-{texts[0]}")
+                cells[0] = (Part(text=plain(texts[0]), id=self.runs[texts[0]]),)
+            yield Row(cells=tuple(cells), kind=table.kind(index))
+
+    def _lines(self, sentences: Iterable[Sentence]) -> tuple[Line, ...]:
+        return tuple(
+            tuple(plain(p) if isinstance(p, str) else self._number(p) for p in sentence.parts)
+            for sentence in sentences
+        )
+
+    def _number(self, number: Number) -> Part:
+        n = next(self.next)
+        return Part(text=plain(number.text), to=f"n{n}", id=f"s{n}", title=plain(number.what))
+
+    def _id(self, wanted: str) -> str:
+        """An id that no other part of the page has, made of letters that need no quoting anywhere."""
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", wanted)[:80]
+        names = (stem if n == 1 else f"{stem}-{n}" for n in count(1))
+        found = next(name for name in names if name and name not in self.taken)
+        self.taken.add(found)
+        return found
+
+    def _appendix(self) -> Chapter:
+        names = ("no.", "figure", "unrounded, SI", "what it is", "runs", "where it stands")
+        columns = tuple(Column(name=n, align="right" if i < 3 else "left") for i, n in enumerate(names))
+        reading = "Each figure as the text has it, and the value behind it before it was rounded."
+        rows = tuple(self._numbered(n, *entry) for n, entry in enumerate(self.numbers, 1))
+        title, name = "Every figure, in the order of reading", self._id("table-numbers")
+        table = Block(
+            kind="table", id=name, title=title, lines=((reading,),), columns=columns, rows=rows
+        )
+        return Chapter(id=self._id("numbers"), title=NUMBERS, blocks=(table,), appendix=True)
+
+    def _numbered(self, n: int, place: str, number: Number) -> Row:
+        texts = plain(number.text), unrounded(number.value), plain(number.what)
+        back = Part(text=str(n), to=f"s{n}", id=f"n{n}")
+        runs = shortened(number.runs, self.runs)
+        return Row(cells=((back,), *((text,) for text in texts), runs, (plain(place),)))
+
+
+def unrounded(value: float) -> str:
+    """All digits that a float has, without the .0 of a whole one."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def shortened(runs: Sequence[str], ids: dict[str, str]) -> Line:
+    """R1–R8, R12 instead of nine names; each name that `ids` knows is a link."""
+    groups: list[list[str]] = []
+    for run in dict.fromkeys(runs):
+        if groups and _follows(run, groups[-1][-1]):
+            groups[-1].append(run)
+        else:
+            groups.append([run])
+    parts: list[str | Part] = []
+    for group in groups:
+        names = [group[0], group[-1]] if len(group) > 2 else group
+        for place, run in enumerate(names):
+            between = "–" if place and len(group) > 2 else ", "
+            parts += [between if parts else "", Part(text=plain(run), to=ids.get(run, ""))]
+    return tuple(parts[1:]) or ("–",)
+
+
+def _follows(run: str, before: str) -> bool:
+    last = re.fullmatch(r"(\D*)([1-9][0-9]{0,8})", before)
+    return last is not None and run == f"{last[1]}{int(last[2]) + 1}"
+
+
+def text_of(line: Line) -> str:
+    """What a reader sees of a line."""
+    return "".join(part if isinstance(part, str) else part.text for part in line)
