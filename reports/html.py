@@ -44,5 +44,3 @@ def _measure(table: Block) -> list[str]:
     cells = zip(*(row.cells for row in table.rows), strict=True)
     lengths = [max(len(text_of(cell)) for cell in column) for column in cells]
     return ["short" if length <= 32 else "long" if length > 44 else "" for length in lengths]
-
-

@@ -1,0 +1,232 @@
+"""What an accuracy costs: the seconds and the joules of training that it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from reports.compare import Study
+from reports.document import Number, Picture, Sentence, say
+from reports.palette import LIGHT
+from reports.plots import house, pick
+from reports.words import FRAMEWORKS, count, missing, percent, seconds, significant
+
+FEW_PLACES = 4
+"""So many are named at their curves."""
+MOST_TOLD = 5
+"""So many of what nothing beats are told in words."""
+WIDE = 12.0
+"""Where costs lie farther apart than this, their axis is logarithmic."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What is paid: the column of `runs` that holds it, its words, and the axis' unit for so much."""
+
+    column: str
+    words: Any
+    unit: Any
+
+
+def _joules(value: Any) -> str:
+    return f"{significant(value / 1000)} kJ"
+
+
+def _hours_or_less(most_seconds: float) -> tuple[str, float]:
+    name, _, size = house.unit_of(most_seconds)
+    return f"{name} of training", size
+
+
+TIME = Cost(column="seconds_to_best", words=seconds, unit=_hours_or_less)
+ENERGY = Cost(column="joules_to_best_epoch", words=_joules, unit=lambda _: ("kJ", 1000.0))
+POINT = ("machine", "device", "experiment", "framework")
+
+
+def points(runs: pd.DataFrame, cost: Cost) -> pd.DataFrame:
+    """One row a cell: the medians over its runs of the cost to the best epoch and the test accuracy.
+
+    `front` tells those that no other beats in both: dearer ones are righter, cheaper ones less right.
+    """
+    there = runs[runs[cost.column].notna() & runs["test_accuracy"].notna()]
+    grouped = there.groupby(list(POINT), sort=False)
+    table = grouped[[cost.column, "test_accuracy"]].median().rename(columns={cost.column: "cost"})
+    table["runs"] = grouped["run"].agg(" ".join)
+    table = table.reset_index().sort_values(["cost", "test_accuracy"], ascending=[True, False])
+    best = table["test_accuracy"].cummax().shift(fill_value=-1.0)
+    return table.assign(front=table["test_accuracy"] > best).reset_index(drop=True)
+
+
+@house.styled
+def time_to_accuracy(study: Study) -> Picture | None:
+    """Each mark is one experiment's test accuracy and the training time up to its best epoch; up and
+    left is better. The letter is the experiment's first; the line joins those that nothing here beats
+    in both.
+    """
+    return _picture(study, TIME, time_to_accuracy, "time-to-accuracy", "Accuracy and the time it takes")
+
+
+@house.styled
+def energy_to_accuracy(study: Study) -> Picture | None:
+    """Each mark is one experiment's test accuracy and the energy up to its best epoch, as the machine
+    counts it; up and left is better. The letter is the experiment's first; the line joins those that
+    nothing here beats in both.
+    """
+    return _picture(
+        study, ENERGY, energy_to_accuracy, "energy-to-accuracy", "Accuracy and the energy it takes"
+    )
+
+
+def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Picture | None:
+    shown = pick.Shown(study)
+    table = points(shown.runs, cost)
+    if table.empty:
+        return None
+    unit, size = cost.unit(float(table["cost"].max()))
+    figure, [[panel]] = house.grid(1, 1, row_inches=3.5)
+    front = table[table["front"]]
+    panel.step(front["cost"] / size, front["test_accuracy"], where="post",
+               color=LIGHT["highlight"], linewidth=2.5, zorder=2)  # fmt: skip
+    for row in table.itertuples():
+        at = row.cost / size, row.test_accuracy
+        panel.plot(
+            *at, marker=house.MARKERS[row.framework], markersize=11, color=LIGHT[row.framework],
+            markeredgecolor=LIGHT["paper"], markeredgewidth=0.8, linestyle="none", zorder=3,
+        )  # fmt: skip
+        panel.text(*at, row.experiment[0], color=LIGHT["paper"], ha="center", va="center_baseline",
+                   fontsize=8.5, weight="bold", zorder=4)  # fmt: skip
+    _axes(panel, table["cost"] / size, f"{unit} to the best epoch")
+    if len(shown.places) > 1:
+        _name_front(panel, front, size, shown)
+    panel.set_title("     ".join(f"{e[0]} {e}" for e in pick.experiments(table)), weight="normal",
+                    fontsize=house.SMALL_POINTS, color=LIGHT["muted"])  # fmt: skip
+    house.key(figure, house.framework_keys(pick.frameworks(table), line=False))
+    here = _here(front, cost)
+    return house.picture(
+        plot, name=name, title=title, figure=figure,
+        here=(*here, say("The axis of accuracy need not begin at 0."), *shown.rest,
+              *pick.modest(study)),
+        alt=f"Points of test accuracy over {unit} to the best epoch. {' '.join(s.text for s in here)}",
+    )  # fmt: skip
+
+
+def _name_front(panel: Axes, front: pd.DataFrame, size: float, shown: pick.Shown) -> None:
+    named = {(p.machine, p.device): p.line for p in shown.places}
+    house.name_points(
+        panel,
+        [
+            (row.cost / size, row.test_accuracy, named[row.machine, row.device])
+            for row in front.itertuples()
+        ],
+    )
+
+
+def _axes(panel: Axes, costs: pd.Series[float], label: str) -> None:
+    low, high = float(costs.min()), float(costs.max())
+    if low > 0 and high / low > WIDE:
+        panel.set_xscale("log")
+        panel.set_xlim(low / 2.2, high * 1.4)
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_minor_locator(NullLocator())
+        label += " (logarithmic)"
+    else:
+        panel.set_xlim(0, 1.1 * high)
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    panel.set_xlabel(label)
+    panel.set_ylabel("test accuracy")
+    panel.margins(y=0.12)
+    house.percents(panel.yaxis)
+
+
+def _here(front: pd.DataFrame, cost: Cost) -> tuple[Sentence, ...]:
+    parts = []
+    for row in front.iloc[pick.spread(len(front), MOST_TOLD)].itertuples():
+        name = f"{row.experiment}, {FRAMEWORKS[row.framework]}, {row.machine}"
+        runs = tuple(row.runs.split())
+        parts.append(
+            say(
+                "{experiment} in {framework} on {machine} ({right} in {cost})",
+                experiment=row.experiment, framework=FRAMEWORKS[row.framework], machine=row.machine,
+                right=Number(text=percent(row.test_accuracy), value=row.test_accuracy, runs=runs,
+                             what=f"test accuracy, median over runs, {name}"),
+                cost=Number(text=cost.words(row.cost), value=row.cost, runs=runs,
+                            what=f"{cost.column}, median over runs, {name}"),
+            )
+        )  # fmt: skip
+    more = say(" and {others} that the line joins", others=count(len(front) - len(parts)))
+    end = more.parts if len(front) > len(parts) else ()
+    return (
+        Sentence((*pick.listed(parts, lead="Nothing here beats ", end="").parts, *end, " in both.")),
+    )
+
+
+@house.styled
+def accuracy_over_time(study: Study) -> Picture | None:
+    """Validation accuracy over the training time since the start, evaluation not counted. A line is a
+    run, from its first epoch to its last; the ring is its best epoch, that of the least validation loss.
+    """
+    shown = pick.Shown(study)
+    if shown.epochs.empty:
+        return None
+    named = pick.experiments(shown.runs)
+    figure, axes = house.panels(len(named), row_inches=2.5)
+    lanes = shown.runs.groupby(list(POINT), sort=False)
+    each = max(1, pick.limit(len(lanes)) // int(shown.runs["epochs"].max()))
+    for experiment, panel in zip(named, axes, strict=True):
+        cells = pick.of(shown.runs, experiment=experiment).groupby(list(POINT), sort=False)
+        runs = pd.concat([own.iloc[pick.spread(len(own), each)] for _, own in cells])
+        epochs = shown.epochs[shown.epochs["run"].isin(runs["run"])]
+        unit, _, size = house.unit_of(float(epochs["elapsed_train_seconds"].max()))
+        by_run = dict(tuple(epochs.groupby("run", sort=False)))
+        ends = [
+            (*_curve(panel, by_run[run.run], run, size), (run.machine, run.device))
+            for run in runs.itertuples()
+        ]
+        panel.set_title(experiment)
+        panel.set_xlabel(f"{unit} of training")
+        panel.set_xlim(left=0)
+        _name_ends(panel, ends, shown)
+        house.percents(panel.yaxis)
+    house.key(figure, [
+        *house.framework_keys(pick.frameworks(shown.runs)),
+        house.mark("best epoch", marker="o", markersize=9, markerfacecolor="none"),
+    ])  # fmt: skip
+    reached = pick.by_framework(shown.runs, "seconds_to_best", "training seconds to the best epoch",
+                                seconds, "The best epoch of {} is reached after ")  # fmt: skip
+    drawn = (say("At most {runs} of each kind are drawn.", runs=count(each, "run")),)
+    here = (*(drawn if lanes["run"].count().max() > each else ()),
+            say("The axes of accuracy need not begin at 0."))  # fmt: skip
+    return house.picture(
+        accuracy_over_time, name="accuracy-over-time", title="Accuracy over training time",
+        here=(*reached, *here, *shown.rest, *pick.modest(study)), figure=figure,
+        alt="Curves of validation accuracy over training time. "
+            + " ".join(sentence.text for sentence in reached),
+    )  # fmt: skip
+
+
+def _curve(panel: Axes, epochs: pd.DataFrame, run: Any, size: float) -> tuple[float, float]:
+    """Draws one run; where it ends, as (x, y)."""
+    colour, marker = LIGHT[run.framework], house.MARKERS[run.framework]
+    x = epochs["elapsed_train_seconds"].to_numpy(float) / size
+    y = epochs["validation_accuracy"].to_numpy(float)
+    panel.plot(x, y, color=colour, linestyle=house.LINES[run.framework], linewidth=1.2,
+               marker=marker if len(x) == 1 else None)  # fmt: skip
+    if not missing(run.best_epoch):
+        best = int(run.best_epoch) - 1
+        panel.plot(x[best], y[best], marker="o", markersize=8, markerfacecolor="none",
+                   markeredgecolor=colour, markeredgewidth=1.2, linestyle="none")  # fmt: skip
+    return float(x[-1]), float(y[-1])
+
+
+def _name_ends(panel: Axes, ends: list[tuple[float, float, Any]], shown: pick.Shown) -> None:
+    """Each device's name at the end of its longest curve, where there are few of them."""
+    if not 1 < len(shown.places) <= FEW_PLACES:
+        return
+    points = []
+    for place in shown.places:
+        own = [(x, y) for x, y, where in ends if where == (place.machine, place.device)]
+        points += [(*max(own), place.line)] if own else []
+    house.name_points(panel, points)

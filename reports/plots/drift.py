@@ -1,0 +1,115 @@
+"""Whether a machine holds its speed through a run, or slows down as it warms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from reports.compare import Study
+from reports.document import Number, Picture, Sentence, say
+from reports.palette import LIGHT
+from reports.plots import house, pick
+from reports.words import FRAMEWORKS
+
+
+def speeds(epochs: pd.DataFrame) -> pd.DataFrame:
+    """The timed epochs of each run that has two or more, with `speed` relative to its first of them."""
+    timed = epochs[epochs["timed"].astype(bool)]
+    by_run = timed.groupby("run", sort=False)["images_per_second"]
+    found = timed.assign(speed=timed["images_per_second"] / by_run.transform("first"))
+    return found[by_run.transform("size") > 1]
+
+
+def probes(epochs: pd.DataFrame) -> pd.DataFrame:
+    """The epochs that ran the reference kernel, with `speed` relative to the run's first of them."""
+    probed = epochs[epochs["probe_seconds"].notna()]
+    by_run = probed.groupby("run", sort=False)["probe_seconds"]
+    found = probed.assign(speed=by_run.transform("first") / probed["probe_seconds"])
+    return found[by_run.transform("size") > 1]
+
+
+@house.styled
+def speed_drift(study: Study) -> Picture | None:
+    """Images per second as per cent of a run's first timed epoch, over the time it has trained. A line
+    is a run; grey dots are a reference kernel's speed beside it. Under 100 % is slower than at first.
+    """
+    shown = pick.Shown(study)
+    lines, dots = speeds(shown.epochs), probes(shown.epochs)
+    if lines.empty:
+        return None
+    places = [p for p in shown.places if not _at(lines, p).empty]
+    figure, axes = house.panels(len(places), row_inches=1.75 if len(places) > 2 else 2.6,
+                                most_columns=3 if len(places) > 4 else 2, sharey=True)  # fmt: skip
+    most = pick.limit(2 * len(places))
+    sampled = False
+    unit, _, size = house.unit_of(float(lines["elapsed_train_seconds"].max()))
+    for place, panel in zip(places, axes, strict=True):
+        own, kernel = _at(lines, place), _at(dots, place)
+        runs = own[["run", "epoch"]].groupby("run", sort=False)["epoch"].size()
+        drawn = runs.index[pick.spread(len(runs), max(1, most // int(runs.max())))]
+        sampled |= len(drawn) < len(runs)
+        _draw(panel, own[own["run"].isin(drawn)], kernel[kernel["run"].isin(drawn)], size)
+        panel.set_title(place.line, fontsize=house.SMALL_POINTS, weight="normal")
+    for panel in axes[-(3 if len(places) > 4 else 2) :]:
+        panel.set_xlabel(f"{unit} of training")
+    keys = house.framework_keys(pick.frameworks(lines))
+    if not dots.empty:
+        keys.append(house.mark("reference kernel", marker=".", markersize=6))
+    house.key(figure, [house.mark(str(k.get_label()), color=k.get_color(), linestyle=k.get_linestyle(),
+              marker="" if k.get_linestyle() != "None" else k.get_marker()) for k in keys])  # fmt: skip
+    here = _here(shown)
+    return house.picture(
+        speed_drift, name="speed-drift", title="Does the speed hold?", figure=figure,
+        here=(*here, *_sampled(sampled), say("The axis does not begin at 0."), *shown.rest),
+        alt=f"Curves of relative speed over time, by machine. {' '.join(s.text for s in here)}",
+    )  # fmt: skip
+
+
+def _at(frame: pd.DataFrame, place: pick.Place) -> pd.DataFrame:
+    return pick.of(frame, machine=place.machine, device=place.device)
+
+
+def _sampled(sampled: bool) -> tuple[Sentence, ...]:
+    return (say("Where there are too many runs, some at even distances are drawn."),) if sampled else ()
+
+
+def _draw(panel: Axes, lines: pd.DataFrame, dots: pd.DataFrame, size: float) -> None:
+    panel.axhline(1, color=LIGHT["muted"], linewidth=0.8)
+    panel.plot(dots["elapsed_train_seconds"] / size, dots["speed"], ".", color=LIGHT["muted"],
+               markersize=3.5)  # fmt: skip
+    for _, run in lines.groupby("run", sort=False):
+        framework = str(run["framework"].iloc[0])
+        panel.plot(run["elapsed_train_seconds"] / size, run["speed"], color=LIGHT[framework],
+                   linestyle=house.LINES[framework], linewidth=1.1)  # fmt: skip
+    panel.set_xlim(left=0)
+    house.percents(panel.yaxis)
+
+
+def _here(shown: pick.Shown) -> tuple[Sentence, ...]:
+    """The median drift by framework, and that of the kernel, over the runs shown."""
+    runs, parts = shown.runs, []
+    for framework in pick.frameworks(runs):
+        number = pick.middle(
+            pick.of(runs, framework=framework), "drift",
+            f"sustained against cold images per second, {FRAMEWORKS[framework]}", _signed,
+        )  # fmt: skip
+        if number is not None:
+            parts.append(say("{number} in {framework}", number=number, framework=FRAMEWORKS[framework]))
+    found: list[Sentence] = []
+    if parts:
+        found.append(pick.listed(
+            parts, lead="From a run's first timed epoch to the last third of them the speed changes by ",
+            end=", in the median of the runs."))  # fmt: skip
+    kernel: Number | None = pick.middle(
+        runs, "probe_drift", "reference kernel's speed, last third against the cold one", _signed
+    )
+    if kernel is not None:
+        found.append(say("The reference kernel, which no framework's code runs in, changes by {kernel}.",
+                         kernel=kernel))  # fmt: skip
+    return tuple(found)
+
+
+def _signed(share: Any) -> str:
+    return f"{100 * share:+.1f} %".replace("-", "−")

@@ -1,0 +1,222 @@
+"""The house style of the plots: no display, the light palette, the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from reports.document import Picture, Sentence
+from reports.palette import LIGHT
+from reports.words import FRAMEWORKS
+
+WIDTH_INCHES = 6.4
+"""Narrow, so that type of 9.5 points can still be read where a page shows the plot small."""
+SMALL_POINTS = 9.5
+NEAR_LEFT = 0.45
+"""Of a panel's width: labels of what is left of it go to the right."""
+MARKERS = {"torch": "o", "tensorflow": "s"}
+LINES: dict[str, Any] = {"torch": "-", "tensorflow": (0, (3.5, 1.6))}
+STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlecolor": LIGHT["ink"],
+    "axes.labelsize": SMALL_POINTS,
+    "axes.labelcolor": LIGHT["muted"],
+    "xtick.labelsize": SMALL_POINTS,
+    "ytick.labelsize": SMALL_POINTS,
+    "xtick.color": LIGHT["rule"],
+    "ytick.color": LIGHT["rule"],
+    "xtick.labelcolor": LIGHT["muted"],
+    "ytick.labelcolor": LIGHT["muted"],
+    "xtick.bottom": True,
+    "xtick.major.size": 3.0,
+    "ytick.left": False,
+    "axes.edgecolor": LIGHT["rule"],
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "grid.color": LIGHT["rule"],
+    "grid.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": LIGHT["ink"],
+    "text.parse_math": False,  # a machine may be called $x$
+    "legend.fontsize": SMALL_POINTS,
+    "legend.frameon": False,
+    "legend.labelcolor": LIGHT["ink"],
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "alexnet-bench",
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.hspace": 0.06,
+}
+REMARKS = re.compile(r"<!--.*?-->\n?|<metadata>.*?</metadata>\n?", re.DOTALL)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(plot: Callable[P, R]) -> Callable[P, R]:
+    """The plot drawn in the house style, whatever the reader's own matplotlibrc says."""
+
+    @wraps(plot)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(sns.axes_style("whitegrid"))
+            mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # the names are checked by matplotlib
+            return plot(*args, **kwargs)
+
+    return inner
+
+
+def grid(
+    rows: int, columns: int, *, row_inches: float, more_inches: float = 0.7, **shared: Any
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of rows x columns panels, `row_inches` high each, and `more_inches` for the key."""
+    figure = Figure(figsize=(WIDTH_INCHES, rows * row_inches + more_inches), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **shared).tolist()
+
+
+def panels(count: int, *, row_inches: float, more_inches: float = 0.7, most_columns: int = 2,
+           **shared: Any) -> tuple[Figure, list[Axes]]:  # fmt: skip
+    """So many panels in rows of two, as a list; what the last row has too many of is not drawn."""
+    columns = min(count, most_columns)
+    figure, axes = grid(
+        -(-count // columns), columns, row_inches=row_inches, more_inches=more_inches, **shared
+    )
+    flat = [panel for row in axes for panel in row]
+    for unused in flat[count:]:
+        unused.remove()
+    return figure, flat[:count]
+
+
+def key(figure: Figure, handles: Sequence[Line2D], *, columns: int = 4) -> None:
+    """What the marks mean, in one or two lines above all panels."""
+    figure.legend(
+        handles=list(handles), loc="outside upper left", ncols=columns, columnspacing=1.4,
+        handlelength=2.2, handletextpad=0.5, borderpad=0.1, borderaxespad=0.1,
+    )  # fmt: skip
+
+
+def framework_keys(frameworks: Sequence[str], *, line: bool = True) -> list[Line2D]:
+    """One entry a framework, as its lines or its points are drawn."""
+    return [
+        Line2D(
+            [], [], color=LIGHT[name], marker=MARKERS[name], label=FRAMEWORKS[name],
+            linestyle=LINES[name] if line else "none",
+        )
+        for name in frameworks
+    ]  # fmt: skip
+
+
+def mark(label: str, **look: Any) -> Line2D:
+    """An entry of the key."""
+    return Line2D([], [], label=label, **{"linestyle": "none", "color": LIGHT["muted"]} | look)
+
+
+def name_points(panel: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+    """A label above each point, away from the nearer side, and higher where one is in the way."""
+    placed: list[tuple[float, float, int]] = []
+    across = panel.transScale + panel.transLimits
+    for x, y, label in sorted(points):
+        right, up = across.transform((x, y))
+        level = 0
+        while any(abs(right - a) < 0.4 and abs(up - b) < 0.1 and level == c for a, b, c in placed):
+            level += 1
+        placed.append((float(right), float(up), level))
+        panel.annotate(
+            label, (x, y), xytext=(-4 if right < NEAR_LEFT else 4, 7 + 11 * level),
+            textcoords="offset points", ha="left" if right < NEAR_LEFT else "right",
+            fontsize=SMALL_POINTS, color=LIGHT["ink"],
+            path_effects=[withStroke(linewidth=3, foreground=LIGHT["paper"])],
+        )  # fmt: skip
+    low, high = panel.get_ylim()
+    panel.set_ylim(low, high + (high - low) * 0.09 * (1 + max((c for _, _, c in placed), default=0)))
+
+
+def percents(axis: Any, *, unit: str = " %") -> None:
+    """Shares as per cent along this axis, at steps of 1, 2, 5 or 10."""
+    axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda share, _: minus(f"{round(100 * share, 6):g}{unit}")))
+
+
+def minus(number: str) -> str:
+    """With the sign that is as wide as a plus."""
+    return number.replace("-", "\N{MINUS SIGN}")
+
+
+def unit_of(most_seconds: float) -> tuple[str, str, float]:
+    """The unit in which times up to this are drawn: its name, its sign, and its seconds."""
+    for name, sign, size in (("hours", "h", 3600.0), ("minutes", "min", 60.0)):
+        if most_seconds >= 5 * size:
+            return name, sign, size
+    return "seconds", "s", 1.0
+
+
+def whole(axis: Any, *, most: int = 6) -> None:
+    """Whole numbers alone along this axis."""
+    axis.set_major_locator(MaxNLocator(nbins=most, integer=True, min_n_ticks=1))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return frozenset(FT2Font(str(font)).get_charmap())
+
+
+def text(label: str) -> str:
+    """A text on one line, with a box for each letter that matplotlib's own font does not have."""
+    line = " ".join(label.split())
+    return "".join(letter if ord(letter) in _drawable() else "\N{WHITE SQUARE}" for letter in line)
+
+
+def cut(label: str, most: int) -> str:
+    """A drawable text of so many letters at most, cut in its middle: the ends tell machines apart."""
+    line = text(label)
+    if len(line) <= most:
+        return line
+    tail = most // 3
+    return f"{line[: most - tail - 1].rstrip()}…{line[len(line) - tail :].lstrip()}"
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG, its ground transparent, without date, remarks or the names of files' texts."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return REMARKS.sub("", out.getvalue())
+
+
+def picture(
+    plot: Callable[..., Any],
+    *,
+    name: str,
+    title: str,
+    here: Sequence[Sentence],
+    alt: str,
+    figure: Figure,
+) -> Picture:
+    """The picture of a figure: the plot's docstring says how to read it, `here` what it shows."""
+    how = " ".join((plot.__doc__ or "").split("\n\n")[0].split())
+    return Picture(
+        key=name, title=title, caption=(*((Sentence((how,)),) if how else ()), *here), alt=alt,
+        svg=svg(figure),
+    )  # fmt: skip

@@ -1,0 +1,84 @@
+"""How long an epoch takes: every epoch a point, the median marked."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from reports.compare import Study
+from reports.document import Picture, Sentence, say
+from reports.palette import LIGHT
+from reports.plots import house, pick
+from reports.plots.bands import Lane, bands, value
+from reports.words import seconds, significant
+
+JITTER = 0.24
+"""How far points of one lane lie apart, where the distance of two rows is 1."""
+
+
+def typical(runs: pd.DataFrame) -> float:
+    """The median over runs of each one's median timed epoch, in seconds."""
+    return float(runs["seconds_per_epoch"].median())
+
+
+@house.styled
+def seconds_per_epoch(study: Study) -> Picture | None:
+    """Each point is one epoch of training, evaluation not counted; the bar is the median. Hollow points
+    are warm-ups and epochs of an earlier stage, which stay out of the median. Time begins at 0.
+    """
+    shown = pick.Shown(study)
+    if shown.runs.empty:
+        return None
+    drawn = bands(shown)
+    most = pick.limit(len(drawn.lanes))
+    sampled = False
+    all_epochs = shown.epochs[["machine", "device", "experiment", "framework", "train_seconds", "timed"]]
+    longest = all_epochs.groupby("experiment")["train_seconds"].max()
+    units = {name: house.unit_of(float(value)) for name, value in longest.items()}
+    runs_of, epochs_of = pick.cells(shown.runs), pick.cells(all_epochs)
+    for lane in drawn.lanes:
+        epochs = epochs_of[lane.cell]
+        _, sign, size = units[lane.experiment]
+        sampled |= len(epochs) > most
+        epochs = epochs.iloc[pick.spread(len(epochs), most)]
+        _points(lane, epochs, size)
+        middle = typical(runs_of[lane.cell]) / size
+        lane.panel.plot([middle, middle], [lane.y - 0.15, lane.y + 0.15], color=LIGHT["ink"],
+                        linewidth=2.2, solid_capstyle="butt", zorder=4)  # fmt: skip
+        value(lane, f"{significant(middle)} {sign}")
+    for experiment, panel in drawn.axes.items():
+        unit, _, size = units[experiment]
+        panel.set_xlim(0, 1.06 * float(longest[experiment]) / size)
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        panel.set_xlabel(f"{unit} an epoch")
+    house.key(drawn.figure, [
+        *house.framework_keys(pick.frameworks(shown.runs), line=False),
+        house.mark("median", marker="|", markersize=11, markeredgewidth=2.2, color=LIGHT["ink"]),
+        house.mark("not timed", marker="o", markerfacecolor="none"),
+    ])  # fmt: skip
+    here = pick.by_framework(shown.runs, "seconds_per_epoch", "median timed epoch", seconds,
+                             "A median epoch of {} takes ")  # fmt: skip
+    return house.picture(
+        seconds_per_epoch, name="seconds", title="Seconds an epoch",
+        here=(*here, *_sampled(sampled, most), *shown.rest), figure=drawn.figure,
+        alt=f"Points for the time of each epoch. {' '.join(sentence.text for sentence in here)}",
+    )  # fmt: skip
+
+
+def _points(lane: Lane, epochs: pd.DataFrame, size: float) -> None:
+    timed = epochs["timed"].to_numpy(bool)
+    times = epochs["train_seconds"].to_numpy(float) / size
+    colour, marker = LIGHT[lane.framework], house.MARKERS[lane.framework]
+    # The golden ratio's multiples scatter evenly, and the same way every time.
+    lifts = lane.y + JITTER * ((pd.RangeIndex(len(times)).to_numpy() * 0.618034) % 1 - 0.5)
+    lane.panel.plot(times[timed], lifts[timed], marker, color=colour, markersize=3.6,
+                    markeredgewidth=0, alpha=0.7)  # fmt: skip
+    lane.panel.plot(times[~timed], lifts[~timed], marker, markerfacecolor="none", markersize=3.6,
+                    markeredgecolor=colour, markeredgewidth=0.9)  # fmt: skip
+
+
+def _sampled(sampled: bool, most: int) -> tuple[Sentence, ...]:
+    if not sampled:
+        return ()
+    return (say("Of more than {most} epochs of a kind, {most} at even distances are drawn.",
+                most=f"{most:,}"),)  # fmt: skip
