@@ -1,4 +1,4 @@
-"""What an SVG may hold before it becomes a part of a report: a drawing, and nothing that asks or runs."""
+"""What an SVG may hold before it becomes part of a report: a drawing, and nothing that asks or runs."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from bench.records import Machine
-from reports import html, palette, plots
+from reports import drawing, palette, plots
 from reports.compare import Study, study
 from reports.document import Number, Picture
 from reports.frame import frames
@@ -147,7 +147,7 @@ def test_every_plot_has_something_to_show_for_two_machines(pictures: dict[str, P
         assert len(picture.alt) > 40
         assert picture.caption[0].text.endswith((".", ":"))
         assert len(picture.caption) > 1
-        html.checked(picture.svg, name=key)
+        drawing.checked(picture.svg, name=key)
 
 
 def test_the_docstring_is_how_to_read_it(pictures: dict[str, Picture]) -> None:
@@ -463,7 +463,7 @@ class TestACrowd:
             found = plots.pictures(crowd)
         for picture in found.values():
             assert len(picture.svg) < 600_000, picture.key
-            html.checked(picture.svg, name=picture.key)
+            drawing.checked(picture.svg, name=picture.key)
             assert "bold" not in picture.svg
         assert crowd.baseline is not None
         assert any(crowd.baseline in sentence.text for sentence in found["machine-ratios"].caption)

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from reports import html, markdown, palette, pdf
-from reports import page as pages
+from reports import page as shared
 from reports.document import Picture, Report, Section
 from tests.report_document import HOSTILE, LINES, MARKUP, drawing, hostile, picture, runs, sample
 
@@ -71,7 +71,7 @@ class Reader(HTMLParser):
 
 def squeezed(text: str) -> str:
     """The text as it can be compared, whatever spaces and line breaks a format has put in."""
-    return re.sub(r"[\s\u200b]+", "", pages.plain(text))
+    return re.sub(r"[\s\u200b]+", "", shared.plain(text))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -86,8 +86,8 @@ def test_a_page_shows_every_text_and_runs_none(text: str) -> None:
     assert len(set(page.ids)) == len(page.ids)
     assert squeezed(text * 3) in page.text
     for found in page.all("a", **{"class": "number"}):
-        assert found["title"] == pages.plain(text) or not text
-    assert [found["aria-label"] for tag, found in page.drawn if tag == "svg"] == [pages.plain(text)] * 2
+        assert found["title"] == shared.plain(text) or not text
+    assert [found["aria-label"] for tag, found in page.drawn if tag == "svg"] == [shared.plain(text)] * 2
 
 
 def test_a_number_leads_to_its_row_and_the_row_back() -> None:
@@ -101,7 +101,7 @@ def test_a_number_leads_to_its_row_and_the_row_back() -> None:
         assert repr(number.value).removesuffix(".0") in row[0]
         assert place in row[0]
     assert '<a href="#run-R4">R4</a>–<a href="#run-R6">R6</a>, <a href="#run-R9">R9</a>' in source
-    assert page.text.index("Everyrun") < page.text.rindex(squeezed(pages.NUMBERS))
+    assert page.text.index("Everyrun") < page.text.rindex(squeezed(shared.NUMBERS))
 
 
 def test_a_page_is_laid_out_for_reading() -> None:
@@ -319,7 +319,7 @@ def test_nothing_is_cut_off_in_a_pdf(tmp_path: Path) -> None:
 
 
 def laid_out(report: Report) -> dict[str, pdf.Layout]:
-    blocks = [block for chapter in pages.page(report).chapters for block in chapter.blocks]
+    blocks = [block for chapter in shared.page(report).chapters for block in chapter.blocks]
     return {block.id: pdf.layout(block) for block in blocks if block.kind == "table"}
 
 
@@ -338,14 +338,14 @@ def test_a_pdf_is_the_same_each_time() -> None:
 
 def test_a_report_without_anything_in_it() -> None:
     bare = Report(title="Bare", subtitle="", facts=(), summary=(), sections=())
-    assert pages.NUMBERS not in html.render(bare)
+    assert shared.NUMBERS not in html.render(bare)
     assert markdown.render(bare) == "# Bare\n\n## In short\n"
     assert pages(pdf.render(bare)) == 1
 
 
 def test_many_runs_are_named_in_few_words() -> None:
     def short(*names: str) -> str:
-        return pages.text_of(pages.shortened(names, {}))
+        return shared.text_of(shared.shortened(names, {}))
 
     assert short(*(f"R{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 12))) == "R1–R8, R12"
     assert short("R1", "R2", "R9", "R10", "R11") == "R1, R2, R9–R11"
