@@ -13,7 +13,7 @@ from bench.saved import Found, RunOnFile, shown
 
 POSITIVE, COUNT = (1e-12, math.inf), (1, 1e15)
 SECONDS = (1e-7, 1e9)
-LOSS = (-1e-4, math.inf)  # a rounding below 0 is no fault
+LOSS = (-1e-4, 1e30)  # a rounding below 0 is no fault
 SHARE, NOT_NEGATIVE = (0, 1), (0, math.inf)
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("epoch", "stage", "epochs", "patience", "batch_size", "steps_per_epoch"), COUNT),
@@ -30,6 +30,10 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("swapped_in_bytes", "swapped_out_bytes", "seconds", "seed"), NOT_NEGATIVE),
     **dict.fromkeys(("after_epoch", "resumed_after"), NOT_NEGATIVE),
     "image_size": (1, 4096),
+    "converged_at": COUNT,
+    "pipeline_ratio": POSITIVE,
+    "roofline_share": POSITIVE,
+    "shares": SHARE,
 }
 """Field -> the least and the most that it can be; what is null was not measured, and not asked."""
 

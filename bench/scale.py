@@ -21,7 +21,7 @@ from rich.text import Text
 
 from bench import seal
 from bench.process import ROOT
-from bench.saved import Unreadable, read
+from bench.saved import Unreadable, load, read
 
 MOST_SECONDS, MOST_BYTES = 20.0, 1e9
 """What 1,000 files of 20 epochs may cost to HTML."""
@@ -42,10 +42,10 @@ def pattern(content: Any, epochs: int = EPOCHS) -> Any:
 
     Raises Unreadable where it has no run with a result.
     """
-    runs = [entry["extra_info"] for entry in content.get("benchmarks", ())]
-    if not runs:
+    if not any(run.result for run in load(content).runs if run.benchmark):
         raise Unreadable("it has no complete run that could be multiplied")
-    run, given = copy.deepcopy(runs[0]), runs[0]["epochs"]
+    run = copy.deepcopy(content["benchmarks"][0]["extra_info"])
+    given = run["epochs"]
     run["epochs"] = [
         given[min(number, len(given) - 1)] | {"epoch": number + 1} for number in range(epochs)
     ]

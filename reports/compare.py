@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import pandas as pd
 
+from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
+from alexnet.recipe import EXPERIMENTS
 from reports.frame import Frames
 from reports.intervals import Sample, mean_ratio, ratio
 
@@ -54,7 +56,13 @@ class Study:
     @property
     def says_accuracy(self) -> bool:
         """Whether accuracies mean anything: real images, all of them, as long as the protocol has it."""
-        return bool(self.setting["profile"] == "full" and self.setting["dataset"] == "cifar10")
+        runs = self.runs
+        whole = (runs["train_images"] == TRAINED_IMAGES) & (runs["test_images"] == TEST_IMAGES)
+        caps = [EXPERIMENTS[name].recipe.epochs for name in runs["experiment"]]
+        whole &= (
+            (runs["profile"] == "full") & (runs["dataset"] == "cifar10") & (runs["epochs_cap"] >= caps)
+        )
+        return bool(whole.all()) and not runs.empty
 
 
 def study(frames: Frames, asked_baseline: str | None = None) -> Study:
@@ -80,17 +88,27 @@ class NoSuchMachine(ValueError):
 
 
 def samples(frames: Frames) -> Samples:
-    """(machine, setting, experiment, framework, device) -> the timed epochs of its valid runs."""
+    """(machine, setting, experiment, framework, device) -> the timed epochs of its valid runs.
+
+    A run of nothing but warm-ups and firsts of a stage is timed by these, which carry no verdict.
+    """
     epochs = frames.epochs
+    first = epochs["epoch"] == epochs.groupby(["run", "stage"])["epoch"].transform("min")
+    epochs = epochs.assign(counts=~(first | epochs["warm_up"].astype(bool)))
     timed = epochs[(epochs["validity"] == "valid") & epochs["timed"].astype(bool)]
+    cells = timed.groupby(list(CELL))["counts"].transform("any")
+    timed = timed[timed["counts"] | ~cells]
     seals = dict(zip(frames.runs["run"], frames.runs["seal"], strict=True))
     rates: dict[tuple[Hashable, ...], dict[str, Any]] = {}
+    counted: dict[tuple[Hashable, ...], int] = {}
     for key, group in timed.groupby([*CELL, "run"], sort=False):
         *cell, run = cast("tuple[Hashable, ...]", key)
         found = rates.setdefault(tuple(cell), {})
         found[seals[run]] = group["images_per_second"].to_numpy(float)
+        counted[tuple(cell)] = counted.get(tuple(cell), 0) + int(group["counts"].sum())
     return {
-        cell: Sample(rates=tuple(found.values()), names=tuple(found)) for cell, found in rates.items()
+        cell: Sample(rates=tuple(found.values()), names=tuple(found), epochs=counted[cell])
+        for cell, found in rates.items()
     }
 
 
@@ -130,7 +148,14 @@ def baseline(frames: Frames, asked: str | None) -> str | None:
             raise NoSuchMachine(f"there is no machine {asked!r}; there are {', '.join(names)}")
         return asked
     valid = set(frames.valid["machine"])
-    return next((name for name in names if name in valid), None)
+    return next((name for name in names if name in valid - _virtual_macs(frames)), None)
+
+
+def _virtual_macs(frames: Frames) -> set[str]:
+    """Machines whose figures are comparable with nobody's: their GPU is not the chip's."""
+    table = frames.machines
+    models = table["model"].fillna("").astype(str).str.startswith("VirtualMac")
+    return set(table.loc[models & (table["virtual"] == True), "machine"])  # noqa: E712
 
 
 def _kind(device: Hashable) -> str:
@@ -139,8 +164,12 @@ def _kind(device: Hashable) -> str:
 
 
 def machines(frames: Frames, found: Samples, base: str | None) -> pd.DataFrame:
-    """Each machine's speed as a multiple of the baseline's: one row a cell that both have."""
-    ids, rows = run_ids(frames), []
+    """Each machine's speed as a multiple of the baseline's: one row a cell that both have.
+
+    Where two machines have cells on their GPUs in common, those are compared and not the CPUs. A virtual
+    Mac is compared with none.
+    """
+    ids, rows, virtual = run_ids(frames), [], _virtual_macs(frames)
     theirs = {
         (setting, experiment, framework, _kind(device)): (device, sample)
         for (machine, setting, experiment, framework, device), sample in found.items()
@@ -149,7 +178,7 @@ def machines(frames: Frames, found: Samples, base: str | None) -> pd.DataFrame:
     for key, sample in found.items():
         machine, setting, experiment, framework, device = key
         same = theirs.get((setting, experiment, framework, _kind(device)))
-        if machine == base or same is None:
+        if machine == base or same is None or {machine, base} & virtual:
             continue
         base_device, other = same
         rows.append(
@@ -162,7 +191,11 @@ def machines(frames: Frames, found: Samples, base: str | None) -> pd.DataFrame:
                 "baseline_runs": ids[base, setting, experiment, framework, base_device],
             }
         )
-    return pd.DataFrame(rows, columns=list(MACHINES))
+    on_gpu = {(row["machine"], row["setting"]) for row in rows if row["device"] != "cpu"}
+    kept = [
+        row for row in rows if row["device"] != "cpu" or (row["machine"], row["setting"]) not in on_gpu
+    ]
+    return pd.DataFrame(kept, columns=list(MACHINES))
 
 
 def means(found: Samples, cells: pd.DataFrame) -> pd.DataFrame:

@@ -76,7 +76,11 @@ def frames(sources: Sources) -> Frames:
         settings=table,
         skipped=_frame(
             [
-                {"machine": source.machine, "cell": skip.cell.id, "reason": plain(skip.reason)}
+                {
+                    "machine": source.machine,
+                    "cell": plain(skip.cell.id, 80),
+                    "reason": plain(skip.reason),
+                }
                 for source, skip in sources.skipped
             ],
             ("machine", "cell", "reason"),

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.records import Machine
-from reports.sources import SourceRun, plain
+from reports.sources import SourceRun, moment, plain
 
 BODY = ("chip", "model", "gpu", "gpu_cores", "memory_bytes", "architecture", "virtual")
 """What makes a computer the one that it is; its system and packages may change."""
@@ -48,7 +48,7 @@ def _identity(machine: Machine) -> Hashable:
 
 def _started(found: SourceRun) -> str:
     run = found.run
-    return run.start.started_at if run.start else run.before.taken_at if run.before else ""
+    return moment(run.start.started_at if run.start else run.before.taken_at if run.before else "") or ""
 
 
 def _first(group: Sequence[SourceRun]) -> str:

@@ -11,7 +11,7 @@ from alexnet.layers import IllegalNetwork
 from alexnet.spec import VARIANTS, Network, network
 from bench import energy, rates
 from bench.saved import RunOnFile
-from reports.sources import SourceRun, plain
+from reports.sources import SourceRun, moment, plain
 
 OTHER = "none of the ten"
 ANSWERS = (*CLASSES, OTHER)
@@ -92,7 +92,7 @@ def _beginning(it: RunOnFile) -> Row:
         "versions": ", ".join(f"{plain(k, 40)} {plain(v, 40)}" for k, v in start.versions.items()),
         "device_name": plain(start.device_name, 60),
         "data_sha256": plain(start.data_sha256, 64),
-        "started_at": plain(start.started_at, 40),
+        "started_at": moment(start.started_at),
         "baseline_host_bytes": start.baseline_host_bytes,
         "idle_watts": energy.headline(start.idle_watts, it.cell.device) if start.idle_watts else None,
         "energy_reads": plain(start.meters.get("energy", "")),

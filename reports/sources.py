@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from glob import glob  # Path.glob takes no absolute pattern
 from pathlib import Path
 
@@ -67,6 +68,14 @@ def plain(text: object, most: int = MOST_LETTERS) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
+def moment(text: str) -> str | None:
+    """The time that a file gives in ISO 8601, in UTC; None for what is none."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError):
+        return None
+
+
 def gather(given: Sequence[str]) -> Sources:
     """Reads every file that the names, folders and globs stand for.
 
@@ -79,7 +88,7 @@ def gather(given: Sequence[str]) -> Sources:
     if not found.runs:
         told = [f"{each.name}: {each.why}" for each in found.left_out]
         told += [
-            f"{source.name}: {skip.cell.id} was skipped: {plain(skip.reason)}"
+            f"{source.name}: {plain(skip.cell.id)} was skipped: {plain(skip.reason)}"
             for source, skip in found.skipped
         ]
         reasons = "".join(f"\n  {line}" for line in told[:MOST_REASONS])

@@ -111,7 +111,8 @@ def ratio(runs: list[Raw], what: str) -> Ratio:
 
     def sample(side: list[Raw], cell: tuple[str, str]) -> Sample:
         own = [r for r in side if {*cell} <= {*map(str, r["cell"].values())}]
-        return Sample(rates=tuple(np.array(rates(r)) for r in own), names=tuple(r["seal"] for r in own))
+        found = tuple(np.array(rates(r)) for r in own)
+        return Sample(rates=found, names=tuple(r["seal"] for r in own), epochs=sum(map(len, found)))
 
     found = mean_ratio([(sample(one, cell), sample(other, cell)) for cell in cells])
     plain = math.exp(

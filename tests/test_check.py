@@ -570,7 +570,7 @@ EDITS: dict[str, list[tuple[Change, str]]] = {
     "pictures_are_test_images": [
         (put("run/result/pictures", None), "result.pictures is null in a run"),
         (put("run/result/pictures/labels", [3] * 15), "length of result.pictures.labels is 15"),
-        (put("run/result/pictures/shares/2", 1.5), "shares are not shares of 1"),
+        (put("run/result/pictures/shares/2", 0.0), "shares are not shares of 1"),
         (put("run/result/pictures/positions/2", 500), "positions are not different"),
         (put("run/result/pictures/positions/2", 1), "positions are not different"),
         (put("run/result/pictures/pixels", "AAAA"), "pixels cannot be: 3 bytes"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +15,14 @@ from reports.compare import NoSuchMachine, Study, study
 from reports.frame import frames
 from reports.intervals import LEAST_EPOCHS, Sample, mean_ratio, ratio
 from reports.sources import gather
-from tests.report_files import two_machines
+from tests.report_files import ANNA, BOB, FULL, content_of, epochs_of, run_of, two_machines, write
 
 
 def sample(*runs: list[float], name: str = "x") -> Sample:
     return Sample(
-        rates=tuple(np.array(run) for run in runs), names=tuple(f"{name}{i}" for i in range(len(runs)))
+        rates=tuple(np.array(run) for run in runs),
+        names=tuple(f"{name}{i}" for i in range(len(runs))),
+        epochs=sum(map(len, runs)),
     )
 
 
@@ -41,8 +45,9 @@ def test_runs_of_several_seeds_average_their_medians() -> None:
     found = ratio(sample([100.0] * 4, [400.0] * 4), sample([100.0] * 4, [100.0] * 4, name="y"))
     assert found.value == pytest.approx(2.0)  # the geometric mean of 1 and 4
     assert found.runs == 2
-    assert found.low == pytest.approx(1.0)  # both runs drawn are the slow one
-    assert found.high == pytest.approx(4.0)
+    # Welch on 1 degree of freedom: exp(log 2 + 12.706 log(2)), since the runs lie log(4) apart.
+    assert found.high == pytest.approx(2 * 2**12.706, rel=1e-3)
+    assert found.low == pytest.approx(2 / 2**12.706, rel=1e-3)
     assert found.verdict == "not decided"
 
 
@@ -83,6 +88,22 @@ def test_about_95_of_100_intervals_hold_the_truth() -> None:
         found = ratio(a, b)
         hits += found.low <= 1.1 <= found.high
     assert 0.92 <= hits / 400 <= 1.0
+
+
+def test_two_runs_a_side_do_not_promise_more_than_they_know() -> None:
+    """Equals whose runs differ by 3 % and whose epochs by 1 %: a verdict is wrong at most once in 20."""
+    rng = np.random.default_rng(7)
+    wrong = 0
+    for trial in range(300):
+        sides = [
+            sample(
+                *(list(100 * np.exp(rng.normal(0, 0.03) + rng.normal(0, 0.01, 8))) for _ in range(2)),
+                name=f"{side}{trial}",
+            )
+            for side in "ab"
+        ]
+        wrong += ratio(*sides).verdict in ("faster", "slower")
+    assert wrong / 300 <= 0.06
 
 
 def test_the_mean_over_cells_is_geometric() -> None:
@@ -138,3 +159,55 @@ def test_one_machine_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
     assert alone.machines.empty
     assert alone.means.empty
     assert alone.baseline == "bob"
+
+
+def test_warm_ups_and_firsts_of_a_stage_carry_no_verdict(tmp_path: Path) -> None:
+    runs = [
+        run_of("scratch", framework, epochs_of([seconds]), seed=seed)
+        for framework, seconds in (("torch", 100.0), ("tensorflow", 150.0))
+        for seed in range(5)
+    ]
+    write(tmp_path, "one.json", content_of(ANNA, runs))
+    (row,) = study(frames(gather([str(tmp_path)]))).frameworks.to_dict("records")
+    assert row["ratio"] == pytest.approx(1.5)
+    assert (row["verdict"], row["epochs"]) == ("too few epochs", 0)
+
+
+def scratch_on(device: str, seconds: float) -> dict[str, Any]:
+    return run_of("scratch", "torch", epochs_of([seconds] * 6), device=device)
+
+
+def test_a_cpu_is_not_averaged_with_a_gpu(tmp_path: Path) -> None:
+    write(tmp_path, "1.json", content_of(ANNA, [scratch_on("mps", 100.0), scratch_on("cpu", 500.0)]))
+    write(tmp_path, "2.json", content_of(BOB, [scratch_on("mps", 50.0), scratch_on("cpu", 750.0)]))
+    both = study(frames(gather([str(tmp_path)])), "anna")
+    assert list(both.means["ratio"]) == pytest.approx([2.0])
+    write(tmp_path, "2.json", content_of(BOB, [scratch_on("cpu", 750.0)]))
+    alone = study(frames(gather([str(tmp_path)])), "anna")
+    assert list(alone.means["ratio"]) == pytest.approx([500 / 750])
+    write(tmp_path, "2.json", content_of(BOB, [scratch_on("cuda", 50.0)]))
+    write(tmp_path, "1.json", content_of(ANNA, [scratch_on("cpu", 500.0)]))
+    assert study(frames(gather([str(tmp_path)])), "anna").means.empty
+
+
+def test_a_virtual_mac_is_compared_with_nobody(tmp_path: Path) -> None:
+    virtual = replace(ANNA, name="vm", model="VirtualMac2,1", virtual=True)
+    old = run_of("scratch", "torch", epochs_of([90.0] * 6), started_at="2020-01-01T00:00:00+00:00")
+    for number, (machine, run) in enumerate(
+        [(virtual, old), (ANNA, scratch_on("mps", 100.0)), (BOB, scratch_on("mps", 50.0))]
+    ):
+        write(tmp_path, f"{number}.json", content_of(machine, [run]))
+    found = study(frames(gather([str(tmp_path)])))
+    assert found.baseline != "vm"
+    assert "vm" not in {*found.machines["machine"], *found.machines["baseline"]}
+    assert len(found.means) == 1
+
+
+def test_a_full_profile_that_was_cut_claims_no_accuracy(tmp_path: Path) -> None:
+    cut = replace(FULL, train_images=640, epochs=2)
+    write(
+        tmp_path,
+        "1.json",
+        content_of(ANNA, [run_of("scratch", "torch", epochs_of([9.0] * 2), plan=cut)]),
+    )
+    assert not study(frames(gather([str(tmp_path)]))).says_accuracy

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from bench import scale
+from bench.process import ROOT
 from bench.saved import read
-from reports import plots, prose, typeset, written
+from reports import markdown, plots, prose, typeset, written
 from reports.__main__ import main
 from reports.compare import Study, study
 from reports.frame import frames
@@ -46,6 +47,12 @@ def test_the_same_files_give_the_same_report(results: Path, tmp_path: Path) -> N
         assert main([str(results), "--out", str(tmp_path / name), "--format", "html,md"]) == 0
     for file in (tmp_path / "one").rglob("*.*"):
         assert file.read_bytes() == (tmp_path / "two" / file.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_the_sample_is_what_the_code_writes() -> None:
+    sample = ROOT / "docs" / "sample-report"
+    made = written.report(study(frames(gather([str(sample / "results")]))))
+    assert markdown.render(made) == (sample / "report.md").read_text()
 
 
 def test_one_format_is_one_file(results: Path, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ def _noise(study: Study) -> Sentence | None:
     if mine.empty or study.setting["dataset"] != "cifar10":
         return None
     images = int(mine["images"].min())
+    if images == 0:
+        return None
     error = points(0.5 / math.sqrt(images), "largest standard error of a class's share", ids(mine), 1)
     return put(
         "Of single classes these runs say little: {n} of a class give a share with a standard error"

@@ -199,8 +199,8 @@ def not_compared(study: Study) -> Sentence | None:
         for (a, b), names in split.items()
     ]  # fmt: skip
     told += [
-        put("{machines} has valid runs of {name} alone" if len(names) == 1
-            else "{machines} have valid runs of {name} alone",
+        put("{machines} has valid runs of {name} alone in this setting" if len(names) == 1
+            else "{machines} have valid runs of {name} alone in this setting",
             machines=cut(names, "machines"), name=framework(name))
         for name, names in alone.items()
     ]  # fmt: skip

@@ -56,8 +56,8 @@ def no_accuracy(study: Study) -> Sentence:
         for name in ("train_images", "test_images")
     )
     return put(
-        "Nothing is claimed of accuracy or overfitting: the {profile} profile trains on {train} images"
-        " and scores {test}, which is enough to time an epoch and too little to judge what is learnt.",
+        "Nothing is claimed of accuracy or overfitting: {profile} runs that train on {train} images and"
+        " score {test} time an epoch, and are not the whole protocol by which to judge what is learnt.",
         profile=str(study.setting["profile"]), train=train, test=test,
     )  # fmt: skip
 

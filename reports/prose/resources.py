@@ -92,7 +92,7 @@ def _runs(pairs_of: pd.DataFrame) -> list[str]:
 
 
 def _memory(runs: pd.DataFrame) -> list[Sentence]:
-    both = pairs(runs, "grown_host_bytes", "max")
+    both = pairs(runs[runs["grown_host_bytes"] > 0], "grown_host_bytes", "max")
     found: list[Sentence] = []
     ends = extremes(runs, "grown_host_bytes")
     if ends is None:

@@ -94,7 +94,7 @@ def _learning(study: Study) -> list[Sentence]:
         ]  # fmt: skip
     if not study.says_accuracy:
         images = "These are synthetic images" if study.setting["dataset"] != "cifar10" else put(
-            "These are runs of the {profile} profile", profile=str(study.setting["profile"])
+            "These {profile} runs are not the whole protocol", profile=str(study.setting["profile"])
         )  # fmt: skip
         return [*found, put("{it}: nothing is claimed of accuracy or overfitting.", it=images)]
     over = learning.overfitted(study)

@@ -45,7 +45,7 @@ def comparable(study: Study, experiment: str, framework: str) -> list[Row]:
     found = study.frames.valid
     for name, value in terms.items():
         found = found[found[name] == value]
-    rows: list[Row] = found.to_dict("records")
+    rows: list[Row] = found[found["test_accuracy"].notna()].to_dict("records")
     return rows
 
 

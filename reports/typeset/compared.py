@@ -13,7 +13,8 @@ from reports.typeset.build import figures, fit, line, table, text
 from reports.typeset.names import ON_DEVICE, ON_MACHINE, significant
 
 INTERVAL = line(
-    "The interval is where the ratio lies with 95 % confidence, by bootstrap; too few epochs give none."
+    "The interval is where the ratio lies with 95 % confidence; with one run a side it covers that run's"
+    " epochs, and not how much another run would differ. Too few epochs give none."
 )
 UNREMARKABLE = line("Of no run's conditions there is anything to note.")
 SILENT = line("")

@@ -15,7 +15,7 @@ from reports.tables.systems import Row
 from reports.tables.wording import system
 from reports.typeset import names
 from reports.typeset.build import MOST_ROWS, few, figures, kinds_of, line, table, text
-from reports.typeset.names import ON_DEVICE, ON_MACHINE, claims, no_energy, percents, significant
+from reports.typeset.names import ON_MACHINE, claims, no_energy, percents, significant
 
 SYSTEMS = 8
 NOT_YET = "not yet"
@@ -34,7 +34,7 @@ def tables(study: Study) -> dict[str, Table]:
     fields = [
         text("System", [_named(row, several) for row in rows]),
         text("Machine", shown["machine"], ON_MACHINE),
-        text("Device", _devices(shown), ON_DEVICE),
+        text("Device", _devices(shown), "Device of the runs here: {value}."),
         figures("Parameters, M", [words.number(v, ".1f", 1e-6) for v in shown["parameters"]]),
         figures("Epochs", [words.number(v, "g") for v in shown["epochs"]]),
         figures("Converged at", [_converged(row) for row in rows], constant=CONVERGED),
@@ -74,8 +74,7 @@ def _none_valid(study: Study) -> list[Sentence]:
 def _about_published(study: Study) -> list[Sentence]:
     said = say("Published rows are the original report's, on one M1 Pro at 224 px; nothing of them was"
                " measured here.")  # fmt: skip
-    row = study.setting
-    if row["profile"] == "full" and row["image_size"] == published.IMAGE_SIZE:
+    if study.says_accuracy and study.setting["image_size"] == published.IMAGE_SIZE:
         return [said]
     return [said, line("The other rows are of another setting, and not to be compared with them.")]
 

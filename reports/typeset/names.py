@@ -22,9 +22,7 @@ NETWORKS = {
 DATASETS = {"cifar10": "CIFAR-10", "synthetic": "synthetic images"}
 ON_MACHINE = "All on {value}."
 ON_DEVICE = "Device: {value}."
-NO_CLAIM = (
-    "The profile is not the full one or the images are not CIFAR-10's, so the accuracies carry no claim."
-)
+NO_CLAIM = "These runs are not the whole protocol on all of CIFAR-10, so the accuracies carry no claim."
 MANY_RUNS = 4
 ABSENT = "not measured: "
 """How a meter begins that cannot be read, before the reason."""
