@@ -42,6 +42,11 @@ def megabytes(value: Any) -> str:
     return number(value, ",.0f", 1e-6)
 
 
+def gigabytes(value: Any) -> str:
+    """Bytes in GB (10^9) with the unit, to the nearest ten million."""
+    return DASH if missing(value) else f"{value / 1e9:.2f} GB"
+
+
 def gibibytes(value: Any) -> str:
     """Bytes in GiB (2^30) with the unit: a "16 GB" Mac has 16 of them."""
     return DASH if missing(value) else f"{value / 2**30:.4g} GiB"

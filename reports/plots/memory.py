@@ -12,14 +12,9 @@ from reports.document import Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.plots.bands import LANE, Lane, bands, value
-from reports.words import DASH, missing
+from reports.words import DASH, gigabytes, missing
 
 HOST, CARD = "grown_host_bytes", "peak_device_bytes"
-
-
-def gigabytes(value: Any) -> str:
-    """Bytes in GB (10^9) to the nearest ten million."""
-    return f"{value / 1e9:.2f} GB"
 
 
 def middles(runs: pd.DataFrame) -> tuple[float, float]:

@@ -58,8 +58,8 @@ def _by_machine(study: Study, rows: pd.DataFrame, setting: str | None) -> tuple[
             place = put("on {it} in setting {letter}", it=named, letter=setting)
         found += paragraph(
             *(_faster(place, own, verdict) for verdict in ("faster", "slower")),
-            _same(place, own),
-            _not_decided(place, own),
+            _level(place, own, "same"),
+            _level(place, own, "not decided"),
             _too_few(place, own),
             None if setting else _seconds(study, own),
         )
@@ -90,7 +90,15 @@ def _faster(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | Non
     )  # fmt: skip
 
 
-def _level(own: Sequence[Any], verdict: str) -> Sentence | None:
+LEVEL = {
+    "same": "{torch} and {tensorflow} are equally fast within 2 % {place}: {torch}'s speed as a multiple"
+    " of {tensorflow}'s is {told}, 95 % interval in brackets.",
+    "not decided": "It is not decided {place} which is faster, since the 95 % interval has room for"
+    " both: {torch}'s speed as a multiple of {tensorflow}'s is {told}.",
+}
+
+
+def _level(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | None:
     """PyTorch's speeds as multiples of TensorFlow's, where neither is ahead."""
     leads = _leads(own, verdict)
     told = [
@@ -98,29 +106,9 @@ def _level(own: Sequence[Any], verdict: str) -> Sentence | None:
             interval=each.interval)
         for experiment, each in leads
     ]  # fmt: skip
-    return row(told) if told else None
-
-
-def _same(place: Sentence, own: Sequence[Any]) -> Sentence | None:
-    level = _level(own, "same")
-    if level is None:
+    if not told:
         return None
-    template = (
-        "{torch} and {tensorflow} are equally fast within 2 % {place}: {torch}'s speed as a multiple of"
-        " {tensorflow}'s is {told}, 95 % interval in brackets."
-    )
-    return put(template, torch=TORCH, tensorflow=TENSORFLOW, place=place, told=level)
-
-
-def _not_decided(place: Sentence, own: Sequence[Any]) -> Sentence | None:
-    level = _level(own, "not decided")
-    if level is None:
-        return None
-    template = (
-        "It is not decided {place} which is faster, since the 95 % interval has room for both:"
-        " {torch}'s speed as a multiple of {tensorflow}'s is {told}."
-    )
-    return put(template, torch=TORCH, tensorflow=TENSORFLOW, place=place, told=level)
+    return put(LEVEL[verdict], torch=TORCH, tensorflow=TENSORFLOW, place=place, told=row(told))
 
 
 def _too_few(place: Sentence, own: Sequence[Any]) -> Sentence | None:

@@ -111,8 +111,7 @@ def decimal(value: float, what: str, runs: Iterable[str], digits: int = 2) -> Nu
 
 def gigabytes(value: float, what: str, runs: Iterable[str]) -> Number:
     """Memory that was used."""
-    text = f"{value / 1e9:.2f} GB"
-    return Number(text=text, value=float(value), what=what, runs=tuple(runs))
+    return Number(text=words.gigabytes(value), value=float(value), what=what, runs=tuple(runs))
 
 
 def between(low: Number, high: Number) -> Sentence:

@@ -7,6 +7,7 @@ from statistics import median
 
 import pandas as pd
 
+from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
 from reports import published
 from reports.compare import Study
 from reports.tables import yardstick
@@ -23,7 +24,7 @@ from reports.tables.terms import (
     nothing,
     said,
 )
-from reports.tables.yardstick import TEST_IMAGES, TRAIN_IMAGES, VALIDATION_IMAGES, comparable
+from reports.tables.yardstick import VALIDATION_IMAGES, comparable
 from reports.words import count, percent
 
 ABOUT = 3
@@ -69,7 +70,9 @@ def _mistaken_training(study: Study) -> Claim:
         why = short if rows else nothing(study, MISTAKEN)
         return unsettled(key(MISTAKEN, "train_accuracy"), claim, why=why, runs=ids(rows))
     theirs = published.figure(*MISTAKEN, "train_accuracy").value
-    held = yardstick.accuracy(_last_epochs(study, whole), "train_accuracy", theirs, images=TRAIN_IMAGES)
+    held = yardstick.accuracy(
+        _last_epochs(study, whole), "train_accuracy", theirs, images=TRAINED_IMAGES
+    )
     measured = said(held, "Training accuracy after 20 epochs")
     return settled(
         key(MISTAKEN, "train_accuracy"), claim, holds=held.within, measured=measured, runs=ids(whole)
@@ -122,7 +125,7 @@ def _augmented(study: Study) -> Claim:
     held = {
         what: yardstick.accuracy(rows, f"{what}_accuracy", theirs, images=images)
         for what, images in (
-            ("test", TEST_IMAGES), ("validation", VALIDATION_IMAGES), ("train", TRAIN_IMAGES)
+            ("test", TEST_IMAGES), ("validation", VALIDATION_IMAGES), ("train", TRAINED_IMAGES)
         )
     }  # fmt: skip
     reached = [what for what, each in held.items() if each.ours >= theirs - each.tolerance]

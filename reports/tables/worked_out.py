@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from alexnet.data import CLASSES
+from alexnet.data import CLASSES, TEST_IMAGES
 from alexnet.spec import FLOAT32_BYTES, mistaken_changes, network
 from reports import published
 from reports.compare import Study
@@ -13,7 +13,7 @@ from reports.tables import arithmetic as sums
 from reports.tables.claim import Claim, worked_out
 from reports.tables.systems import ids, over_seeds
 from reports.tables.terms import MISTAKEN
-from reports.tables.yardstick import ERRORS, TEST_IMAGES, VALIDATION_IMAGES, comparable
+from reports.tables.yardstick import ERRORS, VALIDATION_IMAGES, comparable
 from reports.words import count, percent
 
 

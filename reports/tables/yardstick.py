@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import median, stdev
 
+from alexnet.data import TEST_IMAGES, TRAIN_IMAGES, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
 from reports import published
 from reports.compare import Study
@@ -14,7 +15,7 @@ from reports.tables.arithmetic import standard_error
 from reports.tables.conditions import flags
 from reports.tables.systems import Row, over_seeds
 
-TRAIN_IMAGES, VALIDATION_IMAGES, TEST_IMAGES = 45_000, 5_000, 10_000
+VALIDATION_IMAGES = TRAIN_IMAGES - TRAINED_IMAGES
 ERRORS = 3.0
 """Standard errors within which two figures are called the same: 3 in 1,000 differ more by chance."""
 LEAST_SEED_SPREAD = 0.01
@@ -36,7 +37,7 @@ def comparable(study: Study, experiment: str, framework: str) -> list[Row]:
         "profile": "full",
         "dataset": "cifar10",
         "image_size": published.IMAGE_SIZE,
-        "train_images": TRAIN_IMAGES,
+        "train_images": TRAINED_IMAGES,
         "test_images": TEST_IMAGES,
         "epochs_cap": recipe.epochs,
         "batch_size": recipe.batch_size,
