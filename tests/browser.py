@@ -1,4 +1,4 @@
-"""A headless Chromium that opens a page at a width and tells what it saw, asked for, complained of."""
+"""A headless Chromium that opens a page at some widths; what it saw, asked and complained of."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -22,16 +23,15 @@ QUIET = (
     *("--disable-background-networking", "--disable-component-update", "--disable-default-apps"),
     *("--disable-sync", "--enable-logging=stderr", "--allow-file-access-from-files"),
 )
-WRAPPER = """<!doctype html><iframe id="page" width="{width}" height="1200" src="{address}"></iframe>
-<pre id="seen"></pre><script>
-const frame = document.getElementById("page");
-frame.onload = () => {{
+FRAME = """<iframe width="{width}" height="1200" src="{address}"></iframe><pre></pre>"""
+WRAPPER = """<!doctype html>{frames}<script>
+for (const frame of document.querySelectorAll("iframe")) frame.onload = () => {{
   const page = frame.contentDocument, root = page.documentElement;
   const box = (shape) => {{
     const found = shape.getBoundingClientRect();
     return [found.width, found.height, found.right];
   }};
-  document.getElementById("seen").textContent = JSON.stringify({{
+  frame.nextSibling.textContent = JSON.stringify({{
     width: root.clientWidth,
     needs: root.scrollWidth,
     pictures: [...page.querySelectorAll("svg[role=img]")].map(box),
@@ -47,7 +47,10 @@ frame.onload = () => {{
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """`seen` is what the page's own document tells; `asked` the addresses beyond the file itself."""
+    """`seen` is what the page's own document tells; `asked` the addresses beyond the file itself.
+
+    What is asked and complained of is that of all widths, since they are opened together.
+    """
 
     seen: Any
     asked: set[str]
@@ -62,23 +65,26 @@ def chromium() -> str:
     return found or str(MAC)
 
 
-def look(file: Path, scratch: Path, *, width: int) -> Page:
-    """Opens a page in a frame of this width, since a window cannot be as narrow as a phone."""
-    wrapper, log = scratch / f"wrapper-{width}.html", scratch / f"net-{width}.json"
-    wrapper.write_text(WRAPPER.format(width=width, address=file.resolve().as_uri()), encoding="utf-8")
+def look(file: Path, scratch: Path, *, widths: Sequence[int]) -> dict[int, Page]:
+    """Opens a page in a frame of each width, since a window cannot be as narrow as a phone."""
+    wrapper, log = scratch / "wrapper.html", scratch / "net.json"
+    address = file.resolve().as_uri()
+    frames = "".join(FRAME.format(width=width, address=address) for width in widths)
+    wrapper.write_text(WRAPPER.format(frames=frames), encoding="utf-8")
     done = subprocess.run(
         [chromium(), *QUIET, f"--user-data-dir={scratch / 'profile'}", f"--log-net-log={log}",
          "--virtual-time-budget=5000", "--dump-dom", wrapper.as_uri()],
         capture_output=True, check=True, timeout=120,
     )  # fmt: skip
-    seen = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout.decode("utf-8", "replace"), re.DOTALL)
-    assert seen, "the page did not load"
+    told = re.findall(r"<pre>(.+?)</pre>", done.stdout.decode("utf-8", "replace"), re.DOTALL)
+    assert len(told) == len(widths), "the page did not load"
     events = json.loads(log.read_text())["events"]
     addresses = {event["params"]["url"] for event in events if "url" in event.get("params", {})}
-    return Page(
-        seen=json.loads(unescape(seen.group(1))),
-        asked={
-            url for url in addresses if url.split("/")[2:3] and url.split("/")[2] not in ("", *OWN_HOSTS)
-        },
-        complaints=re.findall(r"CONSOLE.*", done.stderr.decode("utf-8", "replace")),
-    )
+    asked = {
+        url for url in addresses if url.split("/")[2:3] and url.split("/")[2] not in ("", *OWN_HOSTS)
+    }
+    complaints = re.findall(r"CONSOLE.*", done.stderr.decode("utf-8", "replace"))
+    return {
+        width: Page(seen=json.loads(unescape(seen)), asked=asked, complaints=complaints)
+        for width, seen in zip(widths, told, strict=True)
+    }

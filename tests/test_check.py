@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -394,8 +395,18 @@ def interrupted(cuts: list[Interruption], warm_ups: tuple[int, ...]) -> Content:
     return content | {"interruptions": [asdict(Pause(**pause))]}
 
 
-LINUX_FILE, MAC_FILE = linux(), mac()
-INTERRUPTED_FILE = json.loads(json.dumps(interrupted(*CUTS["once"])))
+@cache
+def written(name: str) -> str:
+    """A genuine file as it is saved; made once and where asked, since drawing weights takes a second."""
+    if name == "interrupted":
+        return json.dumps(interrupted(*CUTS["once"]))
+    return json.dumps(linux() if name == "linux" else mac())
+
+
+def genuine(name: str) -> Content:
+    """A genuine file's content, to be edited."""
+    content: Content = json.loads(written(name))
+    return content
 
 
 def found(content: Any) -> list[str]:
@@ -667,17 +678,18 @@ def seals(content: Content) -> list[str]:
     return [run["seal"] for run in runs]
 
 
-@pytest.mark.parametrize("content", [LINUX_FILE, MAC_FILE], ids=["linux", "mac"])
+@pytest.mark.parametrize("file", ["linux", "mac"])
 @pytest.mark.parametrize("reader", ["linux", "darwin"])
 def test_a_genuine_file_holds_whoever_reads_it(
-    content: Content, reader: str, monkeypatch: pytest.MonkeyPatch
+    file: str, reader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    content = genuine(file)
     monkeypatch.setattr(sys, "platform", reader)
     assert found(content) == []
 
 
 def test_a_first_epoch_that_costs_more_than_any_guess_is_no_divergence() -> None:
-    content = copy.deepcopy(LINUX_FILE)
+    content = genuine("linux")
     put("run/epochs/0/train_loss", 40.0)(content)
     assert found(resealed(content)) == []
 
@@ -711,14 +723,14 @@ def test_a_run_that_went_on_after_a_cut_holds(name: str) -> None:
     ],
 )
 def test_what_an_interrupted_run_says_of_its_cut_is_checked(change: Change, says: str) -> None:
-    content = copy.deepcopy(INTERRUPTED_FILE)
+    content = genuine("interrupted")
     change(content)
     assert any(re.search(says, sentence) for sentence in found(resealed(content))), found(content)
 
 
 @pytest.mark.parametrize(("rule", "change", "says"), CASES)
 def test_an_edit_is_named_sealed_anew_or_not(rule: str, change: Change, says: str) -> None:
-    content = copy.deepcopy(LINUX_FILE)
+    content = genuine("linux")
     change(content)
     given = seals(content)
     anew = resealed(copy.deepcopy(content))
@@ -738,6 +750,15 @@ def test_an_edit_is_named_sealed_anew_or_not(rule: str, change: Change, says: st
     assert set(named) <= set(found(edited))
     if rule != "seal_fits":
         assert by_rule["seal_fits"] == []
+
+
+def test_a_seal_is_over_the_run_and_its_machine() -> None:
+    """The edits above are sealed by the same function, and would not miss what it leaves out."""
+    run, machine = {"epochs": [1.0], "seal": ""}, {"name": "anna"}
+    sealed = seal.of(run, machine)
+    assert seal.of(run | {"seal": sealed}, machine) == sealed
+    assert seal.of(run | {"epochs": [1.1]}, machine) != sealed
+    assert seal.of(run, machine | {"name": "bob"}) != sealed
 
 
 def test_every_rule_has_an_edit_that_it_finds() -> None:
@@ -764,7 +785,7 @@ def test_every_rule_has_an_edit_that_it_finds() -> None:
     ],
 )
 def test_a_mac_with_its_energy_is_checked_too(change: Change, says: str) -> None:
-    content = copy.deepcopy(MAC_FILE)
+    content = genuine("mac")
     change(content)
     assert any(re.search(says, sentence) for sentence in found(resealed(content))), found(content)
 
@@ -802,7 +823,7 @@ DELETED = object()
     ],
 )  # fmt: skip
 def test_what_is_no_record_of_this_schema_is_named(path: str, value: Any, says: str) -> None:
-    content = copy.deepcopy(LINUX_FILE)
+    content = genuine("linux")
     if value is DELETED:
         *outer, last = path.split("/")
         put("/".join(outer), lambda old: {k: v for k, v in old.items() if k != last})(content)
@@ -811,20 +832,24 @@ def test_what_is_no_record_of_this_schema_is_named(path: str, value: Any, says: 
     assert any(re.search(says, sentence) for sentence in found(content)), found(content)
 
 
-GOOD = json.dumps(LINUX_FILE)
-HOSTILE: dict[str, tuple[str | bytes, str]] = {
+def load_as(text: str) -> Callable[[], str]:
+    """The genuine file with another text in the place of a figure."""
+    return lambda: written("linux").replace('"load": 0.4', f'"load": {text}', 1)
+
+
+HOSTILE: dict[str, tuple[str | bytes | Callable[[], str], str]] = {
     "empty": ("", "it is not JSON"),
     "words": ("hello", "it is not JSON"),
     "a list": ("[1, 2]", "it is no object"),
     "another object": ("{}", "lacks machine_info or benchmarks"),
     "not UTF-8": (b"\xff\xfe{}", "it is not JSON"),
-    "NaN": (GOOD.replace('"load": 0.4', '"load": NaN', 1), "it holds NaN"),
-    "infinite": (GOOD.replace('"load": 0.4', '"load": -Infinity', 1), "it holds -Infinity"),
-    "infinite by size": (GOOD.replace('"load": 0.4', '"load": 1e999', 1), "it holds 1e999"),
-    "endless digits": (GOOD.replace('"load": 0.4', f'"load": {"9" * 5000}', 1), "5000 digits"),
+    "NaN": (load_as("NaN"), "it holds NaN"),
+    "infinite": (load_as("-Infinity"), "it holds -Infinity"),
+    "infinite by size": (load_as("1e999"), "it holds 1e999"),
+    "endless digits": (load_as("9" * 5000), "5000 digits"),
     "lists in lists": ("[" * 100_000, "nested deeper than 32 levels"),
     "objects in objects": ('{"a":' * 40 + "1" + "}" * 40, "nested deeper than 32 levels"),
-    "one key twice": (GOOD.replace('"load": 0.4', '"load": 9, "load": 0.4', 1), 'the key "load" twice'),
+    "one key twice": (load_as('9, "load": 0.4'), 'the key "load" twice'),
 }
 
 
@@ -834,6 +859,7 @@ def test_a_file_that_cannot_be_read_says_why(
 ) -> None:
     content, says = HOSTILE[name]
     file = tmp_path / "sent.json"
+    content = content() if callable(content) else content
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert check.main([str(file)]) == 2
     assert says in capsys.readouterr().out
@@ -850,9 +876,9 @@ def test_a_huge_file_is_not_even_opened(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_file_cut_anywhere_is_not_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file, rng = tmp_path / "cut.json", random.Random(0)
+    file, rng, good = tmp_path / "cut.json", random.Random(0), written("linux")
     for _ in range(40):
-        file.write_text(GOOD[: rng.randrange(len(GOOD))])
+        file.write_text(good[: rng.randrange(len(good))])
         assert check.main([str(file)]) == 2
         assert "it is not JSON" in capsys.readouterr().out
 
@@ -913,7 +939,7 @@ def test_three_hundred_mutations_never_make_a_traceback(
 ) -> None:
     rng, file, ends = random.Random(20261124), tmp_path / "sent.json", []
     for turn in range(300):
-        content = copy.deepcopy((MAC_FILE, LINUX_FILE, INTERRUPTED_FILE)[turn % 3])
+        content = genuine(("mac", "linux", "interrupted")[turn % 3])
         for _ in range(1 + turn // 3 % 3):
             mutated(content, rng)
         if turn % 4 < 2:
@@ -932,16 +958,19 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(call, cwd=ROOT, text=True, capture_output=True, check=False)
 
 
-def test_the_command_line_lists_what_stands_in_each_file(tmp_path: Path) -> None:
+def test_the_command_line_lists_what_stands_in_each_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good, bad, broken = (tmp_path / f"{name}.json" for name in ("good", "bad", "broken"))
-    good.write_text(GOOD)
-    content = copy.deepcopy(LINUX_FILE)
+    good.write_text(written("linux"))
+    content = genuine("linux")
     put("run/result/test_accuracy", 0.74)(content)
     bad.write_text(json.dumps(content))
-    broken.write_text(GOOD[:-9])
-    holds = command(str(good))
-    assert (holds.returncode, holds.stderr) == (0, "")
-    first, *lines = holds.stdout.splitlines()
+    broken.write_text(written("linux")[:-9])
+    assert check.main([str(good)]) == 0
+    holds = capsys.readouterr()
+    assert holds.err == ""
+    first, *lines = holds.out.splitlines()
     assert first == f"{good}: vm: 7 runs: 3 valid, 3 invalid, 1 failed; 1 skipped; all of it holds"
     assert [line.split(": ")[0].strip() for line in lines] == [
         "invalid",
@@ -951,19 +980,26 @@ def test_the_command_line_lists_what_stands_in_each_file(tmp_path: Path) -> None
         "skipped",
         "warning",
     ]
-    assert "  invalid: augmented-torch-cpu-s0: diverged at epoch 2: a loss not finite" in holds.stdout
-    fails = command(str(good), str(bad))
-    assert fails.returncode == 1
-    assert "  violation: scratch-torch-cpu-s0: result.test_accuracy is 0.74" in fails.stdout
-    assert "  violation: scratch-torch-cpu-s0: seal does not fit" in fails.stdout
-    assert command(str(broken), str(bad), str(good)).returncode == 2
+    assert "  invalid: augmented-torch-cpu-s0: diverged at epoch 2: a loss not finite" in holds.out
+    assert check.main([str(good), str(bad)]) == 1
+    fails = capsys.readouterr().out
+    assert "  violation: scratch-torch-cpu-s0: result.test_accuracy is 0.74" in fails
+    assert "  violation: scratch-torch-cpu-s0: seal does not fit" in fails
+    assert check.main([str(broken), str(bad), str(good)]) == 2
 
 
-def test_wrong_usage_is_told_from_a_violation() -> None:
-    assert (command().returncode, command("--magic").returncode) == (2, 2)
-    asked = command("--help")
-    assert asked.returncode == 0
-    assert "Exit status" in asked.stdout
+def test_wrong_usage_is_told_from_a_violation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, status in (([], 2), (["--magic"], 2), (["--help"], 0)):
+        with pytest.raises(SystemExit) as ended:
+            check.main(arguments)
+        assert ended.value.code == status
+    assert "Exit status" in capsys.readouterr().out
+    (tmp_path / "odd.json").write_text(json.dumps(file_of(LINUX, [], [], []) | {"failures": 5}))
+    told = command(str(tmp_path / "odd.json"))
+    assert (told.returncode, told.stderr) == (1, "")
+    assert "  violation: failures is no list" in told.stdout, "as `python -m bench.check`"
 
 
 def test_a_virtual_mac_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reports.__main__ import main
-from tests.browser import look
+from tests.browser import Page, look
 from tests.report_files import ANNA, content_of, epochs_of, run_of, two_machines, write
 
 PHONE, DESKTOP = 390, 1440
@@ -33,16 +33,21 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out" / "report.html"
 
 
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_it_opens_without_a_complaint_or_a_request(page: Path, tmp_path: Path, width: int) -> None:
-    found = look(page, tmp_path, width=width)
-    assert found.complaints == []
-    assert found.asked == set()
+@pytest.fixture(scope="module")
+def looked(page: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Page]:
+    """Width -> what the browser saw, which starts once for all tests of this file."""
+    return look(page, tmp_path_factory.mktemp("browser"), widths=(PHONE, DESKTOP))
 
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_it_fits_its_window_and_shows_its_pictures(page: Path, tmp_path: Path, width: int) -> None:
-    seen = look(page, tmp_path, width=width).seen
+def test_it_opens_without_a_complaint_or_a_request(looked: dict[int, Page], width: int) -> None:
+    assert looked[width].complaints == []
+    assert looked[width].asked == set()
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_it_fits_its_window_and_shows_its_pictures(looked: dict[int, Page], width: int) -> None:
+    seen = looked[width].seen
     assert seen["width"] >= width - 30, "the frame is as wide as was asked for, but for a scroll bar"
     assert seen["needs"] <= seen["width"], "the page itself scrolls sideways"
     assert len(seen["pictures"]) >= 10
@@ -52,13 +57,13 @@ def test_it_fits_its_window_and_shows_its_pictures(page: Path, tmp_path: Path, w
         assert right <= seen["width"] + 1
 
 
-def test_its_links_lead_somewhere_and_no_id_is_there_twice(page: Path, tmp_path: Path) -> None:
-    seen = look(page, tmp_path, width=DESKTOP).seen
+def test_its_links_lead_somewhere_and_no_id_is_there_twice(looked: dict[int, Page]) -> None:
+    seen = looked[DESKTOP].seen
     assert [name for name, times in Counter(seen["ids"]).items() if times > 1] == []
     assert seen["broken"] == []
 
 
-def test_what_a_file_says_is_shown_as_text(page: Path, tmp_path: Path) -> None:
-    seen = look(page, tmp_path, width=DESKTOP).seen
+def test_what_a_file_says_is_shown_as_text(looked: dict[int, Page]) -> None:
+    seen = looked[DESKTOP].seen
     assert '<img src="http://evil.example/x.png"' in seen["text"]
     assert not {"img", "script", "iframe", "object", "embed"} & set(seen["tags"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,8 +55,18 @@ CONSTANTS = (
 """Digits that words may have: the protocol's own."""
 
 
+SAID: dict[int, tuple[Study, Mapping[str, tuple[Paragraph, ...]]]] = {}
+"""id of a study -> itself, so that no other gets its id, and its sections, which many tests ask."""
+
+
+def said(given: Study) -> Mapping[str, tuple[Paragraph, ...]]:
+    if id(given) not in SAID:
+        SAID[id(given)] = (given, sections(given))
+    return SAID[id(given)][1]
+
+
 def told(given: Study, key: str | None = None) -> str:
-    found = sections(given)
+    found = said(given)
     return " ".join(
         sentence.text
         for name in found
@@ -117,7 +127,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study]:
 def numbers(given: Study) -> list[tuple[Sentence, Number]]:
     return [
         (sentence, number)
-        for paragraphs in sections(given).values()
+        for paragraphs in said(given).values()
         for paragraph in paragraphs
         for sentence in paragraph.sentences
         for number in sentence.numbers
@@ -145,7 +155,7 @@ def test_words_hold_no_digits_but_the_protocols(which: str, request: pytest.Fixt
              for text in frame[column] if isinstance(text, str)}  # fmt: skip
     names |= {day[:10] for day in table.runs["started_at"]}
     allowed = sorted({*names, *CONSTANTS} - {""}, key=len, reverse=True)
-    for paragraphs in sections(given).values():
+    for paragraphs in said(given).values():
         for part in (p for para in paragraphs for s in para.sentences for p in s.parts):
             if isinstance(part, str):
                 left = part
@@ -155,7 +165,7 @@ def test_words_hold_no_digits_but_the_protocols(which: str, request: pytest.Fixt
 
 
 def test_the_chapters_are_there_in_order(two: tuple[Path, Study]) -> None:
-    found = sections(two[1])
+    found = said(two[1])
     assert tuple(found) == KEYS
     assert all(isinstance(each, Paragraph) for paragraphs in found.values() for each in paragraphs)
     assert 3 <= sum(len(paragraph.sentences) for paragraph in found["summary"]) <= 7
@@ -163,7 +173,7 @@ def test_the_chapters_are_there_in_order(two: tuple[Path, Study]) -> None:
 
 def test_the_whole_prose_of_two_machines(two: tuple[Path, Study]) -> None:
     lines = []
-    for key, paragraphs in sections(two[1]).items():
+    for key, paragraphs in said(two[1]).items():
         lines += ["", f"[{key}]", *(s.text for each in paragraphs for s in each.sentences)]
     text = "\n".join(lines[1:]) + "\n"
     golden = GOLDEN.read_text(encoding="utf-8")
@@ -225,7 +235,7 @@ def test_no_accuracy_without_the_full_protocol(quick: tuple[Path, Study], tmp_pa
 
 
 def test_one_machine_is_compared_with_none(quick: tuple[Path, Study]) -> None:
-    assert sections(quick[1])["machines"] == ()
+    assert said(quick[1])["machines"] == ()
 
 
 def test_overfitting_is_found_where_it_began(two: tuple[Path, Study], tmp_path: Path) -> None:
@@ -277,7 +287,7 @@ def test_nothing_valid_is_said_so(tmp_path: Path) -> None:
         " The reasons are: killed by {x}; not <b>{0}</b>."
     )
     for key in ("frameworks", "machines", "learning", "resources", "classes", "steadiness", "original"):
-        assert sections(given)[key] == ()
+        assert said(given)[key] == ()
 
 
 def test_one_framework_and_a_hostile_name(tmp_path: Path) -> None:
@@ -287,7 +297,7 @@ def test_one_framework_and_a_hostile_name(tmp_path: Path) -> None:
         f"The frameworks were not compared: {name} has valid runs of PyTorch alone in this setting."
         in told(given)
     )
-    assert any(name in s.parts for each in sections(given)["measured"] for s in each.sentences)
+    assert any(name in s.parts for each in said(given)["measured"] for s in each.sentences)
 
 
 def test_frameworks_on_different_devices_are_not_compared(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,8 +16,10 @@ from bench.process import ROOT
 from bench.saved import read
 from reports import markdown, plots, prose, typeset, written
 from reports.__main__ import main
-from reports.compare import Study, study
+from reports.compare import study
+from reports.document import Picture, Report
 from reports.frame import frames
+from reports.plots import house
 from reports.sources import gather
 from tests.report_files import ANNA, QUICK, content_of, epochs_of, run_of, two_machines, write
 
@@ -27,13 +30,51 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studied(results: Path) -> Study:
-    return study(frames(gather([str(results)])))
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """results/ with one run that failed, whose report has one picture and takes a moment."""
+    folder = tmp_path_factory.mktemp("small")
+    write(folder, "one.json", content_of(ANNA, only(failure="out of memory")))
+    return folder
 
 
-def test_all_formats_are_written_beside_their_pictures(results: Path, tmp_path: Path) -> None:
-    assert main([str(results), "--out", str(tmp_path / "a" / "b")]) == 0
-    out = tmp_path / "a" / "b"
+class Written(NamedTuple):
+    """A report as it was put together, the pictures that were drawn for it, and where it lies."""
+
+    folder: Path
+    report: Report
+    pictures: dict[str, Picture]
+
+
+def kept(patch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[Any]:
+    """What a function gives from now on, besides giving it."""
+    found: list[Any] = []
+    own = getattr(module, name)
+
+    def keep(*given: Any) -> Any:
+        found.append(own(*given))
+        return found[-1]
+
+    patch.setattr(module, name, keep)
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Both machines in every format, in a folder that was not there, drawn once for all who ask."""
+    folder = tmp_path_factory.mktemp("report") / "a" / "b"
+    with pytest.MonkeyPatch.context() as patch:
+        reports, drawn = kept(patch, written, "report"), kept(patch, plots, "pictures")
+        assert main([str(results), "--out", str(folder)]) == 0
+    return Written(folder, *reports, *drawn)
+
+
+def undraw(patch: pytest.MonkeyPatch) -> None:
+    """Plots as they are but for their SVG, which takes most of a report's time and holds no word."""
+    patch.setattr(house, "svg", lambda figure: "<svg></svg>")
+
+
+def test_all_formats_are_written_beside_their_pictures(whole: Written) -> None:
+    out = whole.folder
     names = {file.name for file in out.iterdir()}
     assert names == {"report.html", "report.md", "report.pdf", "pictures"}
     assert (out / "report.pdf").read_bytes().startswith(b"%PDF-")
@@ -42,21 +83,23 @@ def test_all_formats_are_written_beside_their_pictures(results: Path, tmp_path: 
     assert named == {f"pictures/{file.name}" for file in (out / "pictures").iterdir()}
 
 
-def test_the_same_files_give_the_same_report(results: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        assert main([str(results), "--out", str(tmp_path / name), "--format", "html,md"]) == 0
-    for file in (tmp_path / "one").rglob("*.*"):
-        assert file.read_bytes() == (tmp_path / "two" / file.relative_to(tmp_path / "one")).read_bytes()
+def test_the_same_files_give_the_same_report(results: Path, whole: Written, tmp_path: Path) -> None:
+    assert main([str(results), "--out", str(tmp_path), "--format", "html,md"]) == 0
+    again = [file for file in tmp_path.rglob("*.*") if file.is_file()]
+    assert len(again) > 2
+    for file in again:
+        assert file.read_bytes() == (whole.folder / file.relative_to(tmp_path)).read_bytes(), file.name
 
 
-def test_the_sample_is_what_the_code_writes() -> None:
+def test_the_sample_is_what_the_code_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    undraw(monkeypatch)
     sample = ROOT / "docs" / "sample-report"
     made = written.report(study(frames(gather([str(sample / "results")]))))
     assert markdown.render(made) == (sample / "report.md").read_text()
 
 
-def test_one_format_is_one_file(results: Path, tmp_path: Path) -> None:
-    assert main([str(results), "--out", str(tmp_path), "--format", "md"]) == 0
+def test_one_format_is_one_file(small: Path, tmp_path: Path) -> None:
+    assert main([str(small), "--out", str(tmp_path), "--format", "md"]) == 0
     assert {file.name for file in tmp_path.iterdir()} == {"report.md", "pictures"}
 
 
@@ -68,20 +111,21 @@ def test_frames_alone_are_written_where_nothing_else_is_asked_for(
     assert {folder.name for folder in tmp_path.iterdir()} == {"c", "p"}
 
 
-def test_every_text_table_and_picture_has_its_place(studied: Study) -> None:
+def test_every_text_table_and_picture_has_its_place(results: Path, whole: Written) -> None:
+    studied = study(frames(gather([str(results)])))
     held = [each for chapter in written.CHAPTERS for each in chapter.holds]
     assert len(held) == len(set(held))
     made = {
         *(f"text {key}" for key in prose.sections(studied) if key != "summary"),
         *(f"table {key}" for key in typeset.tables(studied)),
-        *(f"picture {key}" for key in plots.pictures(studied)),
+        *(f"picture {key}" for key in whole.pictures),
     }
     placed = {each for each in made if each in held or f"{each.rpartition('-')[0]}-" in held}
     assert made - placed == set()
 
 
-def test_the_report_says_its_terms_first(studied: Study) -> None:
-    made = written.report(studied)
+def test_the_report_says_its_terms_first(whole: Written) -> None:
+    made = whole.report
     assert made.subtitle == "AlexNet in PyTorch and TensorFlow: anna and bob"
     assert dict(made.facts) == {
         "Profile": "full: CIFAR-10 at 224 px",
@@ -92,8 +136,11 @@ def test_the_report_says_its_terms_first(studied: Study) -> None:
     assert [section.key for section in made.sections if section.appendix] == ["gate", "sources"]
 
 
-def test_one_machine_has_no_chapter_on_machines(results: Path) -> None:
-    alone = written.report(study(frames(gather([str(results / "bob")]))))
+def test_one_machine_has_no_chapter_on_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    undraw(monkeypatch)
+    pair = [run_of("scratch", name, epochs_of([9.0, *[5.0] * 5])) for name in ("torch", "tensorflow")]
+    write(tmp_path, "one.json", content_of(ANNA, pair))
+    alone = written.report(study(frames(gather([str(tmp_path)]))))
     assert "machines" not in {section.key for section in alone.sections}
 
 
@@ -122,11 +169,11 @@ def test_show_takes_nothing_in_a_file_for_markup(
 
 
 def test_what_is_left_out_is_told_and_the_rest_is_written(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bad.json").write_text("{")
     out = tmp_path / "out"
-    assert main([str(results), str(tmp_path / "bad.json"), "--out", str(out), "--format", "md"]) == 0
+    assert main([str(small), str(tmp_path / "bad.json"), "--out", str(out), "--format", "md"]) == 0
     assert "bad.json: it is not JSON" in " ".join(capsys.readouterr().err.split())
     assert "bad.json" in (out / "report.md").read_text()
 
@@ -142,6 +189,7 @@ WRONG: list[tuple[list[str], str]] = [
 def test_what_a_user_gets_wrong_is_a_sentence(
     *,
     results: Path,
+    small: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -150,7 +198,8 @@ def test_what_a_user_gets_wrong_is_a_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("taken").write_text("a file stands where the folder should")
-    given = [] if arguments == ["nowhere"] else [str(results)]
+    folder = small if "--out" in arguments else results
+    given = [] if arguments == ["nowhere"] else [str(folder)]
     assert main([*given, *arguments, "--format", "md"]) == 2
     assert sentence in " ".join(capsys.readouterr().err.split())
 
@@ -209,6 +258,6 @@ def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path
     assert len(made.machines) == 3
     assert set(made.runs["seed"]) == {0, 1}
     assert set(made.runs["epochs"]) == {20}
-    cost = scale.cost(tmp_path, 6)
+    cost = scale.cost(tmp_path / "0.json", 1)
     assert cost.seconds > 0
     assert 50e6 < cost.peak_bytes < 2e9
