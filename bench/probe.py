@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -89,17 +89,18 @@ class Probe:
         return self.take()
 
 
-def doubled_work_ratio(backend: Backend, wait: Callable[[], None]) -> float:
+def doubled_work_ratios(backend: Backend, wait: Callable[[], None]) -> Iterator[float]:
     """Time of twice the work over the time of once, with as many calls: 2 where the clock waits.
 
-    `wait` is the epochs' own. If it comes back before the device is done, it is the calls that were
-    timed, and the ratio is 1.
+    Each one is measured when it is asked for. `wait` is the epochs' own. If it returns before the
+    device is done, only the calls were timed, and the ratio is 1.
     """
     size, depth = _SIZE[backend.device], depth_for(backend, 2 * KERNEL_SECONDS)
     once, twice = backend.product(size, depth), backend.product(size, 2 * depth)
     twice.run()
-    pairs = [[seconds(kernel, wait=wait) for kernel in (once, twice)] for _ in range(5)]
-    return min(long for _, long in pairs) / min(short for short, _ in pairs)
+    while True:
+        pairs = [[seconds(kernel, wait=wait) for kernel in (once, twice)] for _ in range(5)]
+        yield min(long for _, long in pairs) / min(short for short, _ in pairs)
 
 
 def roofline(backend: Backend) -> Roofline:
