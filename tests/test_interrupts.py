@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
-from time import sleep
 
 import pytest
 
@@ -17,8 +15,7 @@ BOTH = pytest.mark.parametrize(
 
 
 def send(number: int) -> None:
-    os.kill(os.getpid(), number)
-    sleep(0.02)  # a system may hand a signal to another thread, which tells the main one
+    signal.raise_signal(number)  # to this thread: a process's may be handed to another one first
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from bench.wire import Beat, Record, from_line, job_from_json, job_to_json
 from tests.samples import EPOCH, RESULT, START, job
 
 BEAT = Beat(epoch=1, step=20)
-LINK_TAKES = 5.0
+LINK_TAKES = 60.0
 """Seconds; all of it takes milliseconds."""
 
 
