@@ -19,6 +19,11 @@ def _ctrl_c_is_heard() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first: the last of several processes to end then has little left to do alone."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def write_cifar10(folder: Path, *, seed: int = 0) -> Path:
     """All six files with random pixels and every class equally often; returns the outer folder."""
     rng = np.random.default_rng(seed)

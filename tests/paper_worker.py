@@ -1,44 +1,19 @@
-"""A pytest plugin that gives `pytest bench` workers and gates of paper: records in an instant.
-
-PAPER names the cells, by a part of their id, that crash or hang after their first epoch, diverge, or
-do not pass their gate; "doctor" what the doctor finds.
-"""
+"""A worker and a gate of paper, for tests/paper_plugin.py: records in an instant."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-import bench.doctor
-import bench.gates
-import bench.session
 from bench.certificate import answers_file
-from bench.doctor_rules import Finding
-from bench.gates import examine
-from bench.run import Carrier
 from bench.wire import Job, Record, Resumed, job_from_json, to_line
 from tests.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
-
-COMMAND = [sys.executable, "-m", "tests.paper_worker"]
-vars(bench.session)["Carrier"] = partial(Carrier, command=COMMAND)
-vars(bench.gates)["examine"] = partial(examine, command=[*COMMAND, "gate"])
-
-
-def full_moon(*arguments: Any, **keywords: Any) -> list[Finding]:
-    level: Any = dict(pair.split("=") for pair in os.environ["PAPER"].split())["doctor"]
-    return [Finding(level=level, what="The moon is full.", fix="wait a day")]
-
-
-if "doctor=" in os.environ.get("PAPER", ""):
-    vars(bench.doctor)["findings"] = full_moon
 
 
 def gate(job: Job, behaviour: str) -> Iterator[Record]:
@@ -66,11 +41,18 @@ def records(job: Job, behaviour: str) -> Iterator[Record]:
             print(f"the last words of {job.cell.id} in {Path.home()}/folder", flush=True)
             os._exit(9)
         if behaviour == "hang":
-            time.sleep(60)
+            hang()
     if behaviour == "diverge":
         yield replace(RESULT, epochs=2, stopped="diverged", test_accuracy=None)
     else:
         yield replace(RESULT, epochs=job.plan.epochs)
+
+
+def hang() -> None:
+    """Until the parent is gone; that it asked for no further epoch is noted in the file `asked`."""
+    for line in sys.stdin:
+        if line == "stop\n":
+            (Path(tempfile.gettempdir()) / "asked").touch()
 
 
 def main() -> None:

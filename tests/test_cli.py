@@ -54,6 +54,7 @@ def test_an_illegal_size_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> 
     assert captured.out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_a_device_that_is_not_there_is_one_sentence(framework: str) -> None:
     """On a Mac both have mps, and neither has cuda."""
@@ -64,13 +65,15 @@ def test_a_device_that_is_not_there_is_one_sentence(framework: str) -> None:
     assert f"cannot use {absent} here: it sees" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_carry_over_prints_a_line_for_each_tensor() -> None:
     """With a file of torchvision's layout, drawn at random by torchvision."""
     script = (
         "import sys, tempfile, pathlib\nfrom tests.torchvision_reference import write_state\n"
         "from alexnet.__main__ import main\n"
-        "file = pathlib.Path(tempfile.mkdtemp()) / 'own.pth'\nwrite_state(file)\n"
-        "sys.exit(main(['carry-over', str(file), '--classes', '10']))"
+        "with tempfile.TemporaryDirectory() as folder:\n"  # the file has 244 MB
+        "    file = pathlib.Path(folder) / 'own.pth'\n    write_state(file)\n"
+        "    sys.exit(main(['carry-over', str(file), '--classes', '10']))"
     )
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,9 +16,11 @@ import pytest
 from bench.certificate import Witness, certified
 from bench.process import ROOT
 from bench.records import Gate
+from tests.real_worker import ONE_THREAD
 from tests.samples import CELL, CHECK, GATE
 
 FRAMEWORKS = ("torch", "tensorflow")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,14 @@ def found() -> dict[str, Any]:
     answers = {}
     for framework in FRAMEWORKS:
         command = [sys.executable, "-m", "tests.gate_worker", framework]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **ONE_THREAD},
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         answers[framework] = json.loads(done.stdout.splitlines()[-1])
     return answers

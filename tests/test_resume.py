@@ -7,9 +7,11 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from subprocess import Popen
 from time import monotonic, sleep
 from typing import Any
 
@@ -22,8 +24,15 @@ from bench.saved import load
 from bench.terms import Terms
 from tests.conftest import write_cifar10
 from tests.torture import EPOCHS, MACHINE, PICKED, Session, learnt, uninterrupted
+from tests.toy_hold import ASKED, HELD
+
+pytestmark = pytest.mark.slow
 
 INTERRUPTED, REFUSED, FAILED = 130, 4, 1
+PATIENCE_SECONDS = 120.0
+"""How long anything may take on a busy machine before a test gives up."""
+TOY = f"silence={PATIENCE_SECONDS}"
+FIRST, SECOND = "scratch-torch-cpu-s0", "scratch-tensorflow-cpu-s0"
 
 
 @pytest.fixture(scope="module")
@@ -33,30 +42,41 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(folder=tmp_path)
+def session(tmp_path: Path) -> Iterator[Session]:
+    made = Session(folder=tmp_path, toy=TOY)
+    yield made
+    made.kill()
 
 
-def until(session: Session, text: str, file: str = "scratch-tensorflow-cpu-s0.jsonl") -> None:
-    """Waits until a journal has this text."""
-    deadline = monotonic() + 60
+def holding(place: str, more: str = "") -> dict[str, str]:
+    """The variable that makes a session's toys wait at a place (tests/toy_hold.py)."""
+    return {"TOY": f"{TOY} hold={place} {more}"}
+
+
+def until(session: Session, process: Popen[str], name: str, *, but: int = 0) -> int:
+    """Waits until a toy other than `but` has left this file; returns the toy's process id."""
+    file, deadline = session.folder / name, monotonic() + PATIENCE_SECONDS
     while True:
-        runs = session.runs()
-        if runs and (runs / file).exists() and text in (runs / file).read_text():
-            return
+        if file.exists() and (held := int(file.read_text())) != but:
+            return held
+        assert process.poll() is None, session.output()
         assert monotonic() < deadline, session.output_so_far()
-        sleep(0.02)
+        sleep(0.01)
 
 
-def interrupted(session: Session, *numbers: signal.Signals, at: str = '"epoch": 2') -> str:
-    """A session that is struck in its second cell, and what it printed."""
-    process = session.first()
-    until(session, at)
-    for number in numbers:
-        process.send_signal(number)
-        sleep(0.05)
-    process.wait(60)
-    assert process.returncode == (-9 if signal.SIGKILL in numbers else INTERRUPTED), session.output()
+def held(session: Session, place: str, more: str = "") -> Popen[str]:
+    """A session that waits at a place."""
+    process = session.first(**holding(place, more))
+    until(session, process, HELD)
+    return process
+
+
+def interrupted(session: Session, number: signal.Signals, at: str = f"{SECOND}:3") -> str:
+    """A session that is struck once, in its second cell's third epoch, and what it printed."""
+    process = held(session, at)
+    process.send_signal(number)
+    process.wait(PATIENCE_SECONDS)
+    assert process.returncode == (-9 if number == signal.SIGKILL else INTERRUPTED), session.output()
     return session.output()
 
 
@@ -64,7 +84,7 @@ def resumed(session: Session, *arguments: str, status: int = 0) -> str:
     """What going on printed."""
     before = len(session.output())
     process = session.start("--resume", *arguments)
-    process.wait(60)
+    process.wait(PATIENCE_SECONDS)
     said = session.output()[before:]
     assert process.returncode == status, said
     return said
@@ -86,21 +106,20 @@ def test_ctrl_c_lets_the_epoch_end_saves_and_says_how_to_go_on(
     content = saved(session)
     assert [b["param"] for b in content["benchmarks"]] == ["scratch-torch-cpu-s0"]
     (cut,) = content["failures"]
-    reason = re.fullmatch(r"interrupted by Ctrl-C after epoch (\d)", cut["failure"]["reason"])
-    assert reason
-    assert len(cut["epochs"]) == int(reason[1]) >= 2, "the epoch in progress was dropped"
+    assert cut["failure"]["reason"] == "interrupted by Ctrl-C after epoch 3"
+    assert len(cut["epochs"]) == 3, "the epoch in progress was dropped"
     said = resumed(session)
     assert "(Ctrl-C); 1 of 2 cells have their result" in said
     assert "scratch-torch-cpu-s0 (done)" in said
-    assert f"scratch-tensorflow-cpu-s0 (cut off after epoch {reason[1]})" in said
+    assert "scratch-tensorflow-cpu-s0 (cut off after epoch 3)" in said
     assert learnt(session.results()[0]) == wanted
     content = saved(session)
     run = content["benchmarks"][1]["extra_info"]
     (interruption,) = run["interruptions"]
-    assert interruption["why"] == reason[0]
-    assert interruption["resumed_after"] == interruption["after_epoch"] == int(reason[1])
+    assert interruption["why"] == "interrupted by Ctrl-C after epoch 3"
+    assert interruption["resumed_after"] == interruption["after_epoch"] == 3
     assert run["verdict"]["validity"] == "valid"
-    assert f"cut off after epoch {reason[1]} ({reason[0]})" in run["verdict"]["warnings"][0]
+    assert "cut off after epoch 3 (interrupted by Ctrl-C" in run["verdict"]["warnings"][0]
     (pause,) = content["interruptions"]
     assert (pause["why"], pause["differences"]) == ("Ctrl-C", [])
 
@@ -119,8 +138,14 @@ def test_there_is_one_set_of_rounds_without_the_warm_up_of_either_process(sessio
 def test_ctrl_c_twice_ends_at_once_and_loses_only_that_epoch(
     session: Session, wanted: dict[str, Any]
 ) -> None:
-    said = interrupted(session, signal.SIGINT, signal.SIGINT)
-    assert "To go on:" in said
+    process = held(session, f"{SECOND}:3", "stubborn")
+    process.send_signal(signal.SIGINT)
+    until(session, process, ASKED)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_SECONDS) == INTERRUPTED, session.output()
+    assert "To go on:" in session.output()
+    (cut,) = saved(session)["failures"]
+    assert cut["failure"]["reason"] == "interrupted by Ctrl-C after epoch 2"
     resumed(session)
     assert learnt(session.results()[0]) == wanted
 
@@ -128,10 +153,9 @@ def test_ctrl_c_twice_ends_at_once_and_loses_only_that_epoch(
 def test_an_end_during_the_gates_saves_nothing_and_says_how_to_go_on(
     session: Session, wanted: dict[str, Any]
 ) -> None:
-    process = session.first()
-    until(session, '"part": "roofline"', file="scratch-torch-cpu-s0.jsonl")
+    process = held(session, f"{SECOND}:gate")
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == INTERRUPTED, session.output()
+    assert process.wait(PATIENCE_SECONDS) == INTERRUPTED, session.output()
     assert "no result yet: scratch-torch-cpu-s0, scratch-tensorflow-cpu-s0" in session.output()
     assert session.results() == []
     resumed(session)
@@ -141,9 +165,8 @@ def test_an_end_during_the_gates_saves_nothing_and_says_how_to_go_on(
 def test_ctrl_c_in_the_very_last_epoch_has_the_cell_in_the_file(
     session: Session, wanted: dict[str, Any]
 ) -> None:
-    said = interrupted(session, signal.SIGINT, at=f'"epoch": {EPOCHS - 1}')
-    if "To go on" in said:  # the signal came before the last epoch began
-        resumed(session)
+    said = interrupted(session, signal.SIGINT, at=f"{SECOND}:{EPOCHS}")
+    assert "To go on" not in said
     assert learnt(session.results()[0]) == wanted
     assert "there is nothing to resume" in resumed(session, status=REFUSED)
 
@@ -153,8 +176,8 @@ def test_a_resumed_session_killed_before_it_saves_is_not_taken_for_finished(
 ) -> None:
     """Its file of before is there, and has one result less than the journals."""
     interrupted(session, signal.SIGINT)
-    process = session.start("--resume")
-    until(session, '"part": "result"')
+    process = session.start("--resume", **holding("save"))
+    until(session, process, HELD, but=int((session.folder / HELD).read_text()))
     process.kill()
     process.wait()
     resumed(session)
@@ -170,25 +193,26 @@ def test_a_result_file_is_not_replaced_by_one_with_less_in_it(
     (file,) = session.folder.glob(f"{MACHINE}/.runs/*/scratch-torch-cpu-s0.jsonl")
     lines = file.read_bytes().split(b"\n")
     file.write_bytes(b"\n".join([*lines[:6], b"", *lines[7:]]))
-    process = session.start("--resume")
-    until_worker_trains(session, 2)
+    before_it = int((session.folder / HELD).read_text())
+    process = session.start("--resume", **holding(f"{FIRST}:2"))
+    until(session, process, HELD, but=before_it)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == INTERRUPTED
+    assert process.wait(PATIENCE_SECONDS) == INTERRUPTED
     assert session.results()[0].read_bytes() == before
     resumed(session)
     assert learnt(session.results()[0]) == wanted
 
 
 def test_a_terminal_shows_the_cell_its_epoch_and_what_ctrl_c_does(tmp_path: Path) -> None:
-    session = Session(folder=tmp_path)
+    session = Session(folder=tmp_path, toy=holding(f"{FIRST}:3")["TOY"])
     process, terminal = session.first_in_a_terminal()
     shown = b""
     with suppress(OSError):  # Linux's answer when nobody is left at the other end
         while part := os.read(terminal, 65536):
             shown += part
             if b"epoch 2/6" in part and b"Ctrl-C" not in shown:
-                process.send_signal(signal.SIGINT)
-    assert process.wait(60) == INTERRUPTED
+                process.send_signal(signal.SIGINT)  # its third epoch waits for it
+    assert process.wait(PATIENCE_SECONDS) == INTERRUPTED
     os.close(terminal)
     text = shown.decode(errors="replace")
     assert "correctness gate  scratch-torch-cpu-s0" in text
@@ -209,7 +233,7 @@ def test_a_killed_session_leaves_no_worker_and_is_gone_on_with(
     session: Session, wanted: dict[str, Any]
 ) -> None:
     interrupted(session, signal.SIGKILL)
-    deadline = monotonic() + 5
+    deadline = monotonic() + PATIENCE_SECONDS
     while session.orphans():
         assert monotonic() < deadline, "the worker outlives its session"
         sleep(0.1)
@@ -224,10 +248,10 @@ def test_a_killed_session_leaves_no_worker_and_is_gone_on_with(
 def test_a_session_killed_before_it_could_save_is_only_saved(
     session: Session, wanted: dict[str, Any]
 ) -> None:
-    process = session.first()
-    until(session, '"part": "result"')
+    process = held(session, "save")
     process.kill()
     process.wait()
+    assert session.results() == []
     resumed(session)
     assert learnt(session.results()[0]) == wanted
     said = resumed(session, status=REFUSED)
@@ -279,8 +303,9 @@ def test_the_data_folder_is_remembered_wherever_it_was_named(
 ) -> None:
     """By ALEXNET_DATA the first time, and by nobody the second; other images are named as other."""
     real = ("--profile", "smoke", "--device", "cpu", "--experiment", "scratch", "--epochs", str(EPOCHS))
-    process = session.start(*real, ALEXNET_DATA=str(random_cifar10))
-    until(session, '"epoch": 2')
+    variables = holding(f"{SECOND}:3") | {"ALEXNET_DATA": str(random_cifar10)}
+    process = session.start(*real, **variables)
+    until(session, process, HELD)
     process.kill()
     process.wait()
     others = write_cifar10(session.folder / "others", seed=1)
@@ -347,13 +372,11 @@ def test_a_session_that_forgot_what_it_was_is_refused_in_a_sentence(session: Ses
 def test_a_failed_cell_is_tried_again_and_a_dead_worker_once_at_once(
     session: Session, wanted: dict[str, Any]
 ) -> None:
-    process = session.first()
-    for attempt in (1, 2):
-        until_worker_trains(session, attempt)
-        (worker,) = session.workers(process.pid)
-        worker.kill()
-        worker.wait()
-    assert process.wait(60) == FAILED, session.output()
+    process, worker = session.first(**holding(f"{FIRST}:2")), 0
+    for _ in range(2):
+        worker = until(session, process, HELD, but=worker)
+        os.kill(worker, signal.SIGKILL)
+    assert process.wait(PATIENCE_SECONDS) == FAILED, session.output()
     (failed,) = saved(session)["failures"]
     assert "the worker was killed after epoch" in failed["failure"]["reason"]
     (retry,) = failed["interruptions"]
@@ -365,22 +388,9 @@ def test_a_failed_cell_is_tried_again_and_a_dead_worker_once_at_once(
     assert benchmarks["scratch-tensorflow-cpu-s0"]["interruptions"] == []
 
 
-def until_worker_trains(session: Session, attempt: int) -> None:
-    """Waits for the first epoch of an attempt at the first cell: each has one warm-up."""
-    deadline = monotonic() + 60
-    while True:
-        runs = session.runs()
-        file = runs / "scratch-torch-cpu-s0.jsonl" if runs else None
-        if file and file.exists() and file.read_text().count('"warm_up": true') >= attempt:
-            return
-        assert monotonic() < deadline, "no worker trains"
-        sleep(0.02)
-
-
 def test_a_second_session_is_refused_and_names_the_first(session: Session) -> None:
-    process = session.first()
-    until(session, '"epoch": 1', file="scratch-torch-cpu-s0.jsonl")
-    other = Session(folder=session.folder)
+    process = held(session, f"{FIRST}:2")
+    other = Session(folder=session.folder, toy=TOY)
     second = subprocess.run(
         other.command(*PICKED),
         cwd=ROOT,
@@ -401,7 +411,7 @@ def test_whoever_begins_another_session_is_told_what_was_left_behind(session: Se
     said = interrupted(session, signal.SIGINT)
     assert "note: the session before" not in said
     process = session.first()
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     said = session.output()[len(said) :]
     assert "note: the session before this, " in said
     assert "has no result yet of scratch-tensorflow-cpu-s0, and keeps 0 MB of checkpoints in " in said
@@ -419,7 +429,7 @@ def test_nothing_begun_is_nothing_to_resume_and_another_machine_is_pointed_to(se
 def test_a_results_folder_that_cannot_be_written_is_told_before_anything_runs(session: Session) -> None:
     (session.folder / MACHINE).write_text("a file in its place")
     process = session.first()
-    assert process.wait(60) == REFUSED
+    assert process.wait(PATIENCE_SECONDS) == REFUSED
     assert "without it nothing that is measured would be safe" in session.output()
 
 

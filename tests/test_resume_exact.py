@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from alexnet import Framework, weights
-from alexnet.spec import network
+from alexnet import FRAMEWORKS, weights
 from bench.history import recall
-from bench.records import Cell, Epoch, Plan
-from bench.run import Carrier, Run
-from bench.wire import Beat, Job, Record
-from tests.samples import PLAN
+from bench.records import Cell, Epoch
+from bench.run import Run
+from bench.wire import Beat, Record
+from tests.narrow import narrow_network
+from tests.real_worker import ONE_THREAD, carry, cell_of, plan_of
 from tests.torture import ENDED, LEARNT
+from tests.toy_worker import REAL_WIDTH_DIVISOR
+
+pytestmark = pytest.mark.slow
 
 EXACT = [sys.executable, "-m", "tests.toy_worker"]  # the real worker, with a checkpoint after each epoch
 
@@ -24,80 +26,68 @@ class Interrupted(BaseException):
     """Somebody had enough."""
 
 
-def plan(epochs: int) -> Plan:
-    return replace(PLAN, epochs=epochs, train_images=640, test_images=500)
+def whole(folder: Path, cell: Cell, epochs: int, carried: Path) -> Run:
+    """The run in one process, to its end."""
+    run = Run(cell=cell, plan=plan_of(train_images=160, batch_size=32, epochs=epochs))
+    return carry(run, folder, weights_file=carried, command=EXACT)
 
 
-def job(folder: Path, cell: Cell, epochs: int) -> Job:
-    """Of a cell on the stand-in, with weights carried over from nowhere where it needs some."""
-    carried = folder.parent / "carried.safetensors"
-    if cell.experiment == "pretrained" and not carried.exists():
-        drawn = weights.initialise(network("torchvision", classes=1000), seed=3)
-        weights.save(carried, drawn, about={"origin": "user file", "source_sha256": "0" * 64})
-    return Job(
-        cell=cell,
-        plan=plan(epochs),
-        data_folder=None,
-        weights_file=str(carried),
-        scratch_folder=str(folder),
-        idle_watts=None,
-        roofline=None,
-        known=None,
-    )
-
-
-def carry(folder: Path, cell: Cell, epochs: int, *, interrupt_each: bool) -> Run:
-    """To the end, in one process or in one for every epoch; each goes on from what is on disk.
+def in_parts(folder: Path, cell: Cell, epochs: int, carried: Path) -> Run:
+    """The same with a process for every epoch; each goes on from what is on disk.
 
     It is interrupted within the epoch after, by its first sign of life.
     """
-
-    run, trained = Run(cell=cell, plan=plan(epochs)), False
+    run, trained = Run(cell=cell, plan=plan_of(train_images=160, batch_size=32, epochs=epochs)), False
 
     def on_record(record: Record) -> None:
         nonlocal trained
         trained = trained or isinstance(record, Epoch)
-        if interrupt_each and trained and isinstance(record, Beat):
+        if trained and isinstance(record, Beat):
             raise Interrupted
 
     for _ in range(epochs + 1):
         trained = False
         try:
-            Carrier(
-                run=run,
-                job=job(folder, cell, epochs),
-                folder=folder,
-                expected_epoch_seconds=60.0,
-                on_record=on_record,
-                command=EXACT,
-            ).carry()
-            return run
+            return carry(run, folder, weights_file=carried, command=EXACT, on_record=on_record)
         except Interrupted:
-            run = recall(folder / f"{cell.id}.jsonl", cell, plan(epochs)).run
+            run = recall(folder / f"{cell.id}.jsonl", cell, run.plan).run
     raise AssertionError("it never ended")
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
-@pytest.mark.parametrize(("experiment", "epochs"), [("scratch", 3), ("pretrained", 2)])
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that `pretrained` starts from, as if they had been carried over."""
+    file = tmp_path_factory.mktemp("weights") / "carried.safetensors"
+    net = narrow_network("torchvision", REAL_WIDTH_DIVISOR, classes=1000)
+    drawn = weights.initialise(net, seed=3)
+    weights.save(file, drawn, about={"origin": "user file", "source_sha256": "0" * 64})
+    return file
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(("experiment", "epochs"), [("scratch", 2), ("pretrained", 3)])
 def test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted(
+    *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    framework: Framework,
+    carried: Path,
+    framework: str,
     experiment: str,
     epochs: int,
 ) -> None:
-    """Dropout's masks, momentum and, in `pretrained`, the change from head to all are in between."""
-    monkeypatch.setenv("TOY", "real")
-    cell = Cell(experiment=experiment, framework=framework, device="cpu", seed=0)
-    whole = carry(tmp_path / "whole", cell, epochs, interrupt_each=False)
-    parts = carry(tmp_path / "parts", cell, epochs, interrupt_each=True)
-    assert whole.result, whole.failure
-    assert parts.result, parts.failure
-    for one, other in zip(whole.epochs, parts.epochs, strict=True):
-        assert [getattr(one, name) for name in LEARNT] == [getattr(other, name) for name in LEARNT]
+    """Dropout's masks and momentum are in between, and in `pretrained` the change from head to all."""
+    for name, value in (ONE_THREAD | {"TOY": "real beat=0"}).items():
+        monkeypatch.setenv(name, value)
+    cell = cell_of(experiment, framework)
+    one = whole(tmp_path / "whole", cell, epochs, carried)
+    other = in_parts(tmp_path / "parts", cell, epochs, carried)
+    assert one.result, one.failure
+    assert other.result, other.failure
+    for ours, theirs in zip(one.epochs, other.epochs, strict=True):
+        assert [getattr(ours, name) for name in LEARNT] == [getattr(theirs, name) for name in LEARNT]
     for name in ENDED:
-        assert getattr(whole.result, name) == getattr(parts.result, name), name
-    assert [each.resumed_after for each in parts.interruptions] == list(range(1, epochs))
-    assert [epoch.warm_up for epoch in whole.epochs] == [True] + [False] * (epochs - 1)
-    assert all(epoch.warm_up for epoch in parts.epochs), "each had a process of its own"
+        assert getattr(one.result, name) == getattr(other.result, name), name
+    assert [each.resumed_after for each in other.interruptions] == list(range(1, epochs))
+    assert [epoch.warm_up for epoch in one.epochs] == [True] + [False] * (epochs - 1)
+    assert all(epoch.warm_up for epoch in other.epochs), "each had a process of its own"
     assert not list(tmp_path.glob("*/*.safetensors*")), "checkpoints stay behind"

@@ -10,6 +10,7 @@ import pytest
 from alexnet import imagenet, weights
 from alexnet.spec import VARIANTS, network
 from alexnet.weights import WeightsError
+from tests.narrow import narrow_network
 
 NET = network("standard", image_size=64)
 
@@ -37,7 +38,7 @@ def test_the_seed_decides_and_a_layer_of_the_same_shape_starts_the_same() -> Non
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_way_there_and_back_changes_nothing(variant: str) -> None:
-    net = network(variant, image_size=64)
+    net = narrow_network(variant, 4, image_size=64)
     drawn = weights.initialise(net, seed=0)
     for name, move in weights.channels_last(net).items():
         np.testing.assert_array_equal(move.back(move.there(drawn[name])), drawn[name])

@@ -1,6 +1,6 @@
 """`python -m tests.torture`: sessions killed, stopped, filled up and damaged at random, then resumed.
 
-Every trial is one session on workers of toy size (tests/toy_worker.py): faults strike it, `--resume`
+Every trial is one session on workers of toy size (tests/toy_plugin.py): faults strike it, `--resume`
 goes on with it, and in the end it must be what a session is that nothing ever struck.
 """
 
@@ -32,13 +32,14 @@ from bench import check_runs, check_training
 from bench.check import Rule
 from bench.process import ROOT
 from bench.saved import load, read
+from tests.sessions import without_pytests
 
-TOY = "step=0.02 silence=2"
+TOY = "step=0.02 silence=4"
 MACHINE = "toy"
 PICKED = ("--profile", "smoke", "--dataset", "synthetic", "--device", "cpu", "--experiment", "scratch")
 EPOCHS = 6
 PATIENCE_SECONDS = 120.0
-ORPHAN_SECONDS = 10.0
+ORPHAN_SECONDS = 60.0
 LEARNT = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate")
 ENDED = ("epochs", "best_epoch", "stopped", "weights_sha256", "test_loss", "confusion", "data_sha256")
 RULES: tuple[Rule, ...] = (
@@ -57,26 +58,26 @@ RULES: tuple[Rule, ...] = (
 
 @dataclass(kw_only=True)
 class Session:
-    """A trial's folder, and how `pytest bench` is started in it."""
+    """A trial's folder, and how `pytest bench` is started in it; `toy` is what its workers are told."""
 
     folder: Path
+    toy: str = TOY
     keepers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    starts: int = 0
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def command(self, *arguments: str) -> list[str]:
-        command = [sys.executable, "-m", "pytest", str(ROOT / "bench"), "-p", "tests.toy_worker", "-q"]
+        command = [sys.executable, "-m", "pytest", str(ROOT / "bench"), "-p", "tests.toy_plugin", "-q"]
         return [*command, "--machine", MACHINE, f"--benchmark-storage=file://{self.folder}", *arguments]
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Begins a session, or goes on with one; what it prints is in output.txt."""
-        self.starts += 1
         # Through a pipe: a full disk must not be what keeps a session from saying so.
         with (self.folder / "output.txt").open("a") as file:
             keeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file)
         self.keepers.append(keeper)
         assert keeper.stdin
         with keeper.stdin as pipe:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(*arguments),
                 cwd=ROOT,
                 env=self.environment() | variables,
@@ -84,22 +85,26 @@ class Session:
                 stderr=subprocess.STDOUT,
                 text=True,
             )
+        self.started.append(process)
+        return process
 
     def environment(self) -> dict[str, str]:
-        unwanted = ("ALEXNET_DATA", "PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST")
-        kept = {name: value for name, value in os.environ.items() if name not in unwanted}
         # A folder for temporary files of its own is a lock of its own.
-        return kept | {"TOY": TOY, "TMPDIR": str(self.folder), "COLUMNS": "120"}
+        return without_pytests({"ALEXNET_DATA"}) | {
+            "TOY": self.toy,
+            "TMPDIR": str(self.folder),
+            "COLUMNS": "120",
+        }
 
-    def first(self) -> subprocess.Popen[str]:
-        return self.start(*PICKED, "--epochs", str(EPOCHS), "--patience", "4")
+    def first(self, **variables: str) -> subprocess.Popen[str]:
+        return self.start(*PICKED, "--epochs", str(EPOCHS), "--patience", "4", **variables)
 
     def first_in_a_terminal(self) -> tuple[subprocess.Popen[bytes], int]:
-        """A session of long epochs that has a terminal, and the other end of that."""
+        """A session that has a terminal, and the other end of that."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 140, 0, 0))
         command = self.command(*PICKED, "--epochs", str(EPOCHS))
-        environment = self.environment() | {"TERM": "xterm-256color", "TOY": "step=0.2"}
+        environment = self.environment() | {"TERM": "xterm-256color"}
         with os.fdopen(theirs, "wb", buffering=0) as end:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=end, stdout=end, stderr=end
@@ -116,9 +121,15 @@ class Session:
             keeper.wait()
         return self.output_so_far()
 
+    def kill(self) -> None:
+        """Ends what is left of it; its workers leave by themselves."""
+        for process in self.started:
+            process.kill()
+            process.wait()
+
     def ready(self) -> bool:
         """Whether the last one has told which cells it has; before that, pytest is still at work."""
-        return self.output_so_far().count("cells, roughly") == self.starts
+        return self.output_so_far().count("cells, roughly") == len(self.started)
 
     def runs(self) -> Path | None:
         """The folder of the session's journals, once there is one."""
@@ -409,8 +420,8 @@ AT_REST: dict[str, tuple[str, Callable[[random.Random, Path], None]]] = {
 
 
 def uninterrupted(folder: Path) -> dict[str, Any]:
-    """What a session learns that nothing strikes."""
-    session = Session(folder=folder)
+    """What a session learns that nothing strikes; on a busy machine too, no worker counts as hanging."""
+    session = Session(folder=folder, toy="")
     process = session.first()
     assert process.wait() == 0, session.output()
     session.output()

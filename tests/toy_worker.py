@@ -1,31 +1,24 @@
-"""`pytest -p tests.toy_worker`: real workers, journals and checkpoints around a network of toy size.
+"""Real workers, journals and checkpoints around a network of toy size, for tests/toy_plugin.py.
 
 Instead of a framework there is a trainer in numpy that has what a framework's has: weights, momentum and
 a random stream, each of which every later step depends on. `TOY` may say `share=N` (the share that
-checkpoints may cost), `silence=S` (the seconds after which a worker counts as hanging), `step=S` (what a
-step takes) and `real` (real frameworks, with checkpoints of any cost).
+checkpoints may cost), `beat=S` (the seconds between signs of life), `step=S` (what a step takes),
+`hold=PLACE` (tests/toy_hold.py) and `real` (real frameworks and layers, narrow).
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
-from functools import partial
 from time import sleep
 from typing import Any
 
 import numpy as np
-import pytest
 
 import alexnet
 import bench.checkpoint
-import bench.doctor
-import bench.gates
-import bench.grid
 import bench.outcome
 import bench.probe
-import bench.session
 import bench.training
 import bench.worker
 from alexnet import RandomState, same_shapes, spec
@@ -37,17 +30,14 @@ from alexnet.score import Logits
 from alexnet.spec import Network, Variant, network
 from alexnet.weights import Weights
 from bench.certificate import answers_file
-from bench.gates import examine
 from bench.link import Link
-from bench.run import Carrier
+from bench.training import Training
 from bench.wire import Job
+from tests.narrow import narrow_variants
 from tests.samples import CHECK, GATE, ROOFLINE
+from tests.toy_hold import SAID, hold
 
-SAID: dict[str, str] = dict(
-    word.partition("=")[::2] for word in os.environ.get("TOY", "").split() if word
-)
-REAL = "real" in SAID
-COMMAND = [sys.executable, "-m", "tests.toy_worker"]
+REAL, REAL_WIDTH_DIVISOR = "real" in SAID, 16
 LAYERS = (Conv("conv1", 2, kernel=11, stride=8, padding=2), Flatten(), Dense("fc8", None, relu=False))
 TOY = Variant(layers=LAYERS, classes=10, about="what training needs at least")
 
@@ -179,6 +169,7 @@ class ToyBackend:
 
 def answer(job: Job, link: Link) -> None:
     """A gate of paper, asked with the cell's own first weights."""
+    hold(f"{job.cell.id}:gate")
     if job.roofline is None:
         link.send(ROOFLINE)
     same = np.ones((2, 10))
@@ -189,25 +180,25 @@ def answer(job: Job, link: Link) -> None:
     link.send(replace(GATE, checks=checks, weights_sha256=canonical.fingerprint(first)))
 
 
+class HeldTraining(Training):
+    """The worker's epochs, held where a test wants to act."""
+
+    def measure(self, number: int) -> int:
+        hold(f"{self.job.cell.id}:{number}", self.stop_asked)
+        return super().measure(number)
+
+
 def main() -> int:
     bench.checkpoint.SHARE = float(SAID.get("share", 1e9))
     vars(bench.training)["BEAT_SECONDS"] = float(SAID.get("beat", 0.1))
-    if not REAL:
-        for name in ("standard", "mistaken"):
-            spec.VARIANTS[name] = TOY
+    vars(bench.probe)["WAKING_SECONDS"] = vars(bench.outcome)["STEP_RATE_SECONDS"] = 0.01
+    vars(bench.worker)["Training"] = HeldTraining
+    if REAL:
+        spec.VARIANTS.update(narrow_variants(REAL_WIDTH_DIVISOR))
+    else:
+        spec.VARIANTS.update(standard=TOY, mistaken=TOY)
         vars(alexnet)["backend"] = lambda framework, device: ToyBackend()
-        vars(bench.probe)["WAKING_SECONDS"] = vars(bench.outcome)["STEP_RATE_SECONDS"] = 0.01
     return bench.worker.serve(answer if sys.argv[1] == "gate" else bench.worker.carry_out)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Of a session that has this for a plugin; whoever only imports it is left alone."""
-    silence = float(SAID.get("silence", 300))
-    vars(bench.session)["Carrier"] = partial(Carrier, command=COMMAND, min_silence_seconds=silence)
-    ask = partial(examine, command=[*COMMAND, "gate"], silence_seconds=silence)
-    vars(bench.gates)["examine"] = ask
-    vars(bench.grid)["expected_epoch_seconds"] = lambda cell, plan: 0.0
-    vars(bench.doctor)["findings"] = lambda *arguments, **keywords: []
 
 
 if __name__ == "__main__":

@@ -1,0 +1,41 @@
+"""`pytest -p tests.toy_plugin`: sessions whose workers and gates are those of tests/toy_worker.py.
+
+`TOY` may say `silence=S` (the seconds after which a worker counts as hanging) and `hold=save` (the
+session waits before it writes its result file), besides what the workers take.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+import pytest
+
+import bench.doctor
+import bench.gates
+import bench.grid
+import bench.session
+from bench.gates import examine
+from bench.run import Carrier
+from bench.storage import Storage
+from tests.toy_hold import SAID, hold
+
+COMMAND = [sys.executable, "-m", "tests.toy_worker"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    silence = float(SAID.get("silence", 300))
+    vars(bench.session)["Carrier"] = partial(Carrier, command=COMMAND, min_silence_seconds=silence)
+    ask = partial(examine, command=[*COMMAND, "gate"], silence_seconds=silence)
+    vars(bench.gates)["examine"] = ask
+    vars(bench.grid)["expected_epoch_seconds"] = lambda cell, plan: 0.0
+    vars(bench.doctor)["findings"] = lambda *arguments, **keywords: []
+    save = Storage.save
+
+    def held_save(self: Storage, output_json: dict[str, Any], name: str) -> None:
+        hold("save")
+        save(self, output_json, name)
+
+    storage: Any = Storage
+    storage.save = held_save
