@@ -10,7 +10,10 @@ OUT = report
 # After a session, whatever became of it: what was measured is written up, and the session's status stays.
 WRITE = ended=$$?; $(PYTHON) -m reports $(RESULTS) --out $(OUT); exit $$ended
 
-.PHONY: bench resume report doctor torture test check format help
+# Two processes, each test file in one of them: files share what is costly to make, and some hold 2 GB.
+TESTS = $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: bench resume report doctor torture test test-fast check format help
 
 bench: .venv/installed ## train and measure every cell, save to results/, write the report (NAME=…, ARGS=…)
 	$(PYTHON) -m pytest bench $(SAVE) $(ARGS); $(WRITE)
@@ -25,7 +28,10 @@ doctor: .venv/installed ## what would spoil a run on this computer, and how to m
 	$(PYTHON) -m bench.doctor $(ARGS)
 
 test: .venv/installed ## the project's own tests (ARGS=…)
-	$(PYTHON) -m pytest $(ARGS)
+	$(TESTS) $(ARGS)
+
+test-fast: .venv/installed ## those that train nothing and run no whole session, in a minute (ARGS=…)
+	$(TESTS) -m "not slow" $(ARGS)
 
 torture: .venv/installed ## kill, stop, fill and damage sessions, and resume them (ARGS="--faults 200")
 	$(PYTHON) -m tests.torture $(ARGS)
@@ -40,7 +46,7 @@ format: .venv/installed ## let ruff mend what it can
 	$(PYTHON) -m ruff format .
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # A name on the PATH proves nothing (a version manager's stub only fails), so each is tried. An Intel Python
 # on an Apple silicon Mac finds no torch and no GPU.

@@ -29,6 +29,7 @@ from bench.session import Session
 from bench.storage import Storage, save_without_benchmarks
 
 RESULTS = ROOT / "results"
+BESIDE = "pytest bench -n: cells that run beside each other cannot be measured. Leave -n out"
 PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
 FOUND = pytest.StashKey[Sequence[Finding]]()
 COMPARE = pytest.StashKey[Any]()
@@ -48,8 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Points pytest-benchmark at results/ and keeps it from comparing before it knows the machine."""
     config.pluginmanager.register(hooks)
     given = config.option
-    if given.benchmark_storage == PLUGINS_STORAGE:
-        given.benchmark_storage = f"file://{RESULTS}"
+    if given.benchmark_storage == PLUGINS_STORAGE:  # it makes its folder at once, and tests leave none
+        given.benchmark_storage = f"file://{RESULTS if _runs_benchmarks(config) else ROOT}"
     config.stash[COMPARE], given.benchmark_compare = given.benchmark_compare, None
 
 
@@ -74,6 +75,8 @@ def _runs_benchmarks(config: pytest.Config) -> bool:
 
 
 def _begin(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None):
+        raise pytest.UsageError(BESIDE)
     plugin = config._benchmarksession  # type: ignore[attr-defined]
     lock, only_list = Lock(), config.option.collectonly
     try:

@@ -37,7 +37,7 @@ def test_the_readmes_commands_run(command: str) -> None:
     subprocess.run([sys.executable, *arguments[1:]], cwd=ROOT, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("target", ["bench", "doctor", "test", "check", "format", "help"])
+@pytest.mark.parametrize("target", ["bench", "doctor", "test", "test-fast", "check", "format", "help"])
 def test_the_makefile_has_its_targets(target: str) -> None:
     command = ["make", "--dry-run", "--always-make", target]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -40,7 +40,9 @@ def put(checkout: Path, name: str, script: str) -> None:
 
 
 def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    # What is said to a `make test` is in its environment, and so in that of its children.
+    given = ("MAKE", "NAME", "ARGS", "RESULTS", "OUT")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(given)}
     environment["PATH"] = str(checkout / "bin")
     command = [str(checkout / "bin" / "make"), *arguments]
     return subprocess.run(
@@ -86,7 +88,14 @@ def test_it_installs_once(checkout: Path) -> None:
         assert make(checkout, "test").returncode == 0
     calls = (checkout / "calls").read_text().splitlines()
     assert sum("pip" in call for call in calls) == 2
-    assert calls.count("-m pytest") == 2
+    assert calls.count("-m pytest -n 2 --dist loadfile --no-loadscope-reorder") == 2
+
+
+def test_the_fast_tests_are_those_that_are_not_slow(checkout: Path) -> None:
+    put(checkout, "python3", WORKING)
+    make(checkout, "test-fast", "ARGS=-q")
+    calls = (checkout / "calls").read_text().splitlines()
+    assert calls[-1] == "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -m not slow -q"
 
 
 def test_no_python_is_a_sentence(checkout: Path) -> None:
