@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,41 @@ def test_a_device_that_computes_as_the_cpu_passes() -> None:
         *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
     ]
     assert all(check.passed for check in checks.values())
+
+
+@pytest.mark.parametrize(
+    ("answer", "check"),
+    [
+        *((name, name) for name in ("layers", "logits", "loss", "gradient", "update")),
+        ("losses", "three losses"),
+        ("moved", "three steps"),
+    ],
+)
+@pytest.mark.parametrize("error", [0.5, np.inf])
+def test_each_answer_that_is_off_fails_its_own_check_alone(
+    answer: str, check: str, error: float
+) -> None:
+    device = answers.errors(asked(np.float32), EXACT)
+    sound = getattr(device, answer)
+    off: Any = dict(sound, **{list(sound)[-1]: error}) if isinstance(sound, dict) else error
+    checks = answers.against(replace(device, **{answer: off}), SINGLE, EXACT, on="mps")
+    assert [each.name for each in checks if not each.passed] == [check]
+    (failed,) = (each for each in checks if not each.passed)
+    assert failed.measured == (error if error < 1 else None)
+
+
+@pytest.mark.parametrize("answer", ["layers", "logits", "losses", "gradient", "moved"])
+def test_an_answer_is_held_against_the_exact_one(answer: str) -> None:
+    """Whatever part of the answers is another, its own error alone is what it is off by."""
+    ours = asked(np.float64)
+    part = getattr(ours, answer)
+    off: Any = part * 1.5 if isinstance(part, np.ndarray) else {n: a * 1.5 for n, a in part.items()}
+    found = answers.errors(replace(ours, **{answer: off}), EXACT)
+    for name in ("layers", "logits", "loss", "losses", "gradient", "moved"):
+        error = getattr(found, name)
+        worst = max(error.values()) if isinstance(error, dict) else error
+        due = 0.5 if name == answer or (name, answer) == ("loss", "losses") else 0.0
+        assert worst == pytest.approx(due), name
 
 
 @pytest.mark.parametrize("share", [0.0, 0.999, 1.001, 2.0, -1.0])

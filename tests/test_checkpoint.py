@@ -180,7 +180,6 @@ def test_they_cost_under_two_percent_of_the_training(
     """On a disk where one takes 1 s: 20 epochs of 10 s each have four, after 50 s each time."""
     ticks = iter(range(10_000))
     monkeypatch.setattr(checkpoint, "perf_counter", lambda: float(next(ticks)))
-    monkeypatch.setattr(checkpoint, "SHARE", 0.02)
     files, slow = kept(tmp_path, net), SlowTrainer(net)
     assert not files.due(10.0), "before the first weights are written nobody knows what one costs"
     files.keep_best(slow, 1)  # takes 1 s, so a checkpoint is guessed at 3 s

@@ -187,6 +187,33 @@ def test_crops_and_flips_are_what_they_say() -> None:
     assert not moved[:, :, 28:].any()
 
 
+def test_an_augmented_epoch_crops_and_flips_each_image_by_chance() -> None:
+    """Each image is looked for among its own 162 crops; no batch repeats another one's draws."""
+    split, offsets = data.synthetic(96, seed=0), np.array([(y, x) for y in range(9) for x in range(9)])
+
+    def drawn(epoch: int) -> list[tuple[bool, int, int]]:
+        found = []
+        plain, augmented = (
+            np.concatenate([images for images, _ in batches(split, epoch=epoch, augment=augment)])
+            for augment in (False, True)
+        )
+        for image, shown in zip(plain, augmented, strict=True):
+            same = np.repeat(image[None], len(offsets), axis=0)
+            for flip in (False, True):
+                crops = crop_and_flip(same, offsets=offsets, flips=np.full(len(offsets), flip))
+                alike = (crops == shown).all(axis=(1, 2, 3))
+                found += [(flip, int(y), int(x)) for y, x in offsets[alike]]
+        return found
+
+    first = drawn(1)
+    assert len(first) == len(split), "each is one crop of its own image"
+    flips, rows, columns = zip(*first, strict=True)
+    assert 0.35 < np.mean(flips) < 0.65
+    assert set(rows) == set(columns) == set(range(9))
+    assert first[:32] != first[32:64]
+    assert first == drawn(1) != drawn(2)
+
+
 def test_real_cifar10_has_ten_classes_of_6_000(real_cifar10: Path) -> None:
     train, test = data.read_cifar10(real_cifar10)
     assert np.bincount(train.labels).tolist() == [5000] * 10

@@ -171,6 +171,20 @@ def test_what_differs_in_one_thing_is_apart_and_the_thing_is_named(tmp_path: Pat
     assert list(made.settings["differs"]) == ["", words]
 
 
+def test_another_batch_size_or_rate_is_another_setting(tmp_path: Path) -> None:
+    batch, rate = scratch(7.0), scratch(8.0)
+    batch["plan"]["batch_size"] = 32
+    for epoch in rate["epochs"]:
+        epoch["learning_rate"] = 0.01
+    letters, made = settings_of(tmp_path, scratch(), scratch(6.0), batch, rate)
+    assert letters == ["A", "A", "B", "C"]
+    assert list(made.settings["differs"]) == [
+        "",
+        "images a batch: 32 instead of 64 (scratch)",
+        "learning rates: 0.01 instead of 0.001 (scratch)",
+    ]
+
+
 @pytest.mark.parametrize(
     "plan",
     [

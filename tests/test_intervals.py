@@ -90,6 +90,18 @@ def test_about_95_of_100_intervals_hold_the_truth() -> None:
     assert 0.92 <= hits / 400 <= 1.0
 
 
+def test_the_fewest_epochs_that_carry_a_verdict_hold_the_truth_as_often() -> None:
+    """The plain percentiles of four epochs a side hold it 93 times in 100, the widened ones 97."""
+    rng = np.random.default_rng(5)
+    hits = 0
+    for trial in range(400):
+        a = sample(list(110 * np.exp(rng.normal(0, 0.03, LEAST_EPOCHS))), name=f"a{trial}")
+        b = sample(list(100 * np.exp(rng.normal(0, 0.03, LEAST_EPOCHS))), name=f"b{trial}")
+        found = ratio(a, b)
+        hits += found.low <= 1.1 <= found.high
+    assert hits / 400 >= 0.95
+
+
 def test_two_runs_a_side_do_not_promise_more_than_they_know() -> None:
     """Equals whose runs differ by 3 % and whose epochs by 1 %: a verdict is wrong at most once in 20."""
     rng = np.random.default_rng(7)
@@ -151,6 +163,13 @@ def test_a_baseline_can_be_asked_for(studied: Study) -> None:
 def test_settings_are_never_mixed(studied: Study) -> None:
     assert set(studied.runs["setting"]) == {"A"}
     assert {key[1] for key in compare.samples(studied.frames)} == {"A", "B"}
+    runs = studied.frames.runs
+    setting_of = dict(zip(runs["run"], runs["setting"], strict=True))
+    compared = [*studied.frameworks.to_dict("records"), *studied.machines.to_dict("records")]
+    assert {row["setting"] for row in compared} == {"A", "B"}
+    for row in compared:
+        for side in (row[column] for column in row if str(column).endswith("_runs")):
+            assert {setting_of[run] for run in side.split()} == {row["setting"]}
 
 
 def test_one_machine_has_nothing_to_be_compared_with(tmp_path: Path) -> None:

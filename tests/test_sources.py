@@ -211,6 +211,25 @@ def frames_of(folder: Path, *contents: Content) -> Frames:
     return frames(gather([str(folder)]))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"chip": "Apple M2 Pro"},
+        {"model": "Mac14,9"},
+        {"gpu": "Apple M2 Pro"},
+        {"gpu_cores": 14},
+        {"memory_bytes": 2**35},
+        {"architecture": "x86_64"},
+        {"virtual": True},
+    ],
+    ids=list,
+)
+def test_a_computer_that_differs_in_one_part_is_another(tmp_path: Path, body: dict[str, Any]) -> None:
+    run = run_of("scratch", "torch", epochs_of([6.0, 5.0]), started_at="2026-11-25T00:00:00+00:00")
+    made = frames_of(tmp_path, small(), content_of(replace(ANNA, **body), [run]))
+    assert list(made.runs["machine"]) == ["anna", "anna (2)"]
+
+
 def test_two_computers_of_one_name_are_told_apart(tmp_path: Path) -> None:
     other = replace(ANNA, chip="Apple M4", gpu_cores=10)
     run = run_of("scratch", "torch", epochs_of([6.0, 5.0]), started_at="2026-11-25T00:00:00+00:00")

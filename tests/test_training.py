@@ -13,18 +13,18 @@ import pytest
 from alexnet import RandomState, ResumeError, data, weights
 from alexnet.data import Images, Labels
 from alexnet.recipe import FINETUNE, SCRATCH, Recipe, Stage
-from alexnet.score import Logits
-from alexnet.spec import network
+from alexnet.score import Logits, Score
 from alexnet.weights import Weights
-from bench import checkpoint, outcome
+from bench import afterwards, checkpoint, outcome
 from bench.grid import recipe_of
 from bench.meters import Meters
 from bench.records import Cell, Check, Epoch, Result
 from bench.training import Training
 from bench.wire import Job, Record, Resumed
-from tests.samples import PLAN, START, job
+from tests.narrow import narrow_network
+from tests.samples import EPOCH, PLAN, START, job
 
-NET = network("standard", image_size=64)
+NET = narrow_network("standard", 16, image_size=64)
 DATASET = data.load("synthetic", None, seed=0, train_images=100, test_images=100)
 
 
@@ -305,6 +305,27 @@ def test_the_device_is_synchronised_before_and_after_every_epoch(tmp_path: Path)
     assert trainer.synchronized == 2 * len(epochs) + 2, "epochs, and the step rate"
 
 
+def test_validation_is_scored_after_the_clock_has_stopped(tmp_path: Path) -> None:
+    """Between the two waits of an epoch's clock lie its steps and nothing else."""
+    trainer, said = PaperTrainer([2, 1.5, 1.5]), list[str]()
+
+    def told(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            said.append(name)
+            return method(*arguments)
+
+        return call
+
+    for name in ("step", "logits", "weights", "synchronize"):
+        setattr(trainer, name, told(name, getattr(trainer, name)))
+    epochs = list(paper_training(tmp_path, trainer, recipe(2, patience=2)).epochs())
+    waits = [place for place, name in enumerate(said) if name == "synchronize"]
+    assert len(waits) == 2 * len(epochs) == 4
+    for start, stop in zip(waits[::2], waits[1::2], strict=True):
+        assert said[start + 1 : stop] == ["step", "step"]
+        assert said[stop + 1] == "logits"
+
+
 def test_only_the_best_weights_are_on_disk_afterwards_for_the_parent_to_remove(tmp_path: Path) -> None:
     """Should the result never reach the disk, the run is judged by them once more."""
     train(tmp_path, [2, 1.5, 1.7], recipe(3, patience=2))
@@ -327,6 +348,26 @@ def test_tensors_that_stand_still_and_images_in_two_sets_are_named(tmp_path: Pat
     assert "conv1.bias" not in checks["moved"].says
     assert checks["disjoint"].passed
     assert "learnt" not in checks, "300 images are too few to ask for more than chance"
+
+
+@pytest.mark.parametrize(
+    ("images", "accuracy", "passed"),
+    [(20_000, 0.1, [False]), (20_000, 0.1379, [False]), (20_000, 0.138, [True]), (19_999, 0.1, [])],
+)
+def test_who_has_seen_enough_and_learnt_nothing_is_named(
+    images: int, accuracy: float, passed: list[bool]
+) -> None:
+    """Of 1,000 test images one standard error of chance is 0.95 %, so that four end at 13.79 %."""
+    test = Score(
+        images=1000,
+        loss=2.3,
+        accuracy=accuracy,
+        per_class_accuracy=(accuracy,) * 10,
+        confusion=((0,) * 10,) * 10,
+    )
+    seen = [replace(EPOCH, images=images)]
+    found = afterwards.checks(seen, test, None, first_weights={}, dataset=DATASET, trained=())
+    assert [check.passed for check in found if check.name == "learnt"] == passed
 
 
 def test_a_leaked_test_image_is_named(tmp_path: Path) -> None:

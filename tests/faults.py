@@ -1,0 +1,1093 @@
+"""Planted faults, one for each claim of README and docs, and the tests that must fail with each."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = "docs/claims.md"
+MOST_SECONDS = 1800.0
+"""What a fault that hangs its test may cost; the slowest ones take five minutes."""
+FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\w+\.py::\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A mistake that would break one claim: `new` in the place of `old`, which stands once in `file`.
+
+    `claim` says where it is made, `fault` what the mistake does; each of `tests` must fail with it.
+    """
+
+    name: str
+    claim: str
+    fault: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        name="parameters",
+        claim="One layer table builds both networks, to the last parameter (README)",
+        fault="conv4 of the standard network is as narrow as torchvision's",
+        file="alexnet/spec.py",
+        old='Conv("conv4", 384, kernel=3, padding=1),',
+        new='Conv("conv4", 256, kernel=3, padding=1),',
+        tests=("tests/test_spec.py::test_parameters_are_the_law",),
+    ),
+    Fault(
+        name="padding",
+        claim="Shapes follow from the rows of the table (README)",
+        fault="a convolution's zeros are counted on one side alone",
+        file="alexnet/layers.py",
+        old="_slide(n + 2 * self.padding, self)",
+        new="_slide(n + self.padding, self)",
+        tests=("tests/test_spec.py::test_shapes_follow_the_paper",),
+    ),
+    Fault(
+        name="he-normal",
+        claim="First weights are He-normal and the same for both frameworks (README)",
+        fault="Glorot's spread instead of He's",
+        file="alexnet/weights.py",
+        old="np.sqrt(2 / np.prod(shape[1:]))",
+        new="np.sqrt(1 / np.prod(shape[1:]))",
+        tests=("tests/test_weights.py::test_they_are_he_normal_with_zero_biases",),
+    ),
+    Fault(
+        name="layout",
+        claim="Every layer agrees from the same weights: they are moved between layouts (README)",
+        fault="the first Dense is transposed and its inputs are not reordered",
+        file="alexnet/weights.py",
+        old="moves[name] = _flattened_move(shape[0], chw)",
+        new='moves[name] = Move(what="transposed", there=lambda a: a.T, back=lambda a: a.T)',
+        tests=(
+            "tests/test_weights.py::test_the_first_dense_is_reordered_so_that_it_sees_the_same_pixels",
+        ),
+    ),
+    Fault(
+        name="imagenet-hash",
+        claim="torchvision's weights are its published file, checked by its hash (docs/results.md)",
+        fault="a hash that does not fit the file's name is let through",
+        file="alexnet/imagenet.py",
+        old="if named and not sha256.startswith(named[1]):",
+        new="if named and not sha256:",
+        tests=("tests/test_weights.py::test_a_torchvision_file_with_the_wrong_hash_is_refused_unread",),
+    ),
+    Fault(
+        name="order",
+        claim="Order, crop and flip are drawn from (seed, epoch) (README)",
+        fault="every epoch has the order of the first",
+        file="alexnet/data.py",
+        old="rng = np.random.default_rng([seed, epoch])",
+        new="rng = np.random.default_rng([seed, 1])",
+        tests=("tests/test_data.py::test_order_depends_on_seed_and_epoch_and_not_on_augmentation",),
+    ),
+    Fault(
+        name="augmentation",
+        claim="`augmented` trains on random flips and pad-4 crops (README)",
+        fault="no image is ever mirrored",
+        file="alexnet/data.py",
+        old="flips = rng.random(len(data)) < 0.5",
+        new="flips = rng.random(len(data)) < 0.0",
+        tests=("tests/test_data.py::test_an_augmented_epoch_crops_and_flips_each_image_by_chance",),
+    ),
+    Fault(
+        name="held-out",
+        claim="A tenth of every class is held out (README)",
+        fault="the training images are drawn from all of them, the held-out ones too",
+        file="alexnet/data.py",
+        old='return _first_of_each_class(pool, rest, train_images, "training")[0], validation',
+        new='return _first_of_each_class(pool, order, train_images, "training")[0], validation',
+        tests=("tests/test_data.py::test_no_image_is_in_two_splits",),
+    ),
+    Fault(
+        name="md5",
+        claim="The download's md5 is checked (README)",
+        fault="whatever a server sends is taken",
+        file="alexnet/download.py",
+        old='known_hash=f"md5:{MD5}",',
+        new="known_hash=None,",
+        tests=("tests/test_download.py::test_a_wrong_file_is_refused_and_the_next_source_is_asked",),
+    ),
+    Fault(
+        name="continued",
+        claim="A broken download is continued (README)",
+        fault="it is asked for from its beginning each time",
+        file="alexnet/download.py",
+        old='({"Range": f"bytes={have}-"} if have else {})',
+        new="({})",
+        tests=("tests/test_download.py::test_a_broken_connection_is_continued_where_it_broke",),
+    ),
+    Fault(
+        name="pixels",
+        claim="Pixels are scaled to [0, 1] (README)",
+        fault="white is 255/256",
+        file="alexnet/pixels.py",
+        old="(images / 255.0 - np.array(recipe.mean))",
+        new="(images / 256.0 - np.array(recipe.mean))",
+        tests=("tests/test_pixels.py::test_scratch_takes_pixels_from_nought_to_one",),
+    ),
+    Fault(
+        name="missing-device",
+        claim="A device that is asked for and missing is an error, never a fall-back (README)",
+        fault="the best one that is there is taken instead",
+        file="alexnet/__init__.py",
+        old='chosen = usable[0] if device == "auto" else device',
+        new="chosen = usable[0] if device not in usable else device",
+        tests=("tests/test_cli.py::test_a_device_that_is_not_there_is_one_sentence",),
+    ),
+    Fault(
+        name="torch-upsampling",
+        claim="Every layer agrees from the same weights, in torch (README)",
+        fault="torch upsamples from corner to corner, TensorFlow between pixel centres",
+        file="alexnet/torch_trainer.py",
+        old='mode="bilinear", align_corners=False',
+        new='mode="bilinear", align_corners=True',
+        tests=("tests/test_parity.py::test_every_layer_agrees",),
+    ),
+    Fault(
+        name="tensorflow-padding",
+        claim="Every layer agrees from the same weights, in TensorFlow (README)",
+        fault='a strided convolution is padded unevenly, as Keras pads "same"',
+        file="alexnet/tensorflow_layers.py",
+        old="[keras.layers.ZeroPadding2D(padding, dtype=dtype)]",
+        new="[keras.layers.ZeroPadding2D(((padding - 1, padding + 1),) * 2, dtype=dtype)]",
+        tests=("tests/test_parity.py::test_every_layer_agrees",),
+    ),
+    Fault(
+        name="momentum",
+        claim="SGD is one algorithm, also when the rate changes (README)",
+        fault="TensorFlow has the rate within the velocity, as Keras has",
+        file="alexnet/tensorflow_trainer.py",
+        old="lr=learning_rate,\n                grad=gradient,",
+        new="lr=tf.ones_like(learning_rate),\n                grad=learning_rate * gradient,",
+        tests=("tests/test_parity.py::test_a_hundred_losses_agree_over_a_change_of_rate",),
+    ),
+    Fault(
+        name="head-stage",
+        claim="`pretrained` has epochs of the head alone (README)",
+        fault="in torch all layers move from the first epoch on",
+        file="alexnet/torch_trainer.py",
+        old='parameter.requires_grad_(train == "all" or name.split(".")[0] == self.net.head)',
+        new='parameter.requires_grad_(train == "all" or self.net.head != "")',
+        tests=("tests/test_parity.py::test_the_head_stage_moves_the_head_alone",),
+    ),
+    Fault(
+        name="dropout-off",
+        claim="Validation is scored with dropout off (docs/results.md)",
+        fault="TensorFlow drops out in evaluation too",
+        file="alexnet/tensorflow_trainer.py",
+        old="return self.model(self._prepare(images), training=False)",
+        new="return self.model(self._prepare(images), training=True)",
+        tests=("tests/test_parity.py::test_dropout_is_random_in_training_and_absent_in_evaluation",),
+    ),
+    Fault(
+        name="clock-waits",
+        claim="The device is synchronised before the clock stops (README)",
+        fault="the clock stops first",
+        file="bench/meters.py",
+        old="self._synchronize()\n        self.seconds = perf_counter() - self._start",
+        new="self.seconds = perf_counter() - self._start\n        self._synchronize()",
+        tests=(
+            "tests/test_meters.py::test_nothing_of_the_others_is_in_the_time",
+            "tests/test_meters.py::test_the_time_waits_for_work_before_the_start_and_within",
+        ),
+    ),
+    Fault(
+        name="evaluation-outside",
+        claim="Validation is scored outside the round (docs/results.md)",
+        fault="it is scored before the clock stops",
+        file="bench/training.py",
+        old="            return self._train(number)\n",
+        new="            images = self._train(number)\n"
+        "            evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)\n"
+        "            return images\n",
+        tests=("tests/test_training.py::test_validation_is_scored_after_the_clock_has_stopped",),
+    ),
+    Fault(
+        name="warm-up",
+        claim="A process's first epoch stays out of the statistics (docs/results.md)",
+        fault="every epoch is a round",
+        file="bench/rates.py",
+        old="return [epoch for epoch in epochs if not epoch.warm_up] or [epochs[-1]]",
+        new="return list(epochs)",
+        tests=(
+            "tests/test_rates.py::test_the_rounds_are_all_epochs_but_each_processs_first",
+            "tests/test_run.py::test_the_rounds_of_a_run_that_went_on_are_without_both_warm_ups",
+        ),
+    ),
+    Fault(
+        name="median",
+        claim="A rate is the median over the steady epochs (docs/results.md)",
+        fault="it is the best epoch's",
+        file="bench/rates.py",
+        old="return median(images_per_second(epoch) for epoch in steady(epochs))",
+        new="return max(images_per_second(epoch) for epoch in steady(epochs))",
+        tests=("tests/test_rates.py::test_the_typical_rate_is_the_median_of_the_steady_epochs",),
+    ),
+    Fault(
+        name="peak",
+        claim="Peak memory is the most within the training epoch (README)",
+        fault="the high-water mark is not reset, and is the process's",
+        file="bench/meters.py",
+        old="        self._source.reset()\n",
+        new="",
+        tests=(
+            "tests/test_meters.py::test_host_memory_is_reset_before_and_read_after",
+            "tests/test_meters.py::test_the_time_meter_is_entered_last_and_left_first",
+        ),
+    ),
+    Fault(
+        name="energy-window",
+        claim="Epochs under 20 s have no energy (README)",
+        fault="two seconds are enough",
+        file="bench/energy.py",
+        old="WINDOW_SECONDS = 20.0",
+        new="WINDOW_SECONDS = 2.0",
+        tests=(
+            "tests/test_energy.py::test_too_short_a_window_gives_nothing",
+            "tests/test_meters.py::test_energy_of_an_epoch_under_twenty_seconds_is_none",
+        ),
+    ),
+    Fault(
+        name="patience",
+        claim="Early stopping watches the validation loss (README)",
+        fault="it has an epoch of patience too many",
+        file="bench/stopping.py",
+        old=">= self.recipe.patience:",
+        new="> self.recipe.patience:",
+        tests=("tests/test_stopping.py::test_patience_runs_out_so_many_epochs_after_the_best",),
+    ),
+    Fault(
+        name="best-weights",
+        claim="The test accuracy is that of the best validation epoch's weights (README)",
+        fault="the last epoch's weights are tested",
+        file="bench/outcome.py",
+        old="    training.trainer.load(best)\n",
+        new="",
+        tests=(
+            "tests/test_training.py::test_it_stops_when_patience_is_out_and_says_where_it_converged",
+        ),
+    ),
+    Fault(
+        name="diverged",
+        claim="A loss that is not finite ends the cell as invalid (docs/resume.md)",
+        fault="only a validation loss that is not finite does",
+        file="bench/stopping.py",
+        old="if train_loss is None or validation_loss is None:\n            return True",
+        new="if validation_loss is None:\n            return True\n        if train_loss is None:\n"
+        "            return False",
+        tests=("tests/test_stopping.py::test_a_loss_that_is_no_number_ends_the_run_at_once",),
+    ),
+    Fault(
+        name="torch-momentum",
+        claim="An interrupted run goes on as if it had not been, in torch (README)",
+        fault="momentum begins anew at zero",
+        file="alexnet/torch_trainer.py",
+        old="torch.empty_like(parameter).copy_(torch.from_numpy(momentum[name]))",
+        new="torch.zeros_like(parameter)",
+        tests=(
+            "tests/test_resume_exact.py"
+            "::test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted",
+        ),
+    ),
+    Fault(
+        name="tensorflow-masks",
+        claim="An interrupted run goes on as if it had not been, in TensorFlow (README)",
+        fault="the random stream of the dropout masks begins anew",
+        file="alexnet/tensorflow_trainer.py",
+        old="seed.assign(random_state[name])",
+        new="seed.assign(seed)",
+        tests=(
+            "tests/test_resume_exact.py"
+            "::test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted",
+        ),
+    ),
+    Fault(
+        name="checkpoint-hash",
+        claim="A damaged checkpoint makes the cell begin anew (docs/resume.md)",
+        fault="its hash is not compared",
+        file="bench/checkpoint.py",
+        old='if header.get("sha256") != _sha256(arrays, text):',
+        new='if header.get("sha256") is None:',
+        tests=(
+            "tests/test_checkpoint.py::test_one_cut_anywhere_or_with_a_bit_flipped_is_never_believed",
+        ),
+    ),
+    Fault(
+        name="checkpoint-cost",
+        claim="A checkpoint costs under 2 % of the training since the last one (docs/resume.md)",
+        fault="it may cost 20 %",
+        file="bench/checkpoint.py",
+        old="SHARE = 0.02",
+        new="SHARE = 0.2",
+        tests=("tests/test_checkpoint.py::test_they_cost_under_two_percent_of_the_training",),
+    ),
+    Fault(
+        name="journal-checksum",
+        claim="A torn or damaged line is passed over and named (docs/resume.md)",
+        fault="a line's checksum is not compared",
+        file="bench/journal.py",
+        old='if fields["crc32"] != _crc32(fields):',
+        new='if not fields["crc32"]:',
+        tests=("tests/test_journal.py::test_no_flipped_bit_makes_another_record_of_one",),
+    ),
+    Fault(
+        name="journal-sync",
+        claim="Each record is on the disk itself (docs/resume.md)",
+        fault="it is left in the system's memory",
+        file="bench/journal.py",
+        old="            sync(descriptor)\n",
+        new="",
+        tests=(
+            "tests/test_journal.py"
+            "::test_who_returns_from_add_has_the_line_on_disk_and_a_new_file_its_name",
+        ),
+    ),
+    Fault(
+        name="worker-waits",
+        claim="A record is on disk before the worker goes on to its next epoch (docs/resume.md)",
+        fault="the worker waits for no answer",
+        file="bench/link.py",
+        old="        if not isinstance(record, Beat):\n            self._lines.get()\n",
+        new="",
+        tests=("tests/test_link.py::test_a_record_counts_as_sent_when_the_parent_has_kept_it",),
+    ),
+    Fault(
+        name="kept-first",
+        claim="The parent answers a record once it is on disk (README)",
+        fault="it answers first and keeps it then",
+        file="bench/process.py",
+        old="            yield record\n            if not isinstance(record, Beat):\n"
+        "                child.tell(KEPT)\n",
+        new="            if not isinstance(record, Beat):\n                child.tell(KEPT)\n"
+        "            yield record\n",
+        tests=("tests/test_run.py::test_every_record_but_a_beat_is_answered_once_it_is_on_disk",),
+    ),
+    Fault(
+        name="orphan",
+        claim="A worker whose session was killed leaves within seconds (docs/resume.md)",
+        fault="it trains on for nobody",
+        file="bench/link.py",
+        old="        self._leave(ORPHANED)\n",
+        new="",
+        tests=("tests/test_link.py::test_no_worker_outlives_a_parent_that_was_killed",),
+    ),
+    Fault(
+        name="one-retry",
+        claim="A worker that dies is tried once more (docs/resume.md)",
+        fault="it is tried twice more",
+        file="bench/run.py",
+        old="ATTEMPTS = 2",
+        new="ATTEMPTS = 3",
+        tests=("tests/test_run.py::test_a_worker_that_dies_twice_has_failed",),
+    ),
+    Fault(
+        name="two-sessions",
+        claim="A second session at once is refused and names the first (docs/resume.md)",
+        fault="both share the lock",
+        file="bench/lock.py",
+        old="fcntl.LOCK_EX | fcntl.LOCK_NB",
+        new="fcntl.LOCK_SH | fcntl.LOCK_NB",
+        tests=(
+            "tests/test_lock.py::test_a_second_session_is_refused_with_who_holds_it_since_when_and_what_for",
+        ),
+    ),
+    Fault(
+        name="ctrl-c",
+        claim="Ctrl-C once lets the epoch end (docs/resume.md)",
+        fault="the worker is not told, and trains on to the end",
+        file="bench/interrupts.py",
+        old="            self._stop()\n            self._unsaid = True\n",
+        new="            self._unsaid = True\n",
+        tests=("tests/test_interrupts.py::test_while_an_epoch_is_trained_the_first_signal_lets_it_end",),
+    ),
+    Fault(
+        name="differences-refused",
+        claim="What differs from the session's beginning is refused, field by field (docs/resume.md)",
+        fault="it goes on whether or not anybody accepts it",
+        file="bench/resume.py",
+        old="if unlike and not anyway:",
+        new="if unlike and anyway is None:",
+        tests=(
+            "tests/test_resume.py::test_what_differs_is_refused_field_by_field_or_accepted_and_said",
+            "tests/test_resume.py"
+            "::test_other_options_are_refused_and_the_first_ones_need_not_be_said_again",
+        ),
+    ),
+    Fault(
+        name="whole-file",
+        claim="The result file is written under another name and renamed (docs/resume.md)",
+        fault="it is written in place, where a full disk leaves half of it",
+        file="bench/storage.py",
+        old="            with durable.replacing(file) as partial:\n"
+        '                partial.write_text(text, encoding="ascii")\n',
+        new='            file.write_text(text, encoding="ascii")\n',
+        tests=("tests/test_storage.py::test_a_full_disk_leaves_the_earlier_file_and_nothing_besides",),
+    ),
+    Fault(
+        name="gate-counts",
+        claim="What fails in the gate makes the run invalid (docs/gate.md)",
+        fault="the verdict passes over the gate's checks",
+        file="bench/verdict.py",
+        old="    yield from _failures(gate.checks)\n",
+        new="",
+        tests=("tests/test_verdict.py::test_one_reason_makes_a_run_invalid_and_says_why",),
+    ),
+    Fault(
+        name="dead-gate",
+        claim="A gate without an answer makes its cell invalid (docs/resume.md)",
+        fault="it counts as one that found nothing",
+        file="bench/gates.py",
+        old='name="gate", measured=None, least=0, most=0,',
+        new='name="gate", measured=0, least=0, most=0,',
+        tests=("tests/test_bench.py::test_a_gate_that_dies_makes_the_run_invalid_and_says_so",),
+    ),
+    Fault(
+        name="gate-layers",
+        claim="The gate asks every layer's output, and names the first that is off (docs/gate.md)",
+        fault="`layers` compares the CPU with itself",
+        file="bench/answers.py",
+        old='_at_most("layers", device.layers[layer], layer_most,',
+        new='_at_most("layers", single.layers[layer], layer_most,',
+        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+    ),
+    Fault(
+        name="gate-logits",
+        claim="The gate asks the compiled network's logits (docs/gate.md)",
+        fault="`logits` compares the CPU with itself",
+        file="bench/answers.py",
+        old='_at_most("logits", device.logits,',
+        new='_at_most("logits", single.logits,',
+        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+    ),
+    Fault(
+        name="gate-loss",
+        claim="The gate asks the first training loss (docs/gate.md)",
+        fault="`loss` compares the CPU with itself",
+        file="bench/answers.py",
+        old='_at_most("loss", device.loss,',
+        new='_at_most("loss", single.loss,',
+        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+    ),
+    Fault(
+        name="gate-gradient",
+        claim="The gate asks the first step's gradient of every tensor (docs/gate.md)",
+        fault="`gradient` compares the CPU with itself",
+        file="bench/answers.py",
+        old='_at_most("gradient", device.gradient[gradient],',
+        new='_at_most("gradient", single.gradient[gradient],',
+        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+    ),
+    Fault(
+        name="gate-update",
+        claim="The gate asks whether the first step is minus the rate times the gradient (docs/gate.md)",
+        fault="`update` compares the CPU with itself",
+        file="bench/answers.py",
+        old='_at_most("update", device.update[update],',
+        new='_at_most("update", single.update[update],',
+        tests=(
+            "tests/test_answers.py::test_a_first_step_that_is_not_minus_rate_times_gradient_is_named",
+        ),
+    ),
+    Fault(
+        name="gate-three-losses",
+        claim="The gate asks three steps' losses (docs/gate.md)",
+        fault="`three losses` compares the CPU with itself",
+        file="bench/answers.py",
+        old='_at_most("three losses", device.losses,',
+        new='_at_most("three losses", single.losses,',
+        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+    ),
+    Fault(
+        name="gate-three-steps",
+        claim="The gate asks where three steps take every tensor (docs/gate.md)",
+        fault="`three steps` compares the CPU with itself",
+        file="bench/answers.py",
+        old='_at_most("three steps", device.moved[moved],',
+        new='_at_most("three steps", single.moved[moved],',
+        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+    ),
+    Fault(
+        name="gate-own-logits",
+        claim="The gate asks the very network that will train (docs/gate.md)",
+        fault="`own logits` compares the exact answers with themselves",
+        file="bench/answers.py",
+        old="error = largest(trainer.logits(batch.images), exact.logits)",
+        new="error = largest(exact.logits, exact.logits)",
+        tests=(
+            "tests/test_answers.py::test_the_cells_own_network_must_answer_as_the_one_without_dropout",
+        ),
+    ),
+    Fault(
+        name="gate-dropout",
+        claim="The gate asks whether dropout draws each mask anew (docs/gate.md)",
+        fault="two equal losses are allowed",
+        file="bench/gate.py",
+        old="least=1e-6,",
+        new="least=0.0,",
+        tests=("tests/test_gate.py::test_a_planted_fault_is_named",),
+    ),
+    Fault(
+        name="gate-placement",
+        claim="The gate asks where each operation of a step runs (docs/gate.md)",
+        fault="what runs elsewhere is named and not counted",
+        file="bench/gate.py",
+        old='name="placement", measured=len(strays),',
+        new='name="placement", measured=0,',
+        tests=("tests/test_gate.py::test_a_planted_fault_is_named",),
+    ),
+    Fault(
+        name="gate-twice",
+        claim="The gate asks whether twice the work takes twice as long (docs/gate.md)",
+        fault="a ratio of 1 is allowed",
+        file="bench/clock.py",
+        old="LEAST_RATIO, MOST_RATIO = 1.6, 2.5",
+        new="LEAST_RATIO, MOST_RATIO = 0.6, 2.5",
+        tests=("tests/test_probe.py::test_a_device_that_answers_late_fails_by_name",),
+    ),
+    Fault(
+        name="gate-left",
+        claim="The gate asks whether work is left once the clock has stopped (docs/gate.md)",
+        fault="any share is allowed",
+        file="bench/clock.py",
+        old="MOST_LEFT = 0.1",
+        new="MOST_LEFT = 1e9",
+        tests=(
+            "tests/test_probe.py::test_what_the_clock_did_not_wait_for_is_left",
+            "tests/test_probe.py::test_a_device_that_answers_late_fails_by_name",
+        ),
+    ),
+    Fault(
+        name="gate-busy",
+        claim="A busy machine does not spoil the gate's timing: it is measured again (docs/gate.md)",
+        fault="the first share that is left counts",
+        file="bench/clock.py",
+        old="for _ in range(TRIES - 1):",
+        new="for _ in range(0):",
+        tests=("tests/test_probe.py::test_other_programs_do_not_spoil_the_share_that_is_left",),
+    ),
+    Fault(
+        name="same-bytes",
+        claim="Both frameworks' gates are asked of the same weights and batch (docs/gate.md)",
+        fault="the batches are not compared",
+        file="bench/certificate.py",
+        old='for name in ("weights_sha256", "batch_sha256")',
+        new='for name in ("weights_sha256",)',
+        tests=("tests/test_gate.py::test_other_weights_or_another_batch_are_named",),
+    ),
+    Fault(
+        name="one-network",
+        claim="Both frameworks are one network in float64 (docs/gate.md)",
+        fault="they may be as far apart as float32 errs",
+        file="bench/certificate.py",
+        old="MOST_IN_FLOAT64 = 1e-9",
+        new="MOST_IN_FLOAT64 = 1e-4",
+        tests=("tests/test_gate.py::test_another_network_is_named_even_where_float32_would_not_tell",),
+    ),
+    Fault(
+        name="disjoint",
+        claim="A leaked test image makes the run invalid (docs/gate.md)",
+        fault="only validation images are looked for among the training images",
+        file="alexnet/data.py",
+        old="len((validation | test) & train)",
+        new="len(validation & train)",
+        tests=("tests/test_training.py::test_a_leaked_test_image_is_named",),
+    ),
+    Fault(
+        name="learnt",
+        claim="A run that saw 20,000 images has left chance behind (docs/gate.md)",
+        fault="chance itself is enough",
+        file="bench/afterwards.py",
+        old="least=CHANCE + SIGMAS * error,",
+        new="least=CHANCE - SIGMAS * error,",
+        tests=("tests/test_training.py::test_who_has_seen_enough_and_learnt_nothing_is_named",),
+    ),
+    Fault(
+        name="moved",
+        claim="A tensor that training has not moved makes the run invalid (docs/gate.md)",
+        fault="it is named and not counted",
+        file="bench/afterwards.py",
+        old="measured=len(stale),",
+        new="measured=0,",
+        tests=(
+            "tests/test_training.py::test_tensors_that_stand_still_and_images_in_two_sets_are_named",
+            "tests/test_training.py::test_a_head_that_stands_still_in_its_own_stage_is_named",
+        ),
+    ),
+    Fault(
+        name="seal",
+        claim="A seal shows edits and damage (docs/results.md)",
+        fault="the machine is left out of it",
+        file="bench/seal.py",
+        old="json.dumps([sealed, machine],",
+        new="json.dumps([sealed],",
+        tests=("tests/test_check.py::test_a_seal_is_over_the_run_and_its_machine",),
+    ),
+    Fault(
+        name="rates-again",
+        claim="The check recomputes sums and medians (docs/results.md)",
+        fault="images per second are taken as the file has them",
+        file="bench/check_training.py",
+        old='        "epoch_images_per_second": typical,\n',
+        new="",
+        tests=("tests/test_check.py::test_an_edit_is_named_sealed_anew_or_not",),
+    ),
+    Fault(
+        name="weights-again",
+        claim="The check draws the first weights once more (docs/results.md)",
+        fault="it draws none, whatever their number",
+        file="bench/check_start.py",
+        old="MOST_DRAWN = 300_000_000",
+        new="MOST_DRAWN = 300",
+        tests=("tests/test_check.py::test_an_edit_is_named_sealed_anew_or_not",),
+    ),
+    Fault(
+        name="unknown-field",
+        claim="A field that a record does not know is refused (docs/results.md)",
+        fault="it is passed over",
+        file="bench/wire.py",
+        old="if unknown := sorted(set(fields) - known):",
+        new="if unknown := sorted(set(fields) - set(fields)):",
+        tests=(
+            "tests/test_records.py::test_what_is_no_record_says_why",
+            "tests/test_records.py::test_a_job_with_other_fields_is_refused",
+        ),
+    ),
+    Fault(
+        name="saved-failure",
+        claim="A failed cell is saved, and the exit status is not zero (README)",
+        fault="a cell without a result counts as a benchmark",
+        file="bench/test_train.py",
+        old="        pytest.fail(reason, pytrace=False)\n",
+        new="        pytest.skip(reason)\n",
+        tests=(
+            "tests/test_bench.py::test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on",
+        ),
+    ),
+    Fault(
+        name="synthetic-first",
+        claim="The synthetic stand-in is said on the first line (README)",
+        fault="the line calls it CIFAR-10",
+        file="bench/heading.py",
+        old='"synthetic": "SYNTHETIC"',
+        new='"synthetic": "CIFAR-10"',
+        tests=("tests/test_screen.py::test_the_title_says_what_every_figure_stands_under",),
+    ),
+    Fault(
+        name="stand-in",
+        claim="Only below `full` is there a synthetic stand-in (README)",
+        fault="`full` takes it as well",
+        file="bench/grid.py",
+        old="synthetic_allowed=False,",
+        new="synthetic_allowed=True,",
+        tests=("tests/test_grid.py::test_only_full_refuses_the_stand_in",),
+    ),
+    Fault(
+        name="learning",
+        claim="Real images are learnt by both frameworks (README)",
+        fault="each batch has the labels of other images",
+        file="alexnet/data.py",
+        old="yield images, data.labels[chosen]",
+        new="yield images, data.labels[chosen][::-1]",
+        tests=("tests/test_learning.py::test_real_images_are_learnt",),
+    ),
+    Fault(
+        name="beside-others",
+        claim="Cells are measured one after the other (README)",
+        fault="`pytest bench -n 2` runs them beside each other",
+        file="conftest.py",
+        old='if config.getoption("numprocesses", None):',
+        new='if config.getoption("nosuchoption", None):',
+        tests=("tests/test_bench.py::test_what_cannot_be_is_refused_in_a_sentence_before_any_cell",),
+    ),
+    Fault(
+        name="nothing-left-behind",
+        claim="A run of the project's own tests leaves nothing in the checkout (README)",
+        fault="every call of pytest makes `results/`",
+        file="conftest.py",
+        old="{RESULTS if _runs_benchmarks(config) else ROOT}",
+        new="{RESULTS}",
+        tests=("tests/test_checkout.py::test_a_run_of_the_tests_leaves_the_checkout_as_it_was",),
+    ),
+    Fault(
+        name="home-folder",
+        claim="The saved file has no home folder in it (docs/results.md)",
+        fault="what stands within a list is passed over",
+        file="bench/saving.py",
+        old="return [without_home(item) for item in value]",
+        new="return list(value)",
+        tests=(
+            "tests/test_bench.py::test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on",
+        ),
+    ),
+    Fault(
+        name="no-framework",
+        claim="The session's own process loads no framework (README)",
+        fault="it imports torch to find the weights",
+        file="bench/prepare.py",
+        old="from alexnet import Device, Framework, download\n",
+        new="from alexnet import Device, Framework, download, torch_backend  # noqa: F401\n",
+        tests=("tests/test_imports.py::test_the_parent_loads_no_framework",),
+    ),
+    Fault(
+        name="virtual-mac",
+        claim="A virtual Mac's figures are comparable with nobody's (README)",
+        fault="it is compared as any other",
+        file="reports/compare.py",
+        old="if machine == base or same is None or {machine, base} & virtual:",
+        new="if machine == base or same is None:",
+        tests=("tests/test_intervals.py::test_a_virtual_mac_is_compared_with_nobody",),
+    ),
+    Fault(
+        name="drift",
+        claim="Over 5 % drift is a warning (README)",
+        fault="it is one over 50 %",
+        file="bench/verdict.py",
+        old="MOST_DRIFT = 0.05",
+        new="MOST_DRIFT = 0.5",
+        tests=("tests/test_verdict.py::test_a_warning_is_told_and_leaves_a_run_valid",),
+    ),
+    Fault(
+        name="battery",
+        claim="The doctor warns of a computer on its battery (docs/first-run-on-a-mac.md)",
+        fault="it does not look at the power",
+        file="bench/doctor.py",
+        old='if facts.condition.power == "battery":',
+        new="if facts.condition.power is None:",
+        tests=("tests/test_doctor.py::test_a_planted_fault_is_found_once_with_its_level_and_its_fix",),
+    ),
+    Fault(
+        name="spoiled",
+        claim="What would make a run worthless stops it (README)",
+        fault="it is said, and the run goes on",
+        file="conftest.py",
+        old="if spoilers and not session.options.ignore_doctor:",
+        new="if spoilers and session.options.ignore_doctor is None:",
+        tests=("tests/test_bench.py::test_what_would_spoil_a_run_stops_it_unless_told_otherwise",),
+    ),
+    Fault(
+        name="fall-back",
+        claim="Variables that change figures are found by the doctor (docs/gate.md)",
+        fault="torch's fall-back to the CPU is not among them",
+        file="bench/doctor_facts.py",
+        old='    "PYTORCH_ENABLE_MPS_FALLBACK": f"times CPU work as the GPU\'s, and {IGNORED}",\n',
+        new="",
+        tests=("tests/test_doctor.py::test_only_variables_that_matter_are_looked_at",),
+    ),
+    Fault(
+        name="settings",
+        claim="Runs of another batch size are not compared (docs/report.md)",
+        fault="the batch size is no part of a setting",
+        file="reports/settings.py",
+        old="return (*(row[name] for name in EXPERIMENT),",
+        new='return (*(row[name] for name in EXPERIMENT if name != "batch_size"),',
+        tests=("tests/test_frame.py::test_another_batch_size_or_rate_is_another_setting",),
+    ),
+    Fault(
+        name="images-apart",
+        claim="Runs on other images are not compared (docs/report.md)",
+        fault="all images count as the same ones",
+        file="reports/settings.py",
+        old='[row["data_sha256"] for row in rows]',
+        new="[None for row in rows]",
+        tests=("tests/test_frame.py::test_what_differs_in_one_thing_is_apart_and_the_thing_is_named",),
+    ),
+    Fault(
+        name="profile-apart",
+        claim="Runs of another profile are not compared (docs/report.md)",
+        fault="all profiles count as the same one",
+        file="reports/settings.py",
+        old="keys = [(*(row[name] for name in SESSION), variations[i])",
+        new='keys = [("full", *(row[name] for name in SESSION[1:]), variations[i])',
+        tests=("tests/test_frame.py::test_another_size_profile_or_data_set_is_another_setting",),
+    ),
+    Fault(
+        name="settings-mixed",
+        claim="Two runs are compared only if they share a letter (docs/report.md)",
+        fault="torch of any setting is compared with TensorFlow of the first",
+        file="reports/compare.py",
+        old='other = (machine, setting, experiment, "tensorflow", device)',
+        new='other = (machine, "A", experiment, "tensorflow", device)',
+        tests=("tests/test_intervals.py::test_settings_are_never_mixed",),
+    ),
+    Fault(
+        name="invalid-compared",
+        claim="A run that is invalid is compared with nothing (docs/report.md)",
+        fault="its epochs count as any other's",
+        file="reports/compare.py",
+        old='(epochs["validity"] == "valid") & epochs["timed"]',
+        new='(epochs["validity"] != "failed") & epochs["timed"]',
+        tests=("tests/test_prose.py::test_invalid_failed_and_left_out",),
+    ),
+    Fault(
+        name="cpu-with-gpu",
+        claim="Machines are compared GPU with GPU and CPU with CPU (docs/report.md)",
+        fault="a CPU is compared with a GPU",
+        file="reports/compare.py",
+        old='return "cpu" if device == "cpu" else "gpu"',
+        new='return "gpu"',
+        tests=("tests/test_intervals.py::test_a_cpu_is_not_averaged_with_a_gpu",),
+    ),
+    Fault(
+        name="two-computers",
+        claim="Two computers of one name that differ are told apart (docs/report.md)",
+        fault="memory is no part of a computer",
+        file="reports/machines.py",
+        old='"gpu_cores", "memory_bytes", "architecture", "virtual")\n"""What',
+        new='"gpu_cores", "architecture", "virtual")\n"""What',
+        tests=("tests/test_sources.py::test_a_computer_that_differs_in_one_part_is_another",),
+    ),
+    Fault(
+        name="verdict",
+        claim="*Faster* means that the whole interval lies above 1 (docs/report.md)",
+        fault="faster and slower change places",
+        file="reports/intervals.py",
+        old='        return "faster"\n    return "slower" if high < 1',
+        new='        return "slower"\n    return "faster" if high < 1',
+        tests=("tests/test_intervals.py::test_the_other_way_round_is_slower_with_the_same_interval",),
+    ),
+    Fault(
+        name="confidence",
+        claim="A ratio has a 95 % interval (docs/report.md)",
+        fault="it is one standard error wide, as one of 68 %",
+        file="reports/intervals.py",
+        old="CONFIDENCE = 0.95",
+        new="CONFIDENCE = 0.68",
+        tests=("tests/test_intervals.py::test_about_95_of_100_intervals_hold_the_truth",),
+    ),
+    Fault(
+        name="widened",
+        claim="A ratio's interval is widened for few epochs (docs/report.md)",
+        fault="the plain percentiles are taken",
+        file="reports/intervals.py",
+        old="return float(stats.norm.cdf(-math.sqrt(units / (units - 1)) * t))",
+        new="return (1 - CONFIDENCE) / 2 + 0 * float(t)",
+        tests=(
+            "tests/test_intervals.py::test_the_fewest_epochs_that_carry_a_verdict_hold_the_truth_as_often",
+        ),
+    ),
+    Fault(
+        name="four-epochs",
+        claim="Under four timed epochs a side there is no verdict (docs/report.md)",
+        fault="three are enough",
+        file="reports/intervals.py",
+        old="LEAST_EPOCHS = 4",
+        new="LEAST_EPOCHS = 3",
+        tests=(
+            "tests/test_intervals.py::test_the_fewest_epochs_are_where_chance_falls_under_a_twentieth",
+        ),
+    ),
+    Fault(
+        name="counts-once",
+        claim="The same run in two files counts once (docs/report.md)",
+        fault="it counts in each",
+        file="reports/sources.py",
+        old="if run.true_seal in seals:",
+        new="if run.true_seal in seals and seals[run.true_seal] == name:",
+        tests=("tests/test_sources.py::test_the_same_run_in_another_file_counts_once",),
+    ),
+    Fault(
+        name="prose",
+        claim="A sentence of the report says what the files give (README)",
+        fault="the seconds of an epoch have the warm-up in them",
+        file="reports/rows.py",
+        old="median(e.train_seconds for e in steady)",
+        new="median(e.train_seconds for e in it.epochs)",
+        tests=("tests/test_frame.py::test_the_figures_of_one_run",),
+    ),
+    Fault(
+        name="not-measured",
+        claim="What was not measured is a gap, never 0 (docs/report.md)",
+        fault="no peak is a peak of nothing",
+        file="reports/rows.py",
+        old='"peak_device_bytes": max(device, default=None),',
+        new='"peak_device_bytes": max(device, default=0),',
+        tests=("tests/test_sources.py::test_what_was_not_measured_is_nan_and_no_zero",),
+    ),
+    Fault(
+        name="html-text",
+        claim="Texts from files are shown as text in the page (docs/report.md)",
+        fault="the page takes them for markup",
+        file="reports/html.py",
+        old="Environment(autoescape=True,",
+        new="Environment(autoescape=False,",
+        tests=("tests/test_render.py::test_a_page_shows_every_text_and_runs_none",),
+    ),
+    Fault(
+        name="markdown-text",
+        claim="Texts from files are shown as text in Markdown (docs/report.md)",
+        fault="a tag is left as it is",
+        file="reports/markdown.py",
+        old='MEANING |= {"<": "&lt;", ">": "&gt;",',
+        new='MEANING |= {">": "&gt;",',
+        tests=("tests/test_render.py::test_markdown_shows_every_text_and_reads_none",),
+    ),
+    Fault(
+        name="formula",
+        claim="A spreadsheet is given no formula (docs/report.md)",
+        fault="only what begins with = is taken for one",
+        file="reports/export.py",
+        old='FORMULA = ("=", "+", "-", "@", "\\t", "\\r")',
+        new='FORMULA = ("=",)',
+        tests=("tests/test_export.py::test_a_spreadsheet_is_given_no_formula",),
+    ),
+    Fault(
+        name="no-host",
+        claim="The page asks nothing of any host (docs/report.md)",
+        fault="a picture may fetch its font",
+        file="reports/drawing.py",
+        old="|@import|javascript:",
+        new="|javascript:",
+        tests=("tests/test_render.py::test_a_picture_that_is_more_than_a_drawing_is_refused",),
+    ),
+)
+
+
+def page() -> str:
+    """The text of docs/claims.md."""
+    lines = [
+        "# Every claim, a fault that breaks it, and the test that names it",
+        "",
+        "Each row has a claim, a mistake that would make it untrue, and the tests that fail with that",
+        "mistake in the code. The command below makes each mistake in a copy of the checkout, runs the",
+        "tests and says whether each of them failed. Those in `test_parity.py`, `test_gate.py` and",
+        "`test_resume_exact.py` take minutes, because they run both frameworks. `test_learning.py`",
+        "needs CIFAR-10: set `ALEXNET_DATA` to a folder that holds `cifar-10-batches-bin`.",
+        "",
+        "```sh",
+        ".venv/bin/python -m tests.faults                 # all of them",
+        ".venv/bin/python -m tests.faults md5 padding     # some, by name",
+        "```",
+        "",
+        "The table is made of `tests/faults.py` by the same command with `--write`.",
+        "",
+        "| name | claim | planted fault | named by |",
+        "|---|---|---|---|",
+    ]
+    for fault in FAULTS:
+        tests = ", ".join(f"`{test.removeprefix('tests/')}`" for test in fault.tests)
+        texts = (f"`{fault.name}`", fault.claim, f"{fault.fault} (`{fault.file}`)", tests)
+        lines.append(f"| {' | '.join(text.replace('|', '&#124;') for text in texts)} |")
+    return "\n".join(lines) + "\n"
+
+
+def plant(fault: Fault, folder: Path) -> None:
+    """Copies the checkout as git sees it into `folder`, and the fault into the copy."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    names = subprocess.check_output(command, cwd=ROOT, text=True).split("\0")
+    for name in names:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    file = folder / fault.file
+    text = file.read_text(encoding="utf-8")
+    assert text.count(fault.old) == 1, f"{fault.name}: its snippet stands {text.count(fault.old)} times"
+    file.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
+
+
+class Planter:
+    """Runs tests on faulty copies; `stop` ends those at work, and all that they began."""
+
+    def __init__(self, folder: Path, *, whole_files: bool) -> None:
+        self.folder, self.whole_files = folder, whole_files
+        self._children: list[subprocess.Popen[str]] = []
+        self._stopped = False
+
+    def failing(self, fault: Fault) -> list[str]:
+        """The tests, without parameters, that fail with the fault in, in the order that pytest has."""
+        with TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as made:
+            copy, temporary = Path(made) / "copy", Path(made) / "tmp"
+            temporary.mkdir()
+            plant(fault, copy)
+            return list(dict.fromkeys(FAILED.findall(self._pytest(fault, copy, temporary))))
+
+    def _pytest(self, fault: Fault, copy: Path, temporary: Path) -> str:
+        tests = [test.split("::")[0] for test in fault.tests] if self.whole_files else fault.tests
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", "-rfE"]
+        command += ["-x"] * (len(tests) == 1 and not self.whole_files) + list(dict.fromkeys(tests))
+        # Before the path of the editable install, for children as well; and the copy's own lock.
+        environment = os.environ | {"PYTHONPATH": str(copy), "TMPDIR": str(temporary)}
+        child = subprocess.Popen(
+            command,
+            cwd=copy,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._children.append(child)
+        if self._stopped:  # while it was being started
+            _kill(child)
+        try:
+            return child.communicate(timeout=MOST_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            return ""
+        finally:
+            _kill(child)
+
+    def stop(self) -> None:
+        self._stopped = True
+        for child in self._children:
+            _kill(child)
+
+
+def _kill(child: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def line(fault: Fault, failing: list[str]) -> str:
+    """What came of one fault, in one line."""
+    silent = [test for test in fault.tests if test not in failing]
+    if silent:
+        also = f" (but by {', '.join(failing)})" if failing else ""
+        return f"{fault.name}: NOT NAMED by {', '.join(silent)}{also}"
+    return f"{fault.name}: named by {', '.join(failing)}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 where every fault is named by each of its tests, 1 where one is not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="some of the faults; default: all")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at once")
+    parser.add_argument("--files", action="store_true", help="run the tests' whole files, name all")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE} and run nothing")
+    given = parser.parse_args(arguments)
+    if given.write:
+        (ROOT / PAGE).write_text(page(), encoding="utf-8")
+        return 0
+    if unknown := set(given.names) - {fault.name for fault in FAULTS}:
+        parser.error(f"there is no fault {', '.join(sorted(unknown))}")
+    chosen = [fault for fault in FAULTS if not given.names or fault.name in given.names]
+    status = 0
+    with TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
+        planter = Planter(Path(folder), whole_files=given.files)
+        with ThreadPoolExecutor(given.jobs) as pool:
+            try:
+                for fault, failing in zip(chosen, pool.map(planter.failing, chosen), strict=True):
+                    status |= not set(fault.tests) <= set(failing)
+                    print(line(fault, failing), flush=True)
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                planter.stop()
+                return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
