@@ -1,12 +1,15 @@
-"""One cell carried out by a real worker without a session around it, and so without a gate."""
+"""Real frameworks in processes of their own: one cell without a session or gate, or one module."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.process import WORKER
+from bench.process import ROOT, WORKER
 from bench.records import Cell, Plan
 from bench.run import Carrier, Run
 from bench.wire import Job, Record
@@ -17,6 +20,20 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INT
 another took 69 s of processor time for torch's gates, one thread 8 s (AMD EPYC, 2 cores, load 4)."""
 EPOCH_SECONDS = 60.0
 """What an epoch is expected to take: three of them may pass in silence, on a busy machine too."""
+
+
+def said_by(module: str, *arguments: str) -> str:
+    """What a module prints in a process of its own, with one thread, where it ends without an error."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **ONE_THREAD},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def plan_of(*, train_images: int, batch_size: int, epochs: int) -> Plan:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +11,8 @@ import numpy as np
 import pytest
 
 from bench.certificate import Witness, certified
-from bench.process import ROOT
 from bench.records import Gate
-from tests.real_worker import ONE_THREAD
+from tests.real_worker import said_by
 from tests.samples import CELL, CHECK, GATE
 
 FRAMEWORKS = ("torch", "tensorflow")
@@ -27,17 +23,7 @@ pytestmark = pytest.mark.slow
 def found() -> dict[str, Any]:
     answers = {}
     for framework in FRAMEWORKS:
-        command = [sys.executable, "-m", "tests.gate_worker", framework]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **ONE_THREAD},
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        answers[framework] = json.loads(done.stdout.splitlines()[-1])
+        answers[framework] = json.loads(said_by("tests.gate_worker", framework).splitlines()[-1])
     return answers
 
 

@@ -8,9 +8,6 @@ and none for a scrambled layer.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -19,10 +16,9 @@ import pytest
 
 from alexnet import spec, weights
 from alexnet.spec import VARIANTS, network
-from bench.process import ROOT
 from tests.framework_worker import NARROWER, STEPS, Answers
 from tests.narrow import narrow_variants
-from tests.real_worker import ONE_THREAD
+from tests.real_worker import said_by
 from tests.test_spec import PARAMETERS
 
 pytestmark = pytest.mark.slow
@@ -43,16 +39,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
     for framework in ("torch", "tensorflow"):
         out = folder / f"{framework}.npz"
         files = [str(out), str(folder / "state.pth"), str(folder / "canonical.safetensors")]
-        command = [sys.executable, "-m", "tests.framework_worker", framework, *files]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **ONE_THREAD},
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
+        said_by("tests.framework_worker", framework, *files)
         answers[framework] = dict(np.load(out))
     return answers
 
