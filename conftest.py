@@ -110,7 +110,7 @@ def _ask_the_doctor(config: pytest.Config, session: Session) -> None:
     config.stash[FOUND] = found
     spoilers = [finding for finding in found if finding.level == "spoils"]
     if spoilers and not session.options.ignore_doctor:
-        lines = screen.findings(spoilers)
+        lines = screen.finding_lines(spoilers)
         raise pytest.UsageError("\n".join([*lines, "to run all the same: --ignore-doctor"]))
 
 
@@ -119,8 +119,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     session = config.stash.get(SESSION, None)
     if session is None:
         return []
-    above = [f"data: {heading.data_line(session)}", heading.setting(session)]
-    return [*above, *heading.unlike_devices(session)]
+    above = [f"data: {heading.data_line(session)}", heading.conditions_line(session)]
+    return [*above, *heading.device_warning(session)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -139,8 +139,8 @@ def _cells(items: list[pytest.Item]) -> list[Cell]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Puts the cells that are done already first: whoever interrupts now has them in the file."""
     session = config.stash.get(SESSION, None)
-    if session and session.ledger.earlier:
-        done = {cell for cell in session.plans if session.ledger.is_done(cell)}
+    if session and session.log.earlier:
+        done = {cell for cell in session.plans if session.log.is_done(cell)}
         items.sort(key=lambda item: not ("run" in _fixtures(item) and set(_cells([item])) <= done))
 
 
@@ -170,11 +170,11 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
         return []
     about = screen.seconds(heading.expected_seconds(session))
     return [
-        *heading.resumed(session),
+        *heading.resumed_from(session),
         f"{len(session.picked)} cells, roughly {about} (guessed, not yet measured)",
-        *heading.cells(session),
-        *heading.differences(session),
-        *screen.findings(config.stash.get(FOUND, ())),
+        *heading.cell_lines(session),
+        *heading.accepted_differences(session),
+        *screen.finding_lines(config.stash.get(FOUND, ())),
     ]
 
 
@@ -208,8 +208,8 @@ def _followed(session: Session, cell: Cell, console: Console) -> Run:
     with screen.progress(console) as bar:
         name = f"cell {number} of {len(session.picked)}  {cell.id}"
         task = bar.add_task(name, total=None, note="starting")
-        follow = screen.follower(bar, task, epochs=plan.epochs)
-        return session.carry_out(cell, follow)
+        follow = screen.progress_updater(bar, task, epochs=plan.epochs)
+        return session.run_cell(cell, follow)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -220,7 +220,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     if ours is None:
         yield
         return
-    ours.interrupts.deaf()
+    ours.interrupts.ignore_from_now()
     if isinstance(plugin.storage, Storage) and plugin.storage.would_lose(plugin.benchmarks):
         plugin.benchmarks = []
     elif not plugin.benchmarks and (ours.runs or ours.skipped) and not plugin.disabled:
@@ -233,27 +233,27 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
         ours.close()
         if getattr(plugin.storage, "trouble", None):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if ours.interrupts.asked:
+        if ours.interrupts.requested_by:
             session.exitstatus = interrupts.STATUS
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Prints our table, since pytest-benchmark's has no accuracy, and the line that goes on."""
     session = config.stash.get(SESSION, None)
-    if session is None or not (session.ledger.begun or session.skipped):
+    if session is None or not (session.log.begun or session.skipped):
         return
     terminalreporter.section("AlexNet")
     writer = terminalreporter._tw
     plugin = config._benchmarksession  # type: ignore[attr-defined]
     if session.runs or session.skipped:
-        text = screen.rendered(screen.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
+        text = screen.render(screen.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
         terminalreporter.write_line(text.rstrip())
     trouble = getattr(plugin.storage, "trouble", None)
     for line in [
         *screen.explanations(session),
-        *screen.compared(session, plugin.compared_mapping or {}),
+        *screen.saved_differences(session, plugin.compared_mapping or {}),
         f"records and logs: {session.folder}",
         *([trouble] if trouble else []),
-        *heading.how_to_go_on(session),
+        *heading.resume_hint(session),
     ]:
         terminalreporter.write_line(line)

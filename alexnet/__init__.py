@@ -48,12 +48,12 @@ class Trainer(Protocol):
     def begin_stage(self, train: Literal["all", "head"]) -> None:
         """Chooses which layers move, and forgets the momentum of the stage before."""
 
-    def place(self, images: Images, labels: Labels) -> Any: ...
+    def to_device(self, images: Images, labels: Labels) -> Any: ...
 
     def step(self, batch: Any, learning_rate: float) -> None:
         """One step of SGD. Nothing is read from the device."""
 
-    def take_totals(self) -> tuple[float, float]:
+    def pop_metrics(self) -> tuple[float, float]:
         """(loss, accuracy) averaged over the steps since the last call, as they were trained."""
 
     def synchronize(self) -> None:
@@ -74,7 +74,7 @@ class Trainer(Protocol):
         After a stage's first step it is that step's gradient, as the step itself computed it.
         """
 
-    def strays(self, batch: Any) -> list[str]:
+    def ops_off_device(self, batch: Any) -> list[str]:
         """What of a step at rate 0 did not run on the device: names of operations or of tensors.
 
         Raises PlacementUnknown where the framework does not tell.
@@ -159,7 +159,7 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
 
 
-def same_shapes(what: str, found: Mapping[str, Any], wanted: Mapping[str, Sequence[int]]) -> None:
+def check_same_shapes(what: str, found: Mapping[str, Any], wanted: Mapping[str, Sequence[int]]) -> None:
     """Raises ResumeError unless both have the same names, and the arrays the shapes that are wanted."""
     wrong = set(found) ^ set(wanted)
     wrong |= {n for n in set(found) & set(wanted) if tuple(found[n].shape) != tuple(wanted[n])}

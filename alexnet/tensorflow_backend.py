@@ -21,7 +21,7 @@ import tensorflow as tf
 from alexnet import Device, Framework, Precision, environment, operands
 from alexnet.recipe import Recipe
 from alexnet.spec import FLOAT32_BYTES, Network
-from alexnet.tensorflow_trainer import TensorflowTrainer, place
+from alexnet.tensorflow_trainer import TensorflowTrainer, device_string
 from alexnet.weights import Weights
 
 VERSION = tf.__version__
@@ -50,7 +50,7 @@ class Product:
 
     def __init__(self, device: Device, size: int, depth: int) -> None:
         self.flops, self.bytes = 2 * size * size * depth, FLOAT32_BYTES * (2 * depth + size) * size
-        self._device = place(device)
+        self._device = device_string(device)
         with tf.device(self._device):
             self._left, self._right = (tf.constant(array) for array in operands(size, depth))
             self._out = tf.zeros((1, 1))
@@ -68,7 +68,7 @@ class Addition:
 
     def __init__(self, device: Device, elements: int) -> None:
         self.flops, self.bytes = elements, 3 * FLOAT32_BYTES * elements
-        self._device = place(device)
+        self._device = device_string(device)
         with tf.device(self._device):
             self._sum, self._part = tf.Variable(tf.ones(elements)), tf.ones(elements)
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet import Device, Precision, RandomState, ResumeError, pixels, same_shapes
+from alexnet import Device, Precision, RandomState, ResumeError, check_same_shapes, pixels
 from alexnet.data import Images, Labels
 from alexnet.layers import Dense, Flatten
 from alexnet.recipe import Recipe
@@ -24,7 +24,7 @@ Batch = tuple[Any, Any]
 _IMAGES = tf.TensorSpec((None, 32, 32, 3), tf.uint8)
 
 
-def place(device: Device) -> str:
+def device_string(device: Device) -> str:
     """TensorFlow's name of a device."""
     return "/CPU:0" if device == "cpu" else "/GPU:0"
 
@@ -47,7 +47,7 @@ class TensorflowTrainer:
         compiled: bool = True,
     ) -> None:
         self.net, self.recipe, self.precision, self.compiled = net, recipe, precision, compiled
-        self.device = place(device)
+        self.device = device_string(device)
         self.moves = channels_last(net)
         with tf.device(self.device):
             size = net.image_size
@@ -87,7 +87,7 @@ class TensorflowTrainer:
             return function
         return tf.function(function, jit_compile=False, input_signature=signature)
 
-    def place(self, images: Images, labels: Labels) -> Batch:
+    def to_device(self, images: Images, labels: Labels) -> Batch:
         with tf.device(self.device):
             return tf.constant(images), tf.constant(labels.astype(np.int64))
 
@@ -134,7 +134,7 @@ class TensorflowTrainer:
         self._steps += 1
         self._images += labels.shape[0]
 
-    def take_totals(self) -> tuple[float, float]:
+    def pop_metrics(self) -> tuple[float, float]:
         totals = float(self._loss_sum) / self._steps, float(self._right) / self._images
         with tf.device(self.device):  # float64 never leaves the CPU
             self._loss_sum.assign(0.0)
@@ -207,7 +207,7 @@ class TensorflowTrainer:
     def _canonical(self, name: str, variable: Any) -> Any:
         return np.ascontiguousarray(self.moves[name].back(variable.numpy()))
 
-    def strays(self, batch: Batch) -> list[str]:
+    def ops_off_device(self, batch: Batch) -> list[str]:
         # TensorFlow tells where it puts things when it compiles, so the step is compiled once more.
         self._step = self._compiled_step()
         return elsewhere(lambda: self.step(batch, 0.0), self.device)
@@ -232,8 +232,10 @@ class TensorflowTrainer:
     def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
         velocities, seeds = self._momentum_variables(), self._seeds()
         check(weights, self.net)
-        same_shapes("momentum", momentum, {name: self.net.tensors[name] for name in velocities})
-        same_shapes("random state", random_state, {name: seed.shape for name, seed in seeds.items()})
+        check_same_shapes("momentum", momentum, {name: self.net.tensors[name] for name in velocities})
+        check_same_shapes(
+            "random state", random_state, {name: seed.shape for name, seed in seeds.items()}
+        )
         try:
             with tf.device(self.device):
                 for name, seed in seeds.items():

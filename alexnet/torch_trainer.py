@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet import Device, Precision, RandomState, ResumeError, pixels, same_shapes
+from alexnet import Device, Precision, RandomState, ResumeError, check_same_shapes, pixels
 from alexnet.data import Images, Labels
 from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, Layer, MaxPool
 from alexnet.recipe import Recipe
@@ -84,7 +84,7 @@ class TorchTrainer:
         moving = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.SGD(moving, lr=0.0, momentum=self.recipe.momentum, fused=True)
 
-    def place(self, images: Images, labels: Labels) -> Batch:
+    def to_device(self, images: Images, labels: Labels) -> Batch:
         host = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
         # From pinned memory a copy does not wait for the step before. On MPS it may, and `fed` shows it.
         if self.device.type == "cuda":
@@ -117,7 +117,7 @@ class TorchTrainer:
         self._steps += 1
         self._images += len(labels)
 
-    def take_totals(self) -> tuple[float, float]:
+    def pop_metrics(self) -> tuple[float, float]:
         totals = self._loss_sum.item() / self._steps, self._right.item() / self._images
         self._loss_sum.zero_()
         self._right.zero_()
@@ -161,7 +161,7 @@ class TorchTrainer:
             if parameter in state
         }
 
-    def strays(self, batch: Batch) -> list[str]:
+    def ops_off_device(self, batch: Batch) -> list[str]:
         # An operation that MPS lacks raises, since the fall-back to the CPU is off: what is left to
         # ask is whether all that a step touches lies on the device.
         self.step(batch, 0.0)
@@ -184,8 +184,10 @@ class TorchTrainer:
     def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
         moving = {name: p for name, p in self._parameters().items() if p.requires_grad}
         check(weights, self.net)
-        same_shapes("momentum", momentum, {name: p.shape for name, p in moving.items()})
-        same_shapes("random state", random_state, {n: a.shape for n, a in self.random_state().items()})
+        check_same_shapes("momentum", momentum, {name: p.shape for name, p in moving.items()})
+        check_same_shapes(
+            "random state", random_state, {n: a.shape for n, a in self.random_state().items()}
+        )
         try:
             _generator(self.device.type).set_rng_state(torch.from_numpy(random_state["generator"]))
         except (RuntimeError, TypeError) as error:

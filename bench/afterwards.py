@@ -16,7 +16,7 @@ ASKED_FROM_IMAGES = 20_000
 """Seen fewer, a run need not have left chance behind: `scratch` at 64 px passes 30 % after 18,000."""
 
 
-def checks(
+def check_result(
     epochs: Sequence[Epoch],
     test: Score | None,
     best: canonical.Weights | None,

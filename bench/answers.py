@@ -54,7 +54,7 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
+class Outputs:
     """What a trainer says of a batch: every layer's output, logits, three steps' losses and their way.
 
     `gradient` is the first step's, `moved` how far three steps take each tensor, and `update` how far
@@ -69,27 +69,27 @@ class Answers:
     update: dict[str, float]
 
 
-def ask(
+def collect(
     trainer: Trainer,
     first: canonical.Weights,
     batch: Batch,
     alive: Callable[[], None] = lambda: None,
-) -> Answers:
+) -> Outputs:
     """Trains three steps on the one batch, from `first` on; calls `alive` after each."""
     outputs = trainer.activations(batch.images[:LAYER_IMAGES])
     logits = trainer.logits(batch.images)
-    placed, losses = trainer.place(batch.images, batch.labels), []
+    placed, losses = trainer.to_device(batch.images, batch.labels), []
     gradient: dict[str, Array] = {}
     update: dict[str, float] = {}
     for step in range(STEPS):
         trainer.step(placed, batch.rate)
-        losses.append(trainer.take_totals()[0])
+        losses.append(trainer.pop_metrics()[0])
         if step == 0:
             gradient = {name: array.astype(np.float32) for name, array in trainer.momentum().items()}
             update = _updates(trainer.weights(), first, gradient, batch.rate)
         alive()
     moved = {name: (array - first[name]).astype(np.float32) for name, array in trainer.weights().items()}
-    return Answers(
+    return Outputs(
         layers=outputs,
         logits=logits,
         losses=np.array(losses),
@@ -103,7 +103,9 @@ def _updates(
     now: dict[str, Array], first: canonical.Weights, gradient: dict[str, Array], rate: float
 ) -> dict[str, float]:
     return {
-        name: in_norm(now[name].astype(np.float64) - first[name], -rate * g.astype(np.float64))
+        name: relative_norm_error(
+            now[name].astype(np.float64) - first[name], -rate * g.astype(np.float64)
+        )
         for name, g in gradient.items()
     }
 
@@ -121,26 +123,32 @@ class Errors:
     update: dict[str, float]
 
 
-def errors(ours: Answers, exact: Answers) -> Errors:
+def errors(ours: Outputs, exact: Outputs) -> Errors:
     """The largest difference over the largest exact value; of gradients and ways, of their norms."""
     return Errors(
-        layers={name: largest(ours.layers[name], output) for name, output in exact.layers.items()},
-        logits=largest(ours.logits, exact.logits),
-        loss=largest(ours.losses[:1], exact.losses[:1]),
-        losses=largest(ours.losses, exact.losses),
-        gradient={name: in_norm(ours.gradient.get(name), a) for name, a in exact.gradient.items()},
-        moved={name: in_norm(ours.moved[name], array) for name, array in exact.moved.items()},
+        layers={
+            name: relative_max_error(ours.layers[name], output) for name, output in exact.layers.items()
+        },
+        logits=relative_max_error(ours.logits, exact.logits),
+        loss=relative_max_error(ours.losses[:1], exact.losses[:1]),
+        losses=relative_max_error(ours.losses, exact.losses),
+        gradient={
+            name: relative_norm_error(ours.gradient.get(name), a) for name, a in exact.gradient.items()
+        },
+        moved={
+            name: relative_norm_error(ours.moved[name], array) for name, array in exact.moved.items()
+        },
         update={name: ours.update.get(name, np.inf) for name in exact.update},
     )
 
 
-def largest(ours: Array, exact: Array) -> float:
+def relative_max_error(ours: Array, exact: Array) -> float:
     """The largest difference as a share of the largest exact value; infinite where one is not finite."""
     error = float(np.abs(ours - exact).max() / np.abs(exact).max())
     return error if np.isfinite(error) else np.inf
 
 
-def in_norm(ours: Array | None, exact: Array) -> float:
+def relative_norm_error(ours: Array | None, exact: Array) -> float:
     """The difference's norm as a share of the exact one's; infinite if not finite, or not there."""
     if ours is None:
         return np.inf
@@ -148,47 +156,60 @@ def in_norm(ours: Array | None, exact: Array) -> float:
     return error if np.isfinite(error) else np.inf
 
 
-def against(device: Errors, single: Errors, exact: Answers, *, on: str) -> list[Check]:
+def compare_to_reference(device: Errors, single: Errors, exact: Outputs, *, on: str) -> list[Check]:
     """The device's errors, and where float32 lets them lie: `single` are the CPU's own."""
     where = f"on {on}, against the CPU in float64"
     # Whatever is off first is named: the layers behind it can only be off as well.
-    layer = next((name for name in device.layers if device.layers[name] > _most(single.layers[name])),
-                 max(device.layers, key=lambda name: device.layers[name]))  # fmt: skip
+    off = [name for name, error in device.layers.items() if error > _tolerance(single.layers[name])]
+    layer = off[0] if off else max(device.layers, key=lambda name: device.layers[name])
     gradient, moved = (
         max(each, key=lambda name: each[name]) for each in (device.gradient, device.moved)
     )
     # The cross-entropy moves by at most twice the largest change of a logit.
-    most_loss = 2 * _most(single.logits) * float(np.abs(exact.logits).max()) / float(exact.losses[0])
+    most_loss = (
+        2 * _tolerance(single.logits) * float(np.abs(exact.logits).max()) / float(exact.losses[0])
+    )
     most_gradient = max(FLOAT32_ERRORS * max(single.gradient.values()), KINK_GRADIENT)
     most_losses = max(FLOAT32_ERRORS * single.losses, KINK_GRADIENT)
     # Nothing is summed here but a weight and its step, so what float32 rounds is all that may be off.
-    update = max(device.update, key=lambda name: device.update[name] / _most(single.update[name]))
-    most_update = _most(single.update[update])
+    update = max(device.update, key=lambda name: device.update[name] / _tolerance(single.update[name]))
+    most_update = _tolerance(single.update[update])
     most_moved = max(FLOAT32_ERRORS * max(single.moved.values()), KINK_STEPS)
-    layer_most = _most(single.layers[layer])
+    layer_most = _tolerance(single.layers[layer])
     return [
         _at_most("layers", device.layers[layer], layer_most, f"the output of {layer} {where}"),
-        _at_most("logits", device.logits, _most(single.logits), f"the compiled logits {where}"),
+        _at_most("logits", device.logits, _tolerance(single.logits), f"the compiled logits {where}"),
         _at_most("loss", device.loss, most_loss, f"the first loss {where}"),
-        _at_most("gradient", device.gradient[gradient], most_gradient,
-                 f"the first step's gradient of {gradient} {where}"),
-        _at_most("update", device.update[update], most_update,
-                 f"how far the first step of {update} on {on} is from minus rate times gradient"),
+        _at_most(
+            "gradient",
+            device.gradient[gradient],
+            most_gradient,
+            f"the first step's gradient of {gradient} {where}",
+        ),
+        _at_most(
+            "update",
+            device.update[update],
+            most_update,
+            f"how far the first step of {update} on {on} is from minus rate times gradient",
+        ),
         _at_most("three losses", device.losses, most_losses, f"the losses of three steps {where}"),
-        _at_most("three steps", device.moved[moved], most_moved,
-                 f"the way of {moved} in three steps {where}"),
-    ]  # fmt: skip
+        _at_most(
+            "three steps", device.moved[moved], most_moved, f"the way of {moved} in three steps {where}"
+        ),
+    ]
 
 
-def _most(single: float) -> float:
+def _tolerance(single: float) -> float:
     return max(FLOAT32_ERRORS * single, LEAST_ERROR)
 
 
-def network_check(trainer: Trainer, single: Errors, exact: Answers, batch: Batch, *, on: str) -> Check:
+def check_own_network(
+    trainer: Trainer, single: Errors, exact: Outputs, batch: Batch, *, on: str
+) -> Check:
     """The very network that will train, dropout and all; in evaluation it answers as without."""
-    error = largest(trainer.logits(batch.images), exact.logits)
+    error = relative_max_error(trainer.logits(batch.images), exact.logits)
     says = f"the logits of the cell's own network on {on}, against the CPU in float64"
-    return _at_most("own logits", error, _most(single.logits), says)
+    return _at_most("own logits", error, _tolerance(single.logits), says)
 
 
 def _at_most(name: str, measured: float, most: float, says: str) -> Check:

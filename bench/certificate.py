@@ -8,36 +8,36 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench.answers import largest
+from bench.answers import relative_max_error
 from bench.records import Cell, Check, Gate
 from bench.wire import Job, finite
 
 MOST_IN_FLOAT64 = 1e-9
 """Seen: 1e-14. Float64 rounds at 1e-16: what is more is another network, not another order."""
-OWN = ("logits", "loss", "three losses")
+NEEDED_CHECKS = ("logits", "loss", "three losses")
 
 
-def answers_file(job: Job) -> Path:
+def outputs_file(job: Job) -> Path:
     """Where a gate leaves its answers for the other framework's certificate."""
     return Path(job.scratch_folder) / f"{job.cell.id}.gate.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Witness:
+class FrameworkOutputs:
     """One framework's gate, and the answers that it left in a file."""
 
     cell: Cell
     gate: Gate
-    answers: Path
+    outputs: Path
 
     @property
     def sound(self) -> bool:
         """Whether its own device agrees with its own CPU, without which there is nothing to compare."""
         passed = {check.name for check in self.gate.checks if check.passed}
-        return set(OWN) <= passed
+        return set(NEEDED_CHECKS) <= passed
 
 
-def certified(ours: Witness, theirs: Witness | None) -> Gate:
+def with_agreement(ours: FrameworkOutputs, theirs: FrameworkOutputs | None) -> Gate:
     """Our gate with what the other framework says to the same batch, or why it says nothing."""
     if theirs is None:
         return _without(ours.gate, f"{ours.cell.framework} against the other framework: it was not run")
@@ -53,7 +53,7 @@ def _without(gate: Gate, why: str) -> Gate:
     return replace(gate, not_checked=(*gate.not_checked, why))
 
 
-def _same_bytes(ours: Witness, theirs: Witness) -> Check:
+def _same_bytes(ours: FrameworkOutputs, theirs: FrameworkOutputs) -> Check:
     unlike = [
         name
         for name in ("weights_sha256", "batch_sha256")
@@ -68,10 +68,10 @@ def _same_bytes(ours: Witness, theirs: Witness) -> Check:
     )
 
 
-def _same_answers(ours: Witness, theirs: Witness) -> list[Check]:
+def _same_answers(ours: FrameworkOutputs, theirs: FrameworkOutputs) -> list[Check]:
     """What each device may be off from float64 is, both together, what may part them."""
-    with np.load(ours.answers) as one, np.load(theirs.answers) as other:
-        parted = {name: _parted(one[name], other[name]) for name in one.files}
+    with np.load(ours.outputs) as one, np.load(theirs.outputs) as other:
+        parted = {name: _difference(one[name], other[name]) for name in one.files}
     cells = (
         f"{ours.cell.framework} on {ours.cell.device}, {theirs.cell.framework} on {theirs.cell.device}"
     )
@@ -96,10 +96,10 @@ def _same_answers(ours: Witness, theirs: Witness) -> list[Check]:
     ]
 
 
-def _limit(witness: Witness, name: str) -> float:
+def _limit(witness: FrameworkOutputs, name: str) -> float:
     return next(check.most for check in witness.gate.checks if check.name == name)
 
 
-def _parted(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float | None:
+def _difference(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float | None:
     """The largest difference as a share of the largest value; None for other shapes or not numbers."""
-    return finite(largest(one, other)) if one.shape == other.shape else None
+    return finite(relative_max_error(one, other)) if one.shape == other.shape else None

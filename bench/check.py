@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from bench.check_runs import (
     checks_were_asked,
+    checksum_fits,
     nothing_is_missing,
     plan_makes_a_run,
     rounds_are_the_epochs,
-    seal_fits,
     stands_in_its_place,
     time_went_on,
     verdict_follows,
@@ -39,13 +39,13 @@ from bench.check_training import (
     warm_ups_are_the_processes_firsts,
 )
 from bench.ranges import figures_in_range
-from bench.saved import Found, RunOnFile, Saved, Unreadable, load, read
+from bench.saved import LoadedFile, LoadedRun, Problems, UnreadableFile, load, read
 
-Rule = Callable[[RunOnFile], Found]
-FileRule = Callable[[Saved], Found]
+Rule = Callable[[LoadedRun], Problems]
+FileRule = Callable[[LoadedFile], Problems]
 
 
-def each_cell_stands_once(saved: Saved) -> Found:
+def each_cell_stands_once(saved: LoadedFile) -> Problems:
     """No cell is there twice, run or skipped."""
     cells = [run.cell.id for run in saved.runs] + [skip.cell.id for skip in saved.skipped]
     twice = [cell for cell, times in Counter(cells).items() if times > 1]
@@ -56,10 +56,10 @@ Key = TypeVar("Key")
 
 
 def _differing(
-    runs: Sequence[RunOnFile], key: Callable[[RunOnFile], Key], field: str, where: str
-) -> Found:
+    runs: Sequence[LoadedRun], key: Callable[[LoadedRun], Key], field: str, where: str
+) -> Problems:
     """Runs with the same key as one before them, and another value of the field."""
-    firsts: dict[Key, RunOnFile] = {}
+    firsts: dict[Key, LoadedRun] = {}
     value = attrgetter(field)
     for run in runs:
         first = firsts.setdefault(key(run), run)
@@ -67,10 +67,10 @@ def _differing(
             yield f"{run.cell.id}: {field} is not that of {first.cell.id}, and {where} the same"
 
 
-def same_images(saved: Saved) -> Found:
+def same_images(saved: LoadedFile) -> Problems:
     """Whoever trained on the same data with the same split saw the same bytes."""
 
-    def key(run: RunOnFile) -> tuple[Any, ...]:
+    def key(run: LoadedRun) -> tuple[Any, ...]:
         plan = run.plan
         return plan.dataset, run.cell.seed, plan.train_images, plan.test_images
 
@@ -81,18 +81,18 @@ def same_images(saved: Saved) -> Found:
         yield from _differing(shown, key, f"result.pictures.{field}", where)
 
 
-def same_beginning(saved: Saved) -> Found:
+def same_beginning(saved: LoadedFile) -> Problems:
     """Both frameworks began with the same weights and the same batch; invalid runs say so themselves."""
     runs = [r for r in saved.runs if r.verdict.validity == "valid" and r.start and r.gate]
 
-    def key(run: RunOnFile) -> tuple[Any, ...]:
+    def key(run: LoadedRun) -> tuple[Any, ...]:
         return run.cell.experiment, run.cell.seed, run.plan
 
     for field in ("start.weights_sha256", "gate.batch_sha256"):
         yield from _differing(runs, key, field, "experiment, seed and plan are")
 
 
-ALWAYS: tuple[Rule, ...] = (seal_fits, verdict_follows, stands_in_its_place)
+ALWAYS: tuple[Rule, ...] = (checksum_fits, verdict_follows, stands_in_its_place)
 BOUNDS: tuple[Rule, ...] = (figures_in_range, plan_makes_a_run, nothing_is_missing)
 """Where one of these finds something, DERIVED cannot be asked."""
 DERIVED: tuple[Rule, ...] = (
@@ -117,9 +117,9 @@ RULES = (*ALWAYS, *BOUNDS, *DERIVED)
 FILE_RULES: tuple[FileRule, ...] = (each_cell_stands_once, same_images, same_beginning)
 
 
-def violations(saved: Saved) -> list[str]:
+def violations(saved: LoadedFile) -> list[str]:
     """Every sentence that every rule has to say, each with its cell."""
-    found = list(saved.amiss)
+    found = list(saved.problems)
     for run in saved.runs:
         always, bounds = _asked(ALWAYS, run), _asked(BOUNDS, run)
         derived = [] if bounds else _asked(DERIVED, run)
@@ -127,7 +127,7 @@ def violations(saved: Saved) -> list[str]:
     return found + [sentence for rule in FILE_RULES for sentence in rule(saved)]
 
 
-def _asked(rules: Sequence[Rule], run: RunOnFile) -> list[str]:
+def _asked(rules: Sequence[Rule], run: LoadedRun) -> list[str]:
     return [sentence for rule in rules for sentence in rule(run)]
 
 
@@ -135,7 +135,7 @@ MOST_SHOWN, MOST_LETTERS = 100, 600
 """Of one file's sentences of a kind, and of one sentence: whoever sent it does not fill the screen."""
 
 
-def report(saved: Saved, found: Sequence[str]) -> list[str]:
+def report(saved: LoadedFile, found: Sequence[str]) -> list[str]:
     """The heading of one file, its violations, and what stands in it without being one."""
     failed = [run for run in saved.runs if run.failure]
     invalid = [run for run in saved.runs if not run.failure and run.verdict.validity == "invalid"]
@@ -164,7 +164,7 @@ def report(saved: Saved, found: Sequence[str]) -> list[str]:
     return lines
 
 
-def not_checked(run: RunOnFile) -> Found:
+def not_checked(run: LoadedRun) -> Problems:
     """What a reader should know that no rule has asked."""
     if not _asked(BOUNDS, run) and run.net.parameters > MOST_DRAWN:
         yield f"its first weights were not drawn again: {run.net.parameters:,} are too many"
@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     for path in parser.parse_args(arguments).files:
         try:
             saved = load(read(path))
-        except Unreadable as error:
+        except UnreadableFile as error:
             status, lines = 2, [str(error)]
         else:
             found = violations(saved)

@@ -13,7 +13,7 @@ from alexnet.layers import Dropout, IllegalNetwork
 from alexnet.recipe import EXPERIMENTS
 from bench import afterwards, certificate, clock, grid, rates
 from bench.answers import PLACEMENT_UNKNOWN
-from bench.saved import Found, RunOnFile, shown
+from bench.saved import LoadedRun, Problems, as_text
 from bench.verdict import judge
 
 CLOCK_SLACK_SECONDS = 2.0
@@ -22,7 +22,7 @@ GATE_CHECKS = (
     *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
     *("own logits", "twice the work", "nothing left"),
 )
-CERTIFICATE = ("same bytes", "one network", "both logits", "both three losses")
+AGREEMENT_CHECKS = ("same bytes", "one network", "both logits", "both three losses")
 LIMITS = {
     "dropout": (1e-6, 1.0),
     "twice the work": (clock.LEAST_RATIO, clock.MOST_RATIO),
@@ -47,19 +47,19 @@ def same(found: Any, due: Any, relative: float) -> bool:
 
 def unlike(
     field: str, found: Any, due: Any, *, by: str = "the file itself gives", relative: float = 1e-9
-) -> Found:
+) -> Problems:
     """A sentence where a field is not what it must be."""
     if not same(found, due, relative):
-        yield f"{field} is {shown(found)}, and {by} {shown(due)}"
+        yield f"{field} is {as_text(found)}, and {by} {as_text(due)}"
 
 
-def seal_fits(run: RunOnFile) -> Found:
+def checksum_fits(run: LoadedRun) -> Problems:
     """The seal is over this run and this machine."""
-    if run.seal != run.true_seal:
+    if run.seal != run.computed_checksum:
         yield "seal does not fit: something in this run or in its machine was changed after it was saved"
 
 
-def verdict_follows(run: RunOnFile) -> Found:
+def verdict_follows(run: LoadedRun) -> Problems:
     """The verdict is what the records give."""
     due = judge(
         machine=run.machine,
@@ -77,7 +77,7 @@ def verdict_follows(run: RunOnFile) -> Found:
         yield from (f"verdict.{field} has no ground for: {each}" for each in said - true)
 
 
-def stands_in_its_place(run: RunOnFile) -> Found:
+def stands_in_its_place(run: LoadedRun) -> Problems:
     """Benchmarks are valid and complete, failures are not both."""
     good = run.verdict.validity == "valid" and run.result is not None and run.failure is None
     if run.benchmark is not None and not good:
@@ -88,19 +88,19 @@ def stands_in_its_place(run: RunOnFile) -> Found:
         yield "result and failure are both there, and a run has only one of them"
 
 
-def plan_makes_a_run(run: RunOnFile) -> Found:
+def plan_makes_a_run(run: LoadedRun) -> Problems:
     """There is such an experiment, and its network and recipe take such a plan."""
     if run.cell.experiment not in EXPERIMENTS:
         known = ", ".join(EXPERIMENTS)
-        yield f"cell.experiment is {shown(run.cell.experiment)}, and there are {known}"
+        yield f"cell.experiment is {as_text(run.cell.experiment)}, and there are {known}"
         return
     try:
-        grid.check(run.cell, run.plan)
+        grid.check_plan(run.cell, run.plan)
     except (grid.IllegalPlan, IllegalNetwork) as error:
         yield f"plan makes no run: {error}"
 
 
-def nothing_is_missing(run: RunOnFile) -> Found:
+def nothing_is_missing(run: LoadedRun) -> Problems:
     """Whoever has a result has all that comes before and after it."""
     if run.result is not None:
         for name in ("gate", "before", "start", "epochs", "after"):
@@ -110,14 +110,14 @@ def nothing_is_missing(run: RunOnFile) -> Found:
         yield "start is missing in a run that has epochs"
 
 
-def rounds_are_the_epochs(run: RunOnFile) -> Found:
+def rounds_are_the_epochs(run: LoadedRun) -> Problems:
     """pytest-benchmark's statistics are those of all epochs but each process's first."""
     if run.benchmark is None:
         return
     if not isinstance(stats := run.benchmark.get("stats"), dict) or len(run.epochs) < 2:
         yield "stats is no object, or there is no second epoch that it could be of"
         return
-    seconds = [epoch.train_seconds for epoch in rates.measured(run.epochs)]
+    seconds = [epoch.train_seconds for epoch in rates.timed_epochs(run.epochs)]
     due: dict[str, Any] = {
         "rounds": len(seconds),
         "iterations": 1,
@@ -135,7 +135,7 @@ def rounds_are_the_epochs(run: RunOnFile) -> Found:
         yield from unlike(f"stats.{field}", stats.get(field), value, by=by, relative=1e-6)
 
 
-def time_went_on(run: RunOnFile) -> Found:
+def time_went_on(run: LoadedRun) -> Problems:
     """Before, start and after come one after the other, with time enough between for what was done."""
     said = {
         "before.taken_at": run.before.taken_at if run.before else None,
@@ -144,7 +144,7 @@ def time_went_on(run: RunOnFile) -> Found:
     }
     times = {name: _time(text) for name, text in said.items() if text is not None}
     yield from (
-        f"{name} is {shown(said[name])}, no time with its zone" for name in times if not times[name]
+        f"{name} is {as_text(said[name])}, no time with its zone" for name in times if not times[name]
     )
     known = [(name, time) for name, time in times.items() if time]
     for (name, time), (later, then) in pairwise(known):
@@ -166,7 +166,7 @@ def _time(text: str) -> datetime | None:
     return time if time.tzinfo else None
 
 
-def checks_were_asked(run: RunOnFile) -> Found:
+def checks_were_asked(run: LoadedRun) -> Problems:
     """A valid run has every check that it must have passed, and none whose limit was moved."""
     gate, result = run.gate, run.result
     if run.verdict.validity != "valid" or gate is None or result is None:
@@ -179,19 +179,19 @@ def checks_were_asked(run: RunOnFile) -> Found:
     unknown = any(what.startswith(PLACEMENT_UNKNOWN) for what in gate.not_checked)
     asked_where = () if unknown else ("placement",)
     alone = any(" against " in what for what in gate.not_checked)  # no other framework answered
-    certified = () if alone else CERTIFICATE
+    certified = () if alone else AGREEMENT_CHECKS
     due = {
         "gate": (*GATE_CHECKS, *asked_where, *certified, *dropout),
         "result": ("finite", "disjoint", "moved", *(("learnt",) * enough)),
     }
     for part, checks in asked.items():
         names = {check.name for check in checks}
-        yield from (f"{part}.checks has no {shown(name)}" for name in due[part] if name not in names)
+        yield from (f"{part}.checks has no {as_text(name)}" for name in due[part] if name not in names)
         for check in checks:
             due_limits = LIMITS.get(check.name)
             if due_limits and (check.least, check.most) != due_limits:
                 yield (
-                    f"{part}.checks allows {check.least:g} to {check.most:g} in {shown(check.name)},"
+                    f"{part}.checks allows {check.least:g} to {check.most:g} in {as_text(check.name)},"
                     f" where it is {due_limits[0]:g} to {due_limits[1]:g}"
                 )
     not_finite = [e.epoch for e in run.epochs if e.train_loss is None or e.validation_loss is None]

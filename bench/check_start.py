@@ -10,14 +10,14 @@ from alexnet.imagenet import TORCHVISION_SHA256_PREFIX
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.check_runs import unlike
-from bench.saved import Found, RunOnFile, shown
+from bench.saved import LoadedRun, Problems, as_text
 
 MOST_DRAWN = 300_000_000
 """Parameters that are drawn again to check a run's first weights: 1.2 GB, half as much again as the
 largest network at 224 px."""
 
 
-def network_is_the_experiments(run: RunOnFile) -> Found:
+def network_is_the_experiments(run: LoadedRun) -> Problems:
     """Variant, parameters, FLOPs, numbers of images and steps follow from cell and plan."""
     if (start := run.start) is None:
         return
@@ -34,16 +34,16 @@ def network_is_the_experiments(run: RunOnFile) -> Found:
         yield from unlike(f"start.{field}", getattr(start, field), value, by="by cell and plan it is")
 
 
-def names_agree(run: RunOnFile) -> Found:
+def names_agree(run: LoadedRun) -> Problems:
     """The benchmark's name and param are the cell's; device and versions are the framework's own."""
     if run.benchmark is not None:
         yield from unlike("param", run.benchmark.get("param"), run.cell.id, by="the cell is")
         if not str(run.benchmark.get("name")).endswith(f"[{run.cell.id}]"):
-            yield f"name is {shown(run.benchmark.get('name'))}, and does not end with the cell's id"
+            yield f"name is {as_text(run.benchmark.get('name'))}, and does not end with the cell's id"
     if (start := run.start) is None:
         return
     if not start.device_name or (start.device_name == "CPU") != (run.cell.device == "cpu"):
-        yield f"start.device_name is {shown(start.device_name)} on the device {run.cell.device}"
+        yield f"start.device_name is {as_text(start.device_name)} on the device {run.cell.device}"
     if run.cell.framework not in start.versions:
         yield f"start.versions has no {run.cell.framework}"
 
@@ -55,7 +55,7 @@ def first_weights_sha256(variant: str, image_size: int, seed: int) -> str:
     return weights.fingerprint(weights.initialise(net, seed=seed))
 
 
-def first_weights_are_the_seeds(run: RunOnFile) -> Found:
+def first_weights_are_the_seeds(run: LoadedRun) -> Problems:
     """He-normal weights are drawn again; carried-over ones name the file that they come from."""
     if (start := run.start) is None:
         return
@@ -64,13 +64,13 @@ def first_weights_are_the_seeds(run: RunOnFile) -> Found:
     source = start.weights_source_sha256
     if start.weights_origin not in origins:
         allowed = " or ".join(origins)
-        yield f"start.weights_origin is {shown(start.weights_origin)}, where it can be {allowed}"
+        yield f"start.weights_origin is {as_text(start.weights_origin)}, where it can be {allowed}"
     elif drawn != (source is None):
-        yield f"start.weights_source_sha256 is {shown(source)} of weights from {start.weights_origin}"
+        yield f"start.weights_source_sha256 is {as_text(source)} of weights from {start.weights_origin}"
     elif start.weights_origin == "torchvision" and not (source or "").startswith(
         TORCHVISION_SHA256_PREFIX
     ):
-        yield f"start.weights_source_sha256 is {shown(source)}, which is not torchvision's file"
+        yield f"start.weights_source_sha256 is {as_text(source)}, which is not torchvision's file"
     if drawn and run.net.parameters <= MOST_DRAWN:
         due = first_weights_sha256(run.net.variant, run.plan.image_size, run.cell.seed)
         yield from unlike("start.weights_sha256", start.weights_sha256, due, by="its seed draws")

@@ -12,19 +12,19 @@ from typing import Any
 from alexnet.data import CLASSES
 from bench import energy, probe, rates
 from bench.check_runs import unlike
-from bench.pictures import MOST as MOST_PICTURES
+from bench.pictures import MAX_PICTURES as MOST_PICTURES
 from bench.records import (
     Result,
     Stop,
 )
-from bench.saved import Found, RunOnFile, shown
+from bench.saved import LoadedRun, Problems, as_text
 from bench.stopping import EarlyStopping
 
 WINDOW_SLACK_SECONDS = 1.0  # energy's window begins before the epoch's clock and ends after it
 MOST_OF_ROOFLINE = 2.0  # Winograd computes with fewer, and the roofline may have had a bad moment
 
 
-def epochs_are_the_recipes(run: RunOnFile) -> Found:
+def epochs_are_the_recipes(run: LoadedRun) -> Problems:
     """Counted from 1 without gaps, each with its stage's number, rate and images."""
     if (start := run.start) is None:
         return
@@ -44,7 +44,7 @@ def epochs_are_the_recipes(run: RunOnFile) -> Found:
             yield from unlike(path, getattr(epoch, field), value, by="by the recipe it is")
 
 
-def epochs_are_measured_as_they_can_be(run: RunOnFile) -> Found:
+def epochs_are_measured_as_they_can_be(run: LoadedRun) -> Problems:
     """A better epoch alone has best weights, a long one alone energy, and shares are of whole images."""
     stopping = EarlyStopping(recipe=run.recipe, classes=run.net.classes)
     for index, epoch in enumerate(run.epochs):
@@ -52,17 +52,17 @@ def epochs_are_measured_as_they_can_be(run: RunOnFile) -> Found:
         better = stopping.improves(index + 1, epoch.validation_loss)
         if better != (written is not None):
             was = "the best so far" if better else "not better than the best before it"
-            yield f"{at}.best_weights_seconds is {shown(written)}, and the epoch is {was}"
+            yield f"{at}.best_weights_seconds is {as_text(written)}, and the epoch is {was}"
         short = epoch.train_seconds < energy.WINDOW_SECONDS - WINDOW_SLACK_SECONDS
         if short and epoch.energy_joules is not None:
             yield f"{at}.energy_joules is there, and {epoch.train_seconds:.3g} s are too short for it"
         right = epoch.validation_accuracy * run.start.validation_images if run.start else 0.0
         if abs(right - round(right)) > 1e-6 * max(right, 1.0):
-            share = shown(epoch.validation_accuracy)
+            share = as_text(epoch.validation_accuracy)
             yield f"{at}.validation_accuracy is {share}, no whole number of the validation images"
 
 
-def warm_ups_are_the_processes_firsts(run: RunOnFile) -> Found:
+def warm_ups_are_the_processes_firsts(run: LoadedRun) -> Problems:
     """The first epoch of each process is a warm-up, and no other; interruptions follow one another."""
     due = {1}
     for index, each in enumerate(run.interruptions):
@@ -83,7 +83,7 @@ def warm_ups_are_the_processes_firsts(run: RunOnFile) -> Found:
         )
 
 
-def followed(run: RunOnFile) -> tuple[int | None, Stop | None, int]:
+def followed(run: LoadedRun) -> tuple[int | None, Stop | None, int]:
     """The best epoch, what ends training, and after which epoch."""
     stopping = EarlyStopping(recipe=run.recipe, classes=run.net.classes)
     for number, epoch in enumerate(run.epochs, 1):
@@ -93,7 +93,7 @@ def followed(run: RunOnFile) -> tuple[int | None, Stop | None, int]:
     return stopping.best_epoch, None, len(run.epochs)
 
 
-def end_follows_from_the_epochs(run: RunOnFile) -> Found:
+def end_follows_from_the_epochs(run: LoadedRun) -> Problems:
     """Best epoch, why training ended and where it converged are what the validation losses say."""
     best, stopped, ended = followed(run)
     if ended < len(run.epochs):
@@ -107,7 +107,7 @@ def end_follows_from_the_epochs(run: RunOnFile) -> Found:
             yield from unlike(f"result.{field}", getattr(run.result, field), value, by="by epochs it is")
 
 
-def figures_are_the_confusions(run: RunOnFile) -> Found:
+def figures_are_the_confusions(run: LoadedRun) -> Problems:
     """Accuracies and numbers of images are those of the confusion; a diverged run has none."""
     if (result := run.result) is None:
         return
@@ -144,7 +144,7 @@ def figures_are_the_confusions(run: RunOnFile) -> Found:
         yield from unlike("result.test_images", result.test_images, run.start.test_images, **due)
 
 
-def pictures_are_test_images(run: RunOnFile) -> Found:
+def pictures_are_test_images(run: LoadedRun) -> Problems:
     """As many as are kept, each once, and no more answers of a kind than the confusion counts."""
     result = run.result
     if result is None or (result.pictures is None and result.stopped == "diverged"):
@@ -171,12 +171,14 @@ def pictures_are_test_images(run: RunOnFile) -> Found:
             yield f"result.pictures has {label} taken for {answer} {times} times, confusion {counted}"
 
 
-def rates_follow_from_the_epochs(run: RunOnFile) -> Found:
+def rates_follow_from_the_epochs(run: LoadedRun) -> Problems:
     """Images and FLOPs a second, shares and drift are derived again."""
     if run.result is None or run.start is None or run.epochs[-1].stage > len(run.recipe.stages):
         return
     typical, last = rates.typical_images_per_second(run.epochs), rates.images_per_second(run.epochs[-1])
-    speed = probe.Speed.of(run.net, run.recipe, run.epochs[-1], typical, run.start.roofline)
+    speed = probe.AchievedSpeed.from_run(
+        run.net, run.recipe, run.epochs[-1], typical, run.start.roofline
+    )
     drift = rates.drift(run.epochs, cold_probe_seconds=run.start.probe_seconds)
     due = {
         "epoch_images_per_second": typical,
@@ -188,16 +190,16 @@ def rates_follow_from_the_epochs(run: RunOnFile) -> Found:
     yield from _of_result(run.result, due)
 
 
-def _of_result(result: Result, due: Mapping[str, Any]) -> Found:
+def _of_result(result: Result, due: Mapping[str, Any]) -> Problems:
     for field, value in due.items():
         yield from unlike(f"result.{field}", attrgetter(field)(result), value)
 
 
-def peaks_and_joules_follow_from_the_epochs(run: RunOnFile) -> Found:
+def peaks_and_joules_follow_from_the_epochs(run: LoadedRun) -> Problems:
     """Peaks are the largest of the epochs', joules their medians and sums."""
     if (result := run.result) is None:
         return
-    joules = energy.of_run(run.epochs, result.best_epoch, run.cell.device)
+    joules = energy.run_energy(run.epochs, result.best_epoch, run.cell.device)
     peaks = {
         name: max((peak for peak in map(attrgetter(name), run.epochs) if peak is not None), default=None)
         for name in ("peak_host_bytes", "peak_device_bytes")
@@ -213,7 +215,7 @@ def peaks_and_joules_follow_from_the_epochs(run: RunOnFile) -> Found:
     )
 
 
-def total_holds_all_epochs(run: RunOnFile) -> Found:
+def total_holds_all_epochs(run: LoadedRun) -> Problems:
     """A run takes at least as long as its epochs."""
     spent = sum(
         e.train_seconds
@@ -223,11 +225,11 @@ def total_holds_all_epochs(run: RunOnFile) -> Found:
         for e in run.epochs
     )
     if run.result is not None and run.result.total_seconds < spent * (1 - 1e-9):
-        total = shown(run.result.total_seconds)
+        total = as_text(run.result.total_seconds)
         yield f"result.total_seconds is {total}, and its epochs alone took {spent:.3f} s"
 
 
-def no_faster_than_the_device(run: RunOnFile) -> Found:
+def no_faster_than_the_device(run: LoadedRun) -> Problems:
     """Who trains faster than the device multiplies matrices was not measured until the work was done."""
     if run.result is None or run.start is None or run.start.roofline is None:
         return

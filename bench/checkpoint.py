@@ -27,12 +27,12 @@ from bench.records import Epoch, Start
 from bench.stopping import EarlyStopping
 from bench.wire import Job, RecordError, parse
 
-SHARE = 0.02
+MAX_CHECKPOINT_SHARE = 0.02
 """The most that checkpoints may cost, as a share of the training since the last."""
 HEADER = "alexnet-bench checkpoint"
 
 
-class Unusable(Exception):
+class UnusableCheckpoint(Exception):
     """A checkpoint that a run cannot go on from, and why."""
 
 
@@ -58,7 +58,7 @@ class Checkpoints:
     start: Start
     _checkpoint_seconds: float = math.inf
     _trained_seconds: float = 0.0
-    _of_checkpoint: int | None = None
+    _checkpoint_best_epoch: int | None = None
     """The best epoch that the checkpoint on disk names."""
 
     @property
@@ -72,8 +72,8 @@ class Checkpoints:
         """Saves the weights as the best; returns the seconds it took. Raises WeightsError."""
         began = perf_counter()
         weights = trainer.weights()
-        canonical.save(self.best_file(epoch), weights, about=_sealed(weights, {"epoch": epoch}))
-        self._tidy(epoch)
+        canonical.save(self.best_file(epoch), weights, about=_header(weights, {"epoch": epoch}))
+        self._remove_unneeded(epoch)
         seconds = perf_counter() - began
         if self._checkpoint_seconds == math.inf:  # a guess, from the same disk: three times the bytes
             self._checkpoint_seconds = 3 * seconds
@@ -82,7 +82,7 @@ class Checkpoints:
     def due(self, train_seconds: float) -> bool:
         """Whether one is due after an epoch of so many seconds, by what the last one took."""
         self._trained_seconds += train_seconds
-        return self._checkpoint_seconds <= SHARE * self._trained_seconds
+        return self._checkpoint_seconds <= MAX_CHECKPOINT_SHARE * self._trained_seconds
 
     def save(
         self, trainer: Trainer, done: Sequence[Epoch], stopping: EarlyStopping, *, seconds: float
@@ -103,9 +103,9 @@ class Checkpoints:
             "seconds": seconds,
             "history_sha256": _history(done),
         }
-        canonical.save(self.file, arrays, about=_sealed(arrays, about))
-        self._of_checkpoint = stopping.best_epoch
-        self._tidy(stopping.best_epoch)
+        canonical.save(self.file, arrays, about=_header(arrays, about))
+        self._checkpoint_best_epoch = stopping.best_epoch
+        self._remove_unneeded(stopping.best_epoch)
         self._checkpoint_seconds, self._trained_seconds = perf_counter() - began, 0.0
         return self._checkpoint_seconds
 
@@ -121,19 +121,21 @@ class Checkpoints:
     def load(self, known: Sequence[Epoch]) -> Checkpoint:
         """The checkpoint, after one of the epochs that are known. Raises Unusable with the reason."""
         if not self.file.exists():
-            raise Unusable("no checkpoint had been taken yet")
+            raise UnusableCheckpoint("no checkpoint had been taken yet")
         began = perf_counter()
         arrays, about = _read(self.file)
         for name, value in self._identity().items():
             if about.get(name) != value:
-                raise Unusable(f"the checkpoint is of another {name.replace('_', ' ')}")
+                raise UnusableCheckpoint(f"the checkpoint is of another {name.replace('_', ' ')}")
         epoch = about["epoch"]
         if epoch > len(known) or about["history_sha256"] != _history(known[:epoch]):
-            raise Unusable(f"the checkpoint is of epoch {epoch}, and the epochs on disk are not its own")
+            raise UnusableCheckpoint(
+                f"the checkpoint is of epoch {epoch}, and the epochs on disk are not its own"
+            )
         best_epoch = about["best_epoch"]
         if best_epoch is not None:
             self.load_best(best_epoch)
-        self._of_checkpoint = best_epoch
+        self._checkpoint_best_epoch = best_epoch
         self._checkpoint_seconds = perf_counter() - began  # writing the next one takes about as long
         return Checkpoint(
             epoch=epoch,
@@ -149,18 +151,18 @@ class Checkpoints:
         """The best weights, which are those of this epoch. Raises Unusable."""
         weights, about = _read(self.best_file(epoch))
         if about.get("epoch") != epoch:
-            raise Unusable(f"{self.best_file(epoch).name} is of epoch {about.get('epoch')}")
+            raise UnusableCheckpoint(f"{self.best_file(epoch).name} is of epoch {about.get('epoch')}")
         return weights
 
-    def _tidy(self, best: int | None) -> None:
+    def _remove_unneeded(self, best: int | None) -> None:
         """Removes best weights that neither the run nor its checkpoint needs any more."""
-        needed = {self.best_file(epoch) for epoch in (best, self._of_checkpoint) if epoch}
+        needed = {self.best_file(epoch) for epoch in (best, self._checkpoint_best_epoch) if epoch}
         for file in self.file.parent.glob(f"{self.job.cell.id}.best-*"):
             if file not in needed:
                 file.unlink(missing_ok=True)
 
 
-def remove(folder: Path, cell_id: str) -> None:
+def remove_checkpoint(folder: Path, cell_id: str) -> None:
     """Removes what a cell's worker left behind for one that goes on with it. Raises OSError."""
     for kind in ("best-", "checkpoint."):
         for file in folder.glob(f"{cell_id}.{kind}*"):
@@ -182,7 +184,7 @@ def _history(done: Sequence[Epoch]) -> str:
     return hashlib.sha256(json.dumps(learnt).encode()).hexdigest()
 
 
-def _sealed(arrays: dict[str, Any], about: dict[str, Any]) -> dict[str, str]:
+def _header(arrays: dict[str, Any], about: dict[str, Any]) -> dict[str, str]:
     text = json.dumps(about, allow_nan=False)
     return {HEADER: text, "sha256": _sha256(arrays, text)}
 
@@ -201,11 +203,11 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays = safetensors.numpy.load_file(file)
         header = canonical.about(file)
     except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise Unusable(f"{file.name} cannot be read: {error}") from error
+        raise UnusableCheckpoint(f"{file.name} cannot be read: {error}") from error
     text = header.get(HEADER, "")
     if header.get("sha256") != _sha256(arrays, text):
-        raise Unusable(f"{file.name} is damaged: its hash is not its own")
+        raise UnusableCheckpoint(f"{file.name} is damaged: its hash is not its own")
     try:
         return arrays, parse(text)
     except RecordError as error:
-        raise Unusable(f"{file.name} has another header: {error}") from error
+        raise UnusableCheckpoint(f"{file.name} has another header: {error}") from error

@@ -23,19 +23,19 @@ MOST_LEFT = 0.1
 TIMED_SECONDS, MOST_STEPS = 0.5, 128
 
 
-def proof(backend: Backend, trainer: Trainer, images: Images, labels: Labels) -> list[Check]:
+def check_timing(backend: Backend, trainer: Trainer, images: Images, labels: Labels) -> list[Check]:
     """Twice the work takes twice as long, and once the clock has stopped nothing is left to do."""
     return [
         Check(
             name="twice the work",
-            measured=twice_the_work(backend, trainer),
+            measured=doubled_work_ratio(backend, trainer),
             least=LEAST_RATIO,
             most=MOST_RATIO,
             says="how many times longer twice the work takes: 1 would be a clock that does not wait",
         ),
         Check(
             name="nothing left",
-            measured=left_share(trainer, images, labels),
+            measured=share_left_after_stop(trainer, images, labels),
             least=0.0,
             most=MOST_LEFT,
             says="what one image's logits take once the clock has stopped, as a share of what it timed",
@@ -43,7 +43,7 @@ def proof(backend: Backend, trainer: Trainer, images: Images, labels: Labels) ->
     ]
 
 
-def twice_the_work(backend: Backend, trainer: Trainer) -> float:
+def doubled_work_ratio(backend: Backend, trainer: Trainer) -> float:
     """The first ratio that is allowed, else the last of a few, by the epochs' own wait."""
     for ratio in islice(probe.doubled_work_ratios(backend, trainer.synchronize), TRIES):
         if LEAST_RATIO <= ratio <= MOST_RATIO:
@@ -51,13 +51,13 @@ def twice_the_work(backend: Backend, trainer: Trainer) -> float:
     return ratio
 
 
-def left_share(trainer: Trainer, images: Images, labels: Labels) -> float:
+def share_left_after_stop(trainer: Trainer, images: Images, labels: Labels) -> float:
     """Seconds until one image's logits can be read once the clock has stopped, over those that it timed.
 
     The logits need every weight as the last step left it, so reading them waits for all of the work.
     The first share that is allowed, else the last of a few.
     """
-    batch, steps = trainer.place(images, labels), 2
+    batch, steps = trainer.to_device(images, labels), 2
     trainer.logits(images[:1])  # compiles
     while sum(seconds := _timed_and_left(trainer, batch, images, steps)) <= TIMED_SECONDS:
         if steps >= MOST_STEPS:
@@ -68,7 +68,7 @@ def left_share(trainer: Trainer, images: Images, labels: Labels) -> float:
         if left / timed <= MOST_LEFT:
             break
         seconds = _timed_and_left(trainer, batch, images, steps)
-    trainer.take_totals()
+    trainer.pop_metrics()
     timed, left = seconds
     return left / timed
 

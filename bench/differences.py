@@ -37,7 +37,7 @@ _SETTLED = ("schema", "device_name", "data_sha256", "weights_sha256", "versions"
 _COUNTERS = ("taken_at", "swapped_in_bytes", "swapped_out_bytes")
 
 
-def between(
+def diff(
     ours: Mapping[str, Any],
     theirs: Mapping[str, Any],
     *,
@@ -58,7 +58,7 @@ def between(
     ]
 
 
-def machines(
+def diff_machines(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], *, sides: Sides = ("here", "there")
 ) -> list[str]:
     """The differences of two `asdict(Machine)`, but for their names.
@@ -67,14 +67,14 @@ def machines(
     """
     virtual = [side for side in (ours, theirs) if _is_virtual_mac(side)]
     if len(virtual) != 1:
-        return between(ours, theirs, skip=("name",), sides=sides)
+        return diff(ours, theirs, skip=("name",), sides=sides)
     said = (
         f"{virtual[0].get('name') or 'one of the two'} is a virtual Mac: its figures are not comparable"
     )
-    return [said, *between(ours, theirs, skip=("name", "virtual"), sides=sides)]
+    return [said, *diff(ours, theirs, skip=("name", "virtual"), sides=sides)]
 
 
-def conditions(
+def diff_conditions(
     before: Mapping[str, Any], after: Mapping[str, Any], *, sides: Sides = ("before", "after")
 ) -> list[str]:
     """The differences of two `asdict(Condition)`: "power source: mains before, battery after".
@@ -83,10 +83,10 @@ def conditions(
     larger, and by more than half a process or 500 MB. The time and the counters are no condition.
     """
     steady = [key for key in _LEAST if _about_equal(key, before.get(key), after.get(key))]
-    return between(before, after, skip=(*_COUNTERS, *steady), sides=sides)
+    return diff(before, after, skip=(*_COUNTERS, *steady), sides=sides)
 
 
-def runs(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+def diff_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     """The differences of two saved runs in what they were: plan, network, data, settings and condition.
 
     Of a run in another schema there may be less, and what is absent is named.
@@ -97,14 +97,14 @@ def runs(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
         return {"plan": run.get("plan")} | {name: start.get(name) for name in _SETTLED}
 
     states = [run.get("before") or {} for run in (ours, theirs)]
-    found = between(settled(ours), settled(theirs))
-    return found + (conditions(*states, sides=("here", "there")) if all(states) else [])
+    found = diff(settled(ours), settled(theirs))
+    return found + (diff_conditions(*states, sides=("here", "there")) if all(states) else [])
 
 
-def starts(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
+def diff_starts(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
     """The differences of two `asdict(Start)` of one run: of a resumed worker and of the first one."""
     settled = ({name: start.get(name) for name in _SETTLED} for start in (now, first))
-    return between(*settled, sides=("now", "when it began"))
+    return diff(*settled, sides=("now", "when it began"))
 
 
 def _walk(

@@ -130,7 +130,7 @@ def plugin_clash(platform: str, packages: Mapping[str, str]) -> str | None:
     return None
 
 
-def can_answer(framework: Framework, platform: str, packages: Mapping[str, str]) -> bool:
+def can_be_asked(framework: Framework, platform: str, packages: Mapping[str, str]) -> bool:
     """Whether a framework can be asked about a GPU: on a Mac TensorFlow needs a plugin that fits."""
     if any(not packages.get(name) for name in NEEDED[framework]):
         return False
@@ -156,7 +156,7 @@ def gather(
     here = here or machine.describe(options.machine)
     gpu = machine.likely_gpu() if options.device != "cpu" else None
     known, refusals = dict(devices or {}), dict[Framework, str]()
-    able = [f for f in options.framework if can_answer(f, sys.platform, here.packages)]
+    able = [f for f in options.framework if can_be_asked(f, sys.platform, here.packages)]
     if ask and gpu and options.device in ("auto", gpu):
         known, refusals = _answers(options, able, gpu, known)
     if profile is None:

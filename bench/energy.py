@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from alexnet import Device
-from bench.rates import steady
+from bench.rates import steady_epochs
 from bench.records import Epoch, Joules, Watts
 
 WINDOW_SECONDS = 20.0
@@ -155,7 +155,7 @@ def counter() -> Counter:
     return AppleCounter() if sys.platform == "darwin" else LinuxCounter()
 
 
-def difference(before: Joules, after: Joules, *, seconds: float) -> Joules | None:
+def used_between(before: Joules, after: Joules, *, seconds: float) -> Joules | None:
     """What was used between two readings; None in too short a window.
 
     A part that used nothing at all in such a window is not counting, and left out: macOS 27 freezes the
@@ -176,7 +176,7 @@ def idle_watts(source: Counter, *, seconds: float = WINDOW_SECONDS) -> Watts | N
     began, before = perf_counter(), source.joules()
     time.sleep(seconds)
     after, slept = source.joules(), perf_counter() - began
-    used = difference(before, after, seconds=slept)
+    used = used_between(before, after, seconds=slept)
     return {part: joules / slept for part, joules in used.items()} if used else None
 
 
@@ -184,7 +184,7 @@ def _computes(part: str) -> bool:
     return part.startswith("cpu") or part == "gpu"
 
 
-def headline(parts: Joules, device: Device) -> float | None:
+def processor_and_gpu(parts: Joules, device: Device) -> float | None:
     """Processor and GPU together: what a run is charged with. None unless all that compute are counted.
 
     A GPU needs the processor that feeds it. Memory and the neural engine stay out: on newer chips
@@ -196,7 +196,7 @@ def headline(parts: Joules, device: Device) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfRun:
+class RunEnergy:
     """Joules by `headline`, idle draw included; None where an epoch that is needed was not measured."""
 
     per_epoch: float | None
@@ -204,18 +204,18 @@ class OfRun:
     to_best_epoch: float | None
 
 
-def of_run(epochs: Sequence[Epoch], best_epoch: int | None, device: Device) -> OfRun:
+def run_energy(epochs: Sequence[Epoch], best_epoch: int | None, device: Device) -> RunEnergy:
     """Medians over the steady epochs, and the sum of the training epochs up to the best one."""
 
     def joules(epoch: Epoch) -> float | None:
-        return headline(epoch.energy_joules, device) if epoch.energy_joules else None
+        return processor_and_gpu(epoch.energy_joules, device) if epoch.energy_joules else None
 
-    per_epoch = [joules(epoch) for epoch in steady(epochs)]
+    per_epoch = [joules(epoch) for epoch in steady_epochs(epochs)]
     measured = [value for value in per_epoch if value is not None]
     to_best = [joules(epoch) for epoch in epochs if epoch.epoch <= (best_epoch or 0)]
     known = [value for value in to_best if value is not None]
     typical = median(measured) if len(measured) == len(per_epoch) else None
-    return OfRun(
+    return RunEnergy(
         per_epoch=typical,
         per_image=typical / epochs[-1].images if typical is not None else None,
         to_best_epoch=sum(known) if known and len(known) == len(to_best) else None,

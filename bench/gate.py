@@ -21,21 +21,29 @@ from alexnet.layers import Dropout
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
 from bench import clock, probe
-from bench.answers import PLACEMENT_UNKNOWN, Answers, Batch, against, ask, errors, network_check
-from bench.certificate import answers_file
+from bench.answers import (
+    PLACEMENT_UNKNOWN,
+    Batch,
+    Outputs,
+    check_own_network,
+    collect,
+    compare_to_reference,
+    errors,
+)
+from bench.certificate import outputs_file
 from bench.grid import recipe_of
-from bench.link import Link
+from bench.link import ParentPipe
 from bench.records import Check, Gate
-from bench.wire import Beat, Job, finite
+from bench.wire import Heartbeat, Job, finite
 from bench.worker import first_weights, load_data, serve
 
 
-def masks(trainer: Trainer, batch: Batch) -> Check:
+def check_dropout(trainer: Trainer, batch: Batch) -> Check:
     """The same batch and weights twice: dropout that draws anew gives two losses."""
-    placed, losses = trainer.place(batch.images, batch.labels), []
+    placed, losses = trainer.to_device(batch.images, batch.labels), []
     for _ in range(2):
         trainer.step(placed, 0.0)
-        losses.append(trainer.take_totals()[0])
+        losses.append(trainer.pop_metrics()[0])
     return Check(
         name="dropout",
         measured=finite(abs(losses[0] - losses[1]) / max(abs(losses[0]), 1e-30)),
@@ -45,10 +53,10 @@ def masks(trainer: Trainer, batch: Batch) -> Check:
     )
 
 
-def placement(trainer: Trainer, batch: Batch, *, on: str) -> Check | str:
+def check_placement(trainer: Trainer, batch: Batch, *, on: str) -> Check | str:
     """Nothing of a step runs elsewhere than on the device; a sentence where nobody can tell."""
     try:
-        strays = trainer.strays(trainer.place(batch.images, batch.labels))
+        strays = trainer.ops_off_device(trainer.to_device(batch.images, batch.labels))
     except PlacementUnknown as error:
         return f"{PLACEMENT_UNKNOWN}: {error}"
     named = f": {', '.join(strays)}" if strays else ""
@@ -57,16 +65,16 @@ def placement(trainer: Trainer, batch: Batch, *, on: str) -> Check | str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examined:
+class DeviceChecks:
     """All checks of one cell's device, what could not be asked, its answers and the exact ones."""
 
     checks: tuple[Check, ...]
     not_checked: tuple[str, ...]
-    device: Answers
-    exact: Answers
+    device: Outputs
+    exact: Outputs
 
 
-def examine(
+def check_device(
     backend: Backend,
     net: Network,
     first: canonical.Weights,
@@ -75,30 +83,30 @@ def examine(
     *,
     seed: int,
     alive: Callable[[], None] = lambda: None,
-) -> Examined:
+) -> DeviceChecks:
     """Asks everything of one cell's device; calls `alive` every few seconds.
 
     All layers move here, whatever the recipe's first stage moves. One network at a time is in memory,
     the float64 one first, since it is the largest; Keras's hold on to themselves until collected.
     """
     still, on = net.without_dropout(), backend.device
-    exact = ask(backend.reference(still, first, recipe, precision="float64"), first, batch, alive)
+    exact = collect(backend.reference(still, first, recipe, precision="float64"), first, batch, alive)
     gc.collect()
-    float32 = ask(backend.reference(still, first, recipe, precision="float32"), first, batch, alive)
+    float32 = collect(backend.reference(still, first, recipe, precision="float32"), first, batch, alive)
     single = errors(float32, exact)
     del float32
     gc.collect()
-    device = ask(backend.trainer(still, first, recipe, seed=seed), first, batch, alive)
+    device = collect(backend.trainer(still, first, recipe, seed=seed), first, batch, alive)
     gc.collect()
-    checks = against(errors(device, exact), single, exact, on=on)
+    checks = compare_to_reference(errors(device, exact), single, exact, on=on)
     trainer = backend.trainer(net, first, recipe, seed=seed)
-    checks.append(network_check(trainer, single, exact, batch, on=on))
+    checks.append(check_own_network(trainer, single, exact, batch, on=on))
     if any(isinstance(row.layer, Dropout) for row in net.rows):
-        checks.append(masks(trainer, batch))
-    placed = placement(trainer, batch, on=on)
+        checks.append(check_dropout(trainer, batch))
+    placed = check_placement(trainer, batch, on=on)
     checks += [placed] if isinstance(placed, Check) else []
-    checks += clock.proof(backend, trainer, batch.images, batch.labels)
-    return Examined(
+    checks += clock.check_timing(backend, trainer, batch.images, batch.labels)
+    return DeviceChecks(
         checks=tuple(checks),
         not_checked=() if isinstance(placed, Check) else (placed,),
         device=device,
@@ -106,26 +114,26 @@ def examine(
     )
 
 
-def carry_out(job: Job, link: Link) -> None:
+def run_gate(job: Job, link: ParentPipe) -> None:
     """Examines one cell, and sends the roofline if the job has none yet."""
     began = perf_counter()
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = alexnet.backend(job.cell.framework, job.cell.device)
     if job.roofline is None:
-        link.send(probe.roofline(backend))
+        link.send(probe.measure_roofline(backend))
     first, batch = first_weights(job, net).weights, first_batch(job, recipe)
-    found = examine(
+    found = check_device(
         backend,
         net,
         first,
         recipe,
         batch,
         seed=job.cell.seed,
-        alive=lambda: link.send(Beat(epoch=0, step=0)),
+        alive=lambda: link.send(Heartbeat(epoch=0, step=0)),
     )
     np.savez(
-        answers_file(job),
+        outputs_file(job),
         logits=found.device.logits,
         losses=found.device.losses,
         exact_logits=found.exact.logits,
@@ -153,4 +161,4 @@ def first_batch(job: Job, recipe: Recipe) -> Batch:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(carry_out))
+    sys.exit(serve(run_gate))

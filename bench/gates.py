@@ -8,15 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alexnet import Device, Framework
-from bench.certificate import Witness, answers_file, certified
+from bench.certificate import FrameworkOutputs, outputs_file, with_agreement
 from bench.journal import Journal
-from bench.process import GATE, MIN_SILENCE_SECONDS, Silent, ending, records, spawned
+from bench.process import (
+    GATE_COMMAND,
+    MIN_TIMEOUT_SECONDS,
+    WorkerTimeout,
+    exit_reason,
+    read_records,
+    worker_process,
+)
 from bench.records import Cell, Check, Failure, Gate, Roofline
 from bench.wire import Job, RecordError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examined:
+class GateReply:
     """What a gate's process sent, or why it sent no verdict."""
 
     gate: Gate | None
@@ -24,13 +31,13 @@ class Examined:
     reason: str
 
 
-def examine(
+def ask_gate(
     job: Job,
     *,
     folder: Path,
-    command: Sequence[str] = GATE,
-    silence_seconds: float = MIN_SILENCE_SECONDS,
-) -> Examined:
+    command: Sequence[str] = GATE_COMMAND,
+    timeout_seconds: float = MIN_TIMEOUT_SECONDS,
+) -> GateReply:
     """Asks one cell's gate, in a process of its own; what that prints is in `folder`/CELL.gate.log."""
     gate: Gate | None = None
     roofline: Roofline | None = None
@@ -39,9 +46,9 @@ def examine(
         folder.mkdir(parents=True, exist_ok=True)
         with (
             (folder / f"{job.cell.id}.gate.log").open("w") as log,
-            spawned(job, command, log) as child,
+            worker_process(job, command, log) as child,
         ):
-            for record in records(child, silence_seconds, silence_seconds):
+            for record in read_records(child, timeout_seconds, timeout_seconds):
                 match record:
                     case Gate():
                         gate = record
@@ -49,10 +56,10 @@ def examine(
                         roofline = record
                     case Failure():
                         reason = record.reason
-            reason = reason or ending(child.process, "before it had answered")
-    except (Silent, RecordError, OSError) as error:
+            reason = reason or exit_reason(child.process, "before it had answered")
+    except (WorkerTimeout, RecordError, OSError) as error:
         reason = str(error)
-    return Examined(gate=gate, roofline=roofline, reason="" if gate else reason)
+    return GateReply(gate=gate, roofline=roofline, reason="" if gate else reason)
 
 
 @dataclass(kw_only=True)
@@ -62,7 +69,9 @@ class Gates:
     gates: dict[Cell, Gate] = field(default_factory=dict)
     rooflines: dict[tuple[Framework, Device], Roofline] = field(default_factory=dict)
 
-    def of(self, cell: Cell, alike: Sequence[Cell], job_of: Callable[[Cell], Job], folder: Path) -> Gate:
+    def gate_of(
+        self, cell: Cell, alike: Sequence[Cell], job_of: Callable[[Cell], Job], folder: Path
+    ) -> Gate:
         """One cell's gate; `alike` are all cells with its first weights and batches, itself included.
 
         All of them are asked before the first one trains, so that each can have its certificate.
@@ -70,28 +79,28 @@ class Gates:
         if cell not in self.gates:
             jobs = [job_of(other) for other in alike]
             try:
-                witnesses = [self._ask(job, folder) for job in jobs]
+                witnesses = [self._ask_twice(job, folder) for job in jobs]
                 for ours in [witness for witness in witnesses if witness.cell not in self.gates]:
                     others = [w for w in witnesses if w.cell.framework != ours.cell.framework]
-                    gate = self.gates[ours.cell] = certified(ours, others[0] if others else None)
+                    gate = self.gates[ours.cell] = with_agreement(ours, others[0] if others else None)
                     if gate.seconds is not None:  # one that did not answer may do so another time
                         _keep(folder, ours.cell, "gate", gate)
             finally:
                 for job in jobs:
-                    answers_file(job).unlink(missing_ok=True)
+                    outputs_file(job).unlink(missing_ok=True)
         return self.gates[cell]
 
-    def _ask(self, job: Job, folder: Path) -> Witness:
+    def _ask_twice(self, job: Job, folder: Path) -> FrameworkOutputs:
         """Asks once more where there is no answer: a process may have died by chance."""
         cell = job.cell
-        asked = examine(job, folder=folder)
+        asked = ask_gate(job, folder=folder)
         if asked.gate is None:
-            asked = examine(job, folder=folder)
+            asked = ask_gate(job, folder=folder)
         if asked.roofline:
             self.rooflines[cell.framework, cell.device] = asked.roofline
             _keep(folder, cell, "roofline", asked.roofline)
         gate = asked.gate or _unanswered(asked.reason)
-        return Witness(cell=cell, gate=gate, answers=answers_file(job))
+        return FrameworkOutputs(cell=cell, gate=gate, outputs=outputs_file(job))
 
 
 def _keep(folder: Path, cell: Cell, part: str, record: Gate | Roofline) -> None:

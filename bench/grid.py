@@ -22,7 +22,7 @@ class IllegalPlan(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Amount:
+class Budget:
     """How long one cell trains. None means all of it: every image, the recipe's epochs."""
 
     train_images: int | None = None
@@ -36,8 +36,8 @@ class Profile:
     about: str
     image_size: int
     test_images: int | None = None
-    amount: Amount = Amount()
-    amounts: Mapping[str, Amount] = field(default_factory=dict)
+    budget: Budget = Budget()
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
     synthetic_allowed: bool = True
 
 
@@ -47,7 +47,7 @@ PROFILES: dict[str, Profile] = {
         about="does everything run? well under a minute a cell, and no figure worth keeping",
         image_size=64,
         test_images=500,
-        amount=Amount(train_images=640, epochs=2),
+        budget=Budget(train_images=640, epochs=2),
     ),
     # At 64 px `scratch` passes 30 % after some 18,000 images seen, so it alone gets 21,120. The others
     # show how fast they are: one epoch to warm up, two to time.
@@ -55,8 +55,8 @@ PROFILES: dict[str, Profile] = {
         about="minutes for all: does it learn, and about how fast?",
         image_size=64,
         test_images=2000,
-        amount=Amount(train_images=1280, epochs=3),
-        amounts={"scratch": Amount(train_images=1920, epochs=11)},
+        budget=Budget(train_images=1280, epochs=3),
+        budgets={"scratch": Budget(train_images=1920, epochs=11)},
     ),
     "full": Profile(
         about="the protocol: every image at 224 px, to convergence",
@@ -80,7 +80,7 @@ def plan(
 ) -> Plan:
     """Every number of one cell's run settled: options first, then the profile, then the recipe."""
     chosen, recipe = PROFILES[profile], EXPERIMENTS[cell.experiment].recipe
-    amount = chosen.amounts.get(cell.experiment, chosen.amount)
+    amount = chosen.budgets.get(cell.experiment, chosen.budget)
     return Plan(
         profile=profile,
         dataset=dataset,
@@ -100,7 +100,7 @@ def recipe_of(cell: Cell, plan: Plan) -> Recipe:
     return replace(recipe, batch_size=plan.batch_size, patience=plan.patience)
 
 
-def check(cell: Cell, plan: Plan) -> None:
+def check_plan(cell: Cell, plan: Plan) -> None:
     """Raises IllegalPlan, or the network's own error, for numbers that make no run."""
     experiment = EXPERIMENTS[cell.experiment]
     network(experiment.variant, image_size=plan.image_size)

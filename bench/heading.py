@@ -15,7 +15,7 @@ def data_line(session: Session) -> str:
     return f"{DATASETS[session.source.dataset]} images, {session.source.provenance}"
 
 
-def setting(session: Session) -> str:
+def conditions_line(session: Session) -> str:
     """The line that every figure stands under: profile, data, devices, machine."""
     cells = session.picked or list(session.plans)
     devices = sorted({f"{cell.framework} on {cell.device}" for cell in cells})
@@ -28,7 +28,7 @@ def setting(session: Session) -> str:
     )
 
 
-def unlike_devices(session: Session) -> list[str]:
+def device_warning(session: Session) -> list[str]:
     """A warning where auto gave the frameworks different devices."""
     devices = {cell.framework: cell.device for cell in session.plans}
     if len(set(devices.values())) == 1:
@@ -37,20 +37,20 @@ def unlike_devices(session: Session) -> list[str]:
     return [f"note: {found}: set side by side they compare devices, not frameworks"]
 
 
-def resumed(session: Session) -> list[str]:
+def resumed_from(session: Session) -> list[str]:
     """Which session is gone on with and what of it was damaged, or which might be."""
-    if earlier := session.ledger.earlier:
-        return [earlier.line(), *earlier.amiss]
-    return [session.left_behind] if session.left_behind else []
+    if earlier := session.log.earlier:
+        return [earlier.line(), *earlier.problems]
+    return [session.unfinished_session] if session.unfinished_session else []
 
 
-def differences(session: Session) -> list[str]:
+def accepted_differences(session: Session) -> list[str]:
     """What is not as it was when the session began, and was accepted."""
-    accepted = session.ledger.accepted
+    accepted = session.log.accepted
     return [f"resumed anyway, though not all is as it was: {what}" for what in accepted]
 
 
-def cells(session: Session) -> list[str]:
+def cell_lines(session: Session) -> list[str]:
     """The picked cells, and what is left to be done of each."""
     return [f"  {cell.id}{_state(session, cell)}" for cell in session.picked]
 
@@ -58,8 +58,8 @@ def cells(session: Session) -> list[str]:
 def _state(session: Session, cell: Cell) -> str:
     if session.skip_reason(cell):
         return " (will be skipped)"
-    run = session.ledger.run_of(cell)
-    if run is None or not (run.result or run.cut):
+    run = session.log.run_of(cell)
+    if run is None or not (run.result or run.interrupted):
         return ""
     if run.result:
         return " (done)"
@@ -70,15 +70,15 @@ def _state(session: Session, cell: Cell) -> str:
 def expected_seconds(session: Session) -> float:
     """A rough guess, before anything was measured."""
     able = [cell for cell in session.picked if session.skip_reason(cell) is None]
-    left = [cell for cell in able if not session.ledger.is_done(cell)]
+    left = [cell for cell in able if not session.log.is_done(cell)]
     return sum(grid.expected_seconds(cell, session.plans[cell]) for cell in left)
 
 
-def how_to_go_on(session: Session) -> list[str]:
+def resume_hint(session: Session) -> list[str]:
     """The line that resumes, where a cell has no result, or one that stands in no file."""
     unfinished = session.unfinished()
     results = {run.cell.id for run in session.runs if run.result}
-    lost = sorted(results - session.ledger.in_file)
+    lost = sorted(results - session.log.in_file)
     lines = [
         f"{what}: {', '.join(cells) if len(cells) < 4 else f'{len(cells)} cells'}."
         for what, cells in (("no result yet", unfinished), ("in no result file yet", lost))

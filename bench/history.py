@@ -8,7 +8,7 @@ from pathlib import Path
 from alexnet import Device, Framework
 from bench import journal
 from bench.journal import Damaged, Line
-from bench.pauses import Cut
+from bench.pauses import Interrupted
 from bench.records import (
     Cell,
     Condition,
@@ -38,7 +38,7 @@ PARTS = {
 
 
 @dataclass(kw_only=True)
-class History:
+class CellHistory:
     """One cell's journal, read from the first line to the last.
 
     After a damaged line nothing is believed that builds on what stood there, until a line says from
@@ -47,11 +47,11 @@ class History:
 
     run: Run
     rooflines: dict[tuple[Framework, Device], Roofline] = field(default_factory=dict)
-    amiss: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     last_at: str | None = None
     _sound: bool = True
 
-    def take(self, line: Line) -> None:
+    def add(self, line: Line) -> None:
         run, record = self.run, line.record
         self.last_at = line.at
         match line.part:
@@ -61,15 +61,15 @@ class History:
                 self.rooflines[run.cell.framework, run.cell.device] = record
             case "plan":  # a beginning, be it the first or another
                 run.plan, self._sound = record, True
-                run.before = run.start = run.result = run.after = run.failure = run.cut = None
+                run.before = run.start = run.result = run.after = run.failure = run.interrupted = None
                 run.epochs = []
             case "interruptions":
                 self._sound = record.resumed_after <= len(run.epochs)
                 if self._sound:
-                    run.go_on(record)
+                    run.resume_after(record)
             case "failure":
                 run.failure = record
-                run.cut = run.cut or Cut(stopped_at=line.at, why=record.reason)
+                run.interrupted = run.interrupted or Interrupted(stopped_at=line.at, why=record.reason)
             case "epochs" if not self._sound:
                 # Trained once more, where the line that said so is damaged: what was known of it and of
                 # all after it is another attempt's.
@@ -94,16 +94,16 @@ class History:
             setattr(run, part, record)
 
     def damaged(self, path: Path, line: Damaged) -> None:
-        self.amiss.append(journal.told(path, line))
+        self.problems.append(journal.describe(path, line))
         self._sound = False
 
 
-def recall(path: Path, cell: Cell, plan: Plan) -> History:
+def read_history(path: Path, cell: Cell, plan: Plan) -> CellHistory:
     """What the journal of a cell holds; nothing of a cell that has none. Raises OSError.
 
     A run that has no result and had begun is cut off where its journal ends.
     """
-    history = History(run=Run(cell=cell, plan=plan))
+    history = CellHistory(run=Run(cell=cell, plan=plan))
     if not path.exists():
         return history
     for line in journal.read(path, PARTS):
@@ -111,10 +111,10 @@ def recall(path: Path, cell: Cell, plan: Plan) -> History:
             case Damaged():
                 history.damaged(path, line)
             case Line():
-                history.take(line)
+                history.add(line)
     run = history.run
     if run.result:
-        run.cut = run.failure = None
+        run.interrupted = run.failure = None
     elif history.last_at and (run.before or run.failure or run.interruptions):
-        run.cut = run.cut or Cut(stopped_at=history.last_at, why=None)
+        run.interrupted = run.interrupted or Interrupted(stopped_at=history.last_at, why=None)
     return history

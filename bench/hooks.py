@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import differences, machine
-from bench.saving import sealed
+from bench.saving import with_checksums
 from bench.session import Session
 
 SESSION = pytest.StashKey[Session]()
@@ -28,7 +28,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     if session := config.stash.get(SESSION, None):
         session.in_order(output_json["benchmarks"])
         output_json.update(session.not_measured())
-        output_json.update(sealed(output_json))
+        output_json.update(with_checksums(output_json))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -38,7 +38,7 @@ def pytest_benchmark_compare_machine_info(
     """Says in words what differs between the machines; pytest-benchmark would print both as dicts."""
     saved = compared_benchmark["machine_info"]
     ours, theirs = machine_info.get("machine"), saved.get("machine")
-    lines = differences.machines(ours, theirs) if ours and theirs else ["saved by another suite"]
+    lines = differences.diff_machines(ours, theirs) if ours and theirs else ["saved by another suite"]
     for line in lines:
         benchmarksession.logger.info(f"this machine against the saved one: {line}", newline=False)
     compared_benchmark["machine_info"] = machine_info  # what it compares, and finds equal

@@ -16,18 +16,18 @@ class Interrupts:
     """What was asked for by signals since `watching` began: None, or what asked for an end first."""
 
     def __init__(self) -> None:
-        self.asked: str | None = None
+        self.requested_by: str | None = None
         self.say: Callable[[str], None] = lambda text: None
         self._stop: Callable[[], None] | None = None
         self._deaf = False
         self._unsaid = False
 
-    def speak(self) -> None:
+    def announce(self) -> None:
         """Says what the first signal does; not from its handler, where a terminal may be locked."""
         if self._unsaid:
             self._unsaid = False
             self.say(
-                f"{self.asked}: this epoch ends, then all is saved."
+                f"{self.requested_by}: this epoch ends, then all is saved."
                 f" Once more drops the epoch and ends at once."
             )
 
@@ -43,34 +43,34 @@ class Interrupts:
                 signal.signal(number, handler)
 
     @contextmanager
-    def gently(self, stop: Callable[[], None]) -> Iterator[None]:
+    def stop_after_epoch(self, stop: Callable[[], None]) -> Iterator[None]:
         """Inside, the first signal calls `stop`, and whoever is inside has to come to an end."""
         self._stop = stop
-        if self.asked:
+        if self.requested_by:
             stop()
         try:
             yield
         finally:
             self._stop = None
 
-    def end_if_asked(self) -> None:
+    def raise_if_requested(self) -> None:
         """Raises KeyboardInterrupt where a gentle stop has come to its end."""
-        if self.asked and not self._deaf:
+        if self.requested_by and not self._deaf:
             self._deaf = True
-            raise KeyboardInterrupt(f"{self.asked}: all that was measured is kept")
+            raise KeyboardInterrupt(f"{self.requested_by}: all that was measured is kept")
 
-    def deaf(self) -> None:
+    def ignore_from_now(self) -> None:
         """From here on signals change nothing: what is to be saved is being saved."""
         self._deaf = True
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self._deaf:
             return
-        first = self.asked is None
-        self.asked = self.asked or _NAMES[signal.Signals(number)]
+        first = self.requested_by is None
+        self.requested_by = self.requested_by or _NAMES[signal.Signals(number)]
         if first and self._stop:
             self._stop()
             self._unsaid = True
             return
         self._deaf = True
-        raise KeyboardInterrupt(f"{self.asked}: all that was measured is kept")
+        raise KeyboardInterrupt(f"{self.requested_by}: all that was measured is kept")

@@ -101,6 +101,6 @@ def _line(number: int, line: bytes, kinds: Mapping[str, Any]) -> Line | Damaged:
     return Line(at=fields["at"], part=part, record=record)
 
 
-def told(path: Path, damaged: Damaged) -> str:
+def describe(path: Path, damaged: Damaged) -> str:
     """A damaged line in a sentence."""
     return f"{path.name}, line {damaged.number}, was passed over: {damaged.why}"

@@ -11,22 +11,22 @@ from bench import resume
 from bench.journal import Journal
 from bench.pauses import Pause
 from bench.records import Cell
-from bench.resume import Earlier, Saved, Skipped, Stopped
+from bench.resume import EarlierSession, SavedFile, SkippedCell, Stopped
 from bench.run import Run
-from bench.terms import Terms
+from bench.terms import Manifest
 
 
 @dataclass(kw_only=True)
-class Ledger:
+class SessionLog:
     """The session's own journal. `in_file` are the cells whose result stands in the result file."""
 
     folder: Path
-    earlier: Earlier | None = None
+    earlier: EarlierSession | None = None
     pauses: list[Pause] = field(default_factory=list)
     begun: bool = False
     in_file: set[str] = field(default_factory=set)
 
-    def begin(self, terms: Terms, *, anyway: bool) -> None:
+    def begin(self, terms: Manifest, *, anyway: bool) -> None:
         """Notes what a session is, or that it goes on. Raises SessionRefused."""
         if self.earlier is None:
             resume.begin(self.folder, terms)
@@ -51,13 +51,13 @@ class Ledger:
         run = self.run_of(cell)
         return bool(run and run.result)
 
-    def own_file(self, picked: Collection[Cell]) -> str | None:
+    def file_to_replace(self, picked: Collection[Cell]) -> str | None:
         """The file that the earlier session saved, if all of its cells are picked: it has one file."""
         if self.earlier and self.earlier.saved and set(self.earlier.histories) <= set(picked):
             return self.earlier.saved.file
         return None
 
-    def note(self, part: str, record: Skipped | Stopped | Saved) -> None:
+    def note(self, part: str, record: SkippedCell | Stopped | SavedFile) -> None:
         """Adds a line. What cannot be noted is done once more by whoever resumes."""
         if self.begun:
             with suppress(OSError):
@@ -66,4 +66,4 @@ class Ledger:
     def saved(self, file: str, cells: Collection[str]) -> None:
         """Notes the result file, and whose results stand in it."""
         self.in_file = set(cells)
-        self.note("saved", Saved(file=file, cells=tuple(sorted(cells))))
+        self.note("saved", SavedFile(file=file, cells=tuple(sorted(cells))))

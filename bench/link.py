@@ -10,14 +10,14 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Event, Thread
 
-from bench.wire import Beat, Record, to_line
+from bench.wire import Heartbeat, Record, to_line
 
-KEPT, STOP = b"kept\n", b"stop\n"
+ACK, STOP = b"kept\n", b"stop\n"
 ORPHANED = 3
 """The exit status of a child whose parent is gone."""
 
 
-class Link:
+class ParentPipe:
     """Reads stdin in a thread of its own, and ends the process once nobody is at the other end."""
 
     def __init__(self, pipe: int, stdin: int = 0, leave: Callable[[int], None] = os._exit) -> None:
@@ -51,7 +51,7 @@ class Link:
         line = to_line(record).encode()
         while line:
             line = line[os.write(self._pipe, line) :]
-        if not isinstance(record, Beat):
+        if not isinstance(record, Heartbeat):
             self._lines.get()
 
     def stop_asked(self) -> bool:

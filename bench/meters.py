@@ -114,7 +114,7 @@ class EnergyMeter:
 
     def __exit__(self, *exception: object) -> None:
         after = self._source.joules()
-        self.joules = energy.difference(self._before, after, seconds=perf_counter() - self._began)
+        self.joules = energy.used_between(self._before, after, seconds=perf_counter() - self._began)
 
 
 class Meters:

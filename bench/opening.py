@@ -8,10 +8,10 @@ from pathlib import Path
 
 from alexnet import Device, Framework
 from bench import grid, machine, prepare, resume
-from bench.ledger import Ledger
-from bench.options import SHAPING, Options
+from bench.ledger import SessionLog
+from bench.options import CELL_OPTIONS, Options
 from bench.records import Cell, Machine, Plan
-from bench.resume import Earlier
+from bench.resume import EarlierSession
 from bench.session import Session
 
 
@@ -36,8 +36,8 @@ def open_session(options: Options, results: Path, *, only_list: bool = False) ->
         profile=profile,
         source=source,
         plans=_plans(options, profile, source, devices),
-        ledger=Ledger(folder=_new_folder(runs, profile)),
-        left_behind=None if only_list else resume.left_behind(runs),
+        log=SessionLog(folder=_new_folder(runs, profile)),
+        unfinished_session=None if only_list else resume.unfinished_session(runs),
     )
 
 
@@ -62,17 +62,17 @@ def _plans(
     }
 
 
-def _resumed(options: Options, this: Machine, earlier: Earlier, *, only_list: bool) -> Session:
+def _resumed(options: Options, this: Machine, earlier: EarlierSession, *, only_list: bool) -> Session:
     """The session that goes on with an earlier one: its options and cells, but for what is given now."""
-    first = {each.cell: each.plan for each in earlier.terms.cells}
-    merged = options.going_on_with(earlier.terms.options)
+    first = {each.cell: each.plan for each in earlier.manifest.cells}
+    merged = options.merged_with(earlier.manifest.options)
     prepare.check_weights_option(merged)
-    profile = earlier.terms.profile if "profile" not in options.given else merged.profile
+    profile = earlier.manifest.profile if "profile" not in options.given else merged.profile
     source = prepare.NOT_LOOKED_FOR
     if not only_list:
         source = prepare.source_again(merged, next(iter(first.values())))
     plans = first
-    if SHAPING & set(options.given):
+    if CELL_OPTIONS & set(options.given):
         devices = {cell.framework: cell.device for cell in first}
         asked = "device" in options.given or not set(merged.framework) <= set(devices)
         plans = _plans(merged, profile, source, prepare.devices(merged) if asked else devices)
@@ -82,5 +82,5 @@ def _resumed(options: Options, this: Machine, earlier: Earlier, *, only_list: bo
         profile=profile,
         source=source,
         plans=plans,
-        ledger=Ledger(folder=earlier.folder, earlier=earlier),
+        log=SessionLog(folder=earlier.folder, earlier=earlier),
     )

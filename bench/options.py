@@ -124,17 +124,17 @@ class Options:
         values["experiment"] = tuple(values["experiment"] or EXPERIMENTS)
         return cls(**values)
 
-    def kept(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """What a session that goes on with this one takes over, as JSON has it."""
         values = asdict(self)
-        for name in _OF_THE_MOMENT:
+        for name in _NOT_KEPT:
             del values[name]
         return {
             name: str(value.expanduser().resolve()) if isinstance(value, Path) else value
             for name, value in values.items()
         }
 
-    def going_on_with(self, kept: Mapping[str, Any]) -> Options:
+    def merged_with(self, kept: Mapping[str, Any]) -> Options:
         """These options, and the first session's where nothing was given now."""
         fields = {name: value for name, value in kept.items() if name not in self.given}
         for name, value in fields.items():
@@ -145,10 +145,10 @@ class Options:
         return replace(self, **fields)
 
 
-_OF_THE_MOMENT = ("ignore_doctor", "resume", "resume_anyway", "given", "machine")
+_NOT_KEPT = ("ignore_doctor", "resume", "resume_anyway", "given", "machine")
 
 
-SHAPING = {
+CELL_OPTIONS = {
     *("profile", "framework", "experiment", "device", "dataset", "image_size", "train_images"),
     *("epochs", "patience", "seeds", "batch_size"),
 }

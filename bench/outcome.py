@@ -10,22 +10,24 @@ from alexnet.score import Logits, score
 from bench import afterwards, energy, pictures, probe, rates
 from bench.meters import TimeMeter
 from bench.records import Result
-from bench.training import Training, evaluate
+from bench.training import TrainingLoop, evaluate
 from bench.wire import finite
 
 STEP_RATE_SECONDS = 2.0
 MIN_RATE_STEPS, MAX_RATE_STEPS = 5, 100
 
 
-def of(training: Training) -> Result:
+def build_result(training: TrainingLoop) -> Result:
     """Times the bare step, then scores the best epoch's weights on the test images."""
     assert training.stopped, "a run that goes on has no result yet"
     step_rate = _step_images_per_second(training)
-    best, logits = _tested(training)
+    best, logits = _test_best_weights(training)
     test = score(logits, training.dataset.test.labels) if logits is not None else None
     last, typical = training.done[-1], rates.typical_images_per_second(training.done)
-    speed = probe.Speed.of(training.net, training.recipe, last, typical, training.start.roofline)
-    joules = energy.of_run(training.done, training.stopping.best_epoch, training.job.cell.device)
+    speed = probe.AchievedSpeed.from_run(
+        training.net, training.recipe, last, typical, training.start.roofline
+    )
+    joules = energy.run_energy(training.done, training.stopping.best_epoch, training.job.cell.device)
     return Result(
         epochs=len(training.done),
         best_epoch=training.stopping.best_epoch,
@@ -36,7 +38,7 @@ def of(training: Training) -> Result:
         test_accuracy=test.accuracy if test else None,
         per_class_accuracy=test.per_class_accuracy if test else None,
         confusion=test.confusion if test else None,
-        pictures=None if logits is None else pictures.of(training.dataset.test, logits),
+        pictures=None if logits is None else pictures.sample_images(training.dataset.test, logits),
         epoch_images_per_second=typical,
         step_images_per_second=step_rate,
         pipeline_ratio=rates.images_per_second(last) / step_rate,
@@ -51,19 +53,19 @@ def of(training: Training) -> Result:
         weights_sha256=canonical.fingerprint(best) if best else None,
         data_sha256=training.dataset.fingerprint(),
         versions=training.backend.versions(),
-        checks=afterwards.checks(
+        checks=afterwards.check_result(
             training.done,
             test,
             best,
             first_weights=training.first_weights,
             dataset=training.dataset,
-            trained=_trained(training),
+            trained=_trained_tensors(training),
         ),
         total_seconds=perf_counter() - training.began,
     )
 
 
-def _trained(training: Training) -> list[str]:
+def _trained_tensors(training: TrainingLoop) -> list[str]:
     """The tensors that the stages up to the best epoch were there to move."""
     stages = training.recipe.stages[
         : max((e.stage for e in training.done if e.epoch == training.stopping.best_epoch), default=0)
@@ -74,7 +76,7 @@ def _trained(training: Training) -> list[str]:
     ]
 
 
-def _tested(training: Training) -> tuple[canonical.Weights | None, Logits | None]:
+def _test_best_weights(training: TrainingLoop) -> tuple[canonical.Weights | None, Logits | None]:
     """The best epoch's weights and their logits of the test images; nothing where a run diverged."""
     if not training.stopping.best_epoch or training.stopped == "diverged":
         return None, None
@@ -83,7 +85,7 @@ def _tested(training: Training) -> tuple[canonical.Weights | None, Logits | None
     return best, evaluate(training.trainer, training.dataset.test, training.recipe.batch_size)
 
 
-def _step_images_per_second(training: Training) -> float:
+def _step_images_per_second(training: TrainingLoop) -> float:
     """The rate of the training step on a batch that already lies on the device.
 
     Taken right after the last epoch, which it is compared with, and with a learning rate of 0:
@@ -94,7 +96,7 @@ def _step_images_per_second(training: Training) -> float:
     steps = round(STEP_RATE_SECONDS / seconds_per_step)
     steps = min(max(steps, MIN_RATE_STEPS), MAX_RATE_STEPS)
     train = training.dataset.train
-    batch = training.trainer.place(train.images[:size], train.labels[:size])
+    batch = training.trainer.to_device(train.images[:size], train.labels[:size])
     training.trainer.step(batch, 0.0)  # a run that went on after its last epoch has compiled none yet
     with TimeMeter(training.trainer.synchronize) as time:
         for _ in range(steps):

@@ -34,7 +34,7 @@ class Interruption(Pause):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
+class Interrupted:
     """Where something stopped that has not yet gone on."""
 
     stopped_at: str

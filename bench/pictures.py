@@ -12,7 +12,7 @@ import numpy.typing as npt
 from alexnet.data import CLASSES, IMAGE_SHAPE, Images, Labels, Split
 from alexnet.score import Logits
 
-MOST = 16
+MAX_PICTURES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Pictures:
         return np.frombuffer(raw, np.uint8).reshape(len(self.labels), *IMAGE_SHAPE)
 
 
-def chosen(labels: Labels) -> npt.NDArray[np.intp]:
+def choose_samples(labels: Labels) -> npt.NDArray[np.intp]:
     """Which test images: each class's first in turn, then each one's second, up to 16.
 
     By the labels alone, so whether an answer is right has no part in it.
@@ -47,12 +47,12 @@ def chosen(labels: Labels) -> npt.NDArray[np.intp]:
     for position, label in enumerate(labels):
         turns[position], taken[label] = taken[label], taken[label] + 1
     order: npt.NDArray[np.intp] = np.lexsort((first, labels, turns))
-    return order[:MOST]
+    return order[:MAX_PICTURES]
 
 
-def of(test: Split, logits: Logits) -> Pictures:
+def sample_images(test: Split, logits: Logits) -> Pictures:
     """The chosen images of a split, with the answers that its logits, float32 (n, classes), give."""
-    at = chosen(test.labels)
+    at = choose_samples(test.labels)
     wide = logits[at].astype(np.float64)
     shares = np.exp(wide - wide.max(axis=1, keepdims=True))
     answers = wide.argmax(axis=1)

@@ -17,15 +17,15 @@ from bench.grid import PROFILES
 from bench.lock import Busy, Lock
 from bench.meters import Meter, Meters
 from bench.records import Cell, Plan
-from bench.training import Training
+from bench.training import TrainingLoop
 from bench.wire import Job
 from bench.worker import prepare
 
-MOST = 1.01
+MAX_RATIO = 1.01
 IMAGES = 1280
 
 
-class OnlyTime(Meters):
+class OnlyTimeMeter(Meters):
     """The clock, without which there is nothing to compare, and no other meter."""
 
     def all(self) -> dict[str, Meter]:
@@ -45,7 +45,7 @@ PLAN = Plan(
 )
 
 
-def training(framework: alexnet.Framework, device: Device) -> Training:
+def training(framework: alexnet.Framework, device: Device) -> TrainingLoop:
     """`scratch` on the synthetic stand-in at the `quick` profile's size, ready to train."""
     job = Job(
         cell=Cell(experiment="scratch", framework=framework, device=device, seed=0),
@@ -60,12 +60,12 @@ def training(framework: alexnet.Framework, device: Device) -> Training:
     return prepare(job, lambda record: None)
 
 
-def ratios(run: Training, pairs: int) -> list[float]:
+def ratios(run: TrainingLoop, pairs: int) -> list[float]:
     """For each pair the metered epoch's seconds over the bare one's, whichever came first in turn.
 
     All of it is counted, the probe and what lies outside the time meter as well.
     """
-    metered, bare = run.meters, OnlyTime(run.backend, run.trainer.synchronize)
+    metered, bare = run.meters, OnlyTimeMeter(run.backend, run.trainer.synchronize)
     found = []
     run.measure(1)  # compiles
     for pair in range(pairs):
@@ -75,7 +75,7 @@ def ratios(run: Training, pairs: int) -> list[float]:
             began = perf_counter()
             run.measure(2 + pair)  # the same batches for both
             if meters is metered:
-                run.prober.after(meters.time.seconds)
+                run.kernel.measure_after(meters.time.seconds)
             seconds[meters is metered] = perf_counter() - began
         found.append(seconds[True] / seconds[False])
     return found
@@ -101,7 +101,7 @@ def main() -> int:
         f"{given.framework} on {given.device}: an epoch with all meters took {median(found):.4f} of one"
         f" with none (median of {len(found)} pairs; the middle half lies from {low:.4f} to {high:.4f})."
     )
-    return int(median(found) > MOST)
+    return int(median(found) > MAX_RATIO)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def repeats_for(kernel: Kernel, aim_seconds: float) -> int:
     return max(1, round(aim_seconds / min(seconds(kernel) for _ in range(3))))
 
 
-class Probe:
+class ReferenceKernel:
     """The same matrix product again and again, between epochs: slower means that the device is."""
 
     def __init__(self, backend: Backend) -> None:
@@ -66,14 +66,14 @@ class Probe:
         self._trained_seconds = 0.0
         self._cost_seconds = 0.0
 
-    def cold(self) -> float:
+    def measure_cold(self) -> float:
         """The first one, before any epoch: after half a second of work, since clocks rise from idle."""
         began = perf_counter()
         while perf_counter() - began < WAKING_SECONDS:
             seconds(self._kernel, self._repeats)
-        return self.take()
+        return self.measure()
 
-    def take(self) -> float:
+    def measure(self) -> float:
         """Seconds of the kernel's repeats: the fastest of three, since what else runs only adds."""
         began = perf_counter()
         found = min(seconds(self._kernel, self._repeats) for _ in range(PROBE_KERNELS))
@@ -81,12 +81,12 @@ class Probe:
         self._trained_seconds = 0.0
         return found
 
-    def after(self, train_seconds: float) -> float | None:
+    def measure_after(self, train_seconds: float) -> float | None:
         """The same after an epoch; None while it would cost over 1 % of the training since the last."""
         self._trained_seconds += train_seconds
         if self._cost_seconds > PROBE_SHARE * self._trained_seconds:
             return None
-        return self.take()
+        return self.measure()
 
 
 def doubled_work_ratios(backend: Backend, wait: Callable[[], None]) -> Iterator[float]:
@@ -103,7 +103,7 @@ def doubled_work_ratios(backend: Backend, wait: Callable[[], None]) -> Iterator[
         yield min(long for _, long in pairs) / min(short for short, _ in pairs)
 
 
-def roofline(backend: Backend) -> Roofline:
+def measure_roofline(backend: Backend) -> Roofline:
     """float32 matrix products, then additions in place, two seconds of each: the best rates seen."""
     size = 2 * _SIZE[backend.device]
     product, addition = backend.product(size, size), backend.addition(ADDED_BYTES // FLOAT32_BYTES)
@@ -151,16 +151,16 @@ def attainable_flops_per_second(net: Network, batch_size: int, roof: Roofline) -
 
 
 @dataclass(frozen=True, kw_only=True)
-class Speed:
+class AchievedSpeed:
     """FLOP/s of the steady epochs, and as a share of what the roofline allows; None where not known."""
 
     flops_per_second: float | None
     roofline_share: float | None
 
     @classmethod
-    def of(
+    def from_run(
         cls, net: Network, recipe: Recipe, last: Epoch, images_per_second: float, roof: Roofline | None
-    ) -> Speed:
+    ) -> AchievedSpeed:
         """Of a run whose last epoch is `last`: one that ended in a head-only stage did other work."""
         if recipe.stages[last.stage - 1].train != "all":
             return cls(flops_per_second=None, roofline_share=None)

@@ -15,23 +15,23 @@ from threading import Thread
 from time import monotonic
 from typing import IO
 
-from bench.link import KEPT, STOP
+from bench.link import ACK, STOP
 from bench.records import Epoch
-from bench.wire import Beat, Job, Record, from_line, job_to_json
+from bench.wire import Heartbeat, Job, Record, from_line, job_to_json
 
 ROOT = Path(__file__).resolve().parent.parent
 # Unbuffered, and with a traceback of a crash in C: the log's last words are the ones that are needed.
 PYTHON = (sys.executable, "-u", "-X", "faulthandler", "-m")
-WORKER, GATE = (*PYTHON, "bench.worker"), (*PYTHON, "bench.gate")
+WORKER_COMMAND, GATE_COMMAND = (*PYTHON, "bench.worker"), (*PYTHON, "bench.gate")
 
 # A framework's import, a first graph's compilation and a cold disk together stay well under this.
-MIN_SILENCE_SECONDS = 300.0
+MIN_TIMEOUT_SECONDS = 300.0
 # A beat comes every two seconds of training; only an evaluation, far shorter than an epoch, has none.
-EPOCHS_OF_SILENCE = 3
+TIMEOUT_EPOCHS = 3
 EXIT_SECONDS = 60.0
 
 
-class Silent(Exception):
+class WorkerTimeout(Exception):
     """A worker that said nothing for too long."""
 
 
@@ -42,7 +42,7 @@ class Child:
     process: subprocess.Popen[bytes]
     pipe: IO[bytes]
 
-    def tell(self, line: bytes) -> None:
+    def write(self, line: bytes) -> None:
         """Says something on its stdin; a dead one hears nothing, and its exit status says why."""
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):
@@ -51,7 +51,7 @@ class Child:
 
     def stop(self) -> None:
         """Wishes for no further epoch."""
-        self.tell(STOP)
+        self.write(STOP)
 
     def close(self) -> None:
         """Closes its stdin, which tells it that nobody is there any more."""
@@ -60,7 +60,7 @@ class Child:
 
 
 @contextmanager
-def spawned(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[Child]:
+def worker_process(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[Child]:
     """The child with its job on stdin; gone afterwards.
 
     It has a session of its own, so that Ctrl-C reaches the parent alone, which then decides. Its stdin
@@ -85,7 +85,7 @@ def spawned(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[Child]:
         child = Child(process=process, pipe=pipe)
         try:
             # In a thread, since a pipe holds 64 KiB and nobody knows whether the child will ever read.
-            tell = Thread(target=child.tell, args=(job_to_json(job).encode(),), daemon=True)
+            tell = Thread(target=child.write, args=(job_to_json(job).encode(),), daemon=True)
             tell.start()
             yield child
         finally:
@@ -94,7 +94,7 @@ def spawned(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[Child]:
             child.close()
 
 
-def records(child: Child, limit: float, min_limit: float) -> Iterator[Record]:
+def read_records(child: Child, limit: float, min_limit: float) -> Iterator[Record]:
     """The child's records until it closes its pipe, each answered once whoever takes it has kept it.
 
     Raises Silent past the limit, without spinning.
@@ -105,7 +105,9 @@ def records(child: Child, limit: float, min_limit: float) -> Iterator[Record]:
         ready, _, _ = select.select([child.pipe], [], [], limit)
         if not ready:
             minutes = (monotonic() - before) / 60
-            raise Silent(f"the worker gave no sign of life for {minutes:.1f} minutes and was stopped")
+            raise WorkerTimeout(
+                f"the worker gave no sign of life for {minutes:.1f} minutes and was stopped"
+            )
         read = child.pipe.read(65536)
         if not read:
             return
@@ -113,10 +115,10 @@ def records(child: Child, limit: float, min_limit: float) -> Iterator[Record]:
         for line in lines:
             record = from_line(line.decode("utf8", errors="replace"))
             if isinstance(record, Epoch):
-                limit = max(min_limit, EPOCHS_OF_SILENCE * record.train_seconds)
+                limit = max(min_limit, TIMEOUT_EPOCHS * record.train_seconds)
             yield record
-            if not isinstance(record, Beat):
-                child.tell(KEPT)
+            if not isinstance(record, Heartbeat):
+                child.write(ACK)
 
 
 def _kill(worker: subprocess.Popen[bytes]) -> None:
@@ -127,10 +129,10 @@ def _kill(worker: subprocess.Popen[bytes]) -> None:
     worker.wait()
 
 
-def ending(worker: subprocess.Popen[bytes], after: str) -> str:
+def exit_reason(process: subprocess.Popen[bytes], after: str) -> str:
     """Why a worker closed its pipe without a result, as far as its exit status tells."""
     try:
-        status = worker.wait(EXIT_SECONDS)
+        status = process.wait(EXIT_SECONDS)
     except subprocess.TimeoutExpired:
         return f"the worker closed its pipe {after}, did not end and was stopped"
     if status == -signal.SIGKILL:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.saved import Found, RunOnFile, shown
+from bench.saved import LoadedRun, Problems, as_text
 
 POSITIVE, COUNT = (1e-12, math.inf), (1, 1e15)
 SECONDS = (1e-7, 1e9)
@@ -38,13 +38,13 @@ RANGES: dict[str, tuple[float, float]] = {
 """Field -> the least and the most that it can be; what is null was not measured, and not asked."""
 
 
-def figures_in_range(run: RunOnFile) -> Found:
+def figures_in_range(run: LoadedRun) -> Problems:
     """Nothing is negative, zero or without end that cannot be."""
     for path, name, value in _leaves(msgspec.to_builtins(replace(run, benchmark=None))):
         if name in RANGES and isinstance(value, int | float):
             least, most = RANGES[name]
             if not least <= value <= most:
-                yield f"{path} is {shown(value)}, which it cannot be"
+                yield f"{path} is {as_text(value)}, which it cannot be"
 
 
 def _leaves(value: Any, path: str = "", name: str = "") -> Iterator[tuple[str, str, Any]]:

@@ -13,12 +13,12 @@ def images_per_second(epoch: Epoch) -> float:
     return epoch.images / epoch.train_seconds
 
 
-def measured(epochs: Sequence[Epoch]) -> list[Epoch]:
+def timed_epochs(epochs: Sequence[Epoch]) -> list[Epoch]:
     """The rounds of a run: every epoch that is no warm-up, or the last one where all of them are."""
     return [epoch for epoch in epochs if not epoch.warm_up] or [epochs[-1]]
 
 
-def steady(epochs: Sequence[Epoch]) -> list[Epoch]:
+def steady_epochs(epochs: Sequence[Epoch]) -> list[Epoch]:
     """The epochs that speak for a run: the rounds of its last stage but the first, which compiles anew.
 
     Of a run that has one stage, that one is the warm-up. Where nothing is left, all of the stage's stay.
@@ -29,7 +29,7 @@ def steady(epochs: Sequence[Epoch]) -> list[Epoch]:
 
 def typical_images_per_second(epochs: Sequence[Epoch]) -> float:
     """Median rate of the steady epochs."""
-    return median(images_per_second(epoch) for epoch in steady(epochs))
+    return median(images_per_second(epoch) for epoch in steady_epochs(epochs))
 
 
 def drift(epochs: Sequence[Epoch], *, cold_probe_seconds: float) -> Drift:
@@ -37,7 +37,7 @@ def drift(epochs: Sequence[Epoch], *, cold_probe_seconds: float) -> Drift:
 
     Of one steady epoch there is nothing to compare.
     """
-    rates = [images_per_second(epoch) for epoch in steady(epochs)]
+    rates = [images_per_second(epoch) for epoch in steady_epochs(epochs)]
     sustained = _last_third(rates) if len(rates) > 1 else None
     probes = [epoch.probe_seconds for epoch in epochs if epoch.probe_seconds is not None]
     return Drift(

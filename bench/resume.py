@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import journal
-from bench.history import History, recall
+from bench.history import CellHistory, read_history
 from bench.journal import Damaged, Journal, Line
-from bench.pauses import Cut, Pause
+from bench.pauses import Interrupted, Pause
 from bench.records import Cell, Plan
-from bench.terms import Terms
+from bench.terms import Manifest
 
 RUNS = ".runs"
 FILE = "session.jsonl"
@@ -21,7 +21,7 @@ class SessionRefused(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skipped:
+class SkippedCell:
     """A cell that was not run, with the reason and what would mend it."""
 
     cell: Cell
@@ -37,28 +37,34 @@ class Stopped:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved:
+class SavedFile:
     """The result file, in the folder of the machine, and the cells whose result stands in it."""
 
     file: str
     cells: tuple[str, ...]
 
 
-PARTS = {"terms": Terms, "skipped": Skipped, "pause": Pause, "stopped": Stopped, "saved": Saved}
+PARTS = {
+    "terms": Manifest,
+    "skipped": SkippedCell,
+    "pause": Pause,
+    "stopped": Stopped,
+    "saved": SavedFile,
+}
 
 
 @dataclass(kw_only=True)
-class Earlier:
+class EarlierSession:
     """A session as its journals tell it; `cut` is where it stopped last."""
 
     folder: Path
-    terms: Terms
-    cut: Cut
-    saved: Saved | None = None
+    manifest: Manifest
+    cut: Interrupted
+    saved: SavedFile | None = None
     pauses: list[Pause] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
-    amiss: list[str] = field(default_factory=list)
-    histories: dict[Cell, History] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    histories: dict[Cell, CellHistory] = field(default_factory=dict)
 
     def finished(self) -> bool:
         """Whether nothing of it is left to be done: every result stands in the file."""
@@ -88,7 +94,7 @@ def _newest_first(runs: Path) -> list[Path]:
     return sorted((file.parent for file in runs.glob(f"*/{FILE}")), reverse=True)
 
 
-def left_behind(runs: Path) -> str | None:
+def unfinished_session(runs: Path) -> str | None:
     """A sentence where the last session is not finished, for whoever begins another."""
     try:
         earlier = [_read(folder) for folder in _newest_first(runs)[:1]]
@@ -103,7 +109,7 @@ def left_behind(runs: Path) -> str | None:
     return f"note: the session before this, {folder.name}, has {what}{kept}; --resume goes on with it"
 
 
-def find(runs: Path) -> Earlier:
+def find(runs: Path) -> EarlierSession:
     """The last session under `runs` that is not finished. Raises SessionRefused where there is none."""
     folders = _newest_first(runs)
     for folder in folders:
@@ -125,33 +131,35 @@ def _elsewhere(runs: Path, any_here: bool) -> str:
     return f"; there are sessions of {named}" if others else ": no session was begun there"
 
 
-def _read(folder: Path) -> Earlier:
+def _read(folder: Path) -> EarlierSession:
     """Raises SessionRefused where the session's own journal does not say what it was."""
     lines = journal.read(folder / FILE, PARTS)
     sound = [line for line in lines if isinstance(line, Line)]
     terms = [line.record for line in sound if line.part == "terms"]
-    damaged = [journal.told(folder / FILE, line) for line in lines if isinstance(line, Damaged)]
+    damaged = [journal.describe(folder / FILE, line) for line in lines if isinstance(line, Damaged)]
     if not terms:
         why = damaged[0] if damaged else f"{FILE} is empty"
         raise SessionRefused(
             f"{folder} cannot be resumed, since it does not say any more what it was ({why})."
             f" The records in it are whole; move the folder away to go on with an older session"
         )
-    earlier = Earlier(folder=folder, terms=terms[-1], cut=Cut(stopped_at=sound[-1].at, why=None))
+    earlier = EarlierSession(
+        folder=folder, manifest=terms[-1], cut=Interrupted(stopped_at=sound[-1].at, why=None)
+    )
     for line in sound:
         _take(earlier, line)
-    for each in earlier.terms.cells:
-        history = recall(folder / f"{each.cell.id}.jsonl", each.cell, each.plan)
+    for each in earlier.manifest.cells:
+        history = read_history(folder / f"{each.cell.id}.jsonl", each.cell, each.plan)
         earlier.histories[each.cell] = history
-        earlier.amiss += history.amiss
-    earlier.amiss += damaged
+        earlier.problems += history.problems
+    earlier.problems += damaged
     if earlier.cut.why is None:  # nobody was left to note the end: it came after the last line of all
         ends = [history.last_at for history in earlier.histories.values() if history.last_at]
-        earlier.cut = Cut(stopped_at=max([earlier.cut.stopped_at, *ends]), why=None)
+        earlier.cut = Interrupted(stopped_at=max([earlier.cut.stopped_at, *ends]), why=None)
     return earlier
 
 
-def _take(earlier: Earlier, line: Line) -> None:
+def _take(earlier: EarlierSession, line: Line) -> None:
     record = line.record
     match line.part:
         case "saved":
@@ -161,19 +169,19 @@ def _take(earlier: Earlier, line: Line) -> None:
         case "pause":
             earlier.pauses.append(record)
             earlier.skipped.clear()
-            earlier.cut = Cut(stopped_at=line.at, why=None)
+            earlier.cut = Interrupted(stopped_at=line.at, why=None)
         case "stopped":
-            earlier.cut = Cut(stopped_at=line.at, why=record.why)
+            earlier.cut = Interrupted(stopped_at=line.at, why=record.why)
 
 
-def begin(folder: Path, terms: Terms) -> None:
+def begin(folder: Path, terms: Manifest) -> None:
     """Notes what a session begins with. Raises SessionRefused where that cannot be written."""
     _note(folder, "terms", terms)
 
 
-def go_on(earlier: Earlier, terms: Terms, *, anyway: bool) -> Pause:
+def go_on(earlier: EarlierSession, terms: Manifest, *, anyway: bool) -> Pause:
     """Notes that a session goes on. Raises SessionRefused where it differs and nobody accepts it."""
-    unlike = terms.unlike(earlier.terms)
+    unlike = terms.differences(earlier.manifest)
     if unlike and not anyway:
         lines = "\n  ".join(unlike)
         raise SessionRefused(
@@ -184,12 +192,12 @@ def go_on(earlier: Earlier, terms: Terms, *, anyway: bool) -> Pause:
     _note(earlier.folder, "pause", pause)
     if unlike:  # cells that were not asked for now are still the session's
         asked = {each.cell for each in terms.cells}
-        others = [each for each in earlier.terms.cells if each.cell not in asked]
+        others = [each for each in earlier.manifest.cells if each.cell not in asked]
         _note(earlier.folder, "terms", replace(terms, cells=(*terms.cells, *others)))
     return pause
 
 
-def _note(folder: Path, part: str, record: Terms | Pause) -> None:
+def _note(folder: Path, part: str, record: Manifest | Pause) -> None:
     try:
         Journal(folder / FILE).add(part, record)
     except OSError as error:

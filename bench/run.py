@@ -10,15 +10,15 @@ from pathlib import Path
 from bench import checkpoint, condition, differences, rates
 from bench.interrupts import Interrupts
 from bench.journal import Journal
-from bench.pauses import Cut, now
+from bench.pauses import Interrupted, now
 from bench.process import (
-    EPOCHS_OF_SILENCE,
-    MIN_SILENCE_SECONDS,
-    WORKER,
-    Silent,
-    ending,
-    records,
-    spawned,
+    MIN_TIMEOUT_SECONDS,
+    TIMEOUT_EPOCHS,
+    WORKER_COMMAND,
+    WorkerTimeout,
+    exit_reason,
+    read_records,
+    worker_process,
 )
 from bench.records import (
     Cell,
@@ -32,7 +32,7 @@ from bench.records import (
     Start,
     Verdict,
 )
-from bench.wire import Beat, Job, Record, RecordError, Resumed
+from bench.wire import Heartbeat, Job, Record, RecordError, Resumed
 
 LOG_TAIL_LINES = 25
 ATTEMPTS = 2
@@ -58,16 +58,16 @@ class Run:
     failure: Failure | None = None
     interruptions: list[Interruption] = field(default_factory=list)
     verdict: Verdict = NOT_BEGUN
-    cut: Cut | None = None
+    interrupted: Interrupted | None = None
     _replayed: int = 0
     _clock: float = 0.0
 
-    def rounds(self) -> list[Epoch]:
+    def timed_epochs(self) -> list[Epoch]:
         """The epochs that count in the statistics."""
-        return rates.measured(self.epochs)
+        return rates.timed_epochs(self.epochs)
 
     def replay(self) -> None:
-        rounds = self.rounds()
+        rounds = self.timed_epochs()
         warm_ups = [epoch for epoch in self.epochs if epoch not in rounds]
         self._clock += [*warm_ups, *rounds][self._replayed].train_seconds
         self._replayed += 1
@@ -75,22 +75,22 @@ class Run:
     def clock(self) -> float:
         return self._clock
 
-    def go_on(self, interruption: Interruption) -> None:
+    def resume_after(self, interruption: Interruption) -> None:
         """Takes back what came after the epoch that it goes on from."""
         self.interruptions.append(interruption)
         self.epochs = self.epochs[: interruption.resumed_after]
         if interruption.resumed_after == 0:
             self.before = self.start = None
-        self.cut = self.result = self.after = self.failure = None
+        self.interrupted = self.result = self.after = self.failure = None
 
 
 @dataclass(kw_only=True)
-class Carrier:
+class CellRunner:
     """Carries one run to its end, in a process of its own; `run` holds what came of it, failed or not.
 
     Every record is on disk in `folder`/CELL.jsonl before it is passed on, and before the worker goes on;
     what the worker prints is in CELL.log. A worker that is silent for three epochs, as expected or as
-    seen, and for `min_silence_seconds` at least, is stopped. One that died is tried once more.
+    seen, and for `min_timeout_seconds` at least, is stopped. One that died is tried once more.
     `accepted` are the differences from the session that began the run, if an earlier one did; None
     refuses further ones.
     """
@@ -102,31 +102,33 @@ class Carrier:
     interrupts: Interrupts = field(default_factory=Interrupts)
     accepted: tuple[str, ...] | None = None
     on_record: Callable[[Record], None] = lambda record: None
-    command: Sequence[str] = WORKER
-    min_silence_seconds: float = MIN_SILENCE_SECONDS
-    _restart: Start | None = None
+    command: Sequence[str] = WORKER_COMMAND
+    min_timeout_seconds: float = MIN_TIMEOUT_SECONDS
+    _new_start: Start | None = None
     _new_before: Condition | None = None
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.folder / f"{self.job.cell.id}.jsonl")
         self.log = self.folder / f"{self.job.cell.id}.log"
-        self._earlier = self.run.cut is not None
+        self._earlier = self.run.interrupted is not None
 
-    def carry(self) -> None:
+    def run_to_end(self) -> None:
         """Until there is a result, or a failure that another attempt would not mend."""
         for attempt in range(1, ATTEMPTS + 1):
             died = self._attempt()
-            if self.run.failure is None or not died or self.interrupts.asked:
+            if self.run.failure is None or not died or self.interrupts.requested_by:
                 return
             if attempt == ATTEMPTS:
-                self._tried_again(self.run.failure)
+                self._name_first_failure(self.run.failure)
                 return
-            self.run.cut = self.run.cut or Cut(stopped_at=now(), why=self.run.failure.reason)
+            self.run.interrupted = self.run.interrupted or Interrupted(
+                stopped_at=now(), why=self.run.failure.reason
+            )
 
-    def _tried_again(self, failure: Failure) -> None:
+    def _name_first_failure(self, failure: Failure) -> None:
         """Says so where a second worker did not even come to where it could go on."""
-        if self.run.cut:
-            reason = f"{failure.reason}; at the attempt before: {self.run.cut.why}"
+        if self.run.interrupted:
+            reason = f"{failure.reason}; at the attempt before: {self.run.interrupted.why}"
             self.run.failure = replace(failure, reason=reason)
 
     def _attempt(self) -> bool:
@@ -134,13 +136,13 @@ class Carrier:
         reason, died = None, False
         try:
             self._begin()
-            reason, died = self._follow()
-        except (Silent, RecordError) as error:
+            reason, died = self._run_worker()
+        except (WorkerTimeout, RecordError) as error:
             reason, died = str(error), True
         except OSError as error:
             reason = f"the worker could not be started, or its records not kept: {error}"
         except BaseException:
-            reason = f"interrupted by {self.interrupts.asked or 'the session'} {self._how_far()}"
+            reason = f"interrupted by {self.interrupts.requested_by or 'the session'} {self._how_far()}"
             raise
         finally:
             self._end(reason)
@@ -148,43 +150,43 @@ class Carrier:
 
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._new_before, self._restart = condition.take(), None
-        if self.run.cut is None:
+        self._new_before, self._new_start = condition.take(), None
+        if self.run.interrupted is None:
             self.journal.add("plan", self.run.plan)
             self._keep("before", self._new_before)
 
-    def _follow(self) -> tuple[str | None, bool]:
+    def _run_worker(self) -> tuple[str | None, bool]:
         """Takes a worker's records. Returns why it came to no result, if so, and whether it died."""
-        known = None if self.run.cut is None else tuple(self.run.epochs)
+        known = None if self.run.interrupted is None else tuple(self.run.epochs)
         self.run.failure = None
-        limit = max(self.min_silence_seconds, EPOCHS_OF_SILENCE * self.expected_epoch_seconds)
+        limit = max(self.min_timeout_seconds, TIMEOUT_EPOCHS * self.expected_epoch_seconds)
         with (
             self.log.open("a") as log,
-            spawned(replace(self.job, known=known), self.command, log) as child,
-            self.interrupts.gently(child.stop),
+            worker_process(replace(self.job, known=known), self.command, log) as child,
+            self.interrupts.stop_after_epoch(child.stop),
         ):
-            reason = self._take(records(child, limit, self.min_silence_seconds))
+            reason = self._take_records(read_records(child, limit, self.min_timeout_seconds))
             if reason or self.run.result:
                 return reason, False
-            if self.interrupts.asked:
-                return f"interrupted by {self.interrupts.asked} {self._how_far()}", False
-            return ending(child.process, self._how_far()), True
+            if self.interrupts.requested_by:
+                return f"interrupted by {self.interrupts.requested_by} {self._how_far()}", False
+            return exit_reason(child.process, self._how_far()), True
 
-    def _take(self, records: Iterator[Record]) -> str | None:
+    def _take_records(self, records: Iterator[Record]) -> str | None:
         """Keeps and passes on each record; returns the worker's own reason if it gave up, else None."""
         for record in records:
-            self.interrupts.speak()
+            self.interrupts.announce()
             match record:
                 case Failure():
                     return record.reason
-                case Start() if self.run.cut:
-                    self._restart = record
+                case Start() if self.run.interrupted:
+                    self._new_start = record
                 case Start():
                     self._keep("start", record)
                 case Resumed():
-                    if reason := self._go_on(record):
+                    if reason := self._note_interruption(record):
                         return reason
-                case Epoch() | Result() if self.run.cut:
+                case Epoch() | Result() if self.run.interrupted:
                     raise RecordError("the worker went on without saying from which epoch")
                 case Epoch():
                     self.journal.add("epochs", record)
@@ -193,7 +195,7 @@ class Carrier:
                     # Before the result: who has one has all that comes with it.
                     self._keep("after", condition.take())
                     self._keep("result", record)
-                case Beat():
+                case Heartbeat():
                     pass
             self.on_record(record)
         return None
@@ -202,24 +204,24 @@ class Carrier:
         self.journal.add(part, record)
         setattr(self.run, part, record)
 
-    def _go_on(self, resumed: Resumed) -> str | None:
+    def _note_interruption(self, resumed: Resumed) -> str | None:
         """Notes where the run goes on. Returns why it must not, if so."""
-        run, restart, before = self.run, self._restart, self._new_before
-        if not (run.cut and restart and before) or resumed.after_epoch > len(run.epochs):
+        run, restart, before = self.run, self._new_start, self._new_before
+        if not (run.interrupted and restart and before) or resumed.after_epoch > len(run.epochs):
             raise RecordError(f"nothing was to go on from epoch {resumed.after_epoch} here")
         unlike: list[str] = []
         if resumed.after_epoch and run.start:
-            unlike = differences.starts(asdict(restart), asdict(run.start))
+            unlike = differences.diff_starts(asdict(restart), asdict(run.start))
             if unlike and self.accepted is None:
                 return f"{'; '.join(unlike)}. To go on all the same: --resume-anyway"
-        interruption = run.cut.interruption(
+        interruption = run.interrupted.interruption(
             after_epoch=len(run.epochs),
             resumed_after=resumed.after_epoch,
             setback=resumed.setback,
             differences=(*(self.accepted or () if self._earlier else ()), *unlike),
         )
         self.journal.add("interruptions", interruption)
-        run.go_on(interruption)
+        run.resume_after(interruption)
         self._earlier = False
         if not resumed.after_epoch:
             self.journal.add("plan", run.plan)
@@ -230,7 +232,7 @@ class Carrier:
     def _end(self, reason: str | None) -> None:
         if self.run.result:  # it stands, even if a framework then crashed on its way out
             with suppress(OSError):
-                checkpoint.remove(self.folder, self.job.cell.id)
+                checkpoint.remove_checkpoint(self.folder, self.job.cell.id)
             return
         self.run.after = condition.take()
         tail = _tail(self.log)

@@ -52,12 +52,12 @@ class SavedRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOnFile(SavedRun):
+class LoadedRun(SavedRun):
     """A run where it stands: pytest-benchmark's part of it, None among the failures, and its machine."""
 
     machine: Machine
     benchmark: Mapping[str, Any] | None
-    true_seal: str
+    computed_checksum: str
 
     @cached_property
     def net(self) -> Network:
@@ -71,7 +71,7 @@ class RunOnFile(SavedRun):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skip:
+class SkippedCell:
     """A cell that was not run."""
 
     cell: Cell
@@ -80,19 +80,19 @@ class Skip:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved:
+class LoadedFile:
     """A file: its runs as far as they are records of this schema, and in words what is not."""
 
     machine: str
-    runs: tuple[RunOnFile, ...]
-    skipped: tuple[Skip, ...]
-    amiss: tuple[str, ...]
+    runs: tuple[LoadedRun, ...]
+    skipped: tuple[SkippedCell, ...]
+    problems: tuple[str, ...]
 
 
-Found = Iterator[str]
+Problems = Iterator[str]
 
 
-def shown(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value as a sentence has it, cut where it is long."""
     text = f"{value:.9g}" if isinstance(value, float) else json.dumps(value, default=str)
     return text if len(text) <= 72 else f"{text[:60]}…"
@@ -102,7 +102,7 @@ MOST_BYTES = 200_000_000
 MOST_DEPTH = 32  # a saved file has eight
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """A file that cannot be asked anything, and why."""
 
 
@@ -114,9 +114,9 @@ def read(path: Path) -> Any:
     """The JSON value of a file. Raises Unreadable, in a sentence, for whatever is none."""
     try:
         if not path.is_file():
-            raise Unreadable("there is no such file" if not path.exists() else "this is no file")
+            raise UnreadableFile("there is no such file" if not path.exists() else "this is no file")
         if (size := path.stat().st_size) > MOST_BYTES:
-            raise Unreadable(f"it has {size:,} bytes, and no result file has over {MOST_BYTES:,}")
+            raise UnreadableFile(f"it has {size:,} bytes, and no result file has over {MOST_BYTES:,}")
         content = json.loads(
             path.read_text("utf8"),
             parse_constant=_refused,
@@ -125,13 +125,13 @@ def read(path: Path) -> Any:
             object_pairs_hook=_once,
         )
     except OSError as error:
-        raise Unreadable(f"it cannot be read: {error.strerror}") from error
+        raise UnreadableFile(f"it cannot be read: {error.strerror}") from error
     except RecursionError:
-        raise Unreadable(f"it is nested deeper than {MOST_DEPTH} levels") from None
+        raise UnreadableFile(f"it is nested deeper than {MOST_DEPTH} levels") from None
     except _NoFigure as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableFile(str(error)) from None
     except ValueError as error:  # UnicodeDecodeError, JSONDecodeError
-        raise Unreadable(f"it is not JSON: {error}") from error
+        raise UnreadableFile(f"it is not JSON: {error}") from error
     _limit_depth(content)
     return content
 
@@ -155,7 +155,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise _NoFigure(f"one object in it has the key {shown(twice)} twice")
+        raise _NoFigure(f"one object in it has the key {as_text(twice)} twice")
     return found
 
 
@@ -170,20 +170,22 @@ def _limit_depth(content: Any) -> None:
             for inner in (value.values() if isinstance(value, dict) else value)
         ]
     if level:
-        raise Unreadable(f"it is nested deeper than {MOST_DEPTH} levels")
+        raise UnreadableFile(f"it is nested deeper than {MOST_DEPTH} levels")
 
 
-def load(content: Any) -> Saved:
+def load(content: Any) -> LoadedFile:
     """The records of a file. Raises Unreadable where it is not one that pytest-benchmark saved."""
     if not isinstance(content, dict):
-        raise Unreadable("it is no object, and so no file that pytest-benchmark saved")
+        raise UnreadableFile("it is no object, and so no file that pytest-benchmark saved")
     if not isinstance(content.get("machine_info"), dict) or not isinstance(
         content.get("benchmarks"), list
     ):
-        raise Unreadable("it lacks machine_info or benchmarks, and so is no file of pytest-benchmark")
+        raise UnreadableFile(
+            "it lacks machine_info or benchmarks, and so is no file of pytest-benchmark"
+        )
     amiss: list[str] = []
     own = content["machine_info"].get("machine")
-    machine = _built(Machine, own, "machine_info.machine", amiss)
+    machine = _build_or_note(Machine, own, "machine_info.machine", amiss)
     lists = {name: content.get(name) for name in ("failures", "skipped", "interruptions")}
     amiss += [f"{name} is no list" for name, value in lists.items() if not isinstance(value, list)]
     failures, skipped, pauses = (value if isinstance(value, list) else [] for value in lists.values())
@@ -194,25 +196,31 @@ def load(content: Any) -> Saved:
     entries += [(f"failures[{index}]", None, raw) for index, raw in enumerate(failures)]
     others = [sentence for where, _, raw in entries for sentence in _other_schema(where, raw)]
     if others:  # its machine is of that schema as well
-        return Saved(machine=_name(own), runs=(), skipped=(), amiss=tuple(others))
+        return LoadedFile(machine=_name(own), runs=(), skipped=(), problems=tuple(others))
     runs = []
     for where, benchmark, raw in entries:
-        run = _built(SavedRun, raw, _named(where, raw), amiss)
+        run = _build_or_note(SavedRun, raw, _named(where, raw), amiss)
         if run and machine:
-            due = {"machine": machine, "benchmark": benchmark, "true_seal": seal.of(raw, own)}
-            runs.append(RunOnFile(**{f.name: getattr(run, f.name) for f in fields(run)}, **due))
+            due = {
+                "machine": machine,
+                "benchmark": benchmark,
+                "computed_checksum": seal.run_checksum(raw, own),
+            }
+            runs.append(LoadedRun(**{f.name: getattr(run, f.name) for f in fields(run)}, **due))
     for index, raw in enumerate(pauses):
-        _built(Pause, raw, f"interruptions[{index}]", amiss)
-    skips = [_built(Skip, raw, f"skipped[{index}]", amiss) for index, raw in enumerate(skipped)]
-    return Saved(
+        _build_or_note(Pause, raw, f"interruptions[{index}]", amiss)
+    skips = [
+        _build_or_note(SkippedCell, raw, f"skipped[{index}]", amiss) for index, raw in enumerate(skipped)
+    ]
+    return LoadedFile(
         machine=_name(own),
         runs=tuple(runs),
         skipped=tuple(skip for skip in skips if skip),
-        amiss=tuple(amiss),
+        problems=tuple(amiss),
     )
 
 
-def _built(kind: Any, raw: Any, where: str, amiss: list[str]) -> Any:
+def _build_or_note(kind: Any, raw: Any, where: str, amiss: list[str]) -> Any:
     """The record, or None and a sentence more in `amiss`."""
     try:
         return build(kind, raw)
@@ -221,11 +229,11 @@ def _built(kind: Any, raw: Any, where: str, amiss: list[str]) -> Any:
         return None
 
 
-def _other_schema(where: str, raw: Any) -> Found:
+def _other_schema(where: str, raw: Any) -> Problems:
     start = raw.get("start") if isinstance(raw, dict) else None
     if isinstance(start, dict) and "schema" in start and start["schema"] != SCHEMA_VERSION:
         yield (
-            f"{_named(where, raw)}: start.schema is {shown(start['schema'])}, and this reads version"
+            f"{_named(where, raw)}: start.schema is {as_text(start['schema'])}, and this reads version"
             f" {SCHEMA_VERSION} alone: check it with the version of this suite that saved it"
         )
 

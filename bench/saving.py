@@ -33,12 +33,12 @@ def _plain(value: Any) -> Any:
     return asdict(value) if value else None
 
 
-def sealed(content: dict[str, Any]) -> dict[str, Any]:
+def with_checksums(content: dict[str, Any]) -> dict[str, Any]:
     """The content of a saved file with the user's home folder out of it, and a seal on every run."""
     content = without_home(content)
     runs = [benchmark["extra_info"] for benchmark in content["benchmarks"]] + content["failures"]
     for run in runs:
-        run["seal"] = seal.of(run, content["machine_info"]["machine"])
+        run["seal"] = seal.run_checksum(run, content["machine_info"]["machine"])
     return content
 
 

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from bench import seal
 from bench.process import ROOT
-from bench.saved import Unreadable, load, read
+from bench.saved import UnreadableFile, load, read
 
 MOST_SECONDS, MOST_BYTES = 20.0, 1e9
 """What 1,000 files of 20 epochs may cost to HTML."""
@@ -37,13 +37,13 @@ class Cost:
     peak_bytes: int
 
 
-def pattern(content: Any, epochs: int = EPOCHS) -> Any:
+def template(content: Any, epochs: int = EPOCHS) -> Any:
     """The file with its first complete run alone, stretched or cut to so many epochs.
 
     Raises Unreadable where it has no run with a result.
     """
     if not any(run.result for run in load(content).runs if run.benchmark):
-        raise Unreadable("it has no complete run that could be multiplied")
+        raise UnreadableFile("it has no complete run that could be multiplied")
     run = copy.deepcopy(content["benchmarks"][0]["extra_info"])
     given = run["epochs"]
     run["epochs"] = [
@@ -69,7 +69,7 @@ def multiplied(one: Any, files: int, machines: int) -> Iterator[Any]:
         run["cell"]["seed"] = number // machines
         for epoch in run["epochs"]:
             epoch["train_seconds"] *= 1 + (number * 7 + epoch["epoch"]) % 10 / 100
-        run["seal"] = seal.of(run, machine)
+        run["seal"] = seal.run_checksum(run, machine)
         yield content
 
 
@@ -116,8 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--machines", type=int, metavar="N", help="default: each file its own")
     asked, console = parser.parse_args(arguments), Console()
     try:
-        one = pattern(read(asked.file))
-    except Unreadable as error:
+        one = template(read(asked.file))
+    except UnreadableFile as error:
         console.print(Text(f"{asked.file}: {error}"))
         return 2
     found = list(costs(one, sorted(asked.files), asked.machines))

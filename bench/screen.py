@@ -27,7 +27,7 @@ from bench.run import Run
 from bench.saving import extra_info, why_unfinished
 from bench.session import Session
 from bench.verdict import failed
-from bench.wire import Beat, Record
+from bench.wire import Heartbeat, Record
 
 REFRESHES_PER_SECOND = 1
 """Seldom, since every refresh takes time from the machine that is being measured."""
@@ -69,7 +69,7 @@ def progress(console: Console) -> Progress:
     )
 
 
-def follower(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[Record], None]:
+def progress_updater(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[Record], None]:
     """A listener that turns a cell's records into progress."""
     steps_per_epoch, note = 1, "starting"
 
@@ -84,7 +84,7 @@ def follower(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[Record], 
             case Start():
                 steps_per_epoch = record.steps_per_epoch
                 bar.update(task, total=epochs * steps_per_epoch, note="first epoch")
-            case Beat():
+            case Heartbeat():
                 done = (record.epoch - 1) * steps_per_epoch + record.step
                 bar.update(task, completed=done, note=f"epoch {record.epoch}/{epochs}  {note}")
             case Epoch():
@@ -119,7 +119,7 @@ def summary(session: Session) -> Table:
     rows = {run.cell.id: _figures(run) for run in runs}
     columns = dict.fromkeys(c for row in rows.values() for c, text in row.items() if text != DASH)
     table = Table(
-        title=escape(f"{heading.setting(session)}\ndata: {heading.data_line(session)}"),
+        title=escape(f"{heading.conditions_line(session)}\ndata: {heading.data_line(session)}"),
         title_justify="left",
         title_style="bold",
         caption=". ".join(f"{name}: {LEGEND[name]}" for name in columns if name in LEGEND),
@@ -139,7 +139,7 @@ def _figures(run: Run) -> Figures:
     """Column -> text of one run; in the first column how it ended where it has no figures."""
     if why_unfinished(run) or run.result is None or run.start is None:
         return {"epochs": "invalid" if run.result else "failed"}
-    result, steady = run.result, rates.steady(run.epochs)
+    result, steady = run.result, rates.steady_epochs(run.epochs)
     return {
         "epochs": str(result.epochs),
         "s/epoch": f"{median(epoch.train_seconds for epoch in steady):.2f}",
@@ -180,7 +180,7 @@ def explanations(session: Session) -> list[str]:
                 lines += [f"    {line}" for line in run.failure.log_tail.splitlines()[-8:]]
     for run in session.runs:
         lines += [f"{run.cell.id}, note: {warning}" for warning in run.verdict.warnings]
-    lines += sorted(session.troubles | _unmeasured(session))
+    lines += sorted(session.warnings | _unmeasured(session))
     for reason in sorted({skipped.reason for skipped in session.skipped}):
         names = [s.cell.id for s in session.skipped if s.reason == reason]
         lines.append(f"{', '.join(names)} skipped: {reason}")
@@ -194,7 +194,7 @@ def _unmeasured(session: Session) -> set[str]:
     return {f"{name} {reads}" for name, reads in found if reads.startswith("not measured")}
 
 
-def compared(session: Session, saved: Mapping[Any, Mapping[str, Any]]) -> list[str]:
+def saved_differences(session: Session, saved: Mapping[Any, Mapping[str, Any]]) -> list[str]:
     """What differs between each run and the saved one of its cell, said once for all cells alike.
 
     `saved` is pytest-benchmark's: file -> the benchmark's full name -> what was saved of it.
@@ -204,21 +204,21 @@ def compared(session: Session, saved: Mapping[Any, Mapping[str, Any]]) -> list[s
         theirs = {old.get("param"): old.get("extra_info", {}) for old in benchmarks.values()}
         for run in session.runs:
             if run.cell.id in theirs:
-                for line in differences.runs(extra_info(run), theirs[run.cell.id]):
+                for line in differences.diff_runs(extra_info(run), theirs[run.cell.id]):
                     found.setdefault(f"{line} (in {Path(file).name})", []).append(run.cell.id)
     return [f"compared: {line}: {', '.join(cells)}" for line, cells in found.items()]
 
 
-def findings(found: Sequence[Finding]) -> list[str]:
+def finding_lines(found: Sequence[Finding]) -> list[str]:
     """What the doctor has to say at the start: one line a finding, and one that mends it."""
     lines = []
     for finding in found:
         if finding.level != "good":
-            lines += [f"{finding.level}: {finding.what}", f"    fix: {finding.fix}"]
+            lines += [f"{finding.level}: {finding.message}", f"    fix: {finding.fix}"]
     return lines
 
 
-def rendered(thing: Any, *, width: int, colour: bool) -> str:
+def render(thing: Any, *, width: int, colour: bool) -> str:
     """What rich would print, as text for pytest's own terminal writer."""
     console = Console(width=max(width, 120), force_terminal=colour, no_color=not colour)
     with console.capture() as capture:

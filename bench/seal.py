@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 
-def of(run: dict[str, Any], machine: dict[str, Any]) -> str:
+def run_checksum(run: dict[str, Any], machine: dict[str, Any]) -> str:
     """sha256 (hex) over a run as it is saved, its own seal left out, and the machine that it ran on."""
     sealed = {key: value for key, value in run.items() if key != "seal"}
     text = json.dumps([sealed, machine], sort_keys=True, separators=(",", ":"), allow_nan=False)

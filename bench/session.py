@@ -13,14 +13,14 @@ from alexnet.recipe import EXPERIMENTS
 from bench import checkpoint, condition, energy, grid, prepare
 from bench.gates import Gates
 from bench.interrupts import Interrupts
-from bench.ledger import Ledger
+from bench.ledger import SessionLog
 from bench.lock import Lock
 from bench.options import Options
 from bench.records import SCHEMA_VERSION, Cell, Gate, Machine, Plan, Watts
-from bench.resume import Skipped, Stopped
-from bench.run import Carrier, Run
+from bench.resume import SkippedCell, Stopped
+from bench.run import CellRunner, Run
 from bench.saving import extra_info, why_unfinished
-from bench.terms import Planned, Terms, code
+from bench.terms import Manifest, PlannedCell, code_hashes
 from bench.verdict import judge
 from bench.wire import Job, Record
 
@@ -37,16 +37,16 @@ class Session:
     profile: str
     source: prepare.Source
     plans: dict[Cell, Plan]
-    ledger: Ledger
+    log: SessionLog
     runs: list[Run] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: list[SkippedCell] = field(default_factory=list)
     picked: list[Cell] = field(default_factory=list)
     weights_file: Path | None = None
     no_weights: str | None = None
     gates: Gates = field(default_factory=Gates)
     idle_watts: Watts | None = None
-    troubles: set[str] = field(default_factory=set)
-    left_behind: str | None = None
+    warnings: set[str] = field(default_factory=set)
+    unfinished_session: str | None = None
     _idle_measured: bool = False
     interrupts: Interrupts = field(default_factory=Interrupts)
     lock: Lock = field(default_factory=Lock)
@@ -54,35 +54,35 @@ class Session:
     @property
     def folder(self) -> Path:
         """Where its journals, logs and checkpoints lie."""
-        return self.ledger.folder
+        return self.log.folder
 
     def pick(self, cells: list[Cell]) -> None:
         """Settles which cells run, and what they need. Raises what makes one of them impossible."""
         self.picked = [cell for cell in self.plans if cell in cells]
         for cell in cells:
-            grid.check(cell, self.plans[cell])
-        if any(needs_weights(cell) and not self.ledger.is_done(cell) for cell in cells):
+            grid.check_plan(cell, self.plans[cell])
+        if any(needs_weights(cell) and not self.log.is_done(cell) for cell in cells):
             self.prepare_weights()
 
     def begin(self, save_as: str) -> None:
         """Notes on disk what this session is, or that it goes on. Raises SessionRefused."""
-        terms = Terms(
+        terms = Manifest(
             schema=SCHEMA_VERSION,
             profile=self.profile,
             save_as=save_as,
             options=self._kept_options(),
-            cells=tuple(Planned(cell=cell, plan=self.plans[cell]) for cell in self.picked),
+            cells=tuple(PlannedCell(cell=cell, plan=self.plans[cell]) for cell in self.picked),
             machine=self.machine,
             data_sha256=self.source.sha256,
             environment=environment(),
-            code=code(),
+            code=code_hashes(),
         )
-        self.ledger.begin(terms, anyway=self.options.resume_anyway)
-        for cell, history in (self.ledger.earlier.histories if self.ledger.earlier else {}).items():
+        self.log.begin(terms, anyway=self.options.resume_anyway)
+        for cell, history in (self.log.earlier.histories if self.log.earlier else {}).items():
             # Where something differs, only what was measured under a gate keeps it.
-            if history.run.gate and (history.run.result or not self.ledger.accepted):
+            if history.run.gate and (history.run.result or not self.log.accepted):
                 self.gates.gates[cell] = history.run.gate
-            if not self.ledger.accepted:
+            if not self.log.accepted:
                 self.gates.rooflines |= history.rooflines
 
     def _kept_options(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Session:
         options = self.options
         if self.source.folder and self.source.provenance == prepare.VOUCHED_FOR:
             options = replace(options, data_dir=self.source.folder)
-        return options.kept()
+        return options.to_json()
 
     def options_of_picked(self) -> Options:
         """The options, with the experiments and frameworks of the picked cells alone."""
@@ -103,8 +103,8 @@ class Session:
     def close(self) -> None:
         """Notes how it ended, and removes what was made for this session alone."""
         if unfinished := self.unfinished():
-            why = self.interrupts.asked or f"no result of {', '.join(unfinished)}"
-            self.ledger.note("stopped", Stopped(why=why))
+            why = self.interrupts.requested_by or f"no result of {', '.join(unfinished)}"
+            self.log.note("stopped", Stopped(why=why))
         self.lock.release()
         if self.weights_file and self.options.weights:
             self.weights_file.unlink(missing_ok=True)
@@ -123,19 +123,19 @@ class Session:
 
     def skip_reason(self, cell: Cell) -> str | None:
         """Why this cell cannot run here, or None; one that is done need not run."""
-        return self.no_weights if needs_weights(cell) and not self.ledger.is_done(cell) else None
+        return self.no_weights if needs_weights(cell) and not self.log.is_done(cell) else None
 
     def skip(self, cell: Cell, reason: str) -> None:
-        self.skipped.append(Skipped(cell=cell, plan=self.plans[cell], reason=reason))
-        self.ledger.note("skipped", self.skipped[-1])
+        self.skipped.append(SkippedCell(cell=cell, plan=self.plans[cell], reason=reason))
+        self.log.note("skipped", self.skipped[-1])
 
     def save_as(self) -> str:
         """The name of the result file, unless one is given."""
-        return self.ledger.earlier.terms.save_as if self.ledger.earlier else self.profile
+        return self.log.earlier.manifest.save_as if self.log.earlier else self.profile
 
-    def own_file(self) -> str | None:
+    def file_to_replace(self) -> str | None:
         """The file that this session saved before it was cut off, if all of its cells are here."""
-        return self.ledger.own_file(self.picked)
+        return self.log.file_to_replace(self.picked)
 
     def standing(self, benchmarks: Iterable[str]) -> set[str]:
         """The cells whose result stands in what is saved now: the benchmarks, and the invalid runs."""
@@ -177,25 +177,25 @@ class Session:
 
     def gate(self, cell: Cell) -> Gate:
         """The gate of a cell, asked once a session, and the idle draw measured before the first."""
-        self.interrupts.end_if_asked()
-        if not self.ledger.is_done(cell):
+        self.interrupts.raise_if_requested()
+        if not self.log.is_done(cell):
             self._measure_idle()
         with condition.awake():
-            return self.gates.of(cell, self._with_the_same_start(cell), self._job, self.folder)
+            return self.gates.gate_of(cell, self._with_the_same_start(cell), self._job, self.folder)
 
-    def carry_out(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
+    def run_cell(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
         """Asks one cell's gate, runs the cell whatever it says, and keeps what came of it.
 
         A cell that has its result from the session before is not run again.
         """
-        self.interrupts.end_if_asked()
-        run = self.ledger.run_of(cell) or Run(cell=cell, plan=self.plans[cell])
+        self.interrupts.raise_if_requested()
+        run = self.log.run_of(cell) or Run(cell=cell, plan=self.plans[cell])
         self.runs.append(run)  # before it starts, so that an interrupted one is saved too
         with condition.awake() as trouble:
-            self.troubles |= {trouble} if trouble else set()
+            self.warnings |= {trouble} if trouble else set()
             self._gate_and_train(run, on_record)
         if run.result is None:  # one that has a result is a benchmark first
-            self.interrupts.end_if_asked()
+            self.interrupts.raise_if_requested()
         return run
 
     def _gate_and_train(self, run: Run, on_record: Callable[[Record], None]) -> None:
@@ -204,10 +204,10 @@ class Session:
             on_record(run.gate)
             if run.result is None:
                 run.plan = self.plans[run.cell]
-                self._carrier(run, on_record).carry()
+                self._cell_runner(run, on_record).run_to_end()
             else:
                 with suppress(OSError):  # of a session that was killed before it could tidy up
-                    checkpoint.remove(self.folder, run.cell.id)
+                    checkpoint.remove_checkpoint(self.folder, run.cell.id)
         finally:
             run.verdict = judge(
                 machine=self.machine,
@@ -219,14 +219,14 @@ class Session:
                 interruptions=run.interruptions,
             )
 
-    def _carrier(self, run: Run, on_record: Callable[[Record], None]) -> Carrier:
-        return Carrier(
+    def _cell_runner(self, run: Run, on_record: Callable[[Record], None]) -> CellRunner:
+        return CellRunner(
             run=run,
             job=self._job(run.cell),
             folder=self.folder,
             expected_epoch_seconds=grid.expected_epoch_seconds(run.cell, run.plan),
             interrupts=self.interrupts,
-            accepted=self.ledger.accepted if self.options.resume_anyway else None,
+            accepted=self.log.accepted if self.options.resume_anyway else None,
             on_record=on_record,
         )
 
@@ -238,7 +238,7 @@ class Session:
                 {"cell": asdict(s.cell), "plan": asdict(s.plan), "reason": s.reason}
                 for s in self.skipped
             ],
-            "interruptions": [asdict(pause) for pause in self.ledger.pauses],
+            "interruptions": [asdict(pause) for pause in self.log.pauses],
         }
 
 

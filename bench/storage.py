@@ -23,7 +23,7 @@ class Storage(FileStorage):
 
     def __init__(self, path: Path, logger: Logger, machine: str) -> None:
         super().__init__(str(path), logger, default_machine_id=machine)  # type: ignore[no-untyped-call]
-        self.trouble: str | None = None
+        self.problem: str | None = None
         self._session: Session | None = None
         self._plugin: Any = None
 
@@ -37,13 +37,13 @@ class Storage(FileStorage):
         """The session's file of before, unless another name is given now."""
         if self._session is None or self._plugin.config.option.benchmark_save:
             return None
-        return self._session.own_file()
+        return self._session.file_to_replace()
 
     def would_lose(self, benchmarks: Sequence[Any]) -> bool:
         """Whether the file that would be replaced has results that this one has not; it then stands."""
         if self._session is None or self._own_file is None:
             return False
-        return not self._session.ledger.in_file <= self._standing(benchmarks)
+        return not self._session.log.in_file <= self._standing(benchmarks)
 
     def _standing(self, benchmarks: Sequence[Any]) -> set[str]:
         assert self._session
@@ -56,11 +56,11 @@ class Storage(FileStorage):
         if self._write(file, output_json):
             self.logger.info(f"Saved benchmark data in: {file}")
             if self._session:
-                self._session.ledger.saved(file.name, self._standing(self._plugin.benchmarks))
+                self._session.log.saved(file.name, self._standing(self._plugin.benchmarks))
 
     def query(self, *globs: str) -> list[Path]:
         """The saved files; a session that goes on is not compared with what it saved itself."""
-        earlier = self._session.ledger.earlier if self._session else None
+        earlier = self._session.log.earlier if self._session else None
         own = earlier.saved.file if earlier and earlier.saved else None
         found: list[Path] = super().query(*globs)  # type: ignore[no-untyped-call]
         return found if globs else [file for file in found if file.name != own]
@@ -72,7 +72,7 @@ class Storage(FileStorage):
             with durable.replacing(file) as partial:
                 partial.write_text(text, encoding="ascii")
         except OSError as error:
-            self.trouble = (
+            self.problem = (
                 f"{file} could not be written ({error.strerror or error}). All that was measured is in"
                 f" the journals: free space, or let the folder be written to"
             )

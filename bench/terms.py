@@ -15,7 +15,7 @@ CODE = ("conftest.py", "alexnet/**/*.py", "bench/**/*.py")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
+class PlannedCell:
     """A cell and how much of the protocol it runs."""
 
     cell: Cell
@@ -23,7 +23,7 @@ class Planned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class Manifest:
     """What one session was begun with; it stays on this computer.
 
     `options` are as they were given, with folders; `code` has a hash of each of this project's files.
@@ -33,18 +33,18 @@ class Terms:
     profile: str
     save_as: str
     options: dict[str, Any]
-    cells: tuple[Planned, ...]
+    cells: tuple[PlannedCell, ...]
     machine: Machine
     data_sha256: str | None
     environment: dict[str, str]
     code: dict[str, str]
 
-    def unlike(self, first: Terms) -> list[str]:
+    def differences(self, first: Manifest) -> list[str]:
         """What differs from the first session's, field by field."""
         return [*_cells(self, first), *_fields(self, first), *_code(self.code, first.code)]
 
 
-def code() -> dict[str, str]:
+def code_hashes() -> dict[str, str]:
     """File -> the first digits of its sha256, of all that measures."""
     files = sorted(file for pattern in CODE for file in ROOT.glob(pattern))
     return {
@@ -52,7 +52,7 @@ def code() -> dict[str, str]:
     }
 
 
-def _cells(now: Terms, first: Terms) -> Iterator[str]:
+def _cells(now: Manifest, first: Manifest) -> Iterator[str]:
     ours, theirs = ({each.cell.id: each.plan for each in terms.cells} for terms in (now, first))
     for cell in {**theirs, **ours}:
         if cell not in ours:
@@ -68,8 +68,8 @@ def _cells(now: Terms, first: Terms) -> Iterator[str]:
         yield line if len(cells) == len(shared) else f"{line} ({', '.join(cells)})"
 
 
-def _fields(now: Terms, first: Terms) -> list[str]:
-    def compared(terms: Terms) -> dict[str, Any]:
+def _fields(now: Manifest, first: Manifest) -> list[str]:
+    def compared(terms: Manifest) -> dict[str, Any]:
         fields = asdict(terms)
         return {name: fields[name] for name in ("schema", "machine", "data_sha256", "environment")}
 
@@ -84,4 +84,4 @@ def _code(now: Mapping[str, str], first: Mapping[str, str]) -> Iterator[str]:
 
 
 def _between(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
-    return differences.between(now, first, sides=("now", "when it began"))
+    return differences.diff(now, first, sides=("now", "when it began"))

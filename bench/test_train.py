@@ -15,5 +15,5 @@ def test_train(run: Run, benchmark: Any) -> None:
     if reason := why_unfinished(run):
         pytest.fail(reason, pytrace=False)
     benchmark.extra_info.update(extra_info(run))
-    rounds = len(run.rounds())
+    rounds = len(run.timed_epochs())
     benchmark.pedantic(run.replay, rounds=rounds, warmup_rounds=len(run.epochs) - rounds)

@@ -15,20 +15,20 @@ from alexnet.recipe import Recipe
 from alexnet.score import Logits, score
 from alexnet.spec import Network
 from alexnet.weights import WeightsError
-from bench.checkpoint import Checkpoint, Checkpoints, Unusable, remove
+from bench.checkpoint import Checkpoint, Checkpoints, UnusableCheckpoint, remove_checkpoint
 from bench.meters import Meters
-from bench.probe import Probe
+from bench.probe import ReferenceKernel
 from bench.records import Epoch, Start, Stop
 from bench.stopping import EarlyStopping
-from bench.wire import Beat, Job, Record, Resumed, finite
+from bench.wire import Heartbeat, Job, Record, Resumed, finite
 
 Send = Callable[[Record], None]
 
-BEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 2.0
 
 
 @dataclass(kw_only=True)
-class Training:
+class TrainingLoop:
     """The epochs of one cell, with early stopping, the best weights and a checkpoint on disk.
 
     `began` is the perf_counter of the run's beginning; `stop_asked` is looked at after each epoch.
@@ -42,7 +42,7 @@ class Training:
     dataset: Dataset
     send: Send
     meters: Meters
-    prober: Probe
+    kernel: ReferenceKernel
     start: Start
     first_weights: dict[str, str]
     began: float = field(default_factory=perf_counter)
@@ -54,7 +54,7 @@ class Training:
     def __post_init__(self) -> None:
         self.stopping = EarlyStopping(recipe=self.recipe, classes=self.net.classes)
         self.checkpoints = Checkpoints(job=self.job, net=self.net, start=self.start)
-        self._first_here = 1
+        self._first_epoch = 1
         self._checkpoint_seconds: float | None = None
 
     @property
@@ -65,20 +65,20 @@ class Training:
         """Goes on from the checkpoint, or from the beginning where there is none that can be used."""
         try:
             checkpoint = self.checkpoints.load(known)
-            self._take_up(checkpoint)
-        except (Unusable, ResumeError, WeightsError) as error:
-            remove(self.checkpoints.file.parent, self.job.cell.id)
+            self._restore(checkpoint)
+        except (UnusableCheckpoint, ResumeError, WeightsError) as error:
+            remove_checkpoint(self.checkpoints.file.parent, self.job.cell.id)
             return Resumed(after_epoch=0, setback=str(error))
         self.done = list(known[: checkpoint.epoch])
         for epoch in self.done:
             self.stopped = self.stopping.stop(epoch)
         self.began -= checkpoint.seconds
-        self._first_here = checkpoint.epoch + 1
+        self._first_epoch = checkpoint.epoch + 1
         late = checkpoint.epoch < len(known)
         setback = f"the last checkpoint was of epoch {checkpoint.epoch}" if late else None
         return Resumed(after_epoch=checkpoint.epoch, setback=setback)
 
-    def _take_up(self, checkpoint: Checkpoint) -> None:
+    def _restore(self, checkpoint: Checkpoint) -> None:
         stage = self.recipe.stage_index(checkpoint.epoch)
         self.trainer.begin_stage(self.recipe.stages[stage].train)
         self.trainer.resume(checkpoint.weights, checkpoint.momentum, checkpoint.random_state)
@@ -93,18 +93,18 @@ class Training:
             if self.recipe.stage_index(number) != self.stage:
                 self.stage = self.recipe.stage_index(number)
                 self.trainer.begin_stage(self.recipe.stages[self.stage].train)
-            epoch = self._one(number)
+            epoch = self._train_and_score(number)
             self.done.append(epoch)
             self.stopped = self.stopping.stop(epoch)
             yield epoch  # and it is on disk: no checkpoint is ever of an epoch that is not
             leave = self.stop_asked()
             self._checkpoint_seconds = self._checkpoint(epoch, last_here=leave)
 
-    def _one(self, number: int) -> Epoch:
+    def _train_and_score(self, number: int) -> Epoch:
         images = self.measure(number)
         train_seconds = self.meters.time.seconds
-        probe_seconds = self.prober.after(train_seconds)  # while the device is as it was
-        loss, accuracy = self.trainer.take_totals()
+        probe_seconds = self.kernel.measure_after(train_seconds)  # while the device is as it was
+        loss, accuracy = self.trainer.pop_metrics()
         began = perf_counter()
         logits = evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)
         validation = score(logits, self.dataset.validation.labels)
@@ -114,7 +114,7 @@ class Training:
         steps = self.steps_per_epoch
         return Epoch(
             epoch=number,
-            warm_up=number == self._first_here,
+            warm_up=number == self._first_epoch,
             stage=self.stage + 1,
             learning_rate=self.recipe.learning_rate((number - 1) * steps, steps_per_epoch=steps),
             images=images,
@@ -152,10 +152,10 @@ class Training:
         said = perf_counter()
         for step, (images, labels) in enumerate(batches, 1):
             rate = recipe.learning_rate((number - 1) * steps + step - 1, steps_per_epoch=steps)
-            trainer.step(trainer.place(images, labels), rate)
-            if perf_counter() - said > BEAT_SECONDS:
+            trainer.step(trainer.to_device(images, labels), rate)
+            if perf_counter() - said > HEARTBEAT_SECONDS:
                 said = perf_counter()
-                self.send(Beat(epoch=number, step=step))
+                self.send(Heartbeat(epoch=number, step=step))
         return steps * recipe.batch_size
 
     def _checkpoint(self, epoch: Epoch, *, last_here: bool) -> float | None:

@@ -24,7 +24,7 @@ from bench.records import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beat:
+class Heartbeat:
     """A sign of life within an epoch, for the progress display; never kept."""
 
     epoch: int
@@ -39,9 +39,9 @@ class Resumed:
     setback: str | None
 
 
-Record = Gate | Roofline | Start | Beat | Resumed | Epoch | Result | Failure
+Record = Gate | Roofline | Start | Heartbeat | Resumed | Epoch | Result | Failure
 _RECORDS = {
-    kind.__name__: kind for kind in (Gate, Roofline, Start, Beat, Resumed, Epoch, Result, Failure)
+    kind.__name__: kind for kind in (Gate, Roofline, Start, Heartbeat, Resumed, Epoch, Result, Failure)
 }
 
 

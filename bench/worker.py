@@ -21,14 +21,14 @@ from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
 from alexnet.spec import Network, network
 from bench import outcome
-from bench.checkpoint import Unusable
+from bench.checkpoint import UnusableCheckpoint
 from bench.grid import recipe_of
-from bench.link import ORPHANED, Link
+from bench.link import ORPHANED, ParentPipe
 from bench.meters import HostMemoryMeter, Meters
 from bench.pauses import now
-from bench.probe import Probe
+from bench.probe import ReferenceKernel
 from bench.records import SCHEMA_VERSION, Failure, Start
-from bench.training import Send, Training
+from bench.training import Send, TrainingLoop
 from bench.wire import Job, job_from_json
 
 # What a user or a machine can cause: told in a sentence, without a traceback.
@@ -38,11 +38,11 @@ EXPLAINED = (
     IllegalNetwork,
     IllegalRecipe,
     alexnet.DeviceUnavailable,
-    Unusable,
+    UnusableCheckpoint,
 )
 
 
-def carry_out(job: Job, link: Link) -> None:
+def run_cell(job: Job, link: ParentPipe) -> None:
     """Trains, measures and scores one cell, sending each record as it is made."""
     training = prepare(job, link.send)
     training.stop_asked = link.stop_asked
@@ -52,22 +52,22 @@ def carry_out(job: Job, link: Link) -> None:
     for epoch in training.epochs():
         link.send(epoch)
     if training.stopped:
-        link.send(outcome.of(training))
+        link.send(outcome.build_result(training))
 
 
-def prepare(job: Job, send: Send) -> Training:
+def prepare(job: Job, send: Send) -> TrainingLoop:
     """All that a cell needs before its first epoch."""
     began = perf_counter()
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = alexnet.backend(job.cell.framework, job.cell.device)
     # The framework and its device are there, the data and the network are not.
-    prober, host = Probe(backend), HostMemoryMeter()
+    prober, host = ReferenceKernel(backend), HostMemoryMeter()
     baseline = host.baseline_bytes()
     dataset, first = load_data(job), first_weights(job, net)
     trainer = backend.trainer(net, first.weights, recipe, seed=job.cell.seed)
     meters = Meters(backend, trainer.synchronize, host)
-    training = Training(
+    training = TrainingLoop(
         job=job,
         net=net,
         recipe=recipe,
@@ -76,8 +76,8 @@ def prepare(job: Job, send: Send) -> Training:
         dataset=dataset,
         send=send,
         meters=meters,
-        prober=prober,
-        start=start(
+        kernel=prober,
+        start=build_start(
             job,
             net,
             backend=backend,
@@ -105,15 +105,15 @@ def load_data(job: Job) -> Dataset:
     )
 
 
-def start(
+def build_start(
     job: Job,
     net: Network,
     *,
     backend: Backend,
     dataset: Dataset,
-    first: First,
+    first: FirstWeights,
     meters: Meters,
-    prober: Probe,
+    prober: ReferenceKernel,
     baseline_host_bytes: int | None,
 ) -> Start:
     """The record of all that is settled before the first epoch."""
@@ -139,12 +139,12 @@ def start(
         idle_watts=job.idle_watts,
         roofline=job.roofline,
         probe_flops=prober.flops,
-        probe_seconds=prober.cold(),
+        probe_seconds=prober.measure_cold(),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class First:
+class FirstWeights:
     """The weights that a cell starts from, and where they come from."""
 
     weights: canonical.Weights
@@ -152,26 +152,26 @@ class First:
     source_sha256: str | None
 
 
-def first_weights(job: Job, net: Network) -> First:
+def first_weights(job: Job, net: Network) -> FirstWeights:
     """He-normal weights drawn by the cell's seed, or ImageNet's with a new head drawn by it."""
     if EXPERIMENTS[job.cell.experiment].weights == "he-normal":
         drawn = canonical.initialise(net, seed=job.cell.seed)
-        return First(weights=drawn, origin="he-normal", source_sha256=None)
+        return FirstWeights(weights=drawn, origin="he-normal", source_sha256=None)
     if job.weights_file is None:
         raise canonical.WeightsError("a pretrained cell needs a weights file: name it with --weights")
     file = Path(job.weights_file)
     carried = canonical.load(file, network(net.variant, classes=1000))
     about = canonical.about(file)
-    return First(
+    return FirstWeights(
         weights=canonical.with_new_head(carried, net, seed=job.cell.seed),
         origin=about["origin"],
         source_sha256=about["source_sha256"],
     )
 
 
-def serve(work: Callable[[Job, Link], None]) -> int:
+def serve(work: Callable[[Job, ParentPipe], None]) -> int:
     """Does the work of the job on stdin; a failure is a record too, and the exit status then 1."""
-    link = Link(int(sys.argv[-1]))
+    link = ParentPipe(int(sys.argv[-1]))
     try:
         work(job_from_json(link.job()), link)
     except BrokenPipeError:
@@ -188,4 +188,4 @@ def serve(work: Callable[[Job, Link], None]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(carry_out))
+    sys.exit(serve(run_cell))

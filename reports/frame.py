@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.saved import RunOnFile
+from bench.saved import LoadedRun
 from reports import rows as of
 from reports import settings
 from reports.machines import labels
@@ -135,8 +135,8 @@ def _frame(rows: Iterable[Row], columns: Sequence[str]) -> pd.DataFrame:
 
 def _each(
     rows: list[Row],
-    runs: list[RunOnFile],
-    inner_rows: Callable[[RunOnFile], Iterator[Row]],
+    runs: list[LoadedRun],
+    inner_rows: Callable[[LoadedRun], Iterator[Row]],
     columns: Sequence[str],
 ) -> pd.DataFrame:
     """What `inner_rows` makes of each run, each row behind what identifies its run."""

@@ -10,7 +10,7 @@ from alexnet.data import CLASSES, TEST_IMAGES, TRAINED_IMAGES
 from alexnet.layers import IllegalNetwork
 from alexnet.spec import VARIANTS, Network, network
 from bench import energy, rates
-from bench.saved import RunOnFile
+from bench.saved import LoadedRun
 from reports.sources import SourceRun, moment, plain
 
 OTHER = "none of the ten"
@@ -32,7 +32,7 @@ def run(found: SourceRun, machine: str) -> Row:
         "cell": it.cell.id,
         "file": found.source.name,
         "sha256": found.source.sha256,
-        "seal": it.true_seal,
+        "seal": it.computed_checksum,
         "validity": _validity(it),
         "reasons": "; ".join(map(plain, _reasons(it))),
         "warnings": "; ".join(map(plain, it.verdict.warnings)),
@@ -44,18 +44,18 @@ def run(found: SourceRun, machine: str) -> Row:
     }
 
 
-def _validity(it: RunOnFile) -> str:
+def _validity(it: LoadedRun) -> str:
     """`failed` where there is no result; else as the verdict in the file has it."""
     if it.failure is not None or it.result is None:
         return "failed"
     return it.verdict.validity
 
 
-def _reasons(it: RunOnFile) -> Sequence[str]:
+def _reasons(it: LoadedRun) -> Sequence[str]:
     return (it.failure.reason,) if it.failure else it.verdict.reasons
 
 
-def _plan(it: RunOnFile) -> Row:
+def _plan(it: LoadedRun) -> Row:
     plan = it.plan
     return {
         "profile": plain(plan.profile, 20),
@@ -72,7 +72,7 @@ def _plan(it: RunOnFile) -> Row:
     }
 
 
-def _beginning(it: RunOnFile) -> Row:
+def _beginning(it: LoadedRun) -> Row:
     start = it.start
     if start is None:
         absent = ("weights_origin", "framework_version", "data_sha256", "started_at")
@@ -94,14 +94,16 @@ def _beginning(it: RunOnFile) -> Row:
         "data_sha256": plain(start.data_sha256, 64),
         "started_at": moment(start.started_at),
         "baseline_host_bytes": start.baseline_host_bytes,
-        "idle_watts": energy.headline(start.idle_watts, it.cell.device) if start.idle_watts else None,
+        "idle_watts": energy.processor_and_gpu(start.idle_watts, it.cell.device)
+        if start.idle_watts
+        else None,
         "energy_reads": plain(start.meters.get("energy", "")),
         "roofline_flops_per_second": roof.flops_per_second if roof else None,
         "roofline_bytes_per_second": roof.bytes_per_second if roof else None,
     }
 
 
-def _condition(it: RunOnFile) -> Row:
+def _condition(it: LoadedRun) -> Row:
     before = it.before
     return {
         "power": before.power if before else None,
@@ -115,14 +117,14 @@ def _condition(it: RunOnFile) -> Row:
     }
 
 
-def _trained(it: RunOnFile) -> Row:
+def _trained(it: LoadedRun) -> Row:
     """What the epochs themselves say, by the suite's own definitions of a steady epoch."""
     if not it.epochs:
         return {}
-    steady, last = rates.steady(it.epochs), it.epochs[-1]
+    steady, last = rates.steady_epochs(it.epochs), it.epochs[-1]
     best = it.result.best_epoch if it.result else None
     drift = rates.drift(it.epochs, cold_probe_seconds=it.start.probe_seconds) if it.start else None
-    joules = energy.of_run(it.epochs, best, it.cell.device)
+    joules = energy.run_energy(it.epochs, best, it.cell.device)
     host = max((e.peak_host_bytes for e in it.epochs if e.peak_host_bytes is not None), default=None)
     device = [e.peak_device_bytes for e in it.epochs if e.peak_device_bytes is not None]
     baseline = it.start.baseline_host_bytes if it.start else None
@@ -150,7 +152,7 @@ def _trained(it: RunOnFile) -> Row:
     }
 
 
-def _ended(it: RunOnFile) -> Row:
+def _ended(it: LoadedRun) -> Row:
     result = it.result
     if result is None:
         return {}
@@ -169,12 +171,14 @@ def _ended(it: RunOnFile) -> Row:
     }
 
 
-def epochs(it: RunOnFile) -> Iterator[Row]:
+def epochs(it: LoadedRun) -> Iterator[Row]:
     """One row an epoch. `timed` are those that speak for the run, `elapsed` sums training alone."""
-    timed = {epoch.epoch for epoch in rates.steady(it.epochs)} if it.epochs else set()
+    timed = {epoch.epoch for epoch in rates.steady_epochs(it.epochs)} if it.epochs else set()
     seconds, joules = 0.0, 0.0
     for each in it.epochs:
-        own = energy.headline(each.energy_joules, it.cell.device) if each.energy_joules else None
+        own = (
+            energy.processor_and_gpu(each.energy_joules, it.cell.device) if each.energy_joules else None
+        )
         seconds += each.train_seconds
         joules = float("nan") if own is None else joules + own
         yield {name: value for name, value in vars(each).items() if name != "energy_joules"} | {
@@ -186,21 +190,21 @@ def epochs(it: RunOnFile) -> Iterator[Row]:
         }
 
 
-def classes(it: RunOnFile) -> Iterator[Row]:
+def classes(it: LoadedRun) -> Iterator[Row]:
     """The test images of each class, and the share that was right."""
     for i, row in enumerate((it.result and it.result.confusion) or ()):
         images = sum(row)
         yield {"class": CLASSES[i], "images": images, "accuracy": row[i] / images if images else None}
 
 
-def confusion(it: RunOnFile) -> Iterator[Row]:
+def confusion(it: LoadedRun) -> Iterator[Row]:
     """What the test images of each class were taken for."""
     for i, row in enumerate((it.result and it.result.confusion) or ()):
         for j, images in enumerate(row):
             yield {"class": CLASSES[i], "answer": ANSWERS[j], "images": images}
 
 
-def pictures(it: RunOnFile) -> Iterator[Row]:
+def pictures(it: LoadedRun) -> Iterator[Row]:
     """The test images that the result keeps."""
     kept = it.result.pictures if it.result else None
     if kept is None:
@@ -215,7 +219,7 @@ def pictures(it: RunOnFile) -> Iterator[Row]:
         }
 
 
-def gate(it: RunOnFile) -> Iterator[Row]:
+def gate(it: LoadedRun) -> Iterator[Row]:
     """What the correctness gate asked, and whether it was met."""
     for check in it.gate.checks if it.gate else ():
         yield {
@@ -228,7 +232,7 @@ def gate(it: RunOnFile) -> Iterator[Row]:
         }
 
 
-def layers(runs: Sequence[RunOnFile]) -> Iterator[Row]:
+def layers(runs: Sequence[LoadedRun]) -> Iterator[Row]:
     """Every layer of the networks that were trained, and of all of them at the report's 224 px."""
     nets: dict[tuple[str, int], Network] = {}
     for variant in VARIANTS:

@@ -14,7 +14,7 @@ from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
 from bench import ranges
 from bench.records import Result
-from bench.saved import MOST_BYTES, RunOnFile, Skip, Unreadable, load, read
+from bench.saved import MOST_BYTES, LoadedRun, SkippedCell, UnreadableFile, load, read
 
 MOST_LETTERS, MOST_REASONS = 300, 20
 """Of a text that comes out of a file, and of such texts in an error: whoever sent it fills no screen."""
@@ -47,7 +47,7 @@ class LeftOut:
 class SourceRun:
     """A run and the file that it was first found in."""
 
-    run: RunOnFile
+    run: LoadedRun
     source: Source
 
 
@@ -57,7 +57,7 @@ class Sources:
 
     sources: list[Source] = field(default_factory=list)
     runs: list[SourceRun] = field(default_factory=list)
-    skipped: list[tuple[Source, Skip]] = field(default_factory=list)
+    skipped: list[tuple[Source, SkippedCell]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
 
@@ -142,7 +142,7 @@ def _add(path: Path, found: Sources, hashes: dict[str, str], seals: dict[str, st
             found.left_out.append(LeftOut(name=name, why=why))
             return
         saved = load(read(path))
-    except (Unreadable, OSError) as error:
+    except (UnreadableFile, OSError) as error:
         why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
         found.left_out.append(LeftOut(name=name, why=plain(why)))
         return
@@ -152,15 +152,15 @@ def _add(path: Path, found: Sources, hashes: dict[str, str], seals: dict[str, st
         sha256=sha256,
         bytes=path.stat().st_size,
         machine=plain(saved.machine, 60),
-        seals_fit=all(run.seal == run.true_seal for run in saved.runs),
+        seals_fit=all(run.seal == run.computed_checksum for run in saved.runs),
     )
     found.sources.append(source)
-    found.left_out.extend(LeftOut(name=name, why=plain(sentence)) for sentence in saved.amiss)
+    found.left_out.extend(LeftOut(name=name, why=plain(sentence)) for sentence in saved.problems)
     for run in saved.runs:
         if unusable := _unusable(run, name, seals):
             found.left_out.append(LeftOut(name=name, why=plain(f"{run.cell.id}: {unusable}")))
         else:
-            seals[run.true_seal] = name
+            seals[run.computed_checksum] = name
             found.runs.append(SourceRun(run=run, source=source))
     found.skipped.extend((source, skip) for skip in saved.skipped)
 
@@ -170,17 +170,17 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _unusable(run: RunOnFile, name: str, seals: dict[str, str]) -> str | None:
+def _unusable(run: LoadedRun, name: str, seals: dict[str, str]) -> str | None:
     """Why a run that is a record cannot be used: figures that cannot be, or that stood elsewhere."""
-    if run.true_seal in seals:
-        there = "this file" if seals[run.true_seal] == name else seals[run.true_seal]
+    if run.computed_checksum in seals:
+        there = "this file" if seals[run.computed_checksum] == name else seals[run.computed_checksum]
         return f"the same run as in {there}, which counts once"
     if wrong := next(_impossible(run), None):
         return f"{wrong} (python -m bench.check says all that is wrong with a file)"
     return None
 
 
-def _impossible(run: RunOnFile) -> Iterator[str]:
+def _impossible(run: LoadedRun) -> Iterator[str]:
     if run.cell.experiment not in EXPERIMENTS:
         yield f"there is no experiment {run.cell.experiment}"
         return
@@ -200,7 +200,7 @@ def _impossible(run: RunOnFile) -> Iterator[str]:
         yield from _impossible_result(run, run.result, columns=min(net.classes, len(CLASSES) + 1))
 
 
-def _impossible_result(run: RunOnFile, result: Result, *, columns: int) -> Iterator[str]:
+def _impossible_result(run: LoadedRun, result: Result, *, columns: int) -> Iterator[str]:
     if not run.epochs or result.epochs != len(run.epochs):
         yield f"its result speaks of {result.epochs} epochs, and {len(run.epochs)} are there"
     elif not 1 <= (result.best_epoch or 1) <= len(run.epochs):

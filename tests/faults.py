@@ -234,8 +234,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="A rate is the median over the steady epochs (docs/results.md)",
         fault="it is the best epoch's",
         file="bench/rates.py",
-        old="return median(images_per_second(epoch) for epoch in steady(epochs))",
-        new="return max(images_per_second(epoch) for epoch in steady(epochs))",
+        old="return median(images_per_second(epoch) for epoch in steady_epochs(epochs))",
+        new="return max(images_per_second(epoch) for epoch in steady_epochs(epochs))",
         tests=("tests/test_rates.py::test_the_typical_rate_is_the_median_of_the_steady_epochs",),
     ),
     Fault(
@@ -362,7 +362,7 @@ FAULTS: tuple[Fault, ...] = (
         claim="A record is on disk before the worker goes on to its next epoch (docs/resume.md)",
         fault="the worker waits for no answer",
         file="bench/link.py",
-        old="        if not isinstance(record, Beat):\n            self._lines.get()\n",
+        old="        if not isinstance(record, Heartbeat):\n            self._lines.get()",
         new="",
         tests=("tests/test_link.py::test_a_record_counts_as_sent_when_the_parent_has_kept_it",),
     ),
@@ -371,9 +371,9 @@ FAULTS: tuple[Fault, ...] = (
         claim="The parent answers a record once it is on disk (README)",
         fault="it answers first and keeps it then",
         file="bench/process.py",
-        old="            yield record\n            if not isinstance(record, Beat):\n"
-        "                child.tell(KEPT)\n",
-        new="            if not isinstance(record, Beat):\n                child.tell(KEPT)\n"
+        old="            yield record\n            if not isinstance(record, Heartbeat):\n"
+        "                child.write(ACK)\n",
+        new="            if not isinstance(record, Heartbeat):\n                child.write(ACK)\n"
         "            yield record\n",
         tests=("tests/test_run.py::test_every_record_but_a_beat_is_answered_once_it_is_on_disk",),
     ),
@@ -526,8 +526,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="The gate asks the very network that will train (docs/gate.md)",
         fault="`own logits` compares the exact answers with themselves",
         file="bench/answers.py",
-        old="error = largest(trainer.logits(batch.images), exact.logits)",
-        new="error = largest(exact.logits, exact.logits)",
+        old="error = relative_max_error(trainer.logits(batch.images), exact.logits)",
+        new="error = relative_max_error(exact.logits, exact.logits)",
         tests=(
             "tests/test_answers.py::test_the_cells_own_network_must_answer_as_the_one_without_dropout",
         ),
@@ -896,8 +896,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="The same run in two files counts once (docs/report.md)",
         fault="it counts in each",
         file="reports/sources.py",
-        old="if run.true_seal in seals:",
-        new="if run.true_seal in seals and seals[run.true_seal] == name:",
+        old="if run.computed_checksum in seals:",
+        new="if run.computed_checksum in seals and seals[run.computed_checksum] == name:",
         tests=("tests/test_sources.py::test_the_same_run_in_another_file_counts_once",),
     ),
     Fault(

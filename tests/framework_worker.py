@@ -75,7 +75,7 @@ def one_step(backend: Backend) -> Answers:
     net = network("standard", image_size=IMAGE_SIZE).without_dropout()
     trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
     before = {f"unused {name}": array for name, array in trainer.weights().items()}
-    trainer.step(trainer.place(images, labels), 0.01)
+    trainer.step(trainer.to_device(images, labels), 0.01)
     return before | {f"step {name}": array for name, array in trainer.weights().items()}
 
 
@@ -110,8 +110,8 @@ def hundred_losses(
         if as_keras and step == STEPS // 2:
             for state in trainer.optimizer.state.values():
                 state["momentum_buffer"].mul_(10)
-        trainer.step(trainer.place(images, labels), 3e-4 if step < STEPS // 2 else 3e-5)
-        found.append(trainer.take_totals()[0])
+        trainer.step(trainer.to_device(images, labels), 3e-4 if step < STEPS // 2 else 3e-5)
+        found.append(trainer.pop_metrics()[0])
     return np.array(found)
 
 
@@ -123,11 +123,11 @@ def stages(backend: Backend) -> Answers:
     trainer = backend.trainer(net, first, FINETUNE, seed=0)
     trainer.begin_stage("head")
     for _ in range(3):
-        trainer.step(trainer.place(images, labels), 0.01)
+        trainer.step(trainer.to_device(images, labels), 0.01)
     after_head = trainer.weights()
     moved = [name for name in first if not np.array_equal(first[name], after_head[name])]
     trainer.begin_stage("all")
-    trainer.step(trainer.place(images, labels), 0.0)
+    trainer.step(trainer.to_device(images, labels), 0.0)
     kept = all(np.array_equal(a, after_head[n]) for n, a in trainer.weights().items())
     return {"stages moved": np.array(moved), "stages kept": np.array(kept)}
 
@@ -137,10 +137,10 @@ def dropout(backend: Backend) -> Answers:
     images, labels = images_and_labels(BATCH)
     net = network("standard", image_size=IMAGE_SIZE)
     trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
-    batch, trained = trainer.place(images, labels), []
+    batch, trained = trainer.to_device(images, labels), []
     for _ in range(2):
         trainer.step(batch, 0.0)
-        trained.append(trainer.take_totals()[0])
+        trained.append(trainer.pop_metrics()[0])
     evaluated = np.stack([trainer.logits(images), trainer.logits(images)])
     return {"dropout trained": np.array(trained), "dropout evaluated": evaluated}
 

@@ -22,7 +22,7 @@ from alexnet.recipe import SCRATCH
 from alexnet.spec import network
 from bench import clock
 from bench.answers import Batch
-from bench.gate import examine
+from bench.gate import check_device
 from tests.narrow import narrow_variants
 
 CALL_SECONDS = 0.001  # what handing over work costs a device that answers late
@@ -78,9 +78,9 @@ class Late:
             self._trainer.step(batch, rate)
         self._queue.clear()
 
-    def take_totals(self) -> Any:
+    def pop_metrics(self) -> Any:
         self._catch_up()
-        return self._trainer.take_totals()
+        return self._trainer.pop_metrics()
 
     def logits(self, images: Any) -> Any:
         self._catch_up()
@@ -96,11 +96,11 @@ class Misplaced:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trainer, name)
 
-    def strays(self, batch: Any) -> Any:
+    def ops_off_device(self, batch: Any) -> Any:
         meant = self._trainer.device
         self._trainer.device = SimpleNamespace(type="cuda") if hasattr(meant, "type") else "/GPU:0"
         try:
-            return self._trainer.strays(batch)
+            return self._trainer.ops_off_device(batch)
         finally:
             self._trainer.device = meant
 
@@ -186,12 +186,12 @@ def main() -> None:
     }
     if framework == "tensorflow":
         faults["wrong when compiled"] = wrong_when_compiled
-    found, proof = {}, clock.proof
+    found, proof = {}, clock.check_timing
     gc.freeze()  # each gate collects three times, and a framework's own objects are many
     for name, plant in faults.items():
-        vars(clock)["proof"] = proof if name in TIMED else lambda *arguments: []
+        vars(clock)["check_timing"] = proof if name in TIMED else lambda *arguments: []
         faulty: Any = Faulty(backend, plant, late=name == "late")
-        checks = examine(faulty, net, first, SCRATCH, batch, seed=0).checks
+        checks = check_device(faulty, net, first, SCRATCH, batch, seed=0).checks
         found[name] = {check.name: (check.passed, check.measured, check.says) for check in checks}
     json.dump(found, sys.stdout)
 

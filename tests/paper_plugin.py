@@ -15,17 +15,17 @@ import bench.doctor
 import bench.gates
 import bench.session
 from bench.doctor_rules import Finding
-from bench.gates import examine
-from bench.run import Carrier
+from bench.gates import ask_gate
+from bench.run import CellRunner
 
 COMMAND = [sys.executable, "-m", "tests.paper_worker"]
-vars(bench.session)["Carrier"] = partial(Carrier, command=COMMAND)
-vars(bench.gates)["examine"] = partial(examine, command=[*COMMAND, "gate"])
+vars(bench.session)["CellRunner"] = partial(CellRunner, command=COMMAND)
+vars(bench.gates)["ask_gate"] = partial(ask_gate, command=[*COMMAND, "gate"])
 
 
 def full_moon(*arguments: Any, **keywords: Any) -> list[Finding]:
     level: Any = dict(pair.split("=") for pair in os.environ["PAPER"].split())["doctor"]
-    return [Finding(level=level, what="The moon is full.", fix="wait a day")]
+    return [Finding(level=level, message="The moon is full.", fix="wait a day")]
 
 
 if "doctor=" in os.environ.get("PAPER", ""):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.certificate import answers_file
+from bench.certificate import outputs_file
 from bench.wire import Job, Record, Resumed, job_from_json, to_line
 from tests.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
 
@@ -22,7 +22,7 @@ def gate(job: Job, behaviour: str) -> Iterator[Record]:
     if behaviour == "mute":
         raise SystemExit(5)
     same = np.ones((2, 10))
-    np.savez(answers_file(job), logits=same, losses=same[0], exact_logits=same)
+    np.savez(outputs_file(job), logits=same, losses=same[0], exact_logits=same)
     names = ("logits", "loss", "three losses")
     wrong = replace(CHECK, measured=0.9 if behaviour == "wrong" else 1e-6)
     yield replace(GATE, checks=tuple(replace(wrong, name=name) for name in names))

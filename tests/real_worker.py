@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.process import ROOT, WORKER
+from bench.process import ROOT, WORKER_COMMAND
 from bench.records import Cell, Plan
-from bench.run import Carrier, Run
+from bench.run import CellRunner, Run
 from bench.wire import Job, Record
 from tests.samples import PLAN
 
@@ -47,7 +47,7 @@ def carry(
     *,
     data_folder: Path | None = None,
     weights_file: Path | None = None,
-    command: Sequence[str] = WORKER,
+    command: Sequence[str] = WORKER_COMMAND,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> Run:
     """The run after it was carried to its end, or to where `on_record` ended it by an exception."""
@@ -61,14 +61,14 @@ def carry(
         roofline=None,
         known=None,
     )
-    Carrier(
+    CellRunner(
         run=run,
         job=job,
         folder=folder,
         expected_epoch_seconds=EPOCH_SECONDS,
         on_record=on_record,
         command=command,
-    ).carry()
+    ).run_to_end()
     return run
 
 

@@ -215,7 +215,7 @@ def content_of(machine: Machine, runs: Sequence[dict[str, Any]], skipped: Sequen
     content |= {"failures": [], "skipped": list(skipped), "interruptions": []}
     content = json.loads(json.dumps(content))
     for run in json.loads(json.dumps(list(runs))):
-        run["seal"] = seal.of(run, content["machine_info"]["machine"])
+        run["seal"] = seal.run_checksum(run, content["machine_info"]["machine"])
         if run["failure"] is None and run["verdict"]["validity"] == "valid":
             content["benchmarks"].append({"extra_info": run, "stats": {}})
         else:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from bench import answers
-from bench.answers import Answers, Batch, Errors
+from bench.answers import Batch, Errors, Outputs
 from bench.records import Check
 
 RATE = 0.05
@@ -35,7 +35,7 @@ class Linear:
         self.velocity = {name: np.zeros_like(array) for name, array in self.now.items()}
         self.loss = 0.0
 
-    def place(self, images: Array, labels: Array) -> Any:
+    def to_device(self, images: Array, labels: Array) -> Any:
         return images, labels
 
     def logits(self, images: Array) -> Array:
@@ -60,7 +60,7 @@ class Linear:
             way = self.precision(-rate) * self.velocity[name]
             self.now[name] = (self.now[name] + self.changed(name, way)).astype(self.precision)
 
-    def take_totals(self) -> tuple[float, float]:
+    def pop_metrics(self) -> tuple[float, float]:
         return self.loss, 0.1
 
     def momentum(self) -> dict[str, Array]:
@@ -70,9 +70,9 @@ class Linear:
         return dict(self.now)
 
 
-def asked(precision: Any, **planted: Any) -> Answers:
+def asked(precision: Any, **planted: Any) -> Outputs:
     trainer: Any = Linear(precision, **planted)
-    return answers.ask(trainer, FIRST, BATCH)
+    return answers.collect(trainer, FIRST, BATCH)
 
 
 EXACT = asked(np.float64)
@@ -81,7 +81,7 @@ SINGLE: Errors = answers.errors(asked(np.float32), EXACT)
 
 def gate(**planted: Any) -> dict[str, Check]:
     device = answers.errors(asked(np.float32, **planted), EXACT)
-    return {check.name: check for check in answers.against(device, SINGLE, EXACT, on="mps")}
+    return {check.name: check for check in answers.compare_to_reference(device, SINGLE, EXACT, on="mps")}
 
 
 def test_a_device_that_computes_as_the_cpu_passes() -> None:
@@ -107,7 +107,7 @@ def test_each_answer_that_is_off_fails_its_own_check_alone(
     device = answers.errors(asked(np.float32), EXACT)
     sound = getattr(device, answer)
     off: Any = dict(sound, **{list(sound)[-1]: error}) if isinstance(sound, dict) else error
-    checks = answers.against(replace(device, **{answer: off}), SINGLE, EXACT, on="mps")
+    checks = answers.compare_to_reference(replace(device, **{answer: off}), SINGLE, EXACT, on="mps")
     assert [each.name for each in checks if not each.passed] == [check]
     (failed,) = (each for each in checks if not each.passed)
     assert failed.measured == (error if error < 1 else None)
@@ -146,7 +146,7 @@ def test_a_weight_that_is_no_number_after_the_first_step_is_named() -> None:
 
 
 def own(trainer: Any) -> Check:
-    return answers.network_check(trainer, SINGLE, EXACT, BATCH, on="mps")
+    return answers.check_own_network(trainer, SINGLE, EXACT, BATCH, on="mps")
 
 
 def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
@@ -164,5 +164,5 @@ def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
 def test_a_gate_that_is_at_work_says_so_after_every_step() -> None:
     beats: list[int] = []
     trainer: Any = Linear(np.float32)
-    answers.ask(trainer, FIRST, BATCH, lambda: beats.append(1))
+    answers.collect(trainer, FIRST, BATCH, lambda: beats.append(1))
     assert len(beats) == answers.STEPS

@@ -58,7 +58,7 @@ from bench.records import (
     Start,
 )
 from bench.run import Run
-from bench.training import Training
+from bench.training import TrainingLoop
 from bench.verdict import judge
 from bench.wire import Job
 
@@ -257,7 +257,7 @@ def result_of(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
     confusion = tuple(
         tuple(14 if i == j else 4 if j < 10 else 0 for j in range(columns)) for i in range(10)
     )
-    joules = energy.of_run(epochs, best, cell.device)
+    joules = energy.run_energy(epochs, best, cell.device)
     return Result(
         epochs=len(epochs),
         best_epoch=best,
@@ -322,7 +322,7 @@ def file_of(here: Machine, good: list[Content], bad: list[Content], skipped: lis
         "interruptions": [],
         "version": "5.3.1",
     }
-    return json.loads(json.dumps(saving.sealed(content)))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(saving.with_checksums(content)))  # type: ignore[no-any-return]
 
 
 def linux() -> Content:
@@ -415,7 +415,7 @@ def found(content: Any) -> list[str]:
 
 def resealed(content: Content) -> Content:
     for run in [b["extra_info"] for b in content["benchmarks"]] + content["failures"]:
-        run["seal"] = seal.of(run, content["machine_info"]["machine"])
+        run["seal"] = seal.run_checksum(run, content["machine_info"]["machine"])
     return content
 
 
@@ -473,7 +473,7 @@ def cuts(**changes: Any) -> Change:
 
 
 EDITS: dict[str, list[tuple[Change, str]]] = {
-    "seal_fits": [
+    "checksum_fits": [
         (put("run/seal", OTHER), "seal does not fit"),
     ],
     "verdict_follows": [
@@ -736,7 +736,7 @@ def test_an_edit_is_named_sealed_anew_or_not(rule: str, change: Change, says: st
     anew = resealed(copy.deepcopy(content))
     if given != seals(anew):
         assert any("seal does not fit" in sentence for sentence in found(content))
-    edited = content if rule == "seal_fits" else anew
+    edited = content if rule == "checksum_fits" else anew
     kept = saved.load(edited)
     by_rule: dict[str, list[str]] = {one.__name__: [] for one in (*check.RULES, *check.FILE_RULES)}
     for one in check.FILE_RULES:
@@ -748,17 +748,17 @@ def test_an_edit_is_named_sealed_anew_or_not(rule: str, change: Change, says: st
     named = [sentence for sentence in by_rule[rule] if re.search(says, sentence)]
     assert named, by_rule
     assert set(named) <= set(found(edited))
-    if rule != "seal_fits":
-        assert by_rule["seal_fits"] == []
+    if rule != "checksum_fits":
+        assert by_rule["checksum_fits"] == []
 
 
 def test_a_seal_is_over_the_run_and_its_machine() -> None:
     """The edits above are sealed by the same function, and would not miss what it leaves out."""
     run, machine = {"epochs": [1.0], "seal": ""}, {"name": "anna"}
-    sealed = seal.of(run, machine)
-    assert seal.of(run | {"seal": sealed}, machine) == sealed
-    assert seal.of(run | {"epochs": [1.1]}, machine) != sealed
-    assert seal.of(run, machine | {"name": "bob"}) != sealed
+    sealed = seal.run_checksum(run, machine)
+    assert seal.run_checksum(run | {"seal": sealed}, machine) == sealed
+    assert seal.run_checksum(run | {"epochs": [1.1]}, machine) != sealed
+    assert seal.run_checksum(run, machine | {"name": "bob"}) != sealed
 
 
 def test_every_rule_has_an_edit_that_it_finds() -> None:
@@ -810,7 +810,7 @@ DELETED = object()
         ("benchmarks/0/extra_info", 5, r"benchmarks\[0\].extra_info: SavedRun is an object, not 5"),
         ("benchmarks/0", None, r"benchmarks\[0\].extra_info: SavedRun is an object"),
         ("failures/0", [], r"failures\[0\]: SavedRun is an object"),
-        ("skipped/0/reason", DELETED, r"skipped\[0\]: Skip lacks its field reason"),
+        ("skipped/0/reason", DELETED, r"skipped\[0\]: SkippedCell lacks its field reason"),
         ("failures", None, "failures is no list"),
         ("skipped", {}, "skipped is no list"),
         ("interruptions", None, "interruptions is no list"),
@@ -1024,14 +1024,14 @@ class PaperTrainer:
 
     def begin_stage(self, train: str) -> None: ...
 
-    def place(self, images: Any, labels: Any) -> Any:
+    def to_device(self, images: Any, labels: Any) -> Any:
         return len(images)
 
     def step(self, batch: Any, learning_rate: float) -> None: ...
 
     def synchronize(self) -> None: ...
 
-    def take_totals(self) -> tuple[float, float]:
+    def pop_metrics(self) -> tuple[float, float]:
         self.now = {name: array + np.float32(1) for name, array in self.now.items()}
         return 2.3, 0.1
 
@@ -1062,10 +1062,10 @@ class PaperBackend:
 
     def reset_peak_device_bytes(self) -> None: ...
 
-    def cold(self) -> float:
+    def measure_cold(self) -> float:
         return self.seconds
 
-    def after(self, train_seconds: float) -> float | None:
+    def measure_after(self, train_seconds: float) -> float | None:
         return self.seconds
 
 
@@ -1076,22 +1076,22 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
     job = Job(cell=SCRATCH, plan=PLAN, data_folder=None, weights_file=None,
               scratch_folder=str(tmp_path), idle_watts=None, roofline=roof, known=None)  # fmt: skip
     net, images = network("standard", image_size=64), worker.load_data(job)
-    first = worker.First(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)
+    first = worker.FirstWeights(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)
     trainer: Any = PaperTrainer(first.weights)
     meters = Meters(paper, trainer.synchronize)
     own = {name: fingerprint({name: array}) for name, array in first.weights.items()}
     before = condition.take()
-    start = worker.start(job, net, backend=paper, dataset=images, first=first, meters=meters,
+    start = worker.build_start(job, net, backend=paper, dataset=images, first=first, meters=meters,
                          prober=paper, baseline_host_bytes=10**8)  # fmt: skip
     recipe = grid.recipe_of(job.cell, job.plan)
-    training = Training(job=job, net=net, recipe=recipe, backend=paper, trainer=trainer,
-                        dataset=images, send=print, meters=meters, prober=paper, start=start,
+    training = TrainingLoop(job=job, net=net, recipe=recipe, backend=paper, trainer=trainer,
+                        dataset=images, send=print, meters=meters, kernel=paper, start=start,
                         first_weights=own)  # fmt: skip
     epochs = list(training.epochs())
     gate = Gate(checks=checks(*GATE_CHECKS), not_checked=(), seconds=1.0,
                 weights_sha256=start.weights_sha256, batch_sha256="3" * 64)  # fmt: skip
     here = machine.describe("paper")
-    result = outcome.of(training)
+    result = outcome.build_result(training)
     run = whole(here, SCRATCH, gate=gate, before=before, start=start, epochs=epochs,
                 result=result, after=condition.take())  # fmt: skip
     assert found(file_of(here, [run], [], [])) == []

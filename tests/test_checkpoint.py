@@ -17,7 +17,7 @@ from alexnet.recipe import SCRATCH
 from alexnet.spec import Network, network
 from alexnet.weights import Weights
 from bench import checkpoint
-from bench.checkpoint import Checkpoints, Unusable
+from bench.checkpoint import Checkpoints, UnusableCheckpoint
 from bench.records import Epoch
 from bench.stopping import EarlyStopping
 from tests import toy_worker
@@ -41,7 +41,7 @@ def trained(net: Network) -> Any:
     """A trainer whose momentum and random stream have moved."""
     one = trainer(net)
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
-    one.step(one.place(images, np.arange(8, dtype=np.int32)), 0.1)
+    one.step(one.to_device(images, np.arange(8, dtype=np.int32)), 0.1)
     return one
 
 
@@ -89,7 +89,7 @@ def test_a_trainer_that_goes_on_takes_the_same_steps(tmp_path: Path, net: Networ
     images = np.random.default_rng(1).integers(0, 256, (8, 32, 32, 3), np.uint8)
     for _ in range(3):
         for each in (one, other):
-            each.step(each.place(images, np.arange(8, dtype=np.int32)), 0.1)
+            each.step(each.to_device(images, np.arange(8, dtype=np.int32)), 0.1)
     assert canonical.fingerprint(one.weights()) == canonical.fingerprint(other.weights())
 
 
@@ -104,7 +104,7 @@ def test_one_cut_anywhere_or_with_a_bit_flipped_is_never_believed(tmp_path: Path
             flipped[at] ^= 1 << chance.randrange(8)
             for damaged in (whole[:at], bytes(flipped)):
                 file.write_bytes(damaged)
-                with pytest.raises(Unusable):
+                with pytest.raises(UnusableCheckpoint):
                     kept(tmp_path, net).load(known())
         file.write_bytes(whole)
     assert kept(tmp_path, net).load(known()).epoch == 3
@@ -113,11 +113,11 @@ def test_one_cut_anywhere_or_with_a_bit_flipped_is_never_believed(tmp_path: Path
 def test_another_runs_checkpoint_is_refused_by_name(tmp_path: Path, net: Network) -> None:
     files = saved(tmp_path, net)
     plan = replace(files.job.plan, epochs=99)
-    with pytest.raises(Unusable, match="the checkpoint is of another plan"):
+    with pytest.raises(UnusableCheckpoint, match="the checkpoint is of another plan"):
         kept(tmp_path, net, plan=plan).load(known())
     for field, said in (("data_sha256", "data sha256"), ("weights_sha256", "first weights sha256")):
         other = replace(START, **{field: "9" * 64})  # type: ignore[arg-type]
-        with pytest.raises(Unusable, match=f"of another {said}"):
+        with pytest.raises(UnusableCheckpoint, match=f"of another {said}"):
             Checkpoints(job=files.job, net=net, start=other).load(known())
 
 
@@ -125,12 +125,14 @@ def test_epochs_that_are_not_its_own_are_refused(tmp_path: Path, net: Network) -
     saved(tmp_path, net)
     other = replace(EPOCH, epoch=3, train_loss=1.0)
     for epochs in (known()[:2], [*DONE, other], [replace(DONE[0], train_loss=1.0), *known()[1:]]):
-        with pytest.raises(Unusable, match="of epoch 3, and the epochs on disk are not its own"):
+        with pytest.raises(
+            UnusableCheckpoint, match="of epoch 3, and the epochs on disk are not its own"
+        ):
             kept(tmp_path, net).load(epochs)
 
 
 def test_none_taken_yet_is_said(tmp_path: Path, net: Network) -> None:
-    with pytest.raises(Unusable, match="no checkpoint had been taken yet"):
+    with pytest.raises(UnusableCheckpoint, match="no checkpoint had been taken yet"):
         kept(tmp_path, net).load([])
 
 
@@ -149,14 +151,14 @@ def test_the_best_weights_of_the_checkpoint_stay_until_the_next_one(
         "scratch-torch-cpu-s0.best-0004.safetensors",
         "scratch-torch-cpu-s0.checkpoint.safetensors",
     ]
-    checkpoint.remove(tmp_path, "scratch-torch-cpu-s0")
+    checkpoint.remove_checkpoint(tmp_path, "scratch-torch-cpu-s0")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_cells_files_are_not_removed_with_anothers(tmp_path: Path, net: Network) -> None:
     (tmp_path / "scratch-torch-cpu-s01.checkpoint.safetensors").write_text("another cell's")
     saved(tmp_path, net)
-    checkpoint.remove(tmp_path, "scratch-torch-cpu-s0")
+    checkpoint.remove_checkpoint(tmp_path, "scratch-torch-cpu-s0")
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -212,8 +214,8 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_one_before_stands(
 def test_what_a_pickle_would_run_is_only_bytes_here(tmp_path: Path, net: Network) -> None:
     files = saved(tmp_path, net)
     files.file.write_bytes(b"cos\nsystem\n(S'touch /tmp/run'\ntR.")
-    with pytest.raises(Unusable, match="cannot be read"):
+    with pytest.raises(UnusableCheckpoint, match="cannot be read"):
         kept(tmp_path, net).load(known())
     safetensors.numpy.save_file({"x": np.zeros(3, np.float32)}, files.file, metadata={"other": "{}"})
-    with pytest.raises(Unusable, match="damaged"):
+    with pytest.raises(UnusableCheckpoint, match="damaged"):
         kept(tmp_path, net).load(known())

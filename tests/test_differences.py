@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.differences import between, conditions, machines, runs
+from bench.differences import diff, diff_conditions, diff_machines, diff_runs
 from bench.records import Condition, Machine
 
 OURS = Machine(
@@ -80,21 +80,21 @@ def saved(record: Machine | Condition) -> Any:
     ],
 )
 def test_two_machines_differ_in_words(changes: dict[str, Any], said: list[str]) -> None:
-    assert machines(asdict(OURS), saved(replace(OURS, **changes))) == said
+    assert diff_machines(asdict(OURS), saved(replace(OURS, **changes))) == said
 
 
 def test_a_virtual_mac_is_no_machine_to_compare_with() -> None:
     runner = replace(OURS, name="runner", virtual=True, gpu_cores=None)
     sentence = "runner is a virtual Mac: its figures are not comparable"
     cores = "GPU cores: 16 here, unknown there"
-    assert machines(asdict(OURS), saved(runner)) == [sentence, cores]
-    assert machines(asdict(runner), saved(OURS))[0] == sentence
-    assert machines(asdict(runner), saved(replace(runner, name="another"))) == []
+    assert diff_machines(asdict(OURS), saved(runner)) == [sentence, cores]
+    assert diff_machines(asdict(runner), saved(OURS))[0] == sentence
+    assert diff_machines(asdict(runner), saved(replace(runner, name="another"))) == []
 
 
 def test_a_virtual_machine_that_is_no_mac_is_a_difference_like_others() -> None:
     linux = replace(OURS, os="Debian GNU/Linux 12 (bookworm)", model=None)
-    said = machines(asdict(linux), asdict(replace(linux, virtual=True)))
+    said = diff_machines(asdict(linux), asdict(replace(linux, virtual=True)))
     assert said == ["virtual machine: no here, yes there"]
 
 
@@ -123,11 +123,13 @@ def test_a_virtual_machine_that_is_no_mac_is_a_difference_like_others() -> None:
     ],
 )
 def test_two_conditions_differ_in_words(changes: dict[str, Any], said: list[str]) -> None:
-    assert conditions(asdict(BEFORE), saved(replace(BEFORE, **changes))) == said
+    assert diff_conditions(asdict(BEFORE), saved(replace(BEFORE, **changes))) == said
 
 
 def test_a_condition_of_another_schema_is_compared_as_far_as_it_goes() -> None:
-    assert conditions(asdict(BEFORE), {"power": "mains", "load": None}, sides=("here", "there")) == [
+    assert diff_conditions(
+        asdict(BEFORE), {"power": "mains", "load": None}, sides=("here", "there")
+    ) == [
         "low power mode: no here, absent there",
         "heat: nominal here, absent there",
         "programs at work (load): 1 here, unknown there",
@@ -154,7 +156,7 @@ def test_a_condition_of_another_schema_is_compared_as_far_as_it_goes() -> None:
     ],
 )
 def test_any_two_values_differ_in_words(one: Any, other: Any, said: str | None) -> None:
-    assert between({"x": one}, {"x": other}) == ([said] if said else [])
+    assert diff({"x": one}, {"x": other}) == ([said] if said else [])
 
 
 def test_a_number_says_its_unit() -> None:
@@ -170,7 +172,7 @@ def test_a_number_says_its_unit() -> None:
         "peak_host_bytes": 3 * 10**9,
         "a_bytes": 10**9 + 1,
     }
-    assert between(ours, theirs) == [
+    assert diff(ours, theirs) == [
         "train: 1.23 s here, 0.5 s there",
         "total: 12,346 s here, 5 s there",
         "peak host: 2.0 MB here, 3.0 GB there",
@@ -180,8 +182,8 @@ def test_a_number_says_its_unit() -> None:
 
 def test_what_is_skipped_is_skipped_with_all_that_is_in_it() -> None:
     ours, theirs = {"a": {"b": 1, "c": 1}, "ab": 1}, {"a": {"b": 2, "c": 2}, "ab": 2}
-    assert between(ours, theirs, skip=["a"]) == ["ab: 1 here, 2 there"]
-    assert between(ours, theirs, skip=["a.b", "ab"]) == ["a c: 1 here, 2 there"]
+    assert diff(ours, theirs, skip=["a"]) == ["ab: 1 here, 2 there"]
+    assert diff(ours, theirs, skip=["a.b", "ab"]) == ["a c: 1 here, 2 there"]
 
 
 def test_two_runs_differ_in_what_they_were_and_not_in_what_came_out() -> None:
@@ -195,6 +197,6 @@ def test_two_runs_differ_in_what_they_were_and_not_in_what_came_out() -> None:
         "result": {"epochs": 4},
     }
     said = ["plan image size: 224 here, 64 there", "versions torch: 2.14.1 here, 2.13.0 there"]
-    assert runs(ours, theirs) == [*said, "power source: mains here, battery there"]
-    assert runs(ours, {**theirs, "before": None}) == said
-    assert runs(ours, ours) == []
+    assert diff_runs(ours, theirs) == [*said, "power source: mains here, battery there"]
+    assert diff_runs(ours, {**theirs, "before": None}) == said
+    assert diff_runs(ours, ours) == []

@@ -22,8 +22,8 @@ from alexnet.data import FOLDER
 from alexnet.download import ARCHIVE
 from alexnet.spec import network
 from bench import doctor, doctor_facts, machine, prepare
-from bench.doctor import RULES, examine
-from bench.doctor_facts import VARIABLES, Disk, Facts, can_answer, gather, plugin_clash, release
+from bench.doctor import RULES, apply_rules
+from bench.doctor_facts import VARIABLES, Disk, Facts, can_be_asked, gather, plugin_clash, release
 from bench.doctor_rules import Finding
 from bench.options import Options
 from bench.process import ROOT
@@ -382,9 +382,9 @@ def faults(found: list[Finding]) -> list[Finding]:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f.topic}-{'-'.join(f.changes)}-{f.level}")
 def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) -> None:
-    found = faults(examine(planted(fault.base, **fault.changes)))
+    found = faults(apply_rules(planted(fault.base, **fault.changes)))
     assert [finding.level for finding in found] == [fault.level], found
-    assert fault.what in found[0].what
+    assert fault.what in found[0].message
     assert fault.fix in found[0].fix
     assert found == list(RULES[fault.topic](planted(fault.base, **fault.changes)))
 
@@ -395,14 +395,14 @@ def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) 
     ids=["mac", "linux", "quick", "cpu", "mps", "cuda"],
 )
 def test_a_healthy_computer_gives_no_warning(well: Facts) -> None:
-    assert faults(examine(well)) == []
+    assert faults(apply_rules(well)) == []
 
 
 def test_every_sentence_and_every_fix_is_one_line() -> None:
     for fault in FAULTS:
-        for finding in examine(planted(fault.base, **fault.changes)):
-            assert finding.what.endswith(".")
-            assert "\n" not in finding.what + finding.fix
+        for finding in apply_rules(planted(fault.base, **fault.changes)):
+            assert finding.message.endswith(".")
+            assert "\n" not in finding.message + finding.fix
             assert bool(finding.fix) == (finding.level != "good")
 
 
@@ -440,7 +440,7 @@ def test_every_rule_and_every_sentence_of_it_is_exercised() -> None:
     ],
 )
 def test_what_does_not_matter_is_not_said(other: Facts) -> None:
-    assert faults(examine(other)) == []
+    assert faults(apply_rules(other)) == []
 
 
 def _nothing_known(kind: Any) -> dict[str, Any]:
@@ -466,14 +466,16 @@ def test_what_is_not_known_is_no_fault(base: Facts) -> None:
         pins={},
         devices={},
     )
-    assert faults(examine(blind)) == []
+    assert faults(apply_rules(blind)) == []
 
 
 @pytest.mark.parametrize("version", ["", "+", "unknown", "2.18.1+cpu", "3.6.0.dev1", "3.14.0a1+", "1!2"])
 @pytest.mark.parametrize("base", [MAC, LINUX, MAC_BY_NAME])
 def test_odd_versions_never_raise(version: str, base: Facts) -> None:
-    examine(planted(base, python=version, packages=dict.fromkeys(PINS, version), os=version))
-    examine(planted(base, packages={}, pins=dict.fromkeys(PINS, version), cpu_cores={}, memory_bytes=0))
+    apply_rules(planted(base, python=version, packages=dict.fromkeys(PINS, version), os=version))
+    apply_rules(
+        planted(base, packages={}, pins=dict.fromkeys(PINS, version), cpu_cores={}, memory_bytes=0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -536,7 +538,7 @@ def test_an_import_that_would_crash_is_not_tried(asked: list[tuple[Framework, st
         found = gather(options(), here=replace(MAC.machine, packages=packages), ask=True)
         assert found.profile == "quick"
     assert asked == [("torch", "mps")] * 3
-    assert not can_answer("torch", "linux", {})
+    assert not can_be_asked("torch", "linux", {})
 
 
 def test_what_is_known_is_not_asked_again(asked: list[tuple[Framework, str]]) -> None:
@@ -621,7 +623,7 @@ def test_pins_are_read_from_the_constraints_file(tmp_path: Path) -> None:
 def test_the_exit_status_says_whether_something_spoils(
     level: Any, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = Finding(level=level, what="All is [odd].", fix="pip install 'x[y]'")
+    told = Finding(level=level, message="All is [odd].", fix="pip install 'x[y]'")
     monkeypatch.setattr(doctor, "findings", lambda options, ask: [told])
     assert doctor.main([]) == status
     said = capsys.readouterr().out
@@ -669,7 +671,7 @@ def test_options_reach_the_facts_as_pytest_would_give_them(monkeypatch: pytest.M
 
 def test_a_narrow_terminal_keeps_the_fix_indented() -> None:
     console = Console(width=40, file=io.StringIO())
-    console.print(doctor.shown(examine(planted(MAC, power="battery", low_power=True))))
+    console.print(doctor.findings_table(apply_rules(planted(MAC, power="battery", low_power=True))))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert all(line.startswith((" " * 10, "! warning", "✗ spoils")) for line in lines)
 

@@ -67,7 +67,7 @@ def test_a_mac_that_stops_answering_costs_the_joules_and_not_the_run() -> None:
     library.AppleEnergyMonitor().get_cumulative_energy = lost
     assert found.joules() == {}
     assert not found.available()
-    assert energy.difference(before, found.joules(), seconds=60) is None
+    assert energy.used_between(before, found.joules(), seconds=60) is None
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="zeus-apple-silicon is installed on a Mac")
@@ -141,7 +141,7 @@ def test_linux_goes_on_counting_where_rapl_begins_anew(tmp_path: Path) -> None:
     seen = []
     for microjoules in (950_000_000, 50_000_000, 60_000_000, 20_000_000):
         (folder / "energy_uj").write_text(f"{microjoules}\n")
-        seen.append(energy.difference(before, found.joules(), seconds=60))
+        seen.append(energy.used_between(before, found.joules(), seconds=60))
     # Joules after 900: 50 more, over the top of 1,000 to 50, 10 more, and once more over the top.
     assert seen == [{"cpu package-0": joules} for joules in (50.0, 150.0, 160.0, 1120.0)]
 
@@ -232,7 +232,7 @@ def test_a_gpu_that_is_lost_costs_the_joules_and_not_the_run(tmp_path: Path) -> 
     nvml.raises = "energy"
     after = found.joules()
     assert after == {"cpu package-0": 65.0}
-    assert energy.difference(before, after, seconds=60) is None, "the processor alone is not the run"
+    assert energy.used_between(before, after, seconds=60) is None, "the processor alone is not the run"
 
 
 def test_this_systems_counter_either_counts_or_says_why_not() -> None:
@@ -242,8 +242,8 @@ def test_this_systems_counter_either_counts_or_says_why_not() -> None:
 
 def test_too_short_a_window_gives_nothing() -> None:
     before, after = {"cpu": 1.0}, {"cpu": 500.0}
-    assert energy.difference(before, after, seconds=19.9) is None
-    assert energy.difference(before, after, seconds=20.0) == {"cpu": 499.0}
+    assert energy.used_between(before, after, seconds=19.9) is None
+    assert energy.used_between(before, after, seconds=20.0) == {"cpu": 499.0}
 
 
 @pytest.mark.parametrize(
@@ -262,39 +262,41 @@ def test_too_short_a_window_gives_nothing() -> None:
 def test_a_part_that_cannot_have_counted_is_left_out(
     before: Joules, after: Joules, used: Joules | None
 ) -> None:
-    assert energy.difference(before, after, seconds=60) == used
+    assert energy.used_between(before, after, seconds=60) == used
 
 
 @pytest.mark.parametrize("lost", ["cpu package-0", "cpu package-1", "gpu"])
 def test_where_a_part_that_computes_vanished_nothing_is_left_to_say(lost: str) -> None:
     before = {"cpu package-0": 5.0, "cpu package-1": 6.0, "gpu": 7.0, "dram intel-rapl:0:1": 1.0}
     after = {part: joules + 10.0 for part, joules in before.items() if part != lost}
-    assert energy.difference(before, after, seconds=60) is None
+    assert energy.used_between(before, after, seconds=60) is None
 
 
 @pytest.mark.parametrize("device", ["mps", "cuda"])
 def test_on_a_gpu_the_headline_needs_the_processor_that_feeds_it(device: Device) -> None:
     whole = {"cpu": 10.0, "gpu": 20.0, "gpu_sram": 1.0, "dram": 5.0, "ane": 3.0}
-    assert energy.headline(whole, device) == 30.0
+    assert energy.processor_and_gpu(whole, device) == 30.0
     for missing in ("cpu", "gpu"):
         left = {part: joules for part, joules in whole.items() if part != missing}
-        assert energy.headline(left, device) is None
-    assert energy.headline({}, device) is None
+        assert energy.processor_and_gpu(left, device) is None
+    assert energy.processor_and_gpu({}, device) is None
 
 
 def test_on_the_cpu_the_headline_needs_no_gpu() -> None:
-    assert energy.headline({"cpu": 10.0}, "cpu") == 10.0
-    assert energy.headline({"cpu": 10.0, "gpu": 2.0, "dram": 5.0}, "cpu") == 12.0, "on one chip"
+    assert energy.processor_and_gpu({"cpu": 10.0}, "cpu") == 10.0
+    assert energy.processor_and_gpu({"cpu": 10.0, "gpu": 2.0, "dram": 5.0}, "cpu") == 12.0, "on one chip"
     for parts in ({"gpu": 20.0}, {"dram": 5.0}, {}):
-        assert energy.headline(parts, "cpu") is None, "a processor that was not counted did the work"
+        assert energy.processor_and_gpu(parts, "cpu") is None, (
+            "a processor that was not counted did the work"
+        )
 
 
 def test_the_headline_is_of_every_package() -> None:
     whole = {"cpu package-0": 10.0, "cpu package-1": 20.0, "gpu": 40.0, "dram intel-rapl:0:1": 5.0}
-    assert energy.headline(whole, "cuda") == 70.0
+    assert energy.processor_and_gpu(whole, "cuda") == 70.0
     del whole["gpu"]
-    assert energy.headline(whole, "cpu") == 30.0
-    assert energy.headline(whole, "cuda") is None
+    assert energy.processor_and_gpu(whole, "cpu") == 30.0
+    assert energy.processor_and_gpu(whole, "cuda") is None
 
 
 @pytest.mark.parametrize("system", ["darwin", "linux"])
@@ -302,8 +304,8 @@ def test_the_headline_of_a_record_is_the_same_on_whatever_computer_reads_it(
     monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", system)
-    assert energy.headline({"cpu": 10.0}, "cpu") == 10.0
-    assert energy.headline({"gpu": 10.0}, "cuda") is None
+    assert energy.processor_and_gpu({"cpu": 10.0}, "cpu") == 10.0
+    assert energy.processor_and_gpu({"gpu": 10.0}, "cuda") is None
 
 
 class Source:
@@ -391,28 +393,30 @@ def epochs(*joules: float | None) -> list[Epoch]:
 
 
 def test_a_runs_energy_is_the_median_of_its_steady_epochs() -> None:
-    found = energy.of_run(epochs(900.0, 60.0, 64.0, 128.0), best_epoch=3, device="cpu")
+    found = energy.run_energy(epochs(900.0, 60.0, 64.0, 128.0), best_epoch=3, device="cpu")
     assert found.per_epoch == 64.0, "without the first epoch, and without memory"
     assert found.per_image == 0.1
     assert found.to_best_epoch == 900.0 + 60.0 + 64.0, "to get there, the first epoch was needed too"
 
 
 def test_one_missing_epoch_leaves_no_total() -> None:
-    found = energy.of_run(epochs(900.0, None, 64.0, 70.0), best_epoch=3, device="cpu")
+    found = energy.run_energy(epochs(900.0, None, 64.0, 70.0), best_epoch=3, device="cpu")
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
 
 
 def test_a_missing_epoch_that_is_not_needed_does_no_harm() -> None:
-    assert energy.of_run(epochs(None, 60.0, 64.0), best_epoch=2, device="cpu").per_epoch == 62.0
-    assert energy.of_run(epochs(900.0, 60.0, None), best_epoch=2, device="cpu").to_best_epoch == 960.0
+    assert energy.run_energy(epochs(None, 60.0, 64.0), best_epoch=2, device="cpu").per_epoch == 62.0
+    assert (
+        energy.run_energy(epochs(900.0, 60.0, None), best_epoch=2, device="cpu").to_best_epoch == 960.0
+    )
 
 
 def test_a_run_without_a_best_epoch_has_no_energy_to_it() -> None:
-    assert energy.of_run(epochs(900.0, 60.0), best_epoch=None, device="cpu").to_best_epoch is None
+    assert energy.run_energy(epochs(900.0, 60.0), best_epoch=None, device="cpu").to_best_epoch is None
 
 
 def test_an_unmeasured_run_has_no_energy() -> None:
-    found = energy.of_run(epochs(None, None), best_epoch=2, device="cpu")
+    found = energy.run_energy(epochs(None, None), best_epoch=2, device="cpu")
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
 
 
@@ -420,13 +424,13 @@ def test_an_unmeasured_run_has_no_energy() -> None:
 def test_on_a_mac_whose_processor_is_frozen_a_run_has_no_energy(device: Device) -> None:
     gpu_alone: Any = {"gpu": 50.0, "dram": 3.0}
     frozen = [replace(epoch, energy_joules=gpu_alone) for epoch in epochs(1.0, 1.0, 1.0)]
-    found = energy.of_run(frozen, best_epoch=2, device=device)
+    found = energy.run_energy(frozen, best_epoch=2, device=device)
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
 
 
 def test_a_run_on_a_gpu_that_was_not_counted_has_no_energy() -> None:
     """As with several GPUs, or one before Volta: the processor alone would look frugal."""
-    found = energy.of_run(epochs(900.0, 60.0, 64.0), best_epoch=2, device="cuda")
+    found = energy.run_energy(epochs(900.0, 60.0, 64.0), best_epoch=2, device="cuda")
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
 
 
@@ -435,5 +439,5 @@ def test_a_run_on_a_gpu_is_charged_with_gpu_and_processor() -> None:
         replace(epoch, energy_joules={"cpu package-0": 60.0, "gpu": 580.0, "dram x": 9.0})
         for epoch in epochs(1.0, 1.0, 1.0)
     ]
-    found = energy.of_run(both, best_epoch=2, device="cuda")
+    found = energy.run_energy(both, best_epoch=2, device="cuda")
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (640.0, 1.0, 1280.0)

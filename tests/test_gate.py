@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.certificate import Witness, certified
+from bench.certificate import FrameworkOutputs, with_agreement
 from bench.records import Gate
 from tests.real_worker import said_by
 from tests.samples import CELL, CHECK, GATE
@@ -97,13 +97,15 @@ def test_what_runs_elsewhere_is_named(found: dict[str, Any]) -> None:
     assert {"conv1.weight", "images", "fc8.bias momentum"} <= set(says.split(": ", 1)[1].split(", "))
 
 
-def witness(tmp_path: Path, framework: Any, *, gate: Gate = GATE, shift: float = 0.0) -> Witness:
+def witness(
+    tmp_path: Path, framework: Any, *, gate: Gate = GATE, shift: float = 0.0
+) -> FrameworkOutputs:
     names = ("logits", "loss", "three losses")
     gate = replace(gate, checks=tuple(replace(gate.checks[0], name=name) for name in names))
     file = tmp_path / f"{framework}.npz"
     logits = np.ones((2, 10)) + shift
     np.savez(file, logits=logits, losses=logits[0], exact_logits=logits)
-    return Witness(cell=replace(CELL, framework=framework), gate=gate, answers=file)
+    return FrameworkOutputs(cell=replace(CELL, framework=framework), gate=gate, outputs=file)
 
 
 def failures(gate: Gate) -> list[str]:
@@ -111,7 +113,7 @@ def failures(gate: Gate) -> list[str]:
 
 
 def test_two_frameworks_that_answer_alike_are_certified(tmp_path: Path) -> None:
-    gate = certified(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow"))
+    gate = with_agreement(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow"))
     assert failures(gate) == []
     assert [check.name for check in gate.checks[-4:]] == [
         "same bytes", "one network", "both logits", "both three losses",
@@ -120,31 +122,31 @@ def test_two_frameworks_that_answer_alike_are_certified(tmp_path: Path) -> None:
 
 
 def test_another_network_is_named_even_where_float32_would_not_tell(tmp_path: Path) -> None:
-    gate = certified(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", shift=1e-6))
+    gate = with_agreement(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", shift=1e-6))
     assert failures(gate) == ["one network"]
 
 
 def test_answers_that_part_are_named(tmp_path: Path) -> None:
-    gate = certified(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", shift=0.01))
+    gate = with_agreement(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", shift=0.01))
     assert failures(gate) == ["one network", "both logits", "both three losses"]
-    nan = certified(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", shift=np.nan))
+    nan = with_agreement(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", shift=np.nan))
     assert failures(nan) == ["one network", "both logits", "both three losses"]
 
 
 def test_other_weights_or_another_batch_are_named(tmp_path: Path) -> None:
     other = replace(GATE, weights_sha256="9" * 64, batch_sha256="8" * 64)
-    gate = certified(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", gate=other))
+    gate = with_agreement(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", gate=other))
     assert failures(gate) == ["same bytes"]
     assert gate.checks[-4].measured == 2
 
 
 def test_a_framework_that_is_off_by_itself_takes_nobody_with_it(tmp_path: Path) -> None:
     broken = replace(GATE, checks=(replace(CHECK, measured=1.0),))
-    gate = certified(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", gate=broken))
+    gate = with_agreement(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow", gate=broken))
     assert failures(gate) == []
     assert gate.not_checked == ("torch against TensorFlow: tensorflow on cpu is off by itself",)
 
 
 def test_one_framework_alone_says_that_nothing_was_compared(tmp_path: Path) -> None:
-    gate = certified(witness(tmp_path, "torch"), None)
+    gate = with_agreement(witness(tmp_path, "torch"), None)
     assert gate.not_checked == ("torch against the other framework: it was not run",)

@@ -36,7 +36,7 @@ def plan(experiment: str, profile: str, **changes: Any) -> Plan:
     cell = Cell(experiment=experiment, framework="torch", device="cpu", seed=0)
     options = replace(OPTIONS, **changes)
     settled = grid.plan(cell, options, profile=profile, dataset="synthetic", data_provenance="")
-    grid.check(cell, settled)
+    grid.check_plan(cell, settled)
     return settled
 
 

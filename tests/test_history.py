@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from bench.history import History, recall
+from bench.history import CellHistory, read_history
 from bench.journal import Journal, to_line
-from bench.pauses import Cut
+from bench.pauses import Interrupted
 from bench.records import Epoch, Failure, Interruption
 from tests.samples import CELL, CONDITION, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START
 
@@ -68,7 +68,7 @@ def result(number: int) -> tuple[str, Any]:
     return "result", replace(RESULT, epochs=number)
 
 
-def recalled(tmp_path: Path, lines: Lines, *, spoilt: int | None = None) -> History:
+def recalled(tmp_path: Path, lines: Lines, *, spoilt: int | None = None) -> CellHistory:
     """What is recalled of a journal, whose line `spoilt`, from 1, is damaged."""
     path = tmp_path / "cell.jsonl"
     for part, record in lines:
@@ -77,7 +77,7 @@ def recalled(tmp_path: Path, lines: Lines, *, spoilt: int | None = None) -> Hist
         text = path.read_bytes().split(b"\n")
         text[spoilt - 1] = text[spoilt - 1].replace(b"record", b"rekord", 1)
         path.write_bytes(b"\n".join(text))
-    return recall(path, CELL, PLAN)
+    return read_history(path, CELL, PLAN)
 
 
 def records(lines: Lines) -> list[Any]:
@@ -87,16 +87,21 @@ def records(lines: Lines) -> list[Any]:
 def test_a_cell_without_a_journal_has_not_begun(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     for name in ("missing.jsonl", "empty.jsonl"):
-        history = recall(tmp_path / name, CELL, PLAN)
+        history = read_history(tmp_path / name, CELL, PLAN)
         run = history.run
         assert (run.cell, run.plan) == (CELL, PLAN)
         assert (run.gate, run.before, run.start, run.epochs, run.result) == (None, None, None, [], None)
-        assert (run.cut, run.failure, history.last_at, history.amiss) == (None, None, None, [])
+        assert (run.interrupted, run.failure, history.last_at, history.problems) == (
+            None,
+            None,
+            None,
+            [],
+        )
 
 
 def test_a_journal_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
-        recall(tmp_path, CELL, PLAN)
+        read_history(tmp_path, CELL, PLAN)
 
 
 def test_a_whole_run_is_recalled_whole(tmp_path: Path) -> None:
@@ -108,9 +113,9 @@ def test_a_whole_run_is_recalled_whole(tmp_path: Path) -> None:
     assert (run.gate, run.plan, run.before, run.start) == (GATE, plan, CONDITION, START)
     assert run.epochs == records(trained)
     assert (run.after, run.result) == (AFTER, RESULT)
-    assert (run.cut, run.failure, run.interruptions) == (None, None, [])
+    assert (run.interrupted, run.failure, run.interruptions) == (None, None, [])
     assert history.rooflines == {("torch", "cpu"): ROOFLINE}
-    assert (history.amiss, history.last_at) == ([], minute(10))
+    assert (history.problems, history.last_at) == ([], minute(10))
 
 
 @pytest.mark.parametrize("trained", [0, 1, 3])
@@ -118,14 +123,14 @@ def test_a_run_that_was_cut_off_is_to_go_on_from_its_last_epoch(tmp_path: Path, 
     learnt = epochs(1, *range(1, trained + 1))
     run = recalled(tmp_path, [*BEGUN, *learnt]).run
     assert run.epochs == records(learnt)
-    assert run.cut == Cut(stopped_at=minute(3 + trained), why=None)
+    assert run.interrupted == Interrupted(stopped_at=minute(3 + trained), why=None)
     assert (run.result, run.failure) == (None, None)
 
 
 def test_a_gate_alone_is_no_run_that_has_begun(tmp_path: Path) -> None:
     history = recalled(tmp_path, [("gate", GATE), ("roofline", ROOFLINE)])
     assert history.run.gate == GATE
-    assert history.run.cut is None
+    assert history.run.interrupted is None
 
 
 def test_a_run_that_failed_says_why_it_stopped(tmp_path: Path) -> None:
@@ -133,7 +138,7 @@ def test_a_run_that_failed_says_why_it_stopped(tmp_path: Path) -> None:
     run = recalled(tmp_path, [*BEGUN, *learnt, ("after", AFTER), ("failure", KILLED)]).run
     assert (run.epochs, run.after) == (records(learnt), AFTER)
     assert run.failure == KILLED
-    assert run.cut == Cut(stopped_at=minute(7), why=KILLED.reason)
+    assert run.interrupted == Interrupted(stopped_at=minute(7), why=KILLED.reason)
 
 
 def test_a_run_that_failed_again_before_it_went_on_stopped_where_it_stopped_first(
@@ -143,7 +148,7 @@ def test_a_run_that_failed_again_before_it_went_on_stopped_where_it_stopped_firs
     ended: Lines = [("after", AFTER), ("failure", KILLED), ("after", AFTER), ("failure", CRASHED)]
     run = recalled(tmp_path, [*BEGUN, *epochs(1, 1, 2), *ended]).run
     assert run.failure == CRASHED
-    assert run.cut == Cut(stopped_at=minute(7), why=KILLED.reason)
+    assert run.interrupted == Interrupted(stopped_at=minute(7), why=KILLED.reason)
 
 
 def test_a_run_that_failed_and_went_on_has_the_epochs_of_both_attempts(tmp_path: Path) -> None:
@@ -155,10 +160,10 @@ def test_a_run_that_failed_and_went_on_has_the_epochs_of_both_attempts(tmp_path:
     assert run.interruptions == records([went_on(3, 2)])
     assert (run.before, run.start) == (CONDITION, START)
     assert (run.failure, run.after) == (None, None)
-    assert run.cut == Cut(stopped_at=minute(11), why=None)
+    assert run.interrupted == Interrupted(stopped_at=minute(11), why=None)
     run = recalled(tmp_path, [("after", AFTER), result(4)]).run
     assert run.result == replace(RESULT, epochs=4)
-    assert (run.cut, run.failure, run.after) == (None, None, AFTER)
+    assert (run.interrupted, run.failure, run.after) == (None, None, AFTER)
     assert run.interruptions == records([went_on(3, 2)])
 
 
@@ -170,7 +175,7 @@ def test_a_run_that_begins_anew_has_nothing_of_its_first_attempt(tmp_path: Path)
     run = recalled(tmp_path, [("plan", PLAN), ("before", AFTER), ("start", other), *second]).run
     assert (run.before, run.start, run.epochs) == (AFTER, other, records(second))
     assert run.interruptions == records([went_on(2, 0)])
-    assert run.cut == Cut(stopped_at=minute(14), why=None)
+    assert run.interrupted == Interrupted(stopped_at=minute(14), why=None)
 
 
 def test_a_gap_in_the_epochs_ends_what_is_believed(tmp_path: Path) -> None:
@@ -178,7 +183,7 @@ def test_a_gap_in_the_epochs_ends_what_is_believed(tmp_path: Path) -> None:
     run = recalled(tmp_path, [*BEGUN, *trained, ("after", AFTER), result(4)]).run
     assert run.epochs == records(trained[:2])
     assert (run.result, run.after) == (None, None)
-    assert run.cut == Cut(stopped_at=minute(9), why=None)
+    assert run.interrupted == Interrupted(stopped_at=minute(9), why=None)
 
 
 @pytest.mark.parametrize("numbers", [(1, 2, 2, 3), (1, 2, 1, 2, 3), (0, 1, 2), (2, 3)])
@@ -186,7 +191,7 @@ def test_epochs_in_another_order_end_what_is_believed(tmp_path: Path, numbers: S
     run = recalled(tmp_path, [*BEGUN, *epochs(1, *numbers), result(3)]).run
     assert [epoch.epoch for epoch in run.epochs] in ([], [1], [1, 2])
     assert run.result is None
-    assert run.cut
+    assert run.interrupted
 
 
 def test_a_damaged_line_ends_what_is_believed_and_is_told(tmp_path: Path) -> None:
@@ -194,8 +199,8 @@ def test_a_damaged_line_ends_what_is_believed_and_is_told(tmp_path: Path) -> Non
     history = recalled(tmp_path, [*BEGUN, *trained, ("after", AFTER), result(3)], spoilt=5)
     assert history.run.epochs == records(trained[:1])
     assert history.run.result is None
-    assert history.run.cut == Cut(stopped_at=minute(8), why=None)
-    [told] = history.amiss
+    assert history.run.interrupted == Interrupted(stopped_at=minute(8), why=None)
+    [told] = history.problems
     assert told.startswith("cell.jsonl, line 5, was passed over: ")
 
 
@@ -209,7 +214,7 @@ def test_a_failure_is_known_even_after_a_damaged_line(tmp_path: Path) -> None:
     lines = [*BEGUN, *epochs(1, 1, 2), ("after", AFTER), ("failure", KILLED)]
     run = recalled(tmp_path, lines, spoilt=5).run
     assert run.failure == KILLED
-    assert run.cut == Cut(stopped_at=minute(7), why=KILLED.reason)
+    assert run.interrupted == Interrupted(stopped_at=minute(7), why=KILLED.reason)
     assert len(run.epochs) == 1
 
 
@@ -218,7 +223,7 @@ def test_where_a_run_went_on_from_a_known_epoch_it_is_believed_again(tmp_path: P
     lines = [*BEGUN, *first, went_on(3, 1), *second, ("after", AFTER), result(3)]
     run = recalled(tmp_path, lines, spoilt=5).run
     assert run.epochs == records([*first[:1], *second])
-    assert (run.result, run.cut) == (RESULT, None)
+    assert (run.result, run.interrupted) == (RESULT, None)
 
 
 def test_where_a_run_went_on_from_an_unknown_epoch_it_is_not_believed(tmp_path: Path) -> None:
@@ -227,7 +232,7 @@ def test_where_a_run_went_on_from_an_unknown_epoch_it_is_not_believed(tmp_path: 
     run = recalled(tmp_path, lines, spoilt=5).run
     assert run.epochs == records(first[:1])
     assert (run.result, run.interruptions) == (None, [])
-    assert run.cut == Cut(stopped_at=minute(10), why=None)
+    assert run.interrupted == Interrupted(stopped_at=minute(10), why=None)
 
 
 def test_after_a_damaged_line_a_new_beginning_is_believed(tmp_path: Path) -> None:
@@ -239,7 +244,7 @@ def test_after_a_damaged_line_a_new_beginning_is_believed(tmp_path: Path) -> Non
         run = recalled(folder, lines, spoilt=spoilt).run
         assert run.epochs == records(second), spoilt
         run = recalled(folder, [("after", AFTER), result(3)]).run
-        assert (run.result, run.cut, run.failure) == (RESULT, None, None), spoilt
+        assert (run.result, run.interrupted, run.failure) == (RESULT, None, None), spoilt
 
 
 def test_a_new_beginning_alone_has_nothing_of_the_attempt_before(tmp_path: Path) -> None:
@@ -261,7 +266,7 @@ def test_epochs_that_were_trained_once_more_are_not_taken_from_the_attempt_befor
     first, second, third = epochs(1, 1, 2, 3), epochs(2, 2, 3), epochs(3, 4)
     lines = [*BEGUN, *first, went_on(3, 1), *second, went_on(3, 3), *third, ("after", AFTER), result(4)]
     history = recalled(tmp_path, lines, spoilt=7)
-    assert len(history.amiss) == 1
+    assert len(history.problems) == 1
     assert history.run.epochs in ([], records(first[:1]), records([*first[:1], *second, *third]))
 
 
@@ -271,7 +276,7 @@ def test_a_result_of_another_number_of_epochs_is_not_believed(tmp_path: Path, nu
     run = recalled(tmp_path, [*BEGUN, *trained, ("after", AFTER), result(number)]).run
     assert run.epochs == records(trained)
     assert run.result is None
-    assert run.cut == Cut(stopped_at=minute(8), why=None)
+    assert run.interrupted == Interrupted(stopped_at=minute(8), why=None)
 
 
 WHOLE = [
@@ -310,10 +315,10 @@ def trained(lines: Lines) -> list[Epoch]:
     return known
 
 
-def believed(path: Path, text: bytes) -> History:
+def believed(path: Path, text: bytes) -> CellHistory:
     """Recalls such a journal; whatever was done to it, it makes no epoch up and no result."""
     path.write_bytes(text)
-    history = recall(path, CELL, PLAN)
+    history = read_history(path, CELL, PLAN)
     run = history.run
     assert [epoch.epoch for epoch in run.epochs] == list(range(1, len(run.epochs) + 1))
     assert all(("epochs", epoch) in WHOLE for epoch in run.epochs)
@@ -321,7 +326,7 @@ def believed(path: Path, text: bytes) -> History:
     if run.result:
         assert ("result", run.result) == WHOLE[-1]
         assert run.epochs == trained(WHOLE), "a result is that of its own epochs"
-        assert run.cut is None
+        assert run.interrupted is None
     return history
 
 
@@ -343,7 +348,7 @@ def test_wherever_a_journal_is_cut_all_that_was_on_disk_is_recalled(tmp_path: Pa
         assert history.run.epochs == trained(on_disk), cut
         assert (history.run.result is None) == (len(on_disk) < len(WHOLE)), cut
         if history.run.epochs and not history.run.result:
-            assert history.run.cut, cut
+            assert history.run.interrupted, cut
 
 
 def test_no_flipped_bit_makes_up_an_epoch_or_a_result(tmp_path: Path) -> None:

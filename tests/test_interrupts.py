@@ -48,10 +48,10 @@ class Session:
 def test_while_nothing_is_trained_the_first_signal_ends_the_session(number: int, name: str) -> None:
     session = Session()
     with session.interrupts.watching():
-        assert session.interrupts.asked is None
+        assert session.interrupts.requested_by is None
         with pytest.raises(KeyboardInterrupt, match=f"{name}: all that was measured is kept"):
             send(number)
-        assert session.interrupts.asked == name
+        assert session.interrupts.requested_by == name
         send(number)  # what is being saved is not disturbed
     assert session.said == []
 
@@ -60,38 +60,38 @@ def test_while_nothing_is_trained_the_first_signal_ends_the_session(number: int,
 def test_while_an_epoch_is_trained_the_first_signal_lets_it_end(number: int, name: str) -> None:
     session = Session()
     with session.interrupts.watching():
-        with session.interrupts.gently(session.stop):
+        with session.interrupts.stop_after_epoch(session.stop):
             send(number)
             assert session.stops == 1
-            assert session.interrupts.asked == name
+            assert session.interrupts.requested_by == name
             assert session.said == [], "not within the handler, where the terminal may be locked"
-            session.interrupts.speak()
-            session.interrupts.speak()
+            session.interrupts.announce()
+            session.interrupts.announce()
             [sentence] = session.said
             assert sentence.startswith(f"{name}: this epoch ends")
             assert "Once more" in sentence
         with pytest.raises(KeyboardInterrupt, match=f"{name}: all that was measured is kept"):
-            session.interrupts.end_if_asked()
-        session.interrupts.end_if_asked()  # once is enough: what follows is the saving
+            session.interrupts.raise_if_requested()
+        session.interrupts.raise_if_requested()  # once is enough: what follows is the saving
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_the_second_signal_ends_the_epoch_and_the_third_changes_nothing(second: int) -> None:
     session = Session()
-    with session.interrupts.watching(), session.interrupts.gently(session.stop):
+    with session.interrupts.watching(), session.interrupts.stop_after_epoch(session.stop):
         send(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
             send(second)
         send(second)
-        session.interrupts.end_if_asked()
+        session.interrupts.raise_if_requested()
     assert session.stops == 1
-    assert session.interrupts.asked == "SIGTERM", "what asked first is what is told"
+    assert session.interrupts.requested_by == "SIGTERM", "what asked first is what is told"
 
 
 def test_a_second_signal_between_two_epochs_ends_the_session_too() -> None:
     session = Session()
     with session.interrupts.watching():
-        with session.interrupts.gently(session.stop):
+        with session.interrupts.stop_after_epoch(session.stop):
             send(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             send(signal.SIGINT)
@@ -100,7 +100,7 @@ def test_a_second_signal_between_two_epochs_ends_the_session_too() -> None:
 def test_after_the_training_a_first_signal_stops_no_epoch_any_more() -> None:
     session = Session()
     with session.interrupts.watching():
-        with session.interrupts.gently(session.stop):
+        with session.interrupts.stop_after_epoch(session.stop):
             pass
         with pytest.raises(KeyboardInterrupt):
             send(signal.SIGINT)
@@ -110,7 +110,7 @@ def test_after_the_training_a_first_signal_stops_no_epoch_any_more() -> None:
 def test_an_error_in_the_training_does_not_leave_its_stop_behind() -> None:
     session = Session()
     with session.interrupts.watching():
-        with pytest.raises(ZeroDivisionError), session.interrupts.gently(session.stop):
+        with pytest.raises(ZeroDivisionError), session.interrupts.stop_after_epoch(session.stop):
             raise ZeroDivisionError
         with pytest.raises(KeyboardInterrupt):
             send(signal.SIGINT)
@@ -120,20 +120,20 @@ def test_an_error_in_the_training_does_not_leave_its_stop_behind() -> None:
 def test_nothing_ends_where_nothing_was_asked_for() -> None:
     session = Session()
     with session.interrupts.watching():
-        session.interrupts.end_if_asked()
-    assert session.interrupts.asked is None
+        session.interrupts.raise_if_requested()
+    assert session.interrupts.requested_by is None
 
 
 @BOTH
 def test_who_saves_is_deaf(missed: list[int], number: int, name: str) -> None:
     session = Session()
     with session.interrupts.watching():
-        session.interrupts.deaf()
+        session.interrupts.ignore_from_now()
         send(number)
-        with session.interrupts.gently(session.stop):
+        with session.interrupts.stop_after_epoch(session.stop):
             send(number)
-        session.interrupts.end_if_asked()
-    assert (session.interrupts.asked, session.stops, session.said) == (None, 0, []), name
+        session.interrupts.raise_if_requested()
+    assert (session.interrupts.requested_by, session.stops, session.said) == (None, 0, []), name
     assert missed == []
 
 
@@ -154,7 +154,7 @@ def test_in_a_scripts_background_what_was_ignored_stays_ignored_and_the_other_on
     session = Session()
     with session.interrupts.watching():
         send(signal.SIGINT)
-        assert session.interrupts.asked is None
+        assert session.interrupts.requested_by is None
         with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
             send(signal.SIGTERM)
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
@@ -168,8 +168,8 @@ def test_who_begins_after_the_first_signal_is_asked_to_stop_at_once() -> None:
     """Or a worker that is tried again would train on."""
     session = Session()
     with session.interrupts.watching():
-        with session.interrupts.gently(session.stop):
+        with session.interrupts.stop_after_epoch(session.stop):
             send(signal.SIGINT)
         assert session.stops == 1
-        with session.interrupts.gently(session.stop):
+        with session.interrupts.stop_after_epoch(session.stop):
             assert session.stops == 2

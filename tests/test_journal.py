@@ -221,7 +221,7 @@ def test_a_hostile_line_is_passed_over_and_its_neighbours_are_read(tmp_path: Pat
     put(path, [NEW])
     assert sound(path) == [exact("plan", PLAN), exact(*NEW)]
     [bad] = damaged(path)
-    said = journal.told(path, bad)
+    said = journal.describe(path, bad)
     assert said.startswith("cell.jsonl, line 2, was passed over: ")
     assert len(said) < 1000
 

@@ -16,12 +16,12 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from bench.link import KEPT, ORPHANED, STOP, Link
+from bench.link import ACK, ORPHANED, STOP, ParentPipe
 from bench.process import ROOT
-from bench.wire import Beat, Record, from_line, job_from_json, job_to_json
+from bench.wire import Heartbeat, Record, from_line, job_from_json, job_to_json
 from tests.samples import EPOCH, RESULT, START, job
 
-BEAT = Beat(epoch=1, step=20)
+BEAT = Heartbeat(epoch=1, step=20)
 LINK_TAKES = 60.0
 """Seconds; all of it takes milliseconds."""
 
@@ -30,7 +30,7 @@ LINK_TAKES = 60.0
 class Parent:
     """The other end: `say` goes to the worker's stdin, `hear` takes its next record."""
 
-    link: Link
+    link: ParentPipe
     stdin: int
     pipe: int
     left: SimpleQueue[int]
@@ -58,7 +58,7 @@ def linked() -> Iterator[Parent]:
     stdin, parents_stdin = os.pipe()
     parents_pipe, pipe = os.pipe()
     left: SimpleQueue[int] = SimpleQueue()
-    parent = Parent(Link(pipe, stdin, left.put), parents_stdin, parents_pipe, left)
+    parent = Parent(ParentPipe(pipe, stdin, left.put), parents_stdin, parents_pipe, left)
     try:
         yield parent
     finally:
@@ -69,7 +69,7 @@ def linked() -> Iterator[Parent]:
                 os.close(descriptor)
 
 
-def sending(link: Link, *records: Record) -> Thread:
+def sending(link: ParentPipe, *records: Record) -> Thread:
     """Sends them in a thread of its own, which would wait for ever if nobody answered."""
 
     def send() -> None:
@@ -109,7 +109,7 @@ def test_a_record_counts_as_sent_when_the_parent_has_kept_it(record: Record) -> 
         assert parent.hear() == record
         thread.join(0.2)
         assert thread.is_alive()
-        parent.say(KEPT)
+        parent.say(ACK)
         thread.join(LINK_TAKES)
         assert not thread.is_alive()
 
@@ -120,7 +120,7 @@ def test_each_record_has_its_own_answer() -> None:
         for record in (START, EPOCH, RESULT):
             assert parent.hear() == record
             assert thread.is_alive()
-            parent.say(KEPT)
+            parent.say(ACK)
         thread.join(LINK_TAKES)
         assert not thread.is_alive()
 
@@ -142,7 +142,7 @@ def test_the_wish_for_no_further_epoch_is_no_answer_to_a_record() -> None:
         assert soon(parent.link.stop_asked)
         thread.join(0.2)
         assert thread.is_alive()
-        parent.say(KEPT)
+        parent.say(ACK)
         thread.join(LINK_TAKES)
         assert not thread.is_alive()
         assert parent.link.stop_asked()
@@ -188,19 +188,19 @@ def test_who_sends_to_a_closed_pipe_is_told() -> None:
 
 PARENT = """
 import sys, time
-from bench.process import spawned
+from bench.process import worker_process
 from tests.samples import job
 worker = [sys.executable, "-c", sys.argv[1]]
-with open(sys.argv[2], "w") as log, spawned(job(""), worker, log) as child:
+with open(sys.argv[2], "w") as log, worker_process(job(""), worker, log) as child:
     print(child.process.pid, flush=True)
     print(child.pipe.read(5).decode(), flush=True)
     time.sleep(60)
 """
 WORKER = """
 import os, sys, time
-from bench.link import Link
+from bench.link import ParentPipe
 from tests.samples import EPOCH
-link = Link(int(sys.argv[1]))
+link = ParentPipe(int(sys.argv[1]))
 link.job()
 os.write(int(sys.argv[1]), b"ready")
 """

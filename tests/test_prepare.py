@@ -51,7 +51,7 @@ def test_a_device_that_is_asked_for_and_missing_is_the_frameworks_own_sentence()
 def test_unlike_devices_are_pointed_out_and_never_make_auto_full(tmp_path: Path) -> None:
     session = open_session(auto(dataset="synthetic"), tmp_path)
     assert session.profile == "quick"
-    (note,) = heading.unlike_devices(session)
+    (note,) = heading.device_warning(session)
     assert "compare devices, not frameworks" in note
 
 
@@ -91,7 +91,7 @@ def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(prepare, "likely_gpu", lambda: None)
     session = open_session(auto(dataset="synthetic"), tmp_path)
     assert session.profile == "quick"
-    assert heading.unlike_devices(session) == []
+    assert heading.device_warning(session) == []
 
 
 def test_the_users_folder_comes_before_the_environments(

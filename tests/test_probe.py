@@ -14,7 +14,7 @@ import pytest
 
 from alexnet.spec import network
 from bench import clock, probe, verdict
-from bench.probe import Probe
+from bench.probe import ReferenceKernel
 from bench.records import Check, Roofline
 
 CALL_SECONDS = 2.0**-20  # about a microsecond, what a call into a framework takes
@@ -141,9 +141,9 @@ def test_a_disturbance_does_not_make_a_product_shallower(device: PaperDevice) ->
 def test_a_probe_repeats_a_small_product_until_it_takes_twenty_milliseconds(
     device: PaperDevice, flops_per_second: float, repeats: int
 ) -> None:
-    prober = Probe(backend(device, flops_per_second))
+    prober = ReferenceKernel(backend(device, flops_per_second))
     assert prober.flops == repeats * 2 * 1024**3
-    assert prober.take() == pytest.approx(prober.flops / flops_per_second, rel=1e-3)
+    assert prober.measure() == pytest.approx(prober.flops / flops_per_second, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["cpu", "mps", "cuda"])
@@ -154,69 +154,81 @@ def test_a_probe_needs_little_of_the_memory_that_is_measured(
     """However fast the device is: three square matrices of float32, 50 MB."""
     made = backend(device, flops_per_second)
     made.device = name
-    Probe(made)
+    ReferenceKernel(made)
     [size], [depth] = made.sizes, made.depths
     assert 4 * (2 * size * depth + size * size) < 51e6
 
 
 def test_a_disturbance_does_not_make_a_probe_shorter(device: PaperDevice) -> None:
-    prober = Probe(backend(device, 2.0**40, factors=(10.0, 1.0, 10.0)))
+    prober = ReferenceKernel(backend(device, 2.0**40, factors=(10.0, 1.0, 10.0)))
     assert prober.flops == 10 * 2 * 1024**3
 
 
 def test_a_probe_shows_by_how_much_the_device_has_become_slower(device: PaperDevice) -> None:
     made = backend(device, 2.0**40)
-    prober = Probe(made)
-    cold = prober.take()
+    prober = ReferenceKernel(made)
+    cold = prober.measure()
     assert cold == pytest.approx(10 / 512, abs=1e-5)
     made.flops_per_second /= 2
-    assert prober.take() == pytest.approx(2 * cold, rel=1e-3)  # but for the calls
+    assert prober.measure() == pytest.approx(2 * cold, rel=1e-3)  # but for the calls
 
 
 def test_what_disturbs_two_of_three_is_not_what_a_probe_finds(device: PaperDevice) -> None:
     """Whatever else runs only ever adds: the fastest is nearest to the device by itself."""
     made = backend(device, 2.0**40)
-    prober = Probe(made)
+    prober = ReferenceKernel(made)
     made.factors, made.turn = (1.0,) * 9 + (50.0,) + (1.0,) * 10 + (3.0,) * 10, 0
-    assert prober.take() == pytest.approx(10 / 512, abs=1e-5)
+    assert prober.measure() == pytest.approx(10 / 512, abs=1e-5)
     made.factors, made.turn = (1.1,) * 30, 0
-    assert prober.take() == pytest.approx(11 / 512, abs=1e-5), "slower in all three, it is slower"
+    assert prober.measure() == pytest.approx(11 / 512, abs=1e-5), "slower in all three, it is slower"
 
 
 def test_the_first_probe_is_no_colder_than_the_others(device: PaperDevice) -> None:
     """An idle device's clock takes 0.4 s of work to rise to thrice what it was."""
     made = backend(device, 2.0**40)
-    prober = Probe(made)
+    prober = ReferenceKernel(made)
     made.factors, made.turn = (3.0,) * 70 + (1.0,) * 10_000, 0
     began = device.now
-    assert prober.cold() == pytest.approx(10 / 512, abs=1e-5)
+    assert prober.measure_cold() == pytest.approx(10 / 512, abs=1e-5)
     assert 0.5 < device.now - began < 0.7, "half a second of work, then three kernels"
-    assert prober.after(6.0) is not None, "what waking it took does not put off the next probe"
+    assert prober.measure_after(6.0) is not None, "what waking it took does not put off the next probe"
 
 
 def test_a_probe_waits_until_it_costs_one_per_cent_of_the_training(device: PaperDevice) -> None:
     """Three kernels of 1/4 s are 0.75 s: they are due after 75 s, in however many epochs."""
-    prober = Probe(backend(device, 2.0**33))
-    prober.take()
-    assert [prober.after(seconds) is not None for seconds in (40.0, 34.0, 2.0)] == [False, False, True]
-    assert [prober.after(seconds) is not None for seconds in (74.0, 0.9, 0.2)] == [False, False, True]
-    assert [prober.after(seconds) is not None for seconds in (75.1, 600.0)] == [True, True]
+    prober = ReferenceKernel(backend(device, 2.0**33))
+    prober.measure()
+    assert [prober.measure_after(seconds) is not None for seconds in (40.0, 34.0, 2.0)] == [
+        False,
+        False,
+        True,
+    ]
+    assert [prober.measure_after(seconds) is not None for seconds in (74.0, 0.9, 0.2)] == [
+        False,
+        False,
+        True,
+    ]
+    assert [prober.measure_after(seconds) is not None for seconds in (75.1, 600.0)] == [True, True]
 
 
 def test_on_a_fast_device_every_epoch_of_six_seconds_has_a_probe(device: PaperDevice) -> None:
     """Thirty kernels of 1/512 s are 0.059 s."""
-    prober = Probe(backend(device, 2.0**40))
-    prober.take()
-    assert [prober.after(seconds) is not None for seconds in (6.0, 6.0, 5.0)] == [True, True, False]
+    prober = ReferenceKernel(backend(device, 2.0**40))
+    prober.measure()
+    assert [prober.measure_after(seconds) is not None for seconds in (6.0, 6.0, 5.0)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("epoch_seconds", [0.5, 3.0, 9.0, 60.0])
 def test_probes_cost_no_more_than_one_per_cent(device: PaperDevice, epoch_seconds: float) -> None:
-    prober = Probe(backend(device, 2.0**33))
-    prober.take()
+    prober = ReferenceKernel(backend(device, 2.0**33))
+    prober.measure()
     began, taken = device.now, 0
     for _ in range(200):
-        taken += prober.after(epoch_seconds) is not None
+        taken += prober.measure_after(epoch_seconds) is not None
     assert taken > 0
     assert device.now - began <= 0.01 * 200 * epoch_seconds
 
@@ -252,7 +264,7 @@ def test_the_roofline_is_the_best_that_was_seen(device: PaperDevice) -> None:
     """A third of the time something else slows the device down to a third of its speed."""
     made = backend(device, 2.0**40, factors=(1.0,) * 40 + (3.0,) * 20)
     made.bytes_per_second = 2.0**36
-    found = probe.roofline(made)
+    found = probe.measure_roofline(made)
     # The product takes 1/64 s at best, the addition 3/256 s; a call is a microsecond in a tenth of one.
     assert found.flops_per_second == pytest.approx(2.0**40, rel=1e-4)
     assert found.bytes_per_second == pytest.approx(2.0**36, rel=1e-4)
@@ -263,13 +275,13 @@ def test_handing_kernels_over_is_no_part_of_the_roofline(device: PaperDevice) ->
     """Each takes as long as 16 calls: alone, it would be found 6 % too slow."""
     made = backend(device, 2.0**50)
     made.bytes_per_second = 2.0**45
-    found = probe.roofline(made)
+    found = probe.measure_roofline(made)
     assert found.flops_per_second == pytest.approx(2.0**50, rel=1e-3)
     assert found.bytes_per_second == pytest.approx(2.0**45, rel=1e-3)
 
 
 def test_the_roofline_is_looked_for_at_least_a_second_each(device: PaperDevice) -> None:
-    probe.roofline(backend(device, 2.0**37))
+    probe.measure_roofline(backend(device, 2.0**37))
     assert 2 * probe.ROOFLINE_SECONDS <= device.now <= 2 * probe.ROOFLINE_SECONDS + 1
 
 
@@ -346,7 +358,7 @@ class PaperTrainer:
         self.held_up = list(held_up)
         self.rates: list[float] = []
 
-    def place(self, images: Any, labels: Any) -> Any:
+    def to_device(self, images: Any, labels: Any) -> Any:
         return images, labels
 
     def step(self, batch: Any, learning_rate: float) -> None:
@@ -359,7 +371,7 @@ class PaperTrainer:
             return
         self.device.now += self.waits_for * max(0.0, self.device.busy_until - self.device.now)
 
-    def take_totals(self) -> tuple[float, float]:
+    def pop_metrics(self) -> tuple[float, float]:
         return 2.3, 0.1
 
     def logits(self, images: Any) -> Any:
@@ -375,19 +387,21 @@ def trainer(device: PaperDevice, step_seconds: float, **more: Any) -> Any:
 
 def test_nothing_is_left_to_wait_for_where_the_clock_waits(device: PaperDevice) -> None:
     made = trainer(device, 0.25)
-    assert clock.left_share(made, *BATCH) < 1e-5, "logits take a microsecond, of half a second"
+    assert clock.share_left_after_stop(made, *BATCH) < 1e-5, (
+        "logits take a microsecond, of half a second"
+    )
     assert made.rates == [0.0, 0.0], "the weights stay, and 0.5 s are enough"
 
 
 def test_steps_are_added_until_they_can_be_timed(device: PaperDevice) -> None:
     made = trainer(device, 0.04)
-    assert clock.left_share(made, *BATCH) < 1e-5
+    assert clock.share_left_after_stop(made, *BATCH) < 1e-5
     assert len(made.rates) == 2 + 4 + 8 + 16, "16 steps are 0.64 s, more than the 0.5 asked for"
 
 
 def test_a_very_fast_device_is_not_given_steps_without_end(device: PaperDevice) -> None:
     made = trainer(device, 1e-4)
-    clock.left_share(made, *BATCH)
+    clock.share_left_after_stop(made, *BATCH)
     assert len(made.rates) == 2 + 4 + 8 + 16 + 32 + 64 + 128
 
 
@@ -395,7 +409,7 @@ def test_a_very_fast_device_is_not_given_steps_without_end(device: PaperDevice) 
 def test_what_the_clock_did_not_wait_for_is_left(
     device: PaperDevice, waits_for: float, share: float
 ) -> None:
-    found = clock.left_share(trainer(device, 0.25, waits_for=waits_for), *BATCH)
+    found = clock.share_left_after_stop(trainer(device, 0.25, waits_for=waits_for), *BATCH)
     assert found == pytest.approx(share, rel=1e-3)  # but for the calls
     assert found > clock.MOST_LEFT
 
@@ -403,9 +417,11 @@ def test_what_the_clock_did_not_wait_for_is_left(
 def test_other_programs_do_not_spoil_the_share_that_is_left(device: PaperDevice) -> None:
     """All readings but the last that is tried take 0.2 s of 0.5; the first one only compiles."""
     made = trainer(device, 0.25, held_up=[0.2] * clock.TRIES)
-    assert clock.left_share(made, *BATCH) < 1e-5
+    assert clock.share_left_after_stop(made, *BATCH) < 1e-5
     made = trainer(device, 0.25, held_up=[0.2] * (clock.TRIES + 1))
-    assert clock.left_share(made, *BATCH) == pytest.approx(0.4, rel=1e-3), "so often, it is no accident"
+    assert clock.share_left_after_stop(made, *BATCH) == pytest.approx(0.4, rel=1e-3), (
+        "so often, it is no accident"
+    )
 
 
 def test_other_programs_do_not_spoil_twice_the_work(device: PaperDevice) -> None:
@@ -414,11 +430,13 @@ def test_other_programs_do_not_spoil_twice_the_work(device: PaperDevice) -> None
     ratios = iter((1.0, 3.0, 1.3, 2.1))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(probe, "doubled_work_ratios", lambda *arguments: ratios)
-        assert clock.twice_the_work(made, trainer(device, 0.25)) == 2.1
+        assert clock.doubled_work_ratio(made, trainer(device, 0.25)) == 2.1
 
 
 def proof(device: PaperDevice, *, waits_for: float) -> dict[str, Check]:
-    checks = clock.proof(backend(device, 2.0**33), trainer(device, 0.25, waits_for=waits_for), *BATCH)
+    checks = clock.check_timing(
+        backend(device, 2.0**33), trainer(device, 0.25, waits_for=waits_for), *BATCH
+    )
     return {check.name: check for check in checks}
 
 

@@ -53,7 +53,7 @@ def test_a_rate_is_images_over_training_seconds_alone() -> None:
 def test_the_steady_epochs_are_the_last_stages_without_its_first(stages: str, steady: list[int]) -> None:
     """A stage's first epoch compiles anew; it stays only where there is no other."""
     given = epochs(*[2.0] * len(stages), stages=stages)
-    assert [epoch.epoch for epoch in rates.steady(given)] == steady
+    assert [epoch.epoch for epoch in rates.steady_epochs(given)] == steady
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_process_that_went_on_warms_up_anew_and_that_epoch_does_not_speak_for_
 ) -> None:
     """It stays only where the last stage has nothing else."""
     given = epochs(*[2.0] * len(stages), stages=stages, warm_ups=warm_ups)
-    assert [epoch.epoch for epoch in rates.steady(given)] == steady
+    assert [epoch.epoch for epoch in rates.steady_epochs(given)] == steady
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_the_rounds_are_all_epochs_but_each_processs_first(
 ) -> None:
     """A stage's first epoch is a round all the same; where all are warm-ups the last one is."""
     given = epochs(*[2.0] * count, warm_ups=warm_ups)
-    assert [epoch.epoch for epoch in rates.measured(given)] == rounds
+    assert [epoch.epoch for epoch in rates.timed_epochs(given)] == rounds
     staged = epochs(*[2.0] * count, stages="1222"[:count], warm_ups=warm_ups)
-    assert [epoch.epoch for epoch in rates.measured(staged)] == rounds
+    assert [epoch.epoch for epoch in rates.timed_epochs(staged)] == rounds
 
 
 def test_a_second_warm_up_is_neither_in_the_typical_rate_nor_in_the_drift() -> None:

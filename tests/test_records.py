@@ -23,7 +23,7 @@ from bench.records import (
     Verdict,
 )
 from bench.wire import (
-    Beat,
+    Heartbeat,
     Job,
     Record,
     RecordError,
@@ -37,7 +37,7 @@ from bench.wire import (
 )
 from tests.samples import CELL, CONDITION, EPOCH, GATE, MACHINE, PLAN, RESULT, ROOFLINE, START, job
 
-BEAT = Beat(epoch=1, step=20)
+BEAT = Heartbeat(epoch=1, step=20)
 RESUMED = Resumed(after_epoch=2, setback="checkpoints are taken less often than epochs end")
 FAILURE = Failure(reason="a reason\nof two lines", log_tail="é\n\ttab\u2028and more")
 VERDICT = Verdict(validity="invalid", reasons=("no result",), warnings=("on battery", "hot"))
@@ -135,7 +135,7 @@ def test_what_is_no_number_cannot_be_written(record: Record, value: float) -> No
         ("{", "this line is not JSON"),
         ("", "this line is not JSON"),
         ("2026-11-24 a warning from a library", "this line is not JSON"),
-        ("[1]", "this line is no record of Gate, Roofline, Start, Beat, Resumed"),
+        ("[1]", "this line is no record of Gate, Roofline, Start, Heartbeat, Resumed"),
         ("3", "this line is no record of"),
         ("null", "this line is no record of"),
         ('{"epoch": 1, "step": 2}', "this line is no record of"),
@@ -144,29 +144,29 @@ def test_what_is_no_number_cannot_be_written(record: Record, value: float) -> No
         ('{"record": "Condition", "load": 1}', "this line is no record of"),
         ('{"record": 3, "epoch": 1, "step": 2}', "this line is no record of"),
         ('{"record": null, "epoch": 1, "step": 2}', "this line is no record of"),
-        ('{"record": ["Beat"], "epoch": 1, "step": 2}', "this line is no record of"),
-        ('{"record": {"Beat": 1}, "epoch": 1, "step": 2}', "this line is no record of"),
-        ('{"record": "Beat", "epoch": 1}', "Beat lacks its field step"),
-        ('{"record": "Beat"}', "Beat lacks its field epoch, step"),
+        ('{"record": ["Heartbeat"], "epoch": 1, "step": 2}', "this line is no record of"),
+        ('{"record": {"Heartbeat": 1}, "epoch": 1, "step": 2}', "this line is no record of"),
+        ('{"record": "Heartbeat", "epoch": 1}', "Heartbeat lacks its field step"),
+        ('{"record": "Heartbeat"}', "Heartbeat lacks its field epoch, step"),
         (
-            '{"record": "Beat", "epoch": 1, "step": 2, "mood": 3}',
-            "Beat has no field mood; it has epoch, step",
+            '{"record": "Heartbeat", "epoch": 1, "step": 2, "mood": 3}',
+            "Heartbeat has no field mood; it has epoch, step",
         ),
         (
-            '{"record": "Beat", "epoch": "one", "step": 2}',
-            "Beat: Expected `int`, got `str` - at `$.epoch`",
+            '{"record": "Heartbeat", "epoch": "one", "step": 2}',
+            "Heartbeat: Expected `int`, got `str` - at `$.epoch`",
         ),
         (
-            '{"record": "Beat", "epoch": 1.5, "step": 2}',
-            "Beat: Expected `int`, got `float` - at `$.epoch`",
+            '{"record": "Heartbeat", "epoch": 1.5, "step": 2}',
+            "Heartbeat: Expected `int`, got `float` - at `$.epoch`",
         ),
         (
-            '{"record": "Beat", "epoch": null, "step": 2}',
-            "Beat: Expected `int`, got `null` - at `$.epoch`",
+            '{"record": "Heartbeat", "epoch": null, "step": 2}',
+            "Heartbeat: Expected `int`, got `null` - at `$.epoch`",
         ),
         (
-            '{"record": "Beat", "epoch": true, "step": 2}',
-            "Beat: Expected `int`, got `bool` - at `$.epoch`",
+            '{"record": "Heartbeat", "epoch": true, "step": 2}',
+            "Heartbeat: Expected `int`, got `bool` - at `$.epoch`",
         ),
     ],
 )
@@ -192,7 +192,7 @@ def test_what_is_no_number_cannot_be_read_either(value: str) -> None:
 def test_a_line_that_python_gives_up_on_is_refused_like_any_other(value: str) -> None:
     for read in (from_line, job_from_json):
         with pytest.raises(RecordError, match="this line is not JSON") as caught:
-            read('{"record": "Beat", "epoch": ' + value)
+            read('{"record": "Heartbeat", "epoch": ' + value)
         assert len(str(caught.value)) < 300
 
 

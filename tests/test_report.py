@@ -247,7 +247,7 @@ def test_the_least_that_there_can_be_is_still_a_report(
 
 
 def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path) -> None:
-    one = scale.pattern(read(results / "anna" / "0001_full.json"), epochs=20)
+    one = scale.template(read(results / "anna" / "0001_full.json"), epochs=20)
     for number, content in enumerate(scale.multiplied(one, 6, machines=3)):
         (tmp_path / f"{number}.json").write_text(json.dumps(content))
     found = gather([str(tmp_path)])

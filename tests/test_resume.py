@@ -21,7 +21,7 @@ from bench.journal import Journal, Line, read
 from bench.process import ROOT
 from bench.resume import FILE, PARTS, SessionRefused, find
 from bench.saved import load
-from bench.terms import Terms
+from bench.terms import Manifest
 from tests.conftest import write_cifar10
 from tests.torture import EPOCHS, MACHINE, PICKED, Session, learnt, uninterrupted
 from tests.toy_hold import ASKED, HELD
@@ -282,7 +282,7 @@ def test_what_differs_is_refused_field_by_field_or_accepted_and_said(session: Se
 def begun_with_other_code(runs: Path) -> None:
     """As if it had been begun with another bench/training.py, on a computer with less memory."""
     (line,) = (line for line in read(runs / FILE, PARTS) if isinstance(line, Line))
-    terms: Terms = line.record
+    terms: Manifest = line.record
     machine = replace(terms.machine, memory_bytes=8 * 10**9)
     code = {**terms.code, "bench/training.py": "0" * 12}
     Journal(runs / FILE).add("terms", replace(terms, machine=machine, code=code))
@@ -442,4 +442,4 @@ def test_a_folder_without_a_session_is_not_found(tmp_path: Path) -> None:
 def test_the_saved_file_of_a_resumed_session_is_read_by_the_check(session: Session) -> None:
     interrupted(session, signal.SIGINT)
     resumed(session)
-    assert load(saved(session)).amiss == ()
+    assert load(saved(session)).problems == ()

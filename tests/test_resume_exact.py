@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from alexnet import FRAMEWORKS, weights
-from bench.history import recall
+from bench.history import read_history
 from bench.records import Cell, Epoch
 from bench.run import Run
-from bench.wire import Beat, Record
+from bench.wire import Heartbeat, Record
 from tests.narrow import narrow_network
 from tests.real_worker import ONE_THREAD, carry, cell_of, plan_of
 from tests.torture import ENDED, LEARNT
@@ -42,7 +42,7 @@ def in_parts(folder: Path, cell: Cell, epochs: int, carried: Path) -> Run:
     def on_record(record: Record) -> None:
         nonlocal trained
         trained = trained or isinstance(record, Epoch)
-        if trained and isinstance(record, Beat):
+        if trained and isinstance(record, Heartbeat):
             raise Interrupted
 
     for _ in range(epochs + 1):
@@ -50,7 +50,7 @@ def in_parts(folder: Path, cell: Cell, epochs: int, carried: Path) -> Run:
         try:
             return carry(run, folder, weights_file=carried, command=EXACT, on_record=on_record)
         except Interrupted:
-            run = recall(folder / f"{cell.id}.jsonl", cell, run.plan).run
+            run = read_history(folder / f"{cell.id}.jsonl", cell, run.plan).run
     raise AssertionError("it never ended")
 
 

@@ -16,12 +16,12 @@ import psutil
 import pytest
 
 from bench.checkpoint import Checkpoints
-from bench.gates import Examined, examine
+from bench.gates import GateReply, ask_gate
 from bench.interrupts import Interrupts
-from bench.pauses import Cut
+from bench.pauses import Interrupted
 from bench.records import Failure
-from bench.run import Carrier, Run
-from bench.wire import Beat, Record, Resumed, to_line
+from bench.run import CellRunner, Run
+from bench.wire import Heartbeat, Record, Resumed, to_line
 from tests.samples import CELL, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START, job
 
 EPOCHS = [replace(EPOCH, epoch=n, warm_up=n == 1, train_seconds=float(n)) for n in (1, 2, 3)]
@@ -35,7 +35,7 @@ known = json.loads(job)["known"]
 pipe = os.fdopen(int(sys.argv[1]), "w", buffering=1)
 START = {to_line(START)!r}
 OTHER_START = {to_line(replace(START, device_name="another CPU"))!r}
-BEAT = {to_line(Beat(epoch=1, step=3))!r}
+BEAT = {to_line(Heartbeat(epoch=1, step=3))!r}
 EPOCHS = {[to_line(epoch) for epoch in EPOCHS]!r}
 QUICK = {to_line(QUICK)!r}
 RESUMED = {[to_line(Resumed(after_epoch=n, setback=None)) for n in range(4)]!r}
@@ -70,19 +70,19 @@ pipe.write(RESULT)
 """
 
 
-def carrier(tmp_path: Path, script: str, **changes: Any) -> Carrier:
+def carrier(tmp_path: Path, script: str, **changes: Any) -> CellRunner:
     """A worker may be silent for a minute, and once it has shown an epoch for three of its length.
 
     So a worker that hangs shows a quick epoch first: then a busy machine has its minute to start it.
     """
-    return Carrier(
+    return CellRunner(
         **{
             "run": Run(cell=CELL, plan=PLAN),
             "job": job(str(tmp_path)),
             "folder": tmp_path,
             "expected_epoch_seconds": 20.0,
             "command": [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)],
-            "min_silence_seconds": 20.0,
+            "min_timeout_seconds": 20.0,
             **changes,
         }
     )
@@ -92,8 +92,8 @@ def carry(
     tmp_path: Path, script: str, *, silence: float = 20.0, **changes: Any
 ) -> tuple[Run, list[Record]]:
     seen: list[Record] = []
-    one = carrier(tmp_path, script, on_record=seen.append, min_silence_seconds=silence, **changes)
-    one.carry()
+    one = carrier(tmp_path, script, on_record=seen.append, min_timeout_seconds=silence, **changes)
+    one.run_to_end()
     return one.run, seen
 
 
@@ -265,7 +265,7 @@ def test_an_interrupt_of_the_parent_leaves_no_worker(tmp_path: Path) -> None:
         on_record=interrupt,
     )
     with pytest.raises(KeyboardInterrupt):
-        one.carry()
+        one.run_to_end()
     pids = (tmp_path / LOG).read_text().split()
     assert len(pids) == 1, "nobody tries again what was interrupted"
     assert not psutil.pid_exists(int(pids[0]))
@@ -303,7 +303,7 @@ def test_a_worker_that_died_once_is_tried_again_and_goes_on(tmp_path: Path) -> N
 def test_the_rounds_of_a_run_that_went_on_are_without_both_warm_ups(tmp_path: Path) -> None:
     warm = to_line(replace(EPOCHS[1], warm_up=True))
     run, _ = carry(tmp_path, f"EPOCHS[1] = {warm!r}\n" + ONE_THEN_REST)
-    assert [epoch.epoch for epoch in run.rounds()] == [3]
+    assert [epoch.epoch for epoch in run.timed_epochs()] == [3]
     ticks = [run.clock()]
     for _ in run.epochs:
         run.replay()
@@ -429,7 +429,7 @@ def test_a_run_does_not_go_on_where_it_would_be_another(tmp_path: Path) -> None:
 def test_a_run_that_goes_on_all_the_same_says_what_was_accepted(tmp_path: Path) -> None:
     python = "Python: 3.12.8 now, 3.12.7 when it began"
     run = Run(cell=CELL, plan=PLAN, start=START, epochs=EPOCHS[:1])
-    run.cut = Cut(stopped_at="2026-11-24T12:00:00+00:00", why="Ctrl-C")
+    run.interrupted = Interrupted(stopped_at="2026-11-24T12:00:00+00:00", why="Ctrl-C")
     carry(tmp_path, OTHER_CPU, accepted=(python,), run=run)
     assert run.failure is None
     assert run.start == START, "the first one's stands"
@@ -470,7 +470,7 @@ def test_every_record_but_a_beat_is_answered_once_it_is_on_disk(tmp_path: Path) 
         "kept result",
         "more: []",
     ]
-    assert len([record for record in seen if isinstance(record, Beat)]) == 6, "a beat is shown"
+    assert len([record for record in seen if isinstance(record, Heartbeat)]) == 6, "a beat is shown"
     assert len(journal(tmp_path)) == 8, "and never kept"
 
 
@@ -504,7 +504,7 @@ def test_a_worker_is_asked_to_stop_and_its_epoch_is_kept(
     interrupts = Interrupts()
     one = carrier(tmp_path, STOPS_WHEN_ASKED, interrupts=interrupts, on_record=press(number))
     with interrupts.watching():
-        one.carry()
+        one.run_to_end()
     assert one.run.failure
     assert one.run.failure.reason == f"interrupted by {name} after epoch 2"
     assert len((tmp_path / LOG).read_text().split()) == 1, "nobody tries again what was interrupted"
@@ -521,7 +521,7 @@ def test_a_second_ctrl_c_drops_the_epoch_and_leaves_no_worker(tmp_path: Path) ->
         on_record=press(signal.SIGINT, times=2),
     )
     with interrupts.watching(), pytest.raises(KeyboardInterrupt, match="all that was measured is kept"):
-        one.carry()
+        one.run_to_end()
     assert not psutil.pid_exists(int((tmp_path / LOG).read_text()))
     assert one.run.failure
     assert one.run.failure.reason == "interrupted by Ctrl-C after epoch 1"
@@ -550,7 +550,7 @@ def test_a_disk_that_is_full_in_the_middle_fails_the_cell_and_keeps_what_was_the
         add(part, record)
 
     monkeypatch.setattr(one.journal, "add", full)
-    one.carry()
+    one.run_to_end()
     assert one.run.failure
     assert one.run.failure.reason.endswith("[Errno 28] No space left on device")
     assert one.run.epochs == EPOCHS[:1], "what is not on disk is not in the run either"
@@ -586,14 +586,14 @@ def test_weights_and_checkpoint_of_a_failed_cell_stay_for_whoever_goes_on(tmp_pa
     assert all(file.exists() for file in files)
 
 
-def ask(tmp_path: Path, script: str, *, silence: float = 20.0) -> Examined:
+def ask(tmp_path: Path, script: str, *, silence: float = 20.0) -> GateReply:
     command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)]
-    return examine(job(str(tmp_path)), folder=tmp_path, command=command, silence_seconds=silence)
+    return ask_gate(job(str(tmp_path)), folder=tmp_path, command=command, timeout_seconds=silence)
 
 
 def test_a_gate_gives_its_verdict_and_the_roofline(tmp_path: Path) -> None:
     asked = ask(tmp_path, "print('noise'); pipe.write(ROOFLINE); pipe.write(GATE)")
-    assert asked == Examined(gate=GATE, roofline=ROOFLINE, reason="")
+    assert asked == GateReply(gate=GATE, roofline=ROOFLINE, reason="")
     assert (tmp_path / "scratch-torch-cpu-s0.gate.log").read_text() == "noise\n"
 
 

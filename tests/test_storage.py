@@ -30,9 +30,9 @@ class Served:
         self.noted: list[tuple[str, set[str]]] = []
         self.earlier = SimpleNamespace(saved=SimpleNamespace(file=saved)) if saved else None
         self.in_file: set[str] = set()
-        self.own_file = lambda: own_file
+        self.file_to_replace = lambda: own_file
         self.standing = set
-        self.ledger = self
+        self.log = self
         given = SimpleNamespace(option=SimpleNamespace(benchmark_save=None))
         self.plugin: Any = SimpleNamespace(benchmarks=benched(*benchmarks), config=given, json=None)
         session: Any = self
@@ -57,7 +57,7 @@ def test_a_session_is_saved_in_its_machines_folder_and_the_user_is_told_where(
     saving.save(CONTENT, "quick")
     file = tmp_path / "results" / "mac" / "0001_quick.json"
     assert json.loads(file.read_text(encoding="ascii")) == CONTENT
-    assert saving.trouble is None
+    assert saving.problem is None
     assert str(file.resolve()) in capsys.readouterr().err.replace("\n", "")
 
 
@@ -116,8 +116,8 @@ def test_benchmark_json_is_whole_or_a_sentence_too(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "mine.json").read_text()) == CONTENT
     session.plugin.json = tmp_path / "nowhere" / "mine.json"
     session.plugin.save_json(CONTENT)
-    assert saving.trouble
-    assert "nowhere/mine.json could not be written" in saving.trouble
+    assert saving.problem
+    assert "nowhere/mine.json could not be written" in saving.problem
 
 
 def test_its_own_file_is_made_anew_if_somebody_has_removed_it(tmp_path: Path) -> None:
@@ -140,10 +140,10 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_and_no_traceback(
     session = Served(saving, own_name)
     saving.save(CONTENT, "quick")
     assert session.noted == []
-    assert saving.trouble
-    assert "could not be written" in saving.trouble
-    assert str(tmp_path.resolve() / "results") in saving.trouble
-    assert "journals" in saving.trouble
+    assert saving.problem
+    assert "could not be written" in saving.problem
+    assert str(tmp_path.resolve() / "results") in saving.problem
+    assert "journals" in saving.problem
     assert in_its_place.read_text() == "a file"
     assert "Saved" not in capsys.readouterr().err
 
@@ -162,8 +162,8 @@ def test_a_full_disk_leaves_the_earlier_file_and_nothing_besides(
         session = Served(saving, own_name)
         saving.save({"benchmarks": ["others"]}, "quick")
         assert session.noted == []
-        assert saving.trouble
-        assert "No space left on device" in saving.trouble
+        assert saving.problem
+        assert "No space left on device" in saving.problem
     assert names(tmp_path) == ["mac/0001_quick.json"]
     assert json.loads((tmp_path / "mac" / "0001_quick.json").read_text()) == CONTENT
 

@@ -19,7 +19,7 @@ from bench import afterwards, checkpoint, outcome
 from bench.grid import recipe_of
 from bench.meters import Meters
 from bench.records import Cell, Check, Epoch, Result
-from bench.training import Training
+from bench.training import TrainingLoop
 from bench.wire import Job, Record, Resumed
 from tests.narrow import narrow_network
 from tests.samples import EPOCH, PLAN, START, job
@@ -66,19 +66,19 @@ class PaperTrainer:
         self.went_on_from = weights, momentum, random_state
         self.epoch = int(random_state["masks"][0])
 
-    def strays(self, batch: Any) -> list[str]:
+    def ops_off_device(self, batch: Any) -> list[str]:
         return []
 
     def begin_stage(self, train: str) -> None:
         self.stages.append(train)
 
-    def place(self, images: Images, labels: Labels) -> Any:
+    def to_device(self, images: Images, labels: Labels) -> Any:
         return images, labels
 
     def step(self, batch: Any, learning_rate: float) -> None:
         self.rates.append(learning_rate)
 
-    def take_totals(self) -> tuple[float, float]:
+    def pop_metrics(self) -> tuple[float, float]:
         self.epoch += 1
         return self.train_losses[min(self.epoch, len(self.train_losses)) - 1], 0.5
 
@@ -125,7 +125,7 @@ class PaperProbe:
 
     seconds = 0.02
 
-    def after(self, train_seconds: float) -> float | None:
+    def measure_after(self, train_seconds: float) -> float | None:
         self.seconds *= 2
         return None if self.seconds == 0.08 else self.seconds
 
@@ -137,11 +137,11 @@ def paper_training(
     *,
     dataset: data.Dataset = DATASET,
     stop_asked: Callable[[], bool] = lambda: False,
-) -> Training:
+) -> TrainingLoop:
     sent: list[Record] = []
     backend: Any = PaperBackend()
     prober: Any = PaperProbe()
-    return Training(
+    return TrainingLoop(
         job=job(str(tmp_path)),
         net=NET,
         recipe=recipe,
@@ -150,7 +150,7 @@ def paper_training(
         dataset=dataset,
         send=sent.append,
         meters=Meters(backend, trainer.synchronize),
-        prober=prober,
+        kernel=prober,
         start=START,
         first_weights={n: weights.fingerprint({n: array}) for n, array in trainer.weights().items()},
         stop_asked=stop_asked,
@@ -170,7 +170,7 @@ def train(
     training = paper_training(tmp_path, trainer, recipe, dataset=dataset)
     epochs = list(training.epochs())
     assert training.done == epochs
-    return epochs, outcome.of(training), trainer
+    return epochs, outcome.build_result(training), trainer
 
 
 CHECKPOINT = "scratch-torch-cpu-s0.checkpoint.safetensors"
@@ -366,7 +366,7 @@ def test_who_has_seen_enough_and_learnt_nothing_is_named(
         confusion=((0,) * 10,) * 10,
     )
     seen = [replace(EPOCH, images=images)]
-    found = afterwards.checks(seen, test, None, first_weights={}, dataset=DATASET, trained=())
+    found = afterwards.check_result(seen, test, None, first_weights={}, dataset=DATASET, trained=())
     assert [check.passed for check in found if check.name == "learnt"] == passed
 
 
@@ -414,7 +414,7 @@ def first_process(
 
 def second_process(
     tmp_path: Path, losses: Sequence[float], recipe: Recipe, known: Sequence[Epoch]
-) -> tuple[Resumed, list[Epoch], Training, PaperTrainer]:
+) -> tuple[Resumed, list[Epoch], TrainingLoop, PaperTrainer]:
     """The rest of a run, by a trainer that begins anew; all epochs are in the training's `done`."""
     trainer = PaperTrainer([*losses, losses[-1]])
     training = paper_training(tmp_path, trainer, recipe)
@@ -441,7 +441,7 @@ def test_no_checkpoint_is_of_an_epoch_that_is_not_yet_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a session killed in between would know less than its checkpoint, and have to begin anew."""
-    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+    monkeypatch.setattr(checkpoint, "MAX_CHECKPOINT_SHARE", 1e9)
     training = paper_training(tmp_path, PaperTrainer([2, 1.5, 1.2]), recipe(3, patience=3))
     seen = [
         (epoch.epoch, (tmp_path / CHECKPOINT).exists(), epoch.checkpoint_seconds is not None)
@@ -456,7 +456,7 @@ def test_a_run_that_goes_on_past_its_best_epoch_takes_checkpoints_again(
     """What one costs is known from reading the last: no better weights are written any more."""
     losses, how = [1.5, 2, 2, 2], recipe(4, patience=9)
     known, _ = first_process(tmp_path, losses, how, stop_after=2)
-    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+    monkeypatch.setattr(checkpoint, "MAX_CHECKPOINT_SHARE", 1e9)
     _, rest, _, _ = second_process(tmp_path, losses, how, known)
     assert [epoch.checkpoint_seconds is not None for epoch in rest] == [False, True]
 
@@ -482,7 +482,7 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(tmp_path: 
     assert all(np.array_equal(taken_up[name], array) for name, array in before.weights().items())
     assert momentum["conv1.bias"].tolist() == [0.375] * 3
     assert masks["masks"].tolist() == [3, 7]
-    result = outcome.of(training)
+    result = outcome.build_result(training)
     assert (result.epochs, result.best_epoch, result.stopped) == (5, 5, "cap")
     same = ("test_loss", "test_accuracy", "confusion", "weights_sha256", "checks", "converged_at")
     assert [getattr(result, name) for name in same] == [getattr(through, name) for name in same]
@@ -495,7 +495,7 @@ def test_the_time_before_the_cut_counts_in_the_total_and_the_pause_does_not(tmp_
     first.began -= 1000.0
     known = list(first.epochs())
     _, _, training, _ = second_process(tmp_path, losses, how, known)
-    assert 1000.0 < outcome.of(training).total_seconds < 1100.0
+    assert 1000.0 < outcome.build_result(training).total_seconds < 1100.0
 
 
 def test_best_weights_and_patience_are_carried_over_the_cut(tmp_path: Path) -> None:
@@ -505,7 +505,7 @@ def test_best_weights_and_patience_are_carried_over_the_cut(tmp_path: Path) -> N
     resumed, rest, training, trainer = second_process(tmp_path, losses, how, known)
     assert (resumed.after_epoch, [epoch.epoch for epoch in rest]) == (3, [4])
     assert rest[0].best_weights_seconds is None
-    result = outcome.of(training)
+    result = outcome.build_result(training)
     assert (result.stopped, result.converged_at, result.epochs) == ("patience", 2, 4)
     assert trainer.loaded is not None
     assert trainer.loaded["conv1.bias"][0] == 2, "the test images were not scored by the best epoch"
@@ -533,7 +533,7 @@ def test_a_run_that_was_cut_off_after_its_last_epoch_trains_no_further_one(tmp_p
     known, _ = first_process(tmp_path, losses, how, stop_after=2)
     resumed, rest, training, trainer = second_process(tmp_path, losses, how, known)
     assert (resumed, rest) == (Resumed(after_epoch=2, setback=None), [])
-    result = outcome.of(training)
+    result = outcome.build_result(training)
     assert (result.epochs, result.stopped, result.best_epoch) == (2, "cap", 2)
     assert set(trainer.rates) == {0.0}, "the bare step alone, which leaves the weights as they are"
 
@@ -579,7 +579,7 @@ def begins_anew(tmp_path: Path, known: Sequence[Epoch], why: str) -> None:
     assert [epoch.warm_up for epoch in epochs] == [True, False, False]
     assert training.done == epochs
     assert trainer.went_on_from is None
-    assert outcome.of(training).best_epoch == 3
+    assert outcome.build_result(training).best_epoch == 3
     assert [file.name for file in tmp_path.iterdir()] == [best_file(3)]
 
 

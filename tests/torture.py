@@ -43,7 +43,7 @@ ORPHAN_SECONDS = 60.0
 LEARNT = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate")
 ENDED = ("epochs", "best_epoch", "stopped", "weights_sha256", "test_loss", "confusion", "data_sha256")
 RULES: tuple[Rule, ...] = (
-    check_runs.seal_fits,
+    check_runs.checksum_fits,
     check_runs.verdict_follows,
     check_runs.stands_in_its_place,
     check_runs.nothing_is_missing,
@@ -220,7 +220,7 @@ class Trial:
         """Every line that was seen in a journal is still there; every result file can be read."""
         for file in self.session.results():
             saved = load(read(file))
-            assert not saved.amiss, saved.amiss
+            assert not saved.problems, saved.problems
         runs = self.session.runs()
         for journal in sorted(runs.glob("*.jsonl")) if runs else ():
             lines = Counter(journal.read_bytes().split(b"\n")[:-1])

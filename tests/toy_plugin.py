@@ -16,8 +16,8 @@ import bench.doctor
 import bench.gates
 import bench.grid
 import bench.session
-from bench.gates import examine
-from bench.run import Carrier
+from bench.gates import ask_gate
+from bench.run import CellRunner
 from bench.storage import Storage
 from tests.toy_hold import SAID, hold
 
@@ -26,9 +26,9 @@ COMMAND = [sys.executable, "-m", "tests.toy_worker"]
 
 def pytest_configure(config: pytest.Config) -> None:
     silence = float(SAID.get("silence", 300))
-    vars(bench.session)["Carrier"] = partial(Carrier, command=COMMAND, min_silence_seconds=silence)
-    ask = partial(examine, command=[*COMMAND, "gate"], silence_seconds=silence)
-    vars(bench.gates)["examine"] = ask
+    vars(bench.session)["CellRunner"] = partial(CellRunner, command=COMMAND, min_timeout_seconds=silence)
+    ask = partial(ask_gate, command=[*COMMAND, "gate"], timeout_seconds=silence)
+    vars(bench.gates)["ask_gate"] = ask
     vars(bench.grid)["expected_epoch_seconds"] = lambda cell, plan: 0.0
     vars(bench.doctor)["findings"] = lambda *arguments, **keywords: []
     save = Storage.save

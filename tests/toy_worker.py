@@ -21,7 +21,7 @@ import bench.outcome
 import bench.probe
 import bench.training
 import bench.worker
-from alexnet import RandomState, same_shapes, spec
+from alexnet import RandomState, check_same_shapes, spec
 from alexnet import weights as canonical
 from alexnet.data import Images, Labels
 from alexnet.layers import Conv, Dense, Flatten
@@ -29,9 +29,9 @@ from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.score import Logits
 from alexnet.spec import Network, Variant, network
 from alexnet.weights import Weights
-from bench.certificate import answers_file
-from bench.link import Link
-from bench.training import Training
+from bench.certificate import outputs_file
+from bench.link import ParentPipe
+from bench.training import TrainingLoop
 from bench.wire import Job
 from tests.narrow import narrow_variants
 from tests.samples import CHECK, GATE, ROOFLINE
@@ -59,7 +59,7 @@ class ToyTrainer:
         ]
         self._momentum = {name: np.zeros_like(self._weights[name]) for name in self._moving}
 
-    def place(self, images: Images, labels: Labels) -> Any:
+    def to_device(self, images: Images, labels: Labels) -> Any:
         return self._features(images), labels
 
     def _features(self, images: Images) -> Any:
@@ -88,7 +88,7 @@ class ToyTrainer:
             self._momentum[name] = self.recipe.momentum * self._momentum[name] + gradient
             self._weights[name] = self._weights[name] - np.float32(learning_rate) * self._momentum[name]
 
-    def take_totals(self) -> tuple[float, float]:
+    def pop_metrics(self) -> tuple[float, float]:
         totals = float(np.mean(self._losses)), self._right / self._images
         self._losses, self._right, self._images = [], 0, 0
         return totals
@@ -108,7 +108,7 @@ class ToyTrainer:
     def momentum(self) -> Weights:
         return {name: array.copy() for name, array in self._momentum.items()}
 
-    def strays(self, batch: Any) -> list[str]:
+    def ops_off_device(self, batch: Any) -> list[str]:
         return []
 
     def load(self, weights: Weights) -> None:
@@ -121,8 +121,8 @@ class ToyTrainer:
         return {"pcg64": np.array([*halves, whole["has_uint32"], whole["uinteger"]], np.uint64)}
 
     def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
-        same_shapes("momentum", momentum, {n: a.shape for n, a in self._momentum.items()})
-        same_shapes("random state", random_state, {"pcg64": (6,)})
+        check_same_shapes("momentum", momentum, {n: a.shape for n, a in self._momentum.items()})
+        check_same_shapes("random state", random_state, {"pcg64": (6,)})
         self.load(weights)
         self._momentum = dict(momentum)
         high, low, inc_high, inc_low, has_uint32, uinteger = (int(n) for n in random_state["pcg64"])
@@ -167,20 +167,20 @@ class ToyBackend:
     def reset_peak_device_bytes(self) -> None: ...
 
 
-def answer(job: Job, link: Link) -> None:
+def answer(job: Job, link: ParentPipe) -> None:
     """A gate of paper, asked with the cell's own first weights."""
     hold(f"{job.cell.id}:gate")
     if job.roofline is None:
         link.send(ROOFLINE)
     same = np.ones((2, 10))
-    np.savez(answers_file(job), logits=same, losses=same[0], exact_logits=same)
+    np.savez(outputs_file(job), logits=same, losses=same[0], exact_logits=same)
     net = network(EXPERIMENTS[job.cell.experiment].variant, image_size=job.plan.image_size)
     first = bench.worker.first_weights(job, net).weights
     checks = tuple(replace(CHECK, name=name) for name in ("logits", "loss", "three losses"))
     link.send(replace(GATE, checks=checks, weights_sha256=canonical.fingerprint(first)))
 
 
-class HeldTraining(Training):
+class HeldTrainingLoop(TrainingLoop):
     """The worker's epochs, held where a test wants to act."""
 
     def measure(self, number: int) -> int:
@@ -189,16 +189,16 @@ class HeldTraining(Training):
 
 
 def main() -> int:
-    bench.checkpoint.SHARE = float(SAID.get("share", 1e9))
-    vars(bench.training)["BEAT_SECONDS"] = float(SAID.get("beat", 0.1))
+    bench.checkpoint.MAX_CHECKPOINT_SHARE = float(SAID.get("share", 1e9))
+    vars(bench.training)["HEARTBEAT_SECONDS"] = float(SAID.get("beat", 0.1))
     vars(bench.probe)["WAKING_SECONDS"] = vars(bench.outcome)["STEP_RATE_SECONDS"] = 0.01
-    vars(bench.worker)["Training"] = HeldTraining
+    vars(bench.worker)["TrainingLoop"] = HeldTrainingLoop
     if REAL:
         spec.VARIANTS.update(narrow_variants(REAL_WIDTH_DIVISOR))
     else:
         spec.VARIANTS.update(standard=TOY, mistaken=TOY)
         vars(alexnet)["backend"] = lambda framework, device: ToyBackend()
-    return bench.worker.serve(answer if sys.argv[1] == "gate" else bench.worker.carry_out)
+    return bench.worker.serve(answer if sys.argv[1] == "gate" else bench.worker.run_cell)
 
 
 if __name__ == "__main__":

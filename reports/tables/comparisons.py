@@ -65,7 +65,7 @@ def differences(study: Study) -> pd.DataFrame:
         for machine, record in records.items():
             if machine != study.baseline:
                 sides = f"on {machine}", f"on {study.baseline}"
-                found = words_for.machines(asdict(record), base, sides=sides) or [""]
+                found = words_for.diff_machines(asdict(record), base, sides=sides) or [""]
                 rows += [{"machine": machine, "baseline": study.baseline, "difference": plain(sentence)}
                          for sentence in found]  # fmt: skip
     return pd.DataFrame(rows, columns=["machine", "baseline", "difference"])
