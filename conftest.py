@@ -14,29 +14,38 @@ from rich.console import Console
 from alexnet.data import DataError
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import IllegalRecipe
-from bench import doctor, heading, hooks, interrupts, machine, options, screen
-from bench.doctor_rules import Finding
-from bench.grid import IllegalPlan
-from bench.hooks import SESSION
-from bench.lock import Busy, Lock
-from bench.opening import open_session
-from bench.prepare import NotPrepared
-from bench.process import ROOT
-from bench.records import Cell, Gate
-from bench.resume import SessionRefused
-from bench.run import Run
-from bench.session import Session
-from bench.storage import Storage, save_without_benchmarks
+from bench.doctor import rules
+from bench.doctor.findings import Finding
+from bench.host import machine
+from bench.host.lock import Busy, Lock
+from bench.paths import ROOT
+from bench.plan import options
+from bench.plan.prepare import NotPrepared
+from bench.plugin import header, progress, pytest_benchmark, summary
+from bench.plugin.pytest_benchmark import SESSION, Storage, save_without_benchmarks
+from bench.records.recipe import IllegalPlan
+from bench.records.run import Run
+from bench.records.types import Cell, Gate
+from bench.session import interrupts
+from bench.session.open import open_session
+from bench.session.resume import SessionRefused
+from bench.session.session import Session
 
-RESULTS = ROOT / "results"
+BENCH, RESULTS = ROOT / "bench", ROOT / "results"
 BESIDE = "pytest bench -n: cells that run beside each other cannot be measured. Leave -n out"
 PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
 FOUND = pytest.StashKey[Sequence[Finding]]()
 COMPARE = pytest.StashKey[Any]()
 WATCH = pytest.StashKey[ExitStack]()
 ILLEGAL = (
-    Busy, SessionRefused, DataError, IllegalNetwork, IllegalPlan, IllegalRecipe, NotPrepared,
-)  # fmt: skip
+    Busy,
+    SessionRefused,
+    DataError,
+    IllegalNetwork,
+    IllegalPlan,
+    IllegalRecipe,
+    NotPrepared,
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,8 +56,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Points pytest-benchmark at results/ and keeps it from comparing before it knows the machine."""
-    config.pluginmanager.register(hooks)
+    config.pluginmanager.register(pytest_benchmark)
     given = config.option
+    if BENCH / "test_parity.py" in _paths(config):
+        raise pytest.UsageError("bench/test_parity.py is now bench/test_gate.py")
     if given.benchmark_storage == PLUGINS_STORAGE:  # it makes its folder at once, and tests leave none
         given.benchmark_storage = f"file://{RESULTS if _runs_benchmarks(config) else ROOT}"
     config.stash[COMPARE], given.benchmark_compare = given.benchmark_compare, None
@@ -68,10 +79,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     plugin.handle_loading()
 
 
+def _paths(config: pytest.Config) -> list[Path]:
+    """The files and folders that the command line names."""
+    return [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
+
+
 def _runs_benchmarks(config: pytest.Config) -> bool:
     """Whether the bench folder is asked for."""
-    paths = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
-    return any(path == ROOT / "bench" or ROOT / "bench" in path.parents for path in paths)
+    return any(path == BENCH or BENCH in path.parents for path in _paths(config))
 
 
 def _begin(config: pytest.Config) -> None:
@@ -100,7 +115,7 @@ def _begin(config: pytest.Config) -> None:
 
 def _ask_the_doctor(config: pytest.Config, session: Session) -> None:
     """Keeps what would spoil the picked cells, for the terminal; stops them unless told not to."""
-    found = doctor.findings(
+    found = rules.findings(
         session.options_of_picked(),
         results=session.folder.parents[2],
         profile=session.profile,
@@ -108,9 +123,9 @@ def _ask_the_doctor(config: pytest.Config, session: Session) -> None:
         here=session.machine,
     )
     config.stash[FOUND] = found
-    spoilers = [finding for finding in found if finding.level == "spoils"]
+    spoilers = [finding for finding in found if finding.level == "error"]
     if spoilers and not session.options.ignore_doctor:
-        lines = screen.finding_lines(spoilers)
+        lines = summary.finding_lines(spoilers)
         raise pytest.UsageError("\n".join([*lines, "to run all the same: --ignore-doctor"]))
 
 
@@ -119,8 +134,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     session = config.stash.get(SESSION, None)
     if session is None:
         return []
-    above = [f"data: {heading.data_line(session)}", heading.conditions_line(session)]
-    return [*above, *heading.device_warning(session)]
+    above = [f"data: {header.data_line(session)}", header.conditions_line(session)]
+    return [*above, *header.device_warning(session)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -168,13 +183,13 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     session = config.stash.get(SESSION, None)
     if session is None or config.option.collectonly:
         return []
-    about = screen.seconds(heading.expected_seconds(session))
+    about = progress.seconds(header.expected_seconds(session))
     return [
-        *heading.resumed_from(session),
+        *header.resumed_from(session),
         f"{len(session.picked)} cells, roughly {about} (guessed, not yet measured)",
-        *heading.cell_lines(session),
-        *heading.accepted_differences(session),
-        *screen.finding_lines(config.stash.get(FOUND, ())),
+        *header.cell_lines(session),
+        *header.accepted_differences(session),
+        *summary.finding_lines(config.stash.get(FOUND, ())),
     ]
 
 
@@ -184,7 +199,7 @@ def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
     session = request.config.stash[SESSION]
     if reason := session.skip_reason(cell):
         pytest.skip(reason)
-    with screen.terminal(request.config) as console, screen.progress(console) as bar:
+    with progress.terminal(request.config) as console, progress.progress(console) as bar:
         bar.add_task(f"correctness gate  {cell.id}", total=None, note="device against CPU")
         return session.gate(cell)
 
@@ -196,7 +211,7 @@ def run(request: pytest.FixtureRequest, cell: Cell) -> Run:
     if reason := session.skip_reason(cell):
         session.skip(cell, reason)
         pytest.skip(reason)
-    with screen.terminal(request.config) as console:
+    with progress.terminal(request.config) as console:
         run = _followed(session, cell, console)
     request.node.add_marker(pytest.mark.benchmark(timer=run.clock, group=cell.experiment))
     return run
@@ -205,10 +220,10 @@ def run(request: pytest.FixtureRequest, cell: Cell) -> Run:
 def _followed(session: Session, cell: Cell, console: Console) -> Run:
     plan, number = session.plans[cell], len(session.runs) + len(session.skipped) + 1
     session.interrupts.say = console.print
-    with screen.progress(console) as bar:
+    with progress.progress(console) as bar:
         name = f"cell {number} of {len(session.picked)}  {cell.id}"
         task = bar.add_task(name, total=None, note="starting")
-        follow = screen.progress_updater(bar, task, epochs=plan.epochs)
+        follow = progress.progress_updater(bar, task, epochs=plan.epochs)
         return session.run_cell(cell, follow)
 
 
@@ -246,14 +261,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     writer = terminalreporter._tw
     plugin = config._benchmarksession  # type: ignore[attr-defined]
     if session.runs or session.skipped:
-        text = screen.render(screen.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
+        text = summary.render(summary.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
         terminalreporter.write_line(text.rstrip())
     trouble = getattr(plugin.storage, "trouble", None)
     for line in [
-        *screen.explanations(session),
-        *screen.saved_differences(session, plugin.compared_mapping or {}),
+        *summary.explanations(session),
+        *summary.saved_differences(session, plugin.compared_mapping or {}),
         f"records and logs: {session.folder}",
         *([trouble] if trouble else []),
-        *heading.resume_hint(session),
+        *header.resume_hint(session),
     ]:
         terminalreporter.write_line(line)

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-import alexnet
 from alexnet import imagenet, weights
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import Device, DeviceUnavailable
 from alexnet.layers import IllegalNetwork, Shape
 from alexnet.recipe import EXPERIMENTS, Experiment
 from alexnet.spec import VARIANTS, Network, Row, mistaken_changes, network
@@ -34,13 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
     carry.add_argument("--classes", type=int, default=1000, help="other than 1000: a new last layer")
     carry.add_argument("--output", type=Path, metavar="FILE", help="write them as safetensors")
     device = commands.add_parser("device", help="which device a framework would take")
-    device.add_argument("framework", choices=alexnet.FRAMEWORKS)
-    device.add_argument("device", choices=["auto", *get_args(alexnet.Device)], default="auto", nargs="?")
+    device.add_argument("framework", choices=registry.FRAMEWORKS)
+    device.add_argument("device", choices=["auto", *get_args(Device)], default="auto", nargs="?")
     given = parser.parse_args(arguments)
     console = Console()
     try:
         _answer(given, console)
-    except (IllegalNetwork, weights.WeightsError, alexnet.DeviceUnavailable) as error:
+    except (IllegalNetwork, weights.WeightsError, DeviceUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
@@ -61,7 +62,7 @@ def _answer(given: argparse.Namespace, console: Console) -> None:
                 about = imagenet.describe(carried)
                 weights.save(given.output, carried.weights, about=about)
         case "device":
-            console.print(alexnet.backend(given.framework, given.device).device)
+            console.print(registry.backend(given.framework, given.device).device)
         case variant:
             net = network(variant, image_size=given.image_size, classes=given.classes)
             console.print(layers_table(net))

@@ -96,7 +96,7 @@ def _checked(move: Move, array: Array) -> str:
 
 
 def _torchvision_download() -> Path:
-    from alexnet.torch_backend import download_torchvision
+    from alexnet.frameworks.torch.torchvision_file import download_torchvision
 
     try:
         return download_torchvision()
@@ -108,7 +108,7 @@ def _torchvision_download() -> Path:
 
 
 def _read_state(file: Path) -> Weights:
-    from alexnet.torch_backend import read_state
+    from alexnet.frameworks.torch.torchvision_file import read_state
 
     try:
         return read_state(file)

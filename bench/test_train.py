@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.run import Run
-from bench.saving import extra_info, why_unfinished
+from bench.records.run import Run
+from bench.records.write import extra_info, why_unfinished
 
 
 def test_train(run: Run, benchmark: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.saved import LoadedRun
+from bench.records.read import LoadedRun
 from reports import rows as of
 from reports import settings
 from reports.machines import labels

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.records import Machine
+from bench.records.types import Machine
 from reports.sources import SourceRun, moment, plain
 
 BODY = ("chip", "model", "gpu", "gpu_cores", "memory_bytes", "architecture", "virtual")

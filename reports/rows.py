@@ -9,8 +9,8 @@ from typing import Any
 from alexnet.data import CLASSES, TEST_IMAGES, TRAINED_IMAGES
 from alexnet.layers import IllegalNetwork
 from alexnet.spec import VARIANTS, Network, network
-from bench import energy, rates
-from bench.saved import LoadedRun
+from bench.records import derive
+from bench.records.read import LoadedRun
 from reports.sources import SourceRun, moment, plain
 
 OTHER = "none of the ten"
@@ -94,7 +94,7 @@ def _beginning(it: LoadedRun) -> Row:
         "data_sha256": plain(start.data_sha256, 64),
         "started_at": moment(start.started_at),
         "baseline_host_bytes": start.baseline_host_bytes,
-        "idle_watts": energy.processor_and_gpu(start.idle_watts, it.cell.device)
+        "idle_watts": derive.processor_and_gpu(start.idle_watts, it.cell.device)
         if start.idle_watts
         else None,
         "energy_reads": plain(start.meters.get("energy", "")),
@@ -121,10 +121,10 @@ def _trained(it: LoadedRun) -> Row:
     """What the epochs themselves say, by the suite's own definitions of a steady epoch."""
     if not it.epochs:
         return {}
-    steady, last = rates.steady_epochs(it.epochs), it.epochs[-1]
+    steady, last = derive.steady_epochs(it.epochs), it.epochs[-1]
     best = it.result.best_epoch if it.result else None
-    drift = rates.drift(it.epochs, cold_probe_seconds=it.start.probe_seconds) if it.start else None
-    joules = energy.run_energy(it.epochs, best, it.cell.device)
+    drift = derive.drift(it.epochs, cold_probe_seconds=it.start.probe_seconds) if it.start else None
+    joules = derive.run_energy(it.epochs, best, it.cell.device)
     host = max((e.peak_host_bytes for e in it.epochs if e.peak_host_bytes is not None), default=None)
     device = [e.peak_device_bytes for e in it.epochs if e.peak_device_bytes is not None]
     baseline = it.start.baseline_host_bytes if it.start else None
@@ -132,7 +132,7 @@ def _trained(it: LoadedRun) -> Row:
         "epochs": len(it.epochs),
         "timed_epochs": len(steady),
         "seconds_per_epoch": median(e.train_seconds for e in steady),
-        "images_per_second": rates.typical_images_per_second(it.epochs),
+        "images_per_second": derive.typical_images_per_second(it.epochs),
         "train_seconds": sum(e.train_seconds for e in it.epochs),
         "seconds_to_best": sum(e.train_seconds for e in it.epochs[:best]) if best else None,
         "cold_images_per_second": drift.cold_images_per_second if drift else None,
@@ -173,17 +173,17 @@ def _ended(it: LoadedRun) -> Row:
 
 def epochs(it: LoadedRun) -> Iterator[Row]:
     """One row an epoch. `timed` are those that speak for the run, `elapsed` sums training alone."""
-    timed = {epoch.epoch for epoch in rates.steady_epochs(it.epochs)} if it.epochs else set()
+    timed = {epoch.epoch for epoch in derive.steady_epochs(it.epochs)} if it.epochs else set()
     seconds, joules = 0.0, 0.0
     for each in it.epochs:
         own = (
-            energy.processor_and_gpu(each.energy_joules, it.cell.device) if each.energy_joules else None
+            derive.processor_and_gpu(each.energy_joules, it.cell.device) if each.energy_joules else None
         )
         seconds += each.train_seconds
         joules = float("nan") if own is None else joules + own
         yield {name: value for name, value in vars(each).items() if name != "energy_joules"} | {
             "timed": each.epoch in timed,
-            "images_per_second": rates.images_per_second(each),
+            "images_per_second": derive.images_per_second(each),
             "elapsed_train_seconds": seconds,
             "elapsed_joules": joules,
             "joules": own,

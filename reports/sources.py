@@ -12,9 +12,9 @@ from pathlib import Path
 from alexnet.data import CLASSES
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
-from bench import ranges
-from bench.records import Result
-from bench.saved import MOST_BYTES, LoadedRun, SkippedCell, UnreadableFile, load, read
+from bench.records import ranges
+from bench.records.read import MOST_BYTES, LoadedRun, UnreadableFile, load, read
+from bench.records.types import Result, SkippedCell
 
 MOST_LETTERS, MOST_REASONS = 300, 20
 """Of a text that comes out of a file, and of such texts in an error: whoever sent it fills no screen."""

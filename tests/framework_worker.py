@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import alexnet
-from alexnet import Backend, PlacementUnknown, data, imagenet, spec, weights
+from alexnet import data, imagenet, spec, weights
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import Backend, PlacementUnknown
 from alexnet.recipe import FINETUNE, SCRATCH
 from alexnet.spec import VARIANTS, network
 from tests.narrow import narrow_variants
@@ -188,7 +189,7 @@ def placement(backend: Backend) -> Answers:
     """What is named of labels on their way to a float, of a cast between floats and a ReLU."""
     if backend.framework != "tensorflow":
         return {}
-    from alexnet.tensorflow_placement import elsewhere
+    from alexnet.frameworks.tensorflow.placement import elsewhere
 
     tf: Any = sys.modules["tensorflow"]  # as its backend has imported it
 
@@ -235,7 +236,7 @@ def torchvisions_own(state: Path, canonical: Path) -> Answers:
 def main() -> None:
     framework, out, state, canonical = sys.argv[1], *map(Path, sys.argv[2:5])
     answers = torchvisions_own(state, canonical) if framework == "torch" else {}
-    backend = alexnet.backend(framework, "cpu")  # type: ignore[arg-type]
+    backend = registry.backend(framework, "cpu")  # type: ignore[arg-type]
     answers |= parameters(backend) | carried_over(backend, canonical)
     spec.VARIANTS.update(narrow_variants(NARROWER))
     for section in (layers, one_step, losses, stages, dropout, kernels, settings, peaks, placement):

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-import alexnet
 from alexnet import data, spec, weights
+from alexnet.frameworks import registry
 from alexnet.recipe import SCRATCH
 from alexnet.spec import network
-from bench import clock
-from bench.answers import Batch
-from bench.gate import check_device
+from bench.gate import timing
+from bench.gate import timing as clock
+from bench.gate.checks import check_device
+from bench.gate.outputs import Batch
 from tests.narrow import narrow_variants
 
 CALL_SECONDS = 0.001  # what handing over work costs a device that answers late
@@ -169,7 +170,7 @@ def wrong_when_compiled(trainer: Any) -> Any:
 
 def main() -> None:
     framework: Any = sys.argv[1]
-    backend = alexnet.backend(framework, "cpu")
+    backend = registry.backend(framework, "cpu")
     spec.VARIANTS.update(narrow_variants(16))
     net = network("standard", image_size=64)
     first, some = weights.initialise(net, seed=0), data.synthetic(32, seed=0)
@@ -186,7 +187,7 @@ def main() -> None:
     }
     if framework == "tensorflow":
         faults["wrong when compiled"] = wrong_when_compiled
-    found, proof = {}, clock.check_timing
+    found, proof = {}, timing.check_timing
     gc.freeze()  # each gate collects three times, and a framework's own objects are many
     for name, plant in faults.items():
         vars(clock)["check_timing"] = proof if name in TIMED else lambda *arguments: []

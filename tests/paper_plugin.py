@@ -11,16 +11,15 @@ import sys
 from functools import partial
 from typing import Any
 
-import bench.doctor
-import bench.gates
-import bench.session
-from bench.doctor_rules import Finding
-from bench.gates import ask_gate
-from bench.run import CellRunner
+from bench.doctor import rules
+from bench.doctor.findings import Finding
+from bench.gate import ask
+from bench.session import session
+from bench.session.cell_runner import CellRunner
 
 COMMAND = [sys.executable, "-m", "tests.paper_worker"]
-vars(bench.session)["CellRunner"] = partial(CellRunner, command=COMMAND)
-vars(bench.gates)["ask_gate"] = partial(ask_gate, command=[*COMMAND, "gate"])
+vars(session)["CellRunner"] = partial(CellRunner, command=COMMAND)
+vars(ask)["ask_gate"] = partial(ask.ask_gate, command=[*COMMAND, "gate"])
 
 
 def full_moon(*arguments: Any, **keywords: Any) -> list[Finding]:
@@ -29,4 +28,4 @@ def full_moon(*arguments: Any, **keywords: Any) -> list[Finding]:
 
 
 if "doctor=" in os.environ.get("PAPER", ""):
-    vars(bench.doctor)["findings"] = full_moon
+    vars(rules)["findings"] = full_moon

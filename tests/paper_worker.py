@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.certificate import outputs_file
-from bench.wire import Job, Record, Resumed, job_from_json, to_line
+from bench.ipc.messages import Job, Record, Resumed, job_from_json, to_line
+from bench.ipc.scratch import outputs_file
 from tests.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
 
 

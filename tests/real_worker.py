@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.process import ROOT, WORKER_COMMAND
-from bench.records import Cell, Plan
-from bench.run import CellRunner, Run
-from bench.wire import Job, Record
+from bench.ipc.messages import Job, Record
+from bench.ipc.parent import WORKER_COMMAND
+from bench.paths import ROOT
+from bench.records.run import Run
+from bench.records.types import Cell, Plan
+from bench.session.cell_runner import CellRunner
 from tests.samples import PLAN
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}

@@ -1,6 +1,6 @@
-"""Small saved files for the report's tests: two machines, both frameworks, figures to be done by hand.
+"""Small saved files for the report's tests: two machines, both frameworks, figures done by hand.
 
-They hold what bench/saved.py reads, seals included; what bench.check asks besides is of no matter here.
+They hold what bench/records/read.py reads, seals included; other rules of bench.check do not matter.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Any
 
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
-from bench import rates, seal
-from bench.records import (
+from bench.records import derive
+from bench.records.checksum import run_checksum
+from bench.records.codec import build
+from bench.records.types import (
     Cell,
     Epoch,
     Failure,
@@ -27,7 +29,6 @@ from bench.records import (
     Start,
     Verdict,
 )
-from bench.wire import build
 from tests.samples import CONDITION, GATE, MACHINE, RESULT, START
 
 ANNA = replace(
@@ -189,7 +190,7 @@ def _result(
     confusion = confusion_of(rights, images, columns=columns)
     losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
     best = min(losses)[1]
-    typical = rates.typical_images_per_second(epochs)
+    typical = derive.typical_images_per_second(epochs)
     values: dict[str, Any] = {
         "epochs": len(epochs),
         "best_epoch": best,
@@ -202,7 +203,7 @@ def _result(
         "pictures": pictures_of([*range(8), 0, 0]),
         "epoch_images_per_second": typical,
         "step_images_per_second": typical / 0.98,
-        "drift": rates.drift(epochs, cold_probe_seconds=start.probe_seconds),
+        "drift": derive.drift(epochs, cold_probe_seconds=start.probe_seconds),
         "versions": start.versions,
         "total_seconds": sum(e.train_seconds + e.evaluate_seconds for e in epochs) + 30.0,
     }
@@ -215,7 +216,7 @@ def content_of(machine: Machine, runs: Sequence[dict[str, Any]], skipped: Sequen
     content |= {"failures": [], "skipped": list(skipped), "interruptions": []}
     content = json.loads(json.dumps(content))
     for run in json.loads(json.dumps(list(runs))):
-        run["seal"] = seal.run_checksum(run, content["machine_info"]["machine"])
+        run["seal"] = run_checksum(run, content["machine_info"]["machine"])
         if run["failure"] is None and run["verdict"]["validity"] == "valid":
             content["benchmarks"].append({"extra_info": run, "stats": {}})
         else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 
-from bench.records import (
+from bench.ipc.messages import Job
+from bench.records.types import (
     Cell,
     Check,
     Condition,
@@ -18,7 +19,6 @@ from bench.records import (
     Roofline,
     Start,
 )
-from bench.wire import Job
 
 CELL = Cell(experiment="scratch", framework="torch", device="cpu", seed=0)
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from bench.process import ROOT
+from bench.paths import ROOT
 
 PASSED, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 4, 130
 NOBODY = "http://127.0.0.1:9"  # a proxy that answers no one: the machine is as good as offline

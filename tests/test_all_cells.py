@@ -11,8 +11,9 @@ import pytest
 
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
-from bench import records, wire
-from bench.process import ROOT
+from bench.paths import ROOT
+from bench.records import codec
+from bench.records.types import Cell, Epoch, Plan, Result, Start, Verdict
 from tests.real_worker import ONE_THREAD
 from tests.sessions import PASSED, SYNTHETIC, bench, saved
 
@@ -40,7 +41,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_what_was_saved_passes_its_own_check(smoke: tuple[Path, str]) -> None:
-    """Every rule of bench/check.py on what real workers and gates of both frameworks have sent."""
+    """Every rule of bench/check/ on what real workers and gates of both frameworks have sent."""
     (file,) = (smoke[0] / "test-machine").glob("0001_*.json")
     command = [sys.executable, "-m", "bench.check", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -69,18 +70,18 @@ def test_all_eight_cells_are_saved_as_the_records_define_them(smoke: tuple[Path,
     assert len(found["benchmarks"]) == 8
     for benchmark in found["benchmarks"]:
         info = benchmark["extra_info"]
-        cell = wire.build(records.Cell, info["cell"])
-        start = wire.build(records.Start, info["start"])
-        epochs = [wire.build(records.Epoch, epoch) for epoch in info["epochs"]]
-        result = wire.build(records.Result, info["result"])
-        wire.build(records.Plan, info["plan"])
+        cell = codec.build(Cell, info["cell"])
+        start = codec.build(Start, info["start"])
+        epochs = [codec.build(Epoch, epoch) for epoch in info["epochs"]]
+        result = codec.build(Result, info["result"])
+        codec.build(Plan, info["plan"])
         assert benchmark["param"] == cell.id
         variant = EXPERIMENTS[cell.experiment].variant
         assert start.parameters == network(variant, image_size=64).parameters
         assert [epoch.epoch for epoch in epochs] == [1, 2]
         assert benchmark["stats"]["rounds"] == 1
         assert benchmark["stats"]["median"] == pytest.approx(epochs[1].train_seconds)
-        verdict = wire.build(records.Verdict, info["verdict"])
+        verdict = codec.build(Verdict, info["verdict"])
         assert (verdict.validity, list(verdict.reasons)) == ("valid", [])
         assert sum(map(sum, result.confusion)) == result.test_images == 500
         assert result.peak_host_bytes > start.parameters * 4

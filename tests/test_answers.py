@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bench import answers
-from bench.answers import Batch, Errors, Outputs
-from bench.records import Check
+from bench.gate import tolerances
+from bench.gate.outputs import STEPS, Batch, Outputs, collect
+from bench.gate.tolerances import Errors
+from bench.records.types import Check
 
 RATE = 0.05
 PIXELS = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), np.uint8)
@@ -72,16 +73,18 @@ class Linear:
 
 def asked(precision: Any, **planted: Any) -> Outputs:
     trainer: Any = Linear(precision, **planted)
-    return answers.collect(trainer, FIRST, BATCH)
+    return collect(trainer, FIRST, BATCH)
 
 
 EXACT = asked(np.float64)
-SINGLE: Errors = answers.errors(asked(np.float32), EXACT)
+SINGLE: Errors = tolerances.errors(asked(np.float32), EXACT)
 
 
 def gate(**planted: Any) -> dict[str, Check]:
-    device = answers.errors(asked(np.float32, **planted), EXACT)
-    return {check.name: check for check in answers.compare_to_reference(device, SINGLE, EXACT, on="mps")}
+    device = tolerances.errors(asked(np.float32, **planted), EXACT)
+    return {
+        check.name: check for check in tolerances.compare_to_reference(device, SINGLE, EXACT, on="mps")
+    }
 
 
 def test_a_device_that_computes_as_the_cpu_passes() -> None:
@@ -104,10 +107,10 @@ def test_a_device_that_computes_as_the_cpu_passes() -> None:
 def test_each_answer_that_is_off_fails_its_own_check_alone(
     answer: str, check: str, error: float
 ) -> None:
-    device = answers.errors(asked(np.float32), EXACT)
+    device = tolerances.errors(asked(np.float32), EXACT)
     sound = getattr(device, answer)
     off: Any = dict(sound, **{list(sound)[-1]: error}) if isinstance(sound, dict) else error
-    checks = answers.compare_to_reference(replace(device, **{answer: off}), SINGLE, EXACT, on="mps")
+    checks = tolerances.compare_to_reference(replace(device, **{answer: off}), SINGLE, EXACT, on="mps")
     assert [each.name for each in checks if not each.passed] == [check]
     (failed,) = (each for each in checks if not each.passed)
     assert failed.measured == (error if error < 1 else None)
@@ -119,7 +122,7 @@ def test_an_answer_is_held_against_the_exact_one(answer: str) -> None:
     ours = asked(np.float64)
     part = getattr(ours, answer)
     off: Any = part * 1.5 if isinstance(part, np.ndarray) else {n: a * 1.5 for n, a in part.items()}
-    found = answers.errors(replace(ours, **{answer: off}), EXACT)
+    found = tolerances.errors(replace(ours, **{answer: off}), EXACT)
     for name in ("layers", "logits", "loss", "losses", "gradient", "moved"):
         error = getattr(found, name)
         worst = max(error.values()) if isinstance(error, dict) else error
@@ -146,7 +149,7 @@ def test_a_weight_that_is_no_number_after_the_first_step_is_named() -> None:
 
 
 def own(trainer: Any) -> Check:
-    return answers.check_own_network(trainer, SINGLE, EXACT, BATCH, on="mps")
+    return tolerances.check_own_network(trainer, SINGLE, EXACT, BATCH, on="mps")
 
 
 def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
@@ -164,5 +167,5 @@ def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
 def test_a_gate_that_is_at_work_says_so_after_every_step() -> None:
     beats: list[int] = []
     trainer: Any = Linear(np.float32)
-    answers.collect(trainer, FIRST, BATCH, lambda: beats.append(1))
-    assert len(beats) == answers.STEPS
+    collect(trainer, FIRST, BATCH, lambda: beats.append(1))
+    assert len(beats) == STEPS

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from alexnet.data import CLASSES
-from bench.records import Machine
+from bench.records.types import Machine
 from reports import audit, published, typeset
 from reports.compare import study
 from reports.frame import frames

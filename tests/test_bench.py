@@ -13,8 +13,9 @@ from time import monotonic, sleep
 
 import pytest
 
-from bench import records, wire
-from bench.process import ROOT
+from bench.paths import ROOT
+from bench.records import codec
+from bench.records.types import Condition, Machine
 from tests.sessions import (
     FAILED,
     INTERRUPTED,
@@ -74,7 +75,7 @@ def test_a_cell_that_fails_its_gate_is_trained_saved_and_named_invalid(tmp_path:
 
 def test_the_gate_alone_can_be_asked_and_trains_nothing(tmp_path: Path) -> None:
     command, environment = command_and_environment(tmp_path, *SYNTHETIC, paper="scratch-torch=wrong")
-    command[command.index("bench")] = "bench/test_parity.py"
+    command[command.index("bench")] = "bench/test_gate.py"
     command += ["--experiment", "scratch"]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
@@ -112,8 +113,8 @@ def test_the_condition_of_the_machine_stands_beside_every_run(tmp_path: Path) ->
     assert bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="").returncode == PASSED
     info = saved(tmp_path)["benchmarks"][0]["extra_info"]
     for moment in ("before", "after"):
-        assert wire.build(records.Condition, info[moment]).available_memory_bytes > 0
-    wire.build(records.Machine, saved(tmp_path)["machine_info"]["machine"])
+        assert codec.build(Condition, info[moment]).available_memory_bytes > 0
+    codec.build(Machine, saved(tmp_path)["machine_info"]["machine"])
 
 
 def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
@@ -138,12 +139,12 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
 
 def test_what_would_spoil_a_run_stops_it_unless_told_otherwise(tmp_path: Path) -> None:
     pick = ("-k", "scratch-torch")
-    done = bench(tmp_path, *SYNTHETIC, *pick, paper="doctor=spoils")
+    done = bench(tmp_path, *SYNTHETIC, *pick, paper="doctor=error")
     assert done.returncode == USAGE_ERROR
-    assert "spoils: The moon is full.\n    fix: wait a day" in done.stderr
+    assert "error: The moon is full.\n    fix: wait a day" in done.stderr
     assert "--ignore-doctor" in done.stderr
     assert not list((tmp_path / "test-machine").glob("*.json"))
-    for paper, arguments in (("doctor=spoils", ("--ignore-doctor",)), ("doctor=warning", ())):
+    for paper, arguments in (("doctor=error", ("--ignore-doctor",)), ("doctor=warning", ())):
         done = bench(tmp_path, *SYNTHETIC, *pick, *arguments, paper=paper)
         assert done.returncode == PASSED
         assert "The moon is full.\n    fix: wait a day" in done.stdout

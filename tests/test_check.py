@@ -23,25 +23,22 @@ from pytest_benchmark.stats import Stats
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from alexnet.weights import fingerprint, initialise
-from bench import (
-    check,
-    check_runs,
-    check_start,
-    condition,
-    energy,
-    grid,
-    machine,
-    outcome,
-    probe,
-    rates,
-    saved,
-    saving,
-    seal,
-    worker,
-)
-from bench.meters import Meters
-from bench.process import ROOT
-from bench.records import (
+from bench.check import __main__ as vet
+from bench.check import checks as asked
+from bench.check import rules
+from bench.check.start import first_weights_sha256
+from bench.host import condition
+from bench.host.machine import describe
+from bench.ipc.messages import Job
+from bench.meters.meters import Meters
+from bench.paths import ROOT
+from bench.records import derive
+from bench.records.checksum import run_checksum
+from bench.records.read import MOST_BYTES, load
+from bench.records.recipe import recipe_of
+from bench.records.roofline import attainable_flops_per_second, training_flops
+from bench.records.run import Run
+from bench.records.types import (
     Cell,
     Check,
     Condition,
@@ -57,10 +54,11 @@ from bench.records import (
     Roofline,
     Start,
 )
-from bench.run import Run
-from bench.training import TrainingLoop
-from bench.verdict import judge
-from bench.wire import Job
+from bench.records.verdict import judge
+from bench.records.write import extra_info, with_checksums
+from bench.worker.job import FirstWeights, build_start, load_data
+from bench.worker.result import build_result
+from bench.worker.training_loop import TrainingLoop
 
 Content = dict[str, Any]
 Change = Callable[[Content], None]
@@ -176,9 +174,7 @@ def start_of(cell: Cell, here: Machine) -> Start:
         test_images=500,
         weights_origin="he-normal" if drawn else "torchvision",
         weights_source_sha256=None if drawn else "7be5be79" + "0" * 56,
-        weights_sha256=check_start.first_weights_sha256(net.variant, 64, cell.seed)
-        if drawn
-        else "5" * 64,
+        weights_sha256=first_weights_sha256(net.variant, 64, cell.seed) if drawn else "5" * 64,
         device_name="CPU" if cell.device == "cpu" else "Apple M3",
         versions={cell.framework: "2.14.1", "numpy": "2.0.2"},
         settings={"threads": "2"},
@@ -251,13 +247,13 @@ def result_of(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
     recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(PLAN.epochs)
     before_last = PLAN.epochs - recipe.stages[-1].epochs
     patience = len(epochs) - max(best or 0, before_last) >= PLAN.patience
-    typical = rates.typical_images_per_second(epochs)
-    flops = typical * probe.training_flops(net)
+    typical = derive.typical_images_per_second(epochs)
+    flops = typical * training_flops(net)
     columns = 11 if cell.experiment == "mistaken" else 10
     confusion = tuple(
         tuple(14 if i == j else 4 if j < 10 else 0 for j in range(columns)) for i in range(10)
     )
-    joules = energy.run_energy(epochs, best, cell.device)
+    joules = derive.run_energy(epochs, best, cell.device)
     return Result(
         epochs=len(epochs),
         best_epoch=best,
@@ -271,10 +267,10 @@ def result_of(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
         pictures=None if diverged else SHOWN,
         epoch_images_per_second=typical,
         step_images_per_second=325.0,
-        pipeline_ratio=rates.images_per_second(epochs[-1]) / 325.0,
+        pipeline_ratio=derive.images_per_second(epochs[-1]) / 325.0,
         achieved_flops_per_second=flops,
-        roofline_share=flops / probe.attainable_flops_per_second(net, 64, ROOFLINE),
-        drift=rates.drift(epochs, cold_probe_seconds=0.02),
+        roofline_share=flops / attainable_flops_per_second(net, 64, ROOFLINE),
+        drift=derive.drift(epochs, cold_probe_seconds=0.02),
         peak_host_bytes=max(e.peak_host_bytes or 0 for e in epochs),
         peak_device_bytes=max(e.peak_device_bytes or 0 for e in epochs) or None,
         joules_per_epoch=joules.per_epoch,
@@ -300,7 +296,7 @@ def whole(here: Machine, cell: Cell, **parts: Any) -> Content:
         after=run.after,
         interruptions=run.interruptions,
     )
-    return saving.extra_info(run)
+    return extra_info(run)
 
 
 def benchmark(run: Content) -> Content:
@@ -322,7 +318,7 @@ def file_of(here: Machine, good: list[Content], bad: list[Content], skipped: lis
         "interruptions": [],
         "version": "5.3.1",
     }
-    return json.loads(json.dumps(saving.with_checksums(content)))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(with_checksums(content)))  # type: ignore[no-any-return]
 
 
 def linux() -> Content:
@@ -410,12 +406,12 @@ def genuine(name: str) -> Content:
 
 
 def found(content: Any) -> list[str]:
-    return check.violations(saved.load(content))
+    return rules.violations(load(content))
 
 
 def resealed(content: Content) -> Content:
     for run in [b["extra_info"] for b in content["benchmarks"]] + content["failures"]:
-        run["seal"] = seal.run_checksum(run, content["machine_info"]["machine"])
+        run["seal"] = run_checksum(run, content["machine_info"]["machine"])
     return content
 
 
@@ -737,13 +733,13 @@ def test_an_edit_is_named_sealed_anew_or_not(rule: str, change: Change, says: st
     if given != seals(anew):
         assert any("seal does not fit" in sentence for sentence in found(content))
     edited = content if rule == "checksum_fits" else anew
-    kept = saved.load(edited)
-    by_rule: dict[str, list[str]] = {one.__name__: [] for one in (*check.RULES, *check.FILE_RULES)}
-    for one in check.FILE_RULES:
+    kept = load(edited)
+    by_rule: dict[str, list[str]] = {one.__name__: [] for one in (*rules.RULES, *rules.FILE_RULES)}
+    for one in rules.FILE_RULES:
         by_rule[one.__name__] += one(kept)
-    bounds = {r.__name__ for r in (*check.ALWAYS, *check.BOUNDS)}
+    bounds = {r.__name__ for r in (*rules.ALWAYS, *rules.BOUNDS)}
     for run in kept.runs:
-        for each in check.RULES if rule not in bounds else (*check.ALWAYS, *check.BOUNDS):
+        for each in rules.RULES if rule not in bounds else (*rules.ALWAYS, *rules.BOUNDS):
             by_rule[each.__name__] += [f"{run.cell.id}: {sentence}" for sentence in each(run)]
     named = [sentence for sentence in by_rule[rule] if re.search(says, sentence)]
     assert named, by_rule
@@ -755,14 +751,14 @@ def test_an_edit_is_named_sealed_anew_or_not(rule: str, change: Change, says: st
 def test_a_seal_is_over_the_run_and_its_machine() -> None:
     """The edits above are sealed by the same function, and would not miss what it leaves out."""
     run, machine = {"epochs": [1.0], "seal": ""}, {"name": "anna"}
-    sealed = seal.run_checksum(run, machine)
-    assert seal.run_checksum(run | {"seal": sealed}, machine) == sealed
-    assert seal.run_checksum(run | {"epochs": [1.1]}, machine) != sealed
-    assert seal.run_checksum(run, machine | {"name": "bob"}) != sealed
+    sealed = run_checksum(run, machine)
+    assert run_checksum(run | {"seal": sealed}, machine) == sealed
+    assert run_checksum(run | {"epochs": [1.1]}, machine) != sealed
+    assert run_checksum(run, machine | {"name": "bob"}) != sealed
 
 
 def test_every_rule_has_an_edit_that_it_finds() -> None:
-    assert set(EDITS) == {one.__name__ for one in (*check.RULES, *check.FILE_RULES)}
+    assert set(EDITS) == {one.__name__ for one in (*rules.RULES, *rules.FILE_RULES)}
 
 
 @pytest.mark.parametrize(
@@ -861,15 +857,15 @@ def test_a_file_that_cannot_be_read_says_why(
     file = tmp_path / "sent.json"
     content = content() if callable(content) else content
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert check.main([str(file)]) == 2
+    assert vet.main([str(file)]) == 2
     assert says in capsys.readouterr().out
 
 
 def test_a_huge_file_is_not_even_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "huge.json"
     with file.open("wb") as stream:
-        stream.truncate(saved.MOST_BYTES + 1)  # takes no room on the disk
-    assert check.main([str(file), str(tmp_path), str(tmp_path / "none")]) == 2
+        stream.truncate(MOST_BYTES + 1)  # takes no room on the disk
+    assert vet.main([str(file), str(tmp_path), str(tmp_path / "none")]) == 2
     out = capsys.readouterr().out
     for says in ("huge.json: it has 200,000,001 bytes", "this is no file", "there is no such file"):
         assert says in out
@@ -879,7 +875,7 @@ def test_a_file_cut_anywhere_is_not_json(tmp_path: Path, capsys: pytest.CaptureF
     file, rng, good = tmp_path / "cut.json", random.Random(0), written("linux")
     for _ in range(40):
         file.write_text(good[: rng.randrange(len(good))])
-        assert check.main([str(file)]) == 2
+        assert vet.main([str(file)]) == 2
         assert "it is not JSON" in capsys.readouterr().out
 
 
@@ -946,14 +942,14 @@ def test_three_hundred_mutations_never_make_a_traceback(
             with suppress(KeyError, TypeError, AttributeError):  # too little is left of it
                 resealed(content)  # so that what stands behind the seal is asked as well
         file.write_text(json.dumps(content))
-        ends.append(check.main([str(file)]))
+        ends.append(vet.main([str(file)]))
     out = capsys.readouterr().out
     assert set(ends) <= {0, 1, 2}
     assert ends.count(1) > 200, "most of them can be read, and are wrong"
     assert "\x1b" not in out, "a terminal would obey it"
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     call = [sys.executable, "-m", "bench.check", *arguments]
     return subprocess.run(call, cwd=ROOT, text=True, capture_output=True, check=False)
 
@@ -967,7 +963,7 @@ def test_the_command_line_lists_what_stands_in_each_file(
     put("run/result/test_accuracy", 0.74)(content)
     bad.write_text(json.dumps(content))
     broken.write_text(written("linux")[:-9])
-    assert check.main([str(good)]) == 0
+    assert vet.main([str(good)]) == 0
     holds = capsys.readouterr()
     assert holds.err == ""
     first, *lines = holds.out.splitlines()
@@ -981,11 +977,11 @@ def test_the_command_line_lists_what_stands_in_each_file(
         "warning",
     ]
     assert "  invalid: augmented-torch-cpu-s0: diverged at epoch 2: a loss not finite" in holds.out
-    assert check.main([str(good), str(bad)]) == 1
+    assert vet.main([str(good), str(bad)]) == 1
     fails = capsys.readouterr().out
     assert "  violation: scratch-torch-cpu-s0: result.test_accuracy is 0.74" in fails
     assert "  violation: scratch-torch-cpu-s0: seal does not fit" in fails
-    assert check.main([str(broken), str(bad), str(good)]) == 2
+    assert vet.main([str(broken), str(bad), str(good)]) == 2
 
 
 def test_wrong_usage_is_told_from_a_violation(
@@ -993,11 +989,11 @@ def test_wrong_usage_is_told_from_a_violation(
 ) -> None:
     for arguments, status in (([], 2), (["--magic"], 2), (["--help"], 0)):
         with pytest.raises(SystemExit) as ended:
-            check.main(arguments)
+            vet.main(arguments)
         assert ended.value.code == status
     assert "Exit status" in capsys.readouterr().out
     (tmp_path / "odd.json").write_text(json.dumps(file_of(LINUX, [], [], []) | {"failures": 5}))
-    told = command(str(tmp_path / "odd.json"))
+    told = run_command(str(tmp_path / "odd.json"))
     assert (told.returncode, told.stderr) == (1, "")
     assert "  violation: failures is no list" in told.stdout, "as `python -m bench.check`"
 
@@ -1007,12 +1003,14 @@ def test_a_virtual_mac_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixtur
     run = whole(here, SCRATCH, failure=Failure(reason="no GPU", log_tail=""))
     file = tmp_path / "virtual.json"
     file.write_text(json.dumps(file_of(here, [], [run], [])))
-    assert check.main([str(file)]) == 0
+    assert vet.main([str(file)]) == 0
     assert "  warning: scratch-torch-cpu-s0: a virtual Mac: not comparable" in capsys.readouterr().out
 
 
 def test_no_framework_is_loaded() -> None:
-    script = "import sys, bench.check\nprint(*({'torch', 'tensorflow', 'keras'} & set(sys.modules)))"
+    script = (
+        "import sys, bench.check.rules\nprint(*({'torch', 'tensorflow', 'keras'} & set(sys.modules)))"
+    )
     assert subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True).strip() == ""
 
 
@@ -1075,35 +1073,34 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
     roof = Roofline(flops_per_second=1e20, bytes_per_second=1e18)
     job = Job(cell=SCRATCH, plan=PLAN, data_folder=None, weights_file=None,
               scratch_folder=str(tmp_path), idle_watts=None, roofline=roof, known=None)  # fmt: skip
-    net, images = network("standard", image_size=64), worker.load_data(job)
-    first = worker.FirstWeights(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)
+    net, images = network("standard", image_size=64), load_data(job)
+    first = FirstWeights(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)
     trainer: Any = PaperTrainer(first.weights)
     meters = Meters(paper, trainer.synchronize)
     own = {name: fingerprint({name: array}) for name, array in first.weights.items()}
     before = condition.take()
-    start = worker.build_start(job, net, backend=paper, dataset=images, first=first, meters=meters,
+    start = build_start(job, net, backend=paper, dataset=images, first=first, meters=meters,
                          prober=paper, baseline_host_bytes=10**8)  # fmt: skip
-    recipe = grid.recipe_of(job.cell, job.plan)
+    recipe = recipe_of(job.cell, job.plan)
     training = TrainingLoop(job=job, net=net, recipe=recipe, backend=paper, trainer=trainer,
                         dataset=images, send=print, meters=meters, kernel=paper, start=start,
                         first_weights=own)  # fmt: skip
     epochs = list(training.epochs())
     gate = Gate(checks=checks(*GATE_CHECKS), not_checked=(), seconds=1.0,
                 weights_sha256=start.weights_sha256, batch_sha256="3" * 64)  # fmt: skip
-    here = machine.describe("paper")
-    result = outcome.build_result(training)
+    here = describe("paper")
+    result = build_result(training)
     run = whole(here, SCRATCH, gate=gate, before=before, start=start, epochs=epochs,
                 result=result, after=condition.take())  # fmt: skip
     assert found(file_of(here, [run], [], [])) == []
 
 
-@pytest.mark.parametrize("name", sorted({*check_runs.GATE_CHECKS, *check_runs.LIMITS, "placement"}))
+@pytest.mark.parametrize("name", sorted({*asked.GATE_CHECKS, *asked.LIMITS, "placement"}))
 def test_what_a_valid_run_must_have_passed_is_really_asked(name: str) -> None:
     """A name misspelt in the rules would leave a limit unguarded, or no run valid."""
-    asking = ("answers", "gate", "clock", "certificate", "afterwards")
-    assert f'name="{name}"' in (
-        "".join((ROOT / "bench" / f"{module}.py").read_text() for module in asking)
-    ).replace('_at_most("', 'name="')
+    asking = (*ROOT.glob("bench/gate/*.py"), *ROOT.glob("bench/worker/*.py"))
+    text = "".join(file.read_text() for file in asking)
+    assert re.search(rf'(name=|_at_most\(\s*)"{name}"', text)
 
 
 def with_gate(not_checked: tuple[str, ...], dropped: str) -> Content:

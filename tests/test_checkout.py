@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.process import ROOT
+from bench.paths import ROOT
 from tests.sessions import without_pytests
 
 

@@ -16,10 +16,11 @@ from alexnet import weights as canonical
 from alexnet.recipe import SCRATCH
 from alexnet.spec import Network, network
 from alexnet.weights import Weights
-from bench import checkpoint
-from bench.checkpoint import Checkpoints, UnusableCheckpoint
-from bench.records import Epoch
-from bench.stopping import EarlyStopping
+from bench.ipc.scratch import remove_checkpoint
+from bench.records.early_stopping import EarlyStopping
+from bench.records.types import Epoch
+from bench.worker import checkpoint
+from bench.worker.checkpoint import Checkpoints, UnusableCheckpoint
 from tests import toy_worker
 from tests.samples import EPOCH, START, job
 
@@ -151,14 +152,14 @@ def test_the_best_weights_of_the_checkpoint_stay_until_the_next_one(
         "scratch-torch-cpu-s0.best-0004.safetensors",
         "scratch-torch-cpu-s0.checkpoint.safetensors",
     ]
-    checkpoint.remove_checkpoint(tmp_path, "scratch-torch-cpu-s0")
+    remove_checkpoint(tmp_path, "scratch-torch-cpu-s0")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_cells_files_are_not_removed_with_anothers(tmp_path: Path, net: Network) -> None:
     (tmp_path / "scratch-torch-cpu-s01.checkpoint.safetensors").write_text("another cell's")
     saved(tmp_path, net)
-    checkpoint.remove_checkpoint(tmp_path, "scratch-torch-cpu-s0")
+    remove_checkpoint(tmp_path, "scratch-torch-cpu-s0")
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from alexnet.__main__ import main
 from alexnet.recipe import EXPERIMENTS
-from bench.process import ROOT
+from bench.paths import ROOT
 
 
 def test_the_variants_are_listed_with_the_lawful_parameters(

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bench import condition, machine, macos
+from bench.host import condition, machine, macos
 from tests.mac_samples import MACS, sample
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from alexnet import data
 from alexnet.data import DataError, Split, crop_and_flip, epoch_batches, in_order
-from bench.process import ROOT
+from bench.paths import ROOT
 
 
 def test_pixels_are_read_row_by_row_in_rgb(random_cifar10: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench.differences import diff, diff_conditions, diff_machines, diff_runs
-from bench.records import Condition, Machine
+from bench.records.diff import diff, diff_conditions, diff_machines, diff_runs
+from bench.records.types import Condition, Machine
 
 OURS = Machine(
     name="anna",

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import records, wire
-from bench.options import OPTIONS
-from bench.process import ROOT
+from bench.paths import ROOT
+from bench.plan.options import OPTIONS
+from bench.records import codec
+from bench.records import types as records
+from bench.records.types import SCHEMA_VERSION, Cell, Epoch, Plan, Result, Start, Verdict
 
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "docs" / "results.md").read_text()
@@ -73,13 +75,13 @@ def test_every_field_of_every_record_is_explained(kind: type) -> None:
 def test_the_example_is_made_of_records() -> None:
     (example,) = re.findall(r"^```json\n(.*?)^```", RESULTS, re.MULTILINE | re.DOTALL)
     info = json.loads(example)["extra_info"]
-    for name, kind in (("cell", records.Cell), ("plan", records.Plan), ("start", records.Start)):
-        wire.build(kind, info[name])
-    wire.build(records.Epoch, info["epochs"][0])
-    wire.build(records.Result, info["result"])
-    assert wire.build(records.Verdict, info["verdict"]).validity == "valid"
-    assert info["start"]["schema"] == records.SCHEMA_VERSION
-    assert f"version **{records.SCHEMA_VERSION}**" in RESULTS
+    for name, kind in (("cell", Cell), ("plan", Plan), ("start", Start)):
+        codec.build(kind, info[name])
+    codec.build(Epoch, info["epochs"][0])
+    codec.build(Result, info["result"])
+    assert codec.build(Verdict, info["verdict"]).validity == "valid"
+    assert info["start"]["schema"] == SCHEMA_VERSION
+    assert f"version **{SCHEMA_VERSION}**" in RESULTS
 
 
 def test_nothing_is_left_to_fill_in() -> None:

@@ -16,18 +16,20 @@ from typing import Any, get_type_hints
 import pytest
 from rich.console import Console
 
-import alexnet
-from alexnet import Device, Framework
 from alexnet.data import FOLDER
 from alexnet.download import ARCHIVE
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import Device, Framework
 from alexnet.spec import network
-from bench import doctor, doctor_facts, machine, prepare
-from bench.doctor import RULES, apply_rules
-from bench.doctor_facts import VARIABLES, Disk, Facts, can_be_asked, gather, plugin_clash, release
-from bench.doctor_rules import Finding
-from bench.options import Options
-from bench.process import ROOT
-from bench.records import Condition, Machine
+from bench.doctor import __main__ as command
+from bench.doctor import facts
+from bench.doctor.facts import VARIABLES, Disk, Facts, can_be_asked, gather, plugin_clash, release
+from bench.doctor.findings import Finding
+from bench.doctor.rules import RULES, apply_rules
+from bench.paths import ROOT
+from bench.plan import prepare
+from bench.plan.options import Options
+from bench.records.types import Condition, Machine
 from tests.test_grid import OPTIONS
 
 GB = 10**9
@@ -147,14 +149,14 @@ class Fault:
 
 
 FAULTS = [
-    Fault("Python", MAC, {"python": "3.13.1"}, "spoils", "Python 3.13.1", "install Python 3.12"),
-    Fault("Python", LINUX, {"python": "3.10.12"}, "spoils", "need 3.11 or 3.12", ".venv"),
-    Fault("Python", MAC, {"python": "3.14.0a1+"}, "spoils", "Python 3.14.0a1+", "make"),
+    Fault("Python", MAC, {"python": "3.13.1"}, "error", "Python 3.13.1", "install Python 3.12"),
+    Fault("Python", LINUX, {"python": "3.10.12"}, "error", "need 3.11 or 3.12", ".venv"),
+    Fault("Python", MAC, {"python": "3.14.0a1+"}, "error", "Python 3.14.0a1+", "make"),
     Fault(
         "processor",
         MAC,
         {"architecture": "x86_64", "translated": True, "chip": None},
-        "spoils",
+        "error",
         "(Rosetta)",
         "arm64 Python",
     ),
@@ -162,7 +164,7 @@ FAULTS = [
         "processor",
         MAC,
         {"architecture": "x86_64", "translated": None, "chip": "VirtualApple @ 2.50GHz processor"},
-        "spoils",
+        "error",
         "(Rosetta)",
         "arm64 Python",
     ),
@@ -170,17 +172,17 @@ FAULTS = [
         "processor",
         MAC,
         {"architecture": "x86_64", "chip": "Intel(R) Core(TM) i9", "gpu": None},
-        "spoils",
+        "error",
         "Intel processor",
         "Apple silicon",
     ),
-    Fault("macOS", MAC, {"os": "macOS 13.6.9"}, "spoils", "macOS 13.6.9 is too old", "update macOS"),
-    Fault("macOS", MAC_BY_NAME, {"os": "Mac OS X 10.16"}, "spoils", "from macOS 14 on", "update macOS"),
+    Fault("macOS", MAC, {"os": "macOS 13.6.9"}, "error", "macOS 13.6.9 is too old", "update macOS"),
+    Fault("macOS", MAC_BY_NAME, {"os": "Mac OS X 10.16"}, "error", "from macOS 14 on", "update macOS"),
     Fault(
         "frameworks",
         MAC,
         {"packages": having(torch=None)},
-        "spoils",
+        "error",
         "PyTorch cannot run: torch cannot be found",
         "--framework tensorflow",
     ),
@@ -188,7 +190,7 @@ FAULTS = [
         "frameworks",
         LINUX,
         {"packages": having(tensorflow=None, keras=None)},
-        "spoils",
+        "error",
         "tensorflow and keras cannot be found",
         "--framework torch",
     ),
@@ -196,7 +198,7 @@ FAULTS = [
         "Metal plugin",
         MAC,
         {"packages": having(tensorflow="2.20.0"), "pins": {}},
-        "spoils",
+        "error",
         "tensorflow 2.20.0 crashes",
         "remove the folder .venv",
     ),
@@ -204,7 +206,7 @@ FAULTS = [
         "Metal plugin",
         MAC_CPU,  # the plugin is loaded with TensorFlow, whatever device it then uses
         {"packages": having(tensorflow="2.21.0rc0"), "pins": {}},
-        "spoils",
+        "error",
         "tensorflow 2.21.0rc0 crashes",
         "make",
     ),
@@ -212,7 +214,7 @@ FAULTS = [
         "Metal plugin",
         MAC,
         {"packages": having(tensorflow_metal="1.1.0"), "pins": {}},
-        "spoils",
+        "error",
         "with tensorflow-metal 1.1.0",
         "make",
     ),
@@ -228,7 +230,7 @@ FAULTS = [
         "Metal plugin",
         MAC_BY_NAME,
         {"packages": having(tensorflow_metal=None)},
-        "spoils",
+        "error",
         "tensorflow-metal is not installed",
         "make",
     ),
@@ -261,7 +263,7 @@ FAULTS = [
         "GPU",
         MAC_BY_NAME,
         {"devices": {"tensorflow": "mps"}, "refusals": {"torch": "MPS needs macOS 14."}},
-        "spoils",
+        "error",
         "PyTorch does not see the GPU: MPS needs macOS 14.",
         "update macOS",
     ),
@@ -285,9 +287,9 @@ FAULTS = [
         "GPU", CUDA, {"refusals": {"torch": "status -11"}}, "warning", "PyTorch does not", "nvidia-smi"
     ),
     Fault(
-        "GPU", LINUX, {"device": "mps"}, "spoils", "there is no Apple silicon GPU", "leave --device out"
+        "GPU", LINUX, {"device": "mps"}, "error", "there is no Apple silicon GPU", "leave --device out"
     ),
-    Fault("GPU", MAC, {"device": "cuda"}, "spoils", "--device cuda was asked for", "leave --device out"),
+    Fault("GPU", MAC, {"device": "cuda"}, "error", "--device cuda was asked for", "leave --device out"),
     *(
         Fault("environment", MAC, {"environment": {name: "1"}}, "warning", name, f"unset {name}")
         for name in VARIABLES
@@ -300,7 +302,7 @@ FAULTS = [
         "disk",
         MAC,
         {"results": disk(2 * GB, 3 * GB), "cache": disk(2 * GB, 0)},
-        "spoils",
+        "error",
         "disk of results/ and of the downloads has 2.0 GB free, and this run needs 3.0 GB",
         "make room",
     ),
@@ -308,7 +310,7 @@ FAULTS = [
         "disk",
         MAC,
         {"results": disk(2 * GB, 3 * GB), "cache": disk(9 * GB, 0, volume=2)},
-        "spoils",
+        "error",
         "disk of results/ has 2.0 GB",
         "Trash",
     ),
@@ -316,7 +318,7 @@ FAULTS = [
         "disk",
         MAC,
         {"results": disk(9 * GB, 3 * GB), "cache": disk(GB // 10, GB, volume=2)},
-        "spoils",
+        "error",
         "disk of the downloads has 0.1 GB free, and this run needs 1.0 GB",
         "make room",
     ),
@@ -324,7 +326,7 @@ FAULTS = [
         "disk",
         MAC,
         {"results": disk(4 * GB, 3 * GB), "cache": disk(4 * GB, 2 * GB)},
-        "spoils",
+        "error",
         "needs 5.0 GB",
         "make room",
     ),
@@ -332,7 +334,7 @@ FAULTS = [
         "memory",
         MAC,
         {"memory_bytes": 6 * GB, "swap_used_bytes": 0},
-        "spoils",
+        "error",
         "needs 6.2 GB of memory; there are 6.0 GB",
         "--profile quick",
     ),
@@ -346,7 +348,7 @@ FAULTS = [
     ),
     Fault("memory", MAC, {"available_memory_bytes": 5 * GB}, "warning", "5.0 GB are free", "quit other"),
     Fault(
-        "data", LINUX, {"data": "missing"}, "spoils", "does not hold all files", "cifar-10-batches-bin"
+        "data", LINUX, {"data": "missing"}, "error", "does not hold all files", "cifar-10-batches-bin"
     ),
     Fault("data", MAC, {"data": "folder"}, "warning", "only you can vouch", "leave out --data-dir"),
     Fault("data", MAC, {"data": "download"}, "warning", "will be downloaded", "stay connected"),
@@ -354,21 +356,21 @@ FAULTS = [
         "results folder",
         MAC,
         {"results": disk(90 * GB, GB, writable=False)},
-        "spoils",
+        "error",
         "cannot be written to",
         "chmod",
     ),
     Fault("power", MAC, {"power": "battery"}, "warning", "runs on its battery", "plug in"),
-    Fault("Low Power Mode", MAC, {"low_power": True}, "spoils", "Low Power Mode is on", "switch it off"),
+    Fault("Low Power Mode", MAC, {"low_power": True}, "error", "Low Power Mode is on", "switch it off"),
     Fault("Low Power Mode", MAC_AT_QUICK, {"low_power": True}, "warning", "quarter slower", "switch it"),
     Fault("heat", MAC, {"thermal": "moderate"}, "warning", "thermal pressure: moderate", "cool down"),
     *(
-        Fault("heat", MAC, {"thermal": level}, "spoils", f"pressure: {level}", "cool down")
+        Fault("heat", MAC, {"thermal": level}, "error", f"pressure: {level}", "cool down")
         for level in ("heavy", "trapping", "sleeping")
     ),
     Fault("heat", MAC_AT_QUICK, {"thermal": "heavy"}, "warning", "pressure: heavy", "cool down"),
     Fault("load", MAC, {"load": 5.1}, "warning", "load 5.1 on 10 cores", "Activity Monitor"),
-    Fault("load", MAC, {"load": 10.1}, "spoils", "load 10.1 on 10 cores", "quit them"),
+    Fault("load", MAC, {"load": 10.1}, "error", "load 10.1 on 10 cores", "quit them"),
     Fault("load", MAC_AT_QUICK, {"load": 30.0}, "warning", "load 30.0", "quit them"),
     Fault("swap", MAC, {"swap_used_bytes": 2 * GB}, "warning", "2.0 GB of it are swapped", "restart"),
     Fault("virtual machine", MAC, {"virtual": True}, "warning", "not comparable", "the Mac itself"),
@@ -518,7 +520,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Framewo
             raise prepare.NotPrepared("tensorflow cannot use mps here")
         return {options.framework[0]: "mps"}
 
-    monkeypatch.setattr(machine, "likely_gpu", lambda: "mps")
+    monkeypatch.setattr(facts, "likely_gpu", lambda: "mps")
     monkeypatch.setattr(prepare, "devices", devices)
     monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -559,7 +561,7 @@ def test_the_room_that_a_run_needs_follows_from_its_networks(
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     full = gather(options(), here=MAC.machine, profile="full")
     assert full.parameters == network("mistaken").parameters == 202_839_952
-    assert full.results.needs_bytes == 6 * 4 * full.parameters + doctor_facts.RECORDS_BYTES
+    assert full.results.needs_bytes == 6 * 4 * full.parameters + facts.RECORDS_BYTES
     assert full.memory_needs_bytes == 16 * full.parameters + 3 * GB
     assert full.cache.needs_bytes == 2 * 4 * 61_100_840  # ImageNet's, as they come and carried over
     small = gather(options(image_size=64, experiment=("scratch",)), here=MAC.machine, profile="full")
@@ -569,7 +571,7 @@ def test_the_room_that_a_run_needs_follows_from_its_networks(
     (tmp_path / "cache" / "torchvision-alexnet.safetensors").touch()
     assert gather(options(), here=MAC.machine, profile="full").cache.needs_bytes == 0
     to_download = gather(replace(options(), dataset="auto"), here=MAC.machine, profile="full")
-    assert to_download.cache.needs_bytes == doctor_facts.ARCHIVE_BYTES + 60_000 * 3073
+    assert to_download.cache.needs_bytes == facts.ARCHIVE_BYTES + 60_000 * 3073
 
 
 @pytest.mark.usefixtures("asked")
@@ -578,16 +580,16 @@ def test_the_state_of_the_data(
 ) -> None:
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     auto = replace(options(), dataset="auto")
-    assert doctor_facts.data_state(options()) == "synthetic"
-    assert doctor_facts.data_state(auto) == "download"
+    assert facts.data_state(options()) == "synthetic"
+    assert facts.data_state(auto) == "download"
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / ARCHIVE).touch()
-    assert doctor_facts.data_state(auto) == "cached"
-    assert doctor_facts.data_state(replace(auto, data_dir=random_cifar10)) == "folder"
-    assert doctor_facts.data_state(replace(auto, data_dir=random_cifar10 / FOLDER)) == "folder"
-    assert doctor_facts.data_state(replace(auto, data_dir=tmp_path)) == "missing"
+    assert facts.data_state(auto) == "cached"
+    assert facts.data_state(replace(auto, data_dir=random_cifar10)) == "folder"
+    assert facts.data_state(replace(auto, data_dir=random_cifar10 / FOLDER)) == "folder"
+    assert facts.data_state(replace(auto, data_dir=tmp_path)) == "missing"
     monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "nowhere"))
-    assert doctor_facts.data_state(auto) == "missing"
+    assert facts.data_state(auto) == "missing"
 
 
 def test_folders_that_are_not_there_yet_are_judged_by_the_one_above(
@@ -614,30 +616,28 @@ def test_pins_are_read_from_the_constraints_file(tmp_path: Path) -> None:
     file.write_text(
         "# torch==1.0\nkeras==3.6.0\ntorch==2.14.1 # why\nnumpy==2.0.2; python_version>'3'\nx\n"
     )
-    assert doctor_facts.pins(file) == {"keras": "3.6.0", "torch": "2.14.1", "numpy": "2.0.2"}
-    assert doctor_facts.pins(tmp_path / "none.txt") == {}
-    assert set(PINS) <= set(doctor_facts.pins(ROOT / "constraints.txt"))
+    assert facts.pins(file) == {"keras": "3.6.0", "torch": "2.14.1", "numpy": "2.0.2"}
+    assert facts.pins(tmp_path / "none.txt") == {}
+    assert set(PINS) <= set(facts.pins(ROOT / "constraints.txt"))
 
 
-@pytest.mark.parametrize(("level", "status"), [("good", 0), ("warning", 0), ("spoils", 1)])
-def test_the_exit_status_says_whether_something_spoils(
+@pytest.mark.parametrize(("level", "status"), [("good", 0), ("warning", 0), ("error", 1)])
+def test_the_exit_status_says_whether_there_is_an_error(
     level: Any, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = Finding(level=level, message="All is [odd].", fix="pip install 'x[y]'")
-    monkeypatch.setattr(doctor, "findings", lambda options, ask: [told])
-    assert doctor.main([]) == status
+    monkeypatch.setattr(command, "findings", lambda options, ask: [told])
+    assert command.main([]) == status
     said = capsys.readouterr().out
     assert (f"{level} All is [odd]." in said) == (level != "good")
     assert ("\n" + " " * 10 in said and "fix: pip install 'x[y]'" in said) == (level != "good")
     last = said.splitlines()[-1]
-    assert ("1 warning," in last, "1 finding that" in last) == (level == "warning", level == "spoils")
+    assert ("1 warning," in last, "1 error" in last) == (level == "warning", level == "error")
 
 
 def test_good_findings_are_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert doctor.main(["--device", "cpu", "--dataset", "synthetic", "--profile", "smoke", "--all"]) in (
-        0,
-        1,
-    )
+    options = ["--device", "cpu", "--dataset", "synthetic", "--profile", "smoke", "--all"]
+    assert command.main(options) in (0, 1)
     said = capsys.readouterr().out
     assert "✓ good" in said
     assert "checks found nothing wrong." in said.splitlines()[-2]
@@ -648,7 +648,7 @@ def test_good_findings_are_shown_when_asked_for(capsys: pytest.CaptureFixture[st
 )
 def test_a_wrong_command_line_has_status_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        doctor.main(wrong)
+        command.main(wrong)
     assert ended.value.code == 2
     assert "error: " in capsys.readouterr().err
 
@@ -661,8 +661,8 @@ def test_options_reach_the_facts_as_pytest_would_give_them(monkeypatch: pytest.M
         given.append(options)
         return []
 
-    monkeypatch.setattr(doctor, "findings", note)
-    doctor.main(
+    monkeypatch.setattr(command, "findings", note)
+    command.main(
         ["--framework", "torch", "--experiment", "scratch", "--data-dir", "x", "--profile", "full"]
     )
     assert (given[0].framework, given[0].experiment) == (("torch",), ("scratch",))
@@ -671,15 +671,15 @@ def test_options_reach_the_facts_as_pytest_would_give_them(monkeypatch: pytest.M
 
 def test_a_narrow_terminal_keeps_the_fix_indented() -> None:
     console = Console(width=40, file=io.StringIO())
-    console.print(doctor.findings_table(apply_rules(planted(MAC, power="battery", low_power=True))))
+    console.print(command.findings_table(apply_rules(planted(MAC, power="battery", low_power=True))))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert all(line.startswith((" " * 10, "! warning", "✗ spoils")) for line in lines)
+    assert all(line.startswith((" " * 10, "! warning", "✗ error")) for line in lines)
 
 
 def test_no_framework_is_imported() -> None:
     script = (
-        "import sys; from bench import doctor\n"
-        "doctor.main(['--device', 'cpu'])\n"
+        "import sys; from bench.doctor.__main__ import main\n"
+        "main(['--device', 'cpu'])\n"
         "print(*({'torch', 'tensorflow', 'keras', 'torchvision'} & set(sys.modules)))"
     )
     said = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True)
@@ -692,9 +692,9 @@ def test_what_the_doctor_warns_of_stands_in_a_result_too(
 ) -> None:
     """But for Keras's backend, which this suite sets itself."""
     monkeypatch.delenv(name, raising=False)
-    assert name not in alexnet.environment()
+    assert name not in registry.environment()
     monkeypatch.setenv(name, "1")
-    assert alexnet.environment()[name] == "1"
+    assert registry.environment()[name] == "1"
 
 
 @pytest.mark.parametrize("name", ["HOME", "USER", "PATH", "HTTPS_PROXY", "TF_CPP_MIN_LOG_LEVEL"])
@@ -702,4 +702,4 @@ def test_what_changes_no_figure_stays_out_of_a_result(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "secret")
-    assert name not in alexnet.environment()
+    assert name not in registry.environment()

@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 
 from alexnet import durable
-from bench.process import ROOT
+from bench.paths import ROOT
 
 FULL = 51  # what macOS's <fcntl.h> says
 

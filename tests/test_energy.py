@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from alexnet import Device
-from bench import energy
-from bench.energy import AppleCounter, LinuxCounter
-from bench.meters import EnergyMeter
-from bench.records import Epoch, Joules
+from alexnet.frameworks.protocol import Device
+from bench.meters import energy
+from bench.meters.energy import AppleCounter, EnergyMeter, LinuxCounter
+from bench.records import derive
+from bench.records.types import Epoch, Joules
 from tests.samples import EPOCH
 
 PARTS = ("cpu_total", "gpu", "gpu_sram", "dram", "ane")
@@ -275,28 +275,28 @@ def test_where_a_part_that_computes_vanished_nothing_is_left_to_say(lost: str) -
 @pytest.mark.parametrize("device", ["mps", "cuda"])
 def test_on_a_gpu_the_headline_needs_the_processor_that_feeds_it(device: Device) -> None:
     whole = {"cpu": 10.0, "gpu": 20.0, "gpu_sram": 1.0, "dram": 5.0, "ane": 3.0}
-    assert energy.processor_and_gpu(whole, device) == 30.0
+    assert derive.processor_and_gpu(whole, device) == 30.0
     for missing in ("cpu", "gpu"):
         left = {part: joules for part, joules in whole.items() if part != missing}
-        assert energy.processor_and_gpu(left, device) is None
-    assert energy.processor_and_gpu({}, device) is None
+        assert derive.processor_and_gpu(left, device) is None
+    assert derive.processor_and_gpu({}, device) is None
 
 
 def test_on_the_cpu_the_headline_needs_no_gpu() -> None:
-    assert energy.processor_and_gpu({"cpu": 10.0}, "cpu") == 10.0
-    assert energy.processor_and_gpu({"cpu": 10.0, "gpu": 2.0, "dram": 5.0}, "cpu") == 12.0, "on one chip"
+    assert derive.processor_and_gpu({"cpu": 10.0}, "cpu") == 10.0
+    assert derive.processor_and_gpu({"cpu": 10.0, "gpu": 2.0, "dram": 5.0}, "cpu") == 12.0, "on one chip"
     for parts in ({"gpu": 20.0}, {"dram": 5.0}, {}):
-        assert energy.processor_and_gpu(parts, "cpu") is None, (
+        assert derive.processor_and_gpu(parts, "cpu") is None, (
             "a processor that was not counted did the work"
         )
 
 
 def test_the_headline_is_of_every_package() -> None:
     whole = {"cpu package-0": 10.0, "cpu package-1": 20.0, "gpu": 40.0, "dram intel-rapl:0:1": 5.0}
-    assert energy.processor_and_gpu(whole, "cuda") == 70.0
+    assert derive.processor_and_gpu(whole, "cuda") == 70.0
     del whole["gpu"]
-    assert energy.processor_and_gpu(whole, "cpu") == 30.0
-    assert energy.processor_and_gpu(whole, "cuda") is None
+    assert derive.processor_and_gpu(whole, "cpu") == 30.0
+    assert derive.processor_and_gpu(whole, "cuda") is None
 
 
 @pytest.mark.parametrize("system", ["darwin", "linux"])
@@ -304,8 +304,8 @@ def test_the_headline_of_a_record_is_the_same_on_whatever_computer_reads_it(
     monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", system)
-    assert energy.processor_and_gpu({"cpu": 10.0}, "cpu") == 10.0
-    assert energy.processor_and_gpu({"gpu": 10.0}, "cuda") is None
+    assert derive.processor_and_gpu({"cpu": 10.0}, "cpu") == 10.0
+    assert derive.processor_and_gpu({"gpu": 10.0}, "cuda") is None
 
 
 class Source:
@@ -342,9 +342,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in ("energy", "meters"):
-        monkeypatch.setattr(f"bench.{module}.perf_counter", made)
-    monkeypatch.setattr("bench.energy.time.sleep", made.sleep)
+    monkeypatch.setattr("bench.meters.energy.perf_counter", made)
+    monkeypatch.setattr("bench.meters.energy.time.sleep", made.sleep)
     return made
 
 
@@ -393,30 +392,30 @@ def epochs(*joules: float | None) -> list[Epoch]:
 
 
 def test_a_runs_energy_is_the_median_of_its_steady_epochs() -> None:
-    found = energy.run_energy(epochs(900.0, 60.0, 64.0, 128.0), best_epoch=3, device="cpu")
+    found = derive.run_energy(epochs(900.0, 60.0, 64.0, 128.0), best_epoch=3, device="cpu")
     assert found.per_epoch == 64.0, "without the first epoch, and without memory"
     assert found.per_image == 0.1
     assert found.to_best_epoch == 900.0 + 60.0 + 64.0, "to get there, the first epoch was needed too"
 
 
 def test_one_missing_epoch_leaves_no_total() -> None:
-    found = energy.run_energy(epochs(900.0, None, 64.0, 70.0), best_epoch=3, device="cpu")
+    found = derive.run_energy(epochs(900.0, None, 64.0, 70.0), best_epoch=3, device="cpu")
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
 
 
 def test_a_missing_epoch_that_is_not_needed_does_no_harm() -> None:
-    assert energy.run_energy(epochs(None, 60.0, 64.0), best_epoch=2, device="cpu").per_epoch == 62.0
+    assert derive.run_energy(epochs(None, 60.0, 64.0), best_epoch=2, device="cpu").per_epoch == 62.0
     assert (
-        energy.run_energy(epochs(900.0, 60.0, None), best_epoch=2, device="cpu").to_best_epoch == 960.0
+        derive.run_energy(epochs(900.0, 60.0, None), best_epoch=2, device="cpu").to_best_epoch == 960.0
     )
 
 
 def test_a_run_without_a_best_epoch_has_no_energy_to_it() -> None:
-    assert energy.run_energy(epochs(900.0, 60.0), best_epoch=None, device="cpu").to_best_epoch is None
+    assert derive.run_energy(epochs(900.0, 60.0), best_epoch=None, device="cpu").to_best_epoch is None
 
 
 def test_an_unmeasured_run_has_no_energy() -> None:
-    found = energy.run_energy(epochs(None, None), best_epoch=2, device="cpu")
+    found = derive.run_energy(epochs(None, None), best_epoch=2, device="cpu")
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
 
 
@@ -424,13 +423,13 @@ def test_an_unmeasured_run_has_no_energy() -> None:
 def test_on_a_mac_whose_processor_is_frozen_a_run_has_no_energy(device: Device) -> None:
     gpu_alone: Any = {"gpu": 50.0, "dram": 3.0}
     frozen = [replace(epoch, energy_joules=gpu_alone) for epoch in epochs(1.0, 1.0, 1.0)]
-    found = energy.run_energy(frozen, best_epoch=2, device=device)
+    found = derive.run_energy(frozen, best_epoch=2, device=device)
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
 
 
 def test_a_run_on_a_gpu_that_was_not_counted_has_no_energy() -> None:
     """As with several GPUs, or one before Volta: the processor alone would look frugal."""
-    found = energy.run_energy(epochs(900.0, 60.0, 64.0), best_epoch=2, device="cuda")
+    found = derive.run_energy(epochs(900.0, 60.0, 64.0), best_epoch=2, device="cuda")
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
 
 
@@ -439,5 +438,5 @@ def test_a_run_on_a_gpu_is_charged_with_gpu_and_processor() -> None:
         replace(epoch, energy_joules={"cpu package-0": 60.0, "gpu": 580.0, "dram x": 9.0})
         for epoch in epochs(1.0, 1.0, 1.0)
     ]
-    found = energy.run_energy(both, best_epoch=2, device="cuda")
+    found = derive.run_energy(both, best_epoch=2, device="cuda")
     assert (found.per_epoch, found.per_image, found.to_best_epoch) == (640.0, 1.0, 1280.0)

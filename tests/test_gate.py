@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.certificate import FrameworkOutputs, with_agreement
-from bench.records import Gate
+from bench.gate.agreement import FrameworkOutputs, with_agreement
+from bench.records.types import Gate
 from tests.real_worker import said_by
 from tests.samples import CELL, CHECK, GATE
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bench.grid import PROFILES
-from bench.options import OPTIONS
-from bench.process import ROOT
+from bench.paths import ROOT
+from bench.plan.options import OPTIONS
+from bench.plan.profiles import PROFILES
 
 WORKFLOW = ROOT / ".github" / "workflows" / "mac.yml"
 FORM = ROOT / ".github" / "ISSUE_TEMPLATE" / "results.yml"
@@ -124,10 +124,11 @@ def test_the_page_says_first_that_no_real_mac_has_been_seen() -> None:
 
 
 def test_the_illustration_speaks_as_the_doctor_does() -> None:
-    from bench.doctor import MARKS, RULES
+    from bench.doctor.__main__ import MARKS
+    from bench.doctor.rules import RULES
 
     page = PAGE.read_text()
-    doctor = "".join((ROOT / "bench" / name).read_text() for name in ("doctor.py", "doctor_rules.py"))
+    doctor = "".join(file.read_text() for file in sorted(ROOT.glob("bench/doctor/*.py")))
     (illustration,) = blocks(page, "text")
     *findings, count, last = illustration.splitlines()
     marks = "|".join(f"{re.escape(mark)} {level}" for level, (mark, _) in MARKS.items())
@@ -136,7 +137,7 @@ def test_the_illustration_speaks_as_the_doctor_does() -> None:
         assert sentence != line, line
         assert sentence in doctor, f"the doctor no longer says: {sentence}"
     assert re.match(rf"\d+ of {len(RULES)} checks found nothing wrong\.", count)
-    assert re.match(r"1 warning, 1 finding that would spoil a run\.", last)
+    assert re.match(r"1 warning, 1 error\.", last)
     assert re.findall(r"^\| `(\w+)` \| (?:nothing|the run)", page, re.MULTILINE) == list(MARKS)
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS
-from bench import grid
-from bench.grid import PROFILES, IllegalPlan
-from bench.options import Options
-from bench.records import Cell, Plan
+from bench.plan import grid
+from bench.plan.options import Options
+from bench.plan.profiles import PROFILES
+from bench.records.recipe import IllegalPlan, check_plan
+from bench.records.types import Cell, Plan
 
 OPTIONS = Options(
     profile="quick",
@@ -36,7 +37,7 @@ def plan(experiment: str, profile: str, **changes: Any) -> Plan:
     cell = Cell(experiment=experiment, framework="torch", device="cpu", seed=0)
     options = replace(OPTIONS, **changes)
     settled = grid.plan(cell, options, profile=profile, dataset="synthetic", data_provenance="")
-    grid.check_plan(cell, settled)
+    check_plan(cell, settled)
     return settled
 
 

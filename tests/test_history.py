@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from bench.history import CellHistory, read_history
-from bench.journal import Journal, to_line
-from bench.pauses import Interrupted
-from bench.records import Epoch, Failure, Interruption
+from bench.records.journal import Journal, to_line
+from bench.records.run import Interrupted
+from bench.records.types import Epoch, Failure, Interruption
+from bench.session.cell_history import CellHistory, read_history
 from tests.samples import CELL, CONDITION, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START
 
 Lines = Sequence[tuple[str, Any]]
@@ -34,8 +34,8 @@ def at(monkeypatch: pytest.MonkeyPatch) -> None:
     def now() -> str:
         return (noon + timedelta(minutes=next(minutes))).isoformat()
 
-    monkeypatch.setattr("bench.journal.now", now)
-    monkeypatch.setattr("bench.journal.sync", lambda descriptor: None)
+    monkeypatch.setattr("bench.records.journal.now", now)
+    monkeypatch.setattr("bench.records.journal.sync", lambda descriptor: None)
 
 
 def minute(number: int) -> str:

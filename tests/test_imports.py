@@ -6,26 +6,49 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from bench.process import ROOT
+from bench.paths import ROOT
 
-ROOMS = ("alexnet", "bench", "reports")
-FILES = [ROOT / "conftest.py", *(f for room in ROOMS for f in sorted((ROOT / room).rglob("*.py")))]
+HOUSES = ("alexnet", "bench", "reports")
+FILES = [ROOT / "conftest.py", *(f for house in HOUSES for f in sorted((ROOT / house).rglob("*.py")))]
 TORCH, TENSORFLOW = {"torch", "torchvision"}, {"tensorflow", "keras"}
-READING = {
-    *("bench.records", "bench.wire", "bench.saved", "bench.ranges"),  # what a file holds
-    *("bench.rates", "bench.energy", "bench.differences"),  # what follows from it, defined once
-    *("alexnet.spec", "alexnet.recipe", "alexnet.layers", "alexnet.data", "alexnet.durable"),
+STDLIB_ONLY = ("alexnet.layers", "alexnet.spec", "alexnet.recipe")
+READS_FILES = ("bench.check", "reports")
+"""What loads no framework and measures nothing: of `bench` it may know the records alone."""
+
+BENCH: dict[str, set[str]] = {
+    "paths": set(),
+    "records": set(),
+    "host": {"records"},
+    "meters": {"records"},
+    "ipc": {"paths", "records"},
+    "check": {"records"},
+    "plan": {"host", "paths", "records"},
+    "worker": {"ipc", "meters", "records"},
+    "gate": {"ipc", "meters", "records", "worker"},
+    "doctor": {"host", "paths", "plan", "records"},
+    "session": {"gate", "host", "ipc", "meters", "paths", "plan", "records"},
+    "plugin": {"doctor", "host", "ipc", "plan", "records", "session"},
+    "overhead": {"host", "ipc", "meters", "plan", "records", "worker"},
+    "report_cost": {"paths", "records"},
+    "price": set(),
+    "scale": set(),
+    "test_gate": {"records"},
+    "test_train": {"records"},
 }
-"""What `reports` may know of the other rooms: what a saved file means, and nothing that measures."""
-STDLIB_ONLY = ("layers.py", "spec.py", "recipe.py")
+"""Room of `bench` -> the rooms that it imports."""
+
+
+def module(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def imported(file: Path) -> Iterator[str]:
-    """The full names of the modules that a file imports, wherever in it."""
+    """The full names of what a file imports, wherever in it."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -34,25 +57,52 @@ def imported(file: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def room(name: str) -> str:
+    """`bench.gate.ask.Gates` is in the room `gate`."""
+    return name.split(".")[1]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 def test_the_import_law_holds(file: Path) -> None:
-    room = file.relative_to(ROOT).parts[0]
+    house = file.relative_to(ROOT).parts[0]
     names = list(imported(file))
     tops = {name.split(".")[0] for name in names}
-    if not file.name.startswith("torch_"):
-        assert not tops & TORCH
-    if not file.name.startswith("tensorflow_"):
-        assert not tops & TENSORFLOW
-    if room == "alexnet":
+    for framework, libraries in (("torch", TORCH), ("tensorflow", TENSORFLOW)):
+        if ROOT / "alexnet" / "frameworks" / framework not in file.parents:
+            assert not tops & libraries
+    if house == "alexnet":
         assert not tops & {"bench", "reports", "pytest"}
         assert "time" not in tops
-    if room == "reports":
-        ours = [name for name in names if name.startswith(("bench.", "alexnet."))]
-        modules = {".".join(name.split(".")[:2]) for name in ours}
-        assert modules <= READING, modules - READING
-    if room == "alexnet" and file.name in STDLIB_ONLY:
+    if module(file).startswith(READS_FILES):
+        alien = [n for n in names if n.startswith("bench.") and not n.startswith("bench.records.")]
+        assert {name for name in alien if not name.startswith("bench.check.")} == set()
+        assert not [name for name in names if name.startswith("alexnet.frameworks.registry")]
+    if module(file) in STDLIB_ONLY:
         assert tops <= {*sys.stdlib_module_names, "alexnet"}
         assert all(name.startswith("alexnet.layers.") for name in names if "alexnet" in name)
+
+
+def test_the_rooms_of_bench_import_what_the_table_says_and_nothing_more() -> None:
+    found: dict[str, set[str]] = {}
+    for file in (file for file in FILES if module(file).startswith("bench.")):
+        own = room(module(file))
+        others = {room(name) for name in imported(file) if name.startswith("bench.")}
+        found.setdefault(own, set()).update(others - {own})
+    assert found == BENCH
+
+
+def test_imports_between_the_rooms_of_bench_go_one_way() -> None:
+    assert list(TopologicalSorter(BENCH).static_order()), "it raises CycleError for a circle"
+
+
+@pytest.mark.parametrize("house", HOUSES)
+def test_no_files_import_each_other_in_a_circle(house: str) -> None:
+    files = {module(file): file for file in FILES if file.relative_to(ROOT).parts[0] == house}
+    graph = {
+        name: {n if n in files else n.rpartition(".")[0] for n in imported(file)} & set(files) - {name}
+        for name, file in files.items()
+    }
+    assert list(TopologicalSorter(graph).static_order())
 
 
 def test_the_law_is_a_lint_rule_too() -> None:
@@ -65,13 +115,15 @@ def test_the_report_loads_nothing_that_measures() -> None:
     """It reads files, on any computer, also where no framework is installed."""
     script = "import sys, reports.__main__\nprint(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True).split())
-    assert not loaded & (TORCH | TENSORFLOW | {"pytest", "psutil", "bench.worker", "bench.session"})
+    assert not loaded & (TORCH | TENSORFLOW | {"pytest", "psutil"})
+    assert not {name for name in loaded if name.startswith(("bench.worker", "bench.session"))}
 
 
 def test_the_parent_loads_no_framework() -> None:
     """Both in one process crash, and either would take memory from the cell that is measured."""
     script = (
-        "import sys, conftest, bench.session, bench.worker, bench.gate, bench.check, bench.doctor\n"
+        "import sys, conftest, bench.session.session, bench.worker.job, bench.gate.checks\n"
+        "import bench.check.rules, bench.doctor.rules\n"
         "print(*({'torch', 'tensorflow', 'keras', 'torchvision'} & set(sys.modules)))"
     )
     loaded = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.interrupts import STATUS, Interrupts
+from bench.session.interrupts import STATUS, Interrupts
 
 BOTH = pytest.mark.parametrize(
     ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from bench import journal
-from bench.history import PARTS
-from bench.journal import Damaged, Journal, Line
-from bench.records import Check, Epoch, Failure, Interruption
+from bench.records import journal
+from bench.records.journal import Damaged, Journal, Line
+from bench.records.types import Check, Epoch, Failure, Interruption
+from bench.session.cell_history import PARTS
 from tests.samples import CONDITION, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START
 
 FAILURE = Failure(reason="ein Grund\nin zwei Zeilen: J*J* ½ \u2028 🦘", log_tail='\x00 "quoted" \\ \t')

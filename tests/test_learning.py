@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alexnet import FRAMEWORKS
-from bench.run import Run
+from alexnet.frameworks.registry import FRAMEWORKS
+from bench.records.run import Run
 from tests.real_worker import ONE_THREAD, carry, cell_of, plan_of
 
 pytestmark = pytest.mark.slow

@@ -16,9 +16,9 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from bench.link import ACK, ORPHANED, STOP, ParentPipe
-from bench.process import ROOT
-from bench.wire import Heartbeat, Record, from_line, job_from_json, job_to_json
+from bench.ipc.child import ACK, ORPHANED, STOP, ParentPipe
+from bench.ipc.messages import Heartbeat, Record, from_line, job_from_json, job_to_json
+from bench.paths import ROOT
 from tests.samples import EPOCH, RESULT, START, job
 
 BEAT = Heartbeat(epoch=1, step=20)
@@ -188,7 +188,7 @@ def test_who_sends_to_a_closed_pipe_is_told() -> None:
 
 PARENT = """
 import sys, time
-from bench.process import worker_process
+from bench.ipc.parent import worker_process
 from tests.samples import job
 worker = [sys.executable, "-c", sys.argv[1]]
 with open(sys.argv[2], "w") as log, worker_process(job(""), worker, log) as child:
@@ -198,7 +198,7 @@ with open(sys.argv[2], "w") as log, worker_process(job(""), worker, log) as chil
 """
 WORKER = """
 import os, sys, time
-from bench.link import ParentPipe
+from bench.ipc.child import ParentPipe
 from tests.samples import EPOCH
 link = ParentPipe(int(sys.argv[1]))
 link.job()

@@ -14,13 +14,13 @@ from tempfile import gettempdir
 import psutil
 import pytest
 
-from bench.lock import Busy, Lock, lock_file
-from bench.process import ROOT
+from bench.host.lock import Busy, Lock, lock_file
+from bench.paths import ROOT
 
 HOLD = """
 import subprocess, sys
 from pathlib import Path
-from bench.lock import Lock
+from bench.host.lock import Lock
 lock = Lock(Path(sys.argv[1]))
 lock.take("results/mac, 8 cells")
 """

@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
-from bench import machine, macos
-from bench.records import Machine
+from bench.host import machine, macos
+from bench.records.types import Machine
 from tests.mac_samples import MACS, SERIAL, UUID, sample
 
 EPYC = "processor\t: 0\nmodel name\t: AMD EPYC 7R13\nflags\t\t: fpu vme{}\n\nprocessor\t: 1\n"

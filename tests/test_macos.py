@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import macos
+from bench.host import macos
 from tests.mac_samples import FOLDER, SAMPLES, dual_gpu_json, sample
 from tests.mac_samples.expected import PARSERS, READ
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from bench import condition, machine, macos
+from bench.host import condition, machine, macos
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "darwin",

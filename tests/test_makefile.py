@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.process import ROOT
+from bench.paths import ROOT
 
 BROKEN = "#!/bin/sh\nexit 127\n"  # a version manager's stub for a Python that is not installed
 # Says yes to the version check; its `-m venv` makes a .venv whose Python says yes to everything.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.memory import LinuxMemory, MacMemory, host_memory
+from bench.meters.memory import LinuxMemory, MacMemory, host_memory
 
 STATUS = """\
 Name:\tpython

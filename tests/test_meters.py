@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from bench.meters import DeviceMemoryMeter, EnergyMeter, HostMemoryMeter, Meters, TimeMeter
-from bench.records import Joules
+from bench.meters.energy import EnergyMeter
+from bench.meters.memory import DeviceMemoryMeter, HostMemoryMeter
+from bench.meters.meters import Meters
+from bench.meters.time import TimeMeter
+from bench.records.types import Joules
 
 COST_SECONDS = 100.0
 """What each fake costs on the fake clock: far more than the work, so that it would show."""
@@ -81,13 +84,14 @@ class PaperBackend:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("bench.meters.perf_counter", made)
+    monkeypatch.setattr("bench.meters.time.perf_counter", made)
+    monkeypatch.setattr("bench.meters.energy.perf_counter", made)
     return made
 
 
 def paper_meters(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Meters:
-    monkeypatch.setattr("bench.memory.host_memory", lambda: PaperMemory(clock))
-    monkeypatch.setattr("bench.energy.counter", lambda: PaperCounter(clock))
+    monkeypatch.setattr("bench.meters.memory.host_memory", lambda: PaperMemory(clock))
+    monkeypatch.setattr("bench.meters.energy.counter", lambda: PaperCounter(clock))
     backend: Any = PaperBackend(clock)
     meters = Meters(backend, lambda: clock.does("synchronize", 0.5))
     clock.log.clear()
@@ -201,7 +205,7 @@ def test_the_meter_of_the_baseline_is_the_meter_of_the_epochs(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker takes its baseline before it has what the other meters need."""
-    monkeypatch.setattr("bench.energy.counter", lambda: PaperCounter(clock))
+    monkeypatch.setattr("bench.meters.energy.counter", lambda: PaperCounter(clock))
     host = HostMemoryMeter(PaperMemory(clock))
     backend: Any = PaperBackend(clock)
     meters = Meters(backend, lambda: clock.does("synchronize", 0.5), host)

@@ -9,7 +9,8 @@ import pytest
 
 from alexnet import data
 from alexnet.data import Split
-from bench import pictures
+from bench.records.limits import MAX_PICTURES
+from bench.worker.sample_images import choose_samples, sample_images
 
 
 def split(labels: list[int]) -> Split:
@@ -19,20 +20,20 @@ def split(labels: list[int]) -> Split:
 
 def test_each_classs_first_come_before_any_second() -> None:
     labels = np.array([3, 3, 3, 1, 0, 1, 3])
-    assert pictures.choose_samples(labels).tolist() == [4, 3, 0, 5, 1, 2, 6]
+    assert choose_samples(labels).tolist() == [4, 3, 0, 5, 1, 2, 6]
 
 
 def test_sixteen_of_many_cover_every_class() -> None:
     test = data.synthetic(500, seed=1)
-    at = pictures.choose_samples(test.labels)
-    assert len(at) == pictures.MAX_PICTURES
+    at = choose_samples(test.labels)
+    assert len(at) == MAX_PICTURES
     assert np.bincount(test.labels[at]).tolist() == [2] * 6 + [1] * 4
 
 
 def test_images_come_back_to_the_byte() -> None:
     test = split([0, 1, 2])
     logits = np.array([[0.0, 1.0, 5.0], [9.0, 0.0, 0.0], [0.0, 0.0, 0.0]], np.float32)
-    kept = pictures.sample_images(test, logits)
+    kept = sample_images(test, logits)
     assert np.array_equal(kept.images(), test.images)
     assert kept.labels == (0, 1, 2)
     assert kept.answers == (2, 0, 0)
@@ -43,11 +44,11 @@ def test_images_come_back_to_the_byte() -> None:
 def test_an_answer_beyond_the_ten_is_the_eleventh() -> None:
     logits = np.zeros((1, 1000), np.float32)
     logits[0, 777] = 3.0
-    assert pictures.sample_images(split([4]), logits).answers == (10,)
+    assert sample_images(split([4]), logits).answers == (10,)
 
 
 def test_other_bytes_are_no_images() -> None:
-    kept = pictures.sample_images(split([0]), np.zeros((1, 10), np.float32))
+    kept = sample_images(split([0]), np.zeros((1, 10), np.float32))
     for text in ("AAAA", "no base64!", ""):
         with pytest.raises(ValueError, match=r"images of 32x32 RGB|base64|padding"):
             replace(kept, pixels=text).images()

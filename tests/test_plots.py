@@ -16,7 +16,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from bench.records import Machine
+from bench.records.types import Machine
 from reports import drawing, palette, plots
 from reports.compare import Study, study
 from reports.document import Number, Picture

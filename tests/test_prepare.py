@@ -9,10 +9,11 @@ import pytest
 
 from alexnet import download
 from alexnet.data import FOLDER
-from bench import heading, prepare
-from bench.opening import open_session
-from bench.options import Options
-from bench.prepare import NotPrepared
+from bench.plan import prepare
+from bench.plan.options import Options
+from bench.plan.prepare import NotPrepared
+from bench.plugin import header
+from bench.session.open import open_session
 from tests.test_grid import OPTIONS
 
 
@@ -51,7 +52,7 @@ def test_a_device_that_is_asked_for_and_missing_is_the_frameworks_own_sentence()
 def test_unlike_devices_are_pointed_out_and_never_make_auto_full(tmp_path: Path) -> None:
     session = open_session(auto(dataset="synthetic"), tmp_path)
     assert session.profile == "quick"
-    (note,) = heading.device_warning(session)
+    (note,) = header.device_warning(session)
     assert "compare devices, not frameworks" in note
 
 
@@ -91,7 +92,7 @@ def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(prepare, "likely_gpu", lambda: None)
     session = open_session(auto(dataset="synthetic"), tmp_path)
     assert session.profile == "quick"
-    assert heading.device_warning(session) == []
+    assert header.device_warning(session) == []
 
 
 def test_the_users_folder_comes_before_the_environments(

@@ -13,9 +13,14 @@ import numpy as np
 import pytest
 
 from alexnet.spec import network
-from bench import clock, probe, verdict
-from bench.probe import ReferenceKernel
-from bench.records import Check, Roofline
+from bench.gate import timing
+from bench.meters import reference_kernel
+from bench.meters.reference_kernel import ReferenceKernel
+from bench.meters.roofline import ROOFLINE_SECONDS, measure_roofline
+from bench.records import verdict
+from bench.records.limits import LEAST_RATIO, MOST_LEFT, MOST_RATIO
+from bench.records.roofline import attainable_flops_per_second, training_bytes, training_flops
+from bench.records.types import Check, Roofline
 
 CALL_SECONDS = 2.0**-20  # about a microsecond, what a call into a framework takes
 BATCH = np.zeros((4, 32, 32, 3), np.uint8), np.zeros(4, np.int32)
@@ -89,7 +94,7 @@ class PaperBackend:
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> PaperDevice:
     made = PaperDevice()
-    for module in ("probe", "clock", "meters"):
+    for module in ("meters.reference_kernel", "meters.roofline", "meters.time", "gate.timing"):
         monkeypatch.setattr(f"bench.{module}.perf_counter", made)
     return made
 
@@ -102,8 +107,8 @@ def test_a_kernel_is_timed_from_an_idle_to_an_idle_device(device: PaperDevice) -
     made = backend(device, 2.0**30)
     kernel = made.product(1024, 512)  # one second
     device.give(7.0)
-    assert probe.seconds(kernel) == pytest.approx(1.0, abs=1e-5)
-    assert probe.seconds(kernel, repeats=3) == pytest.approx(3.0, abs=1e-5)
+    assert reference_kernel.seconds(kernel) == pytest.approx(1.0, abs=1e-5)
+    assert reference_kernel.seconds(kernel, repeats=3) == pytest.approx(3.0, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -119,14 +124,14 @@ def test_a_product_is_as_deep_as_its_aim_asks_for(
     device: PaperDevice, flops_per_second: float, depths: list[int]
 ) -> None:
     made = backend(device, flops_per_second)
-    assert probe.depth_for(made, probe.KERNEL_SECONDS) == depths[-1]
+    assert timing.depth_for(made, reference_kernel.KERNEL_SECONDS) == depths[-1]
     assert made.depths == depths
 
 
 def test_a_disturbance_does_not_make_a_product_shallower(device: PaperDevice) -> None:
     """Every third kernel takes ten times as long, as when something else has the processor."""
     made = backend(device, 2.0**33, factors=(10.0, 1.0, 1.0))
-    assert probe.depth_for(made, probe.KERNEL_SECONDS) == 128
+    assert timing.depth_for(made, reference_kernel.KERNEL_SECONDS) == 128
 
 
 @pytest.mark.parametrize(
@@ -235,28 +240,28 @@ def test_probes_cost_no_more_than_one_per_cent(device: PaperDevice, epoch_second
 
 def test_twice_the_work_takes_twice_as_long_where_the_clock_waits(device: PaperDevice) -> None:
     made = backend(device, 2.0**33)
-    ratio = next(probe.doubled_work_ratios(made, device.synchronize))
+    ratio = next(timing.doubled_work_ratios(made, device.synchronize))
     assert ratio == pytest.approx(2.0, rel=1e-3)  # but for the calls: a microsecond in 62 ms
-    assert clock.LEAST_RATIO <= ratio <= clock.MOST_RATIO
+    assert LEAST_RATIO <= ratio <= MOST_RATIO
     assert made.depths[-2:] == [256, 512]
 
 
 def test_twice_the_work_takes_no_longer_where_the_device_answers_late(device: PaperDevice) -> None:
     device.late = True
-    ratio = next(probe.doubled_work_ratios(backend(device, 2.0**33), device.synchronize))
+    ratio = next(timing.doubled_work_ratios(backend(device, 2.0**33), device.synchronize))
     assert ratio == pytest.approx(1.0, rel=1e-6)
-    assert ratio < clock.LEAST_RATIO
+    assert ratio < LEAST_RATIO
 
 
 def test_a_busy_computer_does_not_spoil_the_ratio(device: PaperDevice) -> None:
     """Two kernels of three are disturbed, by unlike amounts."""
     made = backend(device, 2.0**33, factors=(1.0, 3.0, 1.5))
-    assert next(probe.doubled_work_ratios(made, device.synchronize)) == pytest.approx(2.0, rel=1e-3)
+    assert next(timing.doubled_work_ratios(made, device.synchronize)) == pytest.approx(2.0, rel=1e-3)
 
 
 def test_it_is_the_epochs_own_wait_that_is_tried(device: PaperDevice) -> None:
     """The kernel could be waited for here; who times the epochs does not wait."""
-    ratio = next(probe.doubled_work_ratios(backend(device, 2.0**33), lambda: None))
+    ratio = next(timing.doubled_work_ratios(backend(device, 2.0**33), lambda: None))
     assert ratio == pytest.approx(1.0, rel=1e-6)
 
 
@@ -264,7 +269,7 @@ def test_the_roofline_is_the_best_that_was_seen(device: PaperDevice) -> None:
     """A third of the time something else slows the device down to a third of its speed."""
     made = backend(device, 2.0**40, factors=(1.0,) * 40 + (3.0,) * 20)
     made.bytes_per_second = 2.0**36
-    found = probe.measure_roofline(made)
+    found = measure_roofline(made)
     # The product takes 1/64 s at best, the addition 3/256 s; a call is a microsecond in a tenth of one.
     assert found.flops_per_second == pytest.approx(2.0**40, rel=1e-4)
     assert found.bytes_per_second == pytest.approx(2.0**36, rel=1e-4)
@@ -275,14 +280,14 @@ def test_handing_kernels_over_is_no_part_of_the_roofline(device: PaperDevice) ->
     """Each takes as long as 16 calls: alone, it would be found 6 % too slow."""
     made = backend(device, 2.0**50)
     made.bytes_per_second = 2.0**45
-    found = probe.measure_roofline(made)
+    found = measure_roofline(made)
     assert found.flops_per_second == pytest.approx(2.0**50, rel=1e-3)
     assert found.bytes_per_second == pytest.approx(2.0**45, rel=1e-3)
 
 
 def test_the_roofline_is_looked_for_at_least_a_second_each(device: PaperDevice) -> None:
-    probe.measure_roofline(backend(device, 2.0**37))
-    assert 2 * probe.ROOFLINE_SECONDS <= device.now <= 2 * probe.ROOFLINE_SECONDS + 1
+    measure_roofline(backend(device, 2.0**37))
+    assert 2 * ROOFLINE_SECONDS <= device.now <= 2 * ROOFLINE_SECONDS + 1
 
 
 # The standard network at 224 px, row by row: conv 55, pool 27, conv 27, pool 13, three convs 13, pool 6.
@@ -310,14 +315,14 @@ ACTIVATIONS = (
 
 def test_the_work_of_a_step_is_three_times_the_forward_pass() -> None:
     assert FORWARD_FLOPS == 2_262_402_112
-    assert probe.training_flops(network("standard")) == 6_787_206_336
+    assert training_flops(network("standard")) == 6_787_206_336
 
 
 def test_the_bytes_of_a_step_are_eight_for_a_parameter_and_five_for_an_activation() -> None:
     assert (PARAMETERS, ACTIVATIONS) == (58_322_314, 780_746)
     net = network("standard")
-    assert probe.training_bytes(net, 1) == 8 * 4 * 58_322_314 + 5 * 4 * 780_746
-    assert probe.training_bytes(net, 128) == 8 * 4 * 58_322_314 + 128 * 5 * 4 * 780_746
+    assert training_bytes(net, 1) == 8 * 4 * 58_322_314 + 5 * 4 * 780_746
+    assert training_bytes(net, 128) == 8 * 4 * 58_322_314 + 128 * 5 * 4 * 780_746
 
 
 @pytest.mark.parametrize(
@@ -334,7 +339,7 @@ def test_the_bytes_of_a_step_are_eight_for_a_parameter_and_five_for_an_activatio
 def test_what_is_attainable_is_the_lower_of_both_roofs(
     roof: Roofline, batch_size: int, attainable: float
 ) -> None:
-    found = probe.attainable_flops_per_second(network("standard"), batch_size, roof)
+    found = attainable_flops_per_second(network("standard"), batch_size, roof)
     assert found == pytest.approx(attainable, rel=1e-4)  # as many digits as are written above
 
 
@@ -387,7 +392,7 @@ def trainer(device: PaperDevice, step_seconds: float, **more: Any) -> Any:
 
 def test_nothing_is_left_to_wait_for_where_the_clock_waits(device: PaperDevice) -> None:
     made = trainer(device, 0.25)
-    assert clock.share_left_after_stop(made, *BATCH) < 1e-5, (
+    assert timing.share_left_after_stop(made, *BATCH) < 1e-5, (
         "logits take a microsecond, of half a second"
     )
     assert made.rates == [0.0, 0.0], "the weights stay, and 0.5 s are enough"
@@ -395,13 +400,13 @@ def test_nothing_is_left_to_wait_for_where_the_clock_waits(device: PaperDevice) 
 
 def test_steps_are_added_until_they_can_be_timed(device: PaperDevice) -> None:
     made = trainer(device, 0.04)
-    assert clock.share_left_after_stop(made, *BATCH) < 1e-5
+    assert timing.share_left_after_stop(made, *BATCH) < 1e-5
     assert len(made.rates) == 2 + 4 + 8 + 16, "16 steps are 0.64 s, more than the 0.5 asked for"
 
 
 def test_a_very_fast_device_is_not_given_steps_without_end(device: PaperDevice) -> None:
     made = trainer(device, 1e-4)
-    clock.share_left_after_stop(made, *BATCH)
+    timing.share_left_after_stop(made, *BATCH)
     assert len(made.rates) == 2 + 4 + 8 + 16 + 32 + 64 + 128
 
 
@@ -409,17 +414,17 @@ def test_a_very_fast_device_is_not_given_steps_without_end(device: PaperDevice) 
 def test_what_the_clock_did_not_wait_for_is_left(
     device: PaperDevice, waits_for: float, share: float
 ) -> None:
-    found = clock.share_left_after_stop(trainer(device, 0.25, waits_for=waits_for), *BATCH)
+    found = timing.share_left_after_stop(trainer(device, 0.25, waits_for=waits_for), *BATCH)
     assert found == pytest.approx(share, rel=1e-3)  # but for the calls
-    assert found > clock.MOST_LEFT
+    assert found > MOST_LEFT
 
 
 def test_other_programs_do_not_spoil_the_share_that_is_left(device: PaperDevice) -> None:
     """All readings but the last that is tried take 0.2 s of 0.5; the first one only compiles."""
-    made = trainer(device, 0.25, held_up=[0.2] * clock.TRIES)
-    assert clock.share_left_after_stop(made, *BATCH) < 1e-5
-    made = trainer(device, 0.25, held_up=[0.2] * (clock.TRIES + 1))
-    assert clock.share_left_after_stop(made, *BATCH) == pytest.approx(0.4, rel=1e-3), (
+    made = trainer(device, 0.25, held_up=[0.2] * timing.TRIES)
+    assert timing.share_left_after_stop(made, *BATCH) < 1e-5
+    made = trainer(device, 0.25, held_up=[0.2] * (timing.TRIES + 1))
+    assert timing.share_left_after_stop(made, *BATCH) == pytest.approx(0.4, rel=1e-3), (
         "so often, it is no accident"
     )
 
@@ -429,12 +434,12 @@ def test_other_programs_do_not_spoil_twice_the_work(device: PaperDevice) -> None
     made = backend(device, 2.0**33)
     ratios = iter((1.0, 3.0, 1.3, 2.1))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(probe, "doubled_work_ratios", lambda *arguments: ratios)
-        assert clock.doubled_work_ratio(made, trainer(device, 0.25)) == 2.1
+        patched.setattr(timing, "doubled_work_ratios", lambda *arguments: ratios)
+        assert timing.doubled_work_ratio(made, trainer(device, 0.25)) == 2.1
 
 
 def proof(device: PaperDevice, *, waits_for: float) -> dict[str, Check]:
-    checks = clock.check_timing(
+    checks = timing.check_timing(
         backend(device, 2.0**33), trainer(device, 0.25, waits_for=waits_for), *BATCH
     )
     return {check.name: check for check in checks}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Machine
+from bench.records.types import Machine
 from reports.compare import Study, study
 from reports.document import Number, Paragraph, Sentence
 from reports.frame import frames

@@ -9,7 +9,18 @@ from typing import Any, get_args
 
 import pytest
 
-from bench.records import (
+from bench.ipc.messages import (
+    Heartbeat,
+    Job,
+    Record,
+    Resumed,
+    from_line,
+    job_from_json,
+    job_to_json,
+    to_line,
+)
+from bench.records.codec import RecordError, build, finite
+from bench.records.types import (
     Cell,
     Epoch,
     Failure,
@@ -21,19 +32,6 @@ from bench.records import (
     Result,
     Roofline,
     Verdict,
-)
-from bench.wire import (
-    Heartbeat,
-    Job,
-    Record,
-    RecordError,
-    Resumed,
-    build,
-    finite,
-    from_line,
-    job_from_json,
-    job_to_json,
-    to_line,
 )
 from tests.samples import CELL, CONDITION, EPOCH, GATE, MACHINE, PLAN, RESULT, ROOFLINE, START, job
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bench import scale
-from bench.process import ROOT
-from bench.saved import read
+from bench import report_cost
+from bench.paths import ROOT
+from bench.records.read import read
 from reports import markdown, plots, prose, typeset, written
 from reports.__main__ import main
 from reports.compare import study
@@ -247,8 +247,8 @@ def test_the_least_that_there_can_be_is_still_a_report(
 
 
 def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path) -> None:
-    one = scale.template(read(results / "anna" / "0001_full.json"), epochs=20)
-    for number, content in enumerate(scale.multiplied(one, 6, machines=3)):
+    one = report_cost.template(read(results / "anna" / "0001_full.json"), epochs=20)
+    for number, content in enumerate(report_cost.multiplied(one, 6, machines=3)):
         (tmp_path / f"{number}.json").write_text(json.dumps(content))
     found = gather([str(tmp_path)])
     assert len(found.runs) == 6
@@ -258,6 +258,6 @@ def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path
     assert len(made.machines) == 3
     assert set(made.runs["seed"]) == {0, 1}
     assert set(made.runs["epochs"]) == {20}
-    cost = scale.cost(tmp_path / "0.json", 1)
+    cost = report_cost.cost(tmp_path / "0.json", 1)
     assert cost.seconds > 0
     assert 50e6 < cost.peak_bytes < 2e9

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from bench.journal import Journal, Line, read
-from bench.process import ROOT
-from bench.resume import FILE, PARTS, SessionRefused, find
-from bench.saved import load
-from bench.terms import Manifest
+from bench.paths import ROOT
+from bench.records.journal import Journal, Line, read
+from bench.records.read import load
+from bench.session.manifest import Manifest
+from bench.session.resume import FILE, PARTS, SessionRefused, find
 from tests.conftest import write_cifar10
 from tests.torture import EPOCHS, MACHINE, PICKED, Session, learnt, uninterrupted
 from tests.toy_hold import ASKED, HELD
@@ -32,6 +32,7 @@ INTERRUPTED, REFUSED, FAILED = 130, 4, 1
 PATIENCE_SECONDS = 120.0
 """How long anything may take on a busy machine before a test gives up."""
 TOY = f"silence={PATIENCE_SECONDS}"
+CHANGED = "code: bench/worker/training_loop.py has changed"
 FIRST, SECOND = "scratch-torch-cpu-s0", "scratch-tensorflow-cpu-s0"
 
 
@@ -265,26 +266,29 @@ def test_what_differs_is_refused_field_by_field_or_accepted_and_said(session: Se
     assert runs
     begun_with_other_code(runs)
     said = resumed(session, status=REFUSED)
-    assert "code: bench/training.py has changed" in said
+    assert CHANGED in said
     assert "memory: " in said
     assert "--resume-anyway" in said
     said = resumed(session, "--resume-anyway")
-    assert "resumed anyway, though not all is as it was: code: bench/training.py has changed" in said
+    assert (
+        "resumed anyway, though not all is as it was: code: bench/worker/training_loop.py has changed"
+        in said
+    )
     content = saved(session)
     (pause,) = content["interruptions"]
-    assert "code: bench/training.py has changed" in pause["differences"]
+    assert CHANGED in pause["differences"]
     run = content["benchmarks"][1]["extra_info"]
-    assert "code: bench/training.py has changed" in run["interruptions"][0]["differences"]
-    assert any("code: bench/training.py has changed" in line for line in run["verdict"]["warnings"])
+    assert CHANGED in run["interruptions"][0]["differences"]
+    assert any(CHANGED in line for line in run["verdict"]["warnings"])
     assert content["benchmarks"][0]["extra_info"]["interruptions"] == [], "it was done before"
 
 
 def begun_with_other_code(runs: Path) -> None:
-    """As if it had been begun with another bench/training.py, on a computer with less memory."""
+    """As if it had been begun with another training loop, on a computer with less memory."""
     (line,) = (line for line in read(runs / FILE, PARTS) if isinstance(line, Line))
     terms: Manifest = line.record
     machine = replace(terms.machine, memory_bytes=8 * 10**9)
-    code = {**terms.code, "bench/training.py": "0" * 12}
+    code = {**terms.code, "bench/worker/training_loop.py": "0" * 12}
     Journal(runs / FILE).add("terms", replace(terms, machine=machine, code=code))
 
 

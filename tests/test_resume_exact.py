@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from alexnet import FRAMEWORKS, weights
-from bench.history import read_history
-from bench.records import Cell, Epoch
-from bench.run import Run
-from bench.wire import Heartbeat, Record
+from alexnet import weights
+from alexnet.frameworks.registry import FRAMEWORKS
+from bench.ipc.messages import Heartbeat, Record
+from bench.records.run import Run
+from bench.records.types import Cell, Epoch
+from bench.session.cell_history import read_history
 from tests.narrow import narrow_network
 from tests.real_worker import ONE_THREAD, carry, cell_of, plan_of
 from tests.torture import ENDED, LEARNT

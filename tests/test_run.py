@@ -15,13 +15,13 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.checkpoint import Checkpoints
-from bench.gates import GateReply, ask_gate
-from bench.interrupts import Interrupts
-from bench.pauses import Interrupted
-from bench.records import Failure
-from bench.run import CellRunner, Run
-from bench.wire import Heartbeat, Record, Resumed, to_line
+from bench.gate.ask import GateReply, ask_gate
+from bench.ipc.messages import Heartbeat, Record, Resumed, to_line
+from bench.records.run import Interrupted, Run
+from bench.records.types import Failure
+from bench.session.cell_runner import CellRunner
+from bench.session.interrupts import Interrupts
+from bench.worker.checkpoint import Checkpoints
 from tests.samples import CELL, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START, job
 
 EPOCHS = [replace(EPOCH, epoch=n, warm_up=n == 1, train_seconds=float(n)) for n in (1, 2, 3)]

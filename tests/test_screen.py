@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from alexnet import Device
-from bench import screen
-from bench.prepare import Source
-from bench.records import Drift, Verdict
-from bench.run import Run
+from alexnet.frameworks.protocol import Device
+from bench.plan.prepare import Source
+from bench.plugin import summary
+from bench.records.run import Run
+from bench.records.types import Drift, Verdict
 from tests.samples import CELL, EPOCH, MACHINE, PLAN, RESULT, START
 
 VALID = Verdict(validity="valid", reasons=(), warnings=())
@@ -34,7 +34,7 @@ class OneRun:
 
 def shown(session: Any) -> dict[str, str]:
     """Column -> text of the only line."""
-    table = screen.summary(session)
+    table = summary.summary(session)
     return {str(column.header): str(next(iter(column.cells))) for column in table.columns}
 
 
@@ -64,7 +64,7 @@ def test_a_drift_is_shown_only_where_there_is_one() -> None:
 
 def test_the_title_says_what_every_figure_stands_under() -> None:
     session: Any = OneRun()
-    assert screen.summary(session).title == (
+    assert summary.summary(session).title == (
         "smoke: 640 SYNTHETIC training images at 64 px; torch on cpu; test-machine\n"
         "data: SYNTHETIC images, made by this suite"
     )
@@ -76,5 +76,5 @@ def test_the_cells_stand_in_the_grids_order_whenever_each_was_run() -> None:
     (done,) = session.runs
     late = replace(done, cell=replace(CELL, seed=1))
     session.runs, session.plans = [done, late], {late.cell: PLAN, done.cell: PLAN}
-    names = screen.summary(session).columns[0].cells
+    names = summary.summary(session).columns[0].cells
     assert list(names) == ["scratch-torch-cpu-s1", "scratch-torch-cpu-s0"]

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from alexnet.recipe import FINETUNE, SCRATCH, Recipe
-from bench.records import Stop
-from bench.stopping import EarlyStopping
+from bench.records.early_stopping import EarlyStopping
+from bench.records.types import Stop
 from tests.samples import EPOCH
 
 CLASSES = 10
@@ -140,7 +140,7 @@ def test_who_diverges_has_not_converged_and_not_reached_the_cap() -> None:
 
 @pytest.mark.parametrize("known", range(1, 9))
 def test_a_run_that_goes_on_ends_where_it_would_have_ended(known: int) -> None:
-    """As bench/training.py takes it up: with the best so far, and the known epochs in their order."""
+    """As the training loop takes it up: with the best so far, and the known epochs in their order."""
     losses = [2.0, 1.5, 1.6, 1.4, *[1.7] * 9]
     whole, last, why = train(SCRATCH, losses)
     so_far, _, _ = train(SCRATCH, losses[:known])

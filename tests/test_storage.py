@@ -12,7 +12,7 @@ import pytest
 from pytest_benchmark.logger import Logger
 
 from alexnet import durable
-from bench.storage import Storage
+from bench.plugin.pytest_benchmark import Storage
 
 CONTENT: dict[str, Any] = {"benchmarks": [], "machine_info": {"name": "Ünïts ½"}, "version": "5"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Machine
+from bench.records.types import Machine
 from reports import published, typeset
 from reports.compare import Study, study
 from reports.document import Table

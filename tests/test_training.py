@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alexnet import RandomState, ResumeError, data, weights
+from alexnet import data, weights
 from alexnet.data import Images, Labels
+from alexnet.frameworks.protocol import RandomState, ResumeError
 from alexnet.recipe import FINETUNE, SCRATCH, Recipe, Stage
 from alexnet.score import Logits, Score
 from alexnet.weights import Weights
-from bench import afterwards, checkpoint, outcome
-from bench.grid import recipe_of
-from bench.meters import Meters
-from bench.records import Cell, Check, Epoch, Result
-from bench.training import TrainingLoop
-from bench.wire import Job, Record, Resumed
+from bench.ipc.messages import Job, Record, Resumed
+from bench.meters.meters import Meters
+from bench.records.recipe import recipe_of
+from bench.records.types import Cell, Check, Epoch, Result
+from bench.worker import checkpoint
+from bench.worker.result import build_result
+from bench.worker.result_checks import check_result
+from bench.worker.training_loop import TrainingLoop
 from tests.narrow import narrow_network
 from tests.samples import EPOCH, PLAN, START, job
 
@@ -170,7 +173,7 @@ def train(
     training = paper_training(tmp_path, trainer, recipe, dataset=dataset)
     epochs = list(training.epochs())
     assert training.done == epochs
-    return epochs, outcome.build_result(training), trainer
+    return epochs, build_result(training), trainer
 
 
 CHECKPOINT = "scratch-torch-cpu-s0.checkpoint.safetensors"
@@ -366,7 +369,7 @@ def test_who_has_seen_enough_and_learnt_nothing_is_named(
         confusion=((0,) * 10,) * 10,
     )
     seen = [replace(EPOCH, images=images)]
-    found = afterwards.check_result(seen, test, None, first_weights={}, dataset=DATASET, trained=())
+    found = check_result(seen, test, None, first_weights={}, dataset=DATASET, trained=())
     assert [check.passed for check in found if check.name == "learnt"] == passed
 
 
@@ -482,7 +485,7 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(tmp_path: 
     assert all(np.array_equal(taken_up[name], array) for name, array in before.weights().items())
     assert momentum["conv1.bias"].tolist() == [0.375] * 3
     assert masks["masks"].tolist() == [3, 7]
-    result = outcome.build_result(training)
+    result = build_result(training)
     assert (result.epochs, result.best_epoch, result.stopped) == (5, 5, "cap")
     same = ("test_loss", "test_accuracy", "confusion", "weights_sha256", "checks", "converged_at")
     assert [getattr(result, name) for name in same] == [getattr(through, name) for name in same]
@@ -495,7 +498,7 @@ def test_the_time_before_the_cut_counts_in_the_total_and_the_pause_does_not(tmp_
     first.began -= 1000.0
     known = list(first.epochs())
     _, _, training, _ = second_process(tmp_path, losses, how, known)
-    assert 1000.0 < outcome.build_result(training).total_seconds < 1100.0
+    assert 1000.0 < build_result(training).total_seconds < 1100.0
 
 
 def test_best_weights_and_patience_are_carried_over_the_cut(tmp_path: Path) -> None:
@@ -505,7 +508,7 @@ def test_best_weights_and_patience_are_carried_over_the_cut(tmp_path: Path) -> N
     resumed, rest, training, trainer = second_process(tmp_path, losses, how, known)
     assert (resumed.after_epoch, [epoch.epoch for epoch in rest]) == (3, [4])
     assert rest[0].best_weights_seconds is None
-    result = outcome.build_result(training)
+    result = build_result(training)
     assert (result.stopped, result.converged_at, result.epochs) == ("patience", 2, 4)
     assert trainer.loaded is not None
     assert trainer.loaded["conv1.bias"][0] == 2, "the test images were not scored by the best epoch"
@@ -533,7 +536,7 @@ def test_a_run_that_was_cut_off_after_its_last_epoch_trains_no_further_one(tmp_p
     known, _ = first_process(tmp_path, losses, how, stop_after=2)
     resumed, rest, training, trainer = second_process(tmp_path, losses, how, known)
     assert (resumed, rest) == (Resumed(after_epoch=2, setback=None), [])
-    result = outcome.build_result(training)
+    result = build_result(training)
     assert (result.epochs, result.stopped, result.best_epoch) == (2, "cap", 2)
     assert set(trainer.rates) == {0.0}, "the bare step alone, which leaves the weights as they are"
 
@@ -579,7 +582,7 @@ def begins_anew(tmp_path: Path, known: Sequence[Epoch], why: str) -> None:
     assert [epoch.warm_up for epoch in epochs] == [True, False, False]
     assert training.done == epochs
     assert trainer.went_on_from is None
-    assert outcome.build_result(training).best_epoch == 3
+    assert build_result(training).best_epoch == 3
     assert [file.name for file in tmp_path.iterdir()] == [best_file(3)]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench import verdict
-from bench.records import Check, Condition, Drift, Interruption, Verdict
+from bench.records import verdict
+from bench.records.types import Check, Condition, Drift, Interruption, Verdict
 from tests.samples import CONDITION, GATE, MACHINE, RESULT, START
 
 CHECK = Check(name="logits", measured=1e-6, least=0.0, most=1e-5, says="against float64")

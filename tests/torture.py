@@ -28,10 +28,11 @@ from typing import Any
 
 import psutil
 
-from bench import check_runs, check_training
-from bench.check import Rule
-from bench.process import ROOT
-from bench.saved import load, read
+from bench.check import epochs, training
+from bench.check.rules import Rule
+from bench.check.run import checksum_fits, nothing_is_missing, stands_in_its_place, verdict_follows
+from bench.paths import ROOT
+from bench.records.read import load, read
 from tests.sessions import without_pytests
 
 TOY = "step=0.02 silence=4"
@@ -43,15 +44,15 @@ ORPHAN_SECONDS = 60.0
 LEARNT = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate")
 ENDED = ("epochs", "best_epoch", "stopped", "weights_sha256", "test_loss", "confusion", "data_sha256")
 RULES: tuple[Rule, ...] = (
-    check_runs.checksum_fits,
-    check_runs.verdict_follows,
-    check_runs.stands_in_its_place,
-    check_runs.nothing_is_missing,
-    check_runs.rounds_are_the_epochs,
-    check_runs.time_went_on,
-    check_training.warm_ups_are_the_processes_firsts,
-    check_training.end_follows_from_the_epochs,
-    check_training.total_holds_all_epochs,
+    checksum_fits,
+    verdict_follows,
+    stands_in_its_place,
+    nothing_is_missing,
+    epochs.rounds_are_the_epochs,
+    epochs.time_went_on,
+    epochs.warm_ups_are_the_processes_firsts,
+    training.end_follows_from_the_epochs,
+    epochs.total_holds_all_epochs,
 )
 """Those of `bench.check` that hold of a toy too."""
 

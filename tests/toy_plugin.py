@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-import bench.doctor
-import bench.gates
-import bench.grid
-import bench.session
-from bench.gates import ask_gate
-from bench.run import CellRunner
-from bench.storage import Storage
+from bench.doctor import rules
+from bench.gate import ask
+from bench.plan import grid
+from bench.plugin.pytest_benchmark import Storage
+from bench.session import session
+from bench.session.cell_runner import CellRunner
 from tests.toy_hold import SAID, hold
 
 COMMAND = [sys.executable, "-m", "tests.toy_worker"]
@@ -26,11 +25,11 @@ COMMAND = [sys.executable, "-m", "tests.toy_worker"]
 
 def pytest_configure(config: pytest.Config) -> None:
     silence = float(SAID.get("silence", 300))
-    vars(bench.session)["CellRunner"] = partial(CellRunner, command=COMMAND, min_timeout_seconds=silence)
-    ask = partial(ask_gate, command=[*COMMAND, "gate"], timeout_seconds=silence)
-    vars(bench.gates)["ask_gate"] = ask
-    vars(bench.grid)["expected_epoch_seconds"] = lambda cell, plan: 0.0
-    vars(bench.doctor)["findings"] = lambda *arguments, **keywords: []
+    vars(session)["CellRunner"] = partial(CellRunner, command=COMMAND, min_timeout_seconds=silence)
+    toy_gate = partial(ask.ask_gate, command=[*COMMAND, "gate"], timeout_seconds=silence)
+    vars(ask)["ask_gate"] = toy_gate
+    vars(grid)["expected_epoch_seconds"] = lambda cell, plan: 0.0
+    vars(rules)["findings"] = lambda *arguments, **keywords: []
     save = Storage.save
 
     def held_save(self: Storage, output_json: dict[str, Any], name: str) -> None:

@@ -15,24 +15,23 @@ from typing import Any
 
 import numpy as np
 
-import alexnet
-import bench.checkpoint
-import bench.outcome
-import bench.probe
-import bench.training
-import bench.worker
-from alexnet import RandomState, check_same_shapes, spec
+from alexnet import spec
 from alexnet import weights as canonical
 from alexnet.data import Images, Labels
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import RandomState, check_same_shapes
 from alexnet.layers import Conv, Dense, Flatten
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.score import Logits
 from alexnet.spec import Network, Variant, network
 from alexnet.weights import Weights
-from bench.certificate import outputs_file
-from bench.link import ParentPipe
-from bench.training import TrainingLoop
-from bench.wire import Job
+from bench.ipc.child import ParentPipe
+from bench.ipc.messages import Job
+from bench.ipc.scratch import outputs_file
+from bench.meters import reference_kernel
+from bench.worker import checkpoint, result, training_loop
+from bench.worker import job as worker_job
+from bench.worker.training_loop import TrainingLoop
 from tests.narrow import narrow_variants
 from tests.samples import CHECK, GATE, ROOFLINE
 from tests.toy_hold import SAID, hold
@@ -175,7 +174,7 @@ def answer(job: Job, link: ParentPipe) -> None:
     same = np.ones((2, 10))
     np.savez(outputs_file(job), logits=same, losses=same[0], exact_logits=same)
     net = network(EXPERIMENTS[job.cell.experiment].variant, image_size=job.plan.image_size)
-    first = bench.worker.first_weights(job, net).weights
+    first = worker_job.first_weights(job, net).weights
     checks = tuple(replace(CHECK, name=name) for name in ("logits", "loss", "three losses"))
     link.send(replace(GATE, checks=checks, weights_sha256=canonical.fingerprint(first)))
 
@@ -189,16 +188,16 @@ class HeldTrainingLoop(TrainingLoop):
 
 
 def main() -> int:
-    bench.checkpoint.MAX_CHECKPOINT_SHARE = float(SAID.get("share", 1e9))
-    vars(bench.training)["HEARTBEAT_SECONDS"] = float(SAID.get("beat", 0.1))
-    vars(bench.probe)["WAKING_SECONDS"] = vars(bench.outcome)["STEP_RATE_SECONDS"] = 0.01
-    vars(bench.worker)["TrainingLoop"] = HeldTrainingLoop
+    checkpoint.MAX_CHECKPOINT_SHARE = float(SAID.get("share", 1e9))
+    vars(training_loop)["HEARTBEAT_SECONDS"] = float(SAID.get("beat", 0.1))
+    vars(reference_kernel)["WAKING_SECONDS"] = vars(result)["STEP_RATE_SECONDS"] = 0.01
+    vars(worker_job)["TrainingLoop"] = HeldTrainingLoop
     if REAL:
         spec.VARIANTS.update(narrow_variants(REAL_WIDTH_DIVISOR))
     else:
         spec.VARIANTS.update(standard=TOY, mistaken=TOY)
-        vars(alexnet)["backend"] = lambda framework, device: ToyBackend()
-    return bench.worker.serve(answer if sys.argv[1] == "gate" else bench.worker.run_cell)
+        vars(registry)["backend"] = lambda framework, device: ToyBackend()
+    return worker_job.serve(answer if sys.argv[1] == "gate" else worker_job.run_cell)
 
 
 if __name__ == "__main__":

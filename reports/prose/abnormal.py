@@ -25,7 +25,7 @@ from reports.prose.parts import (
 )
 
 MOST_DRIFT = 0.05
-"""As bench/verdict.py has it, which this room does not import."""
+"""As bench/records/verdict.py has it, which this room does not import."""
 OWN_WARNINGS = ("it ended ", "the device itself ended ", "cut off after ", "a virtual Mac")
 """The beginnings of warnings that the sentences here tell in their own words."""
 

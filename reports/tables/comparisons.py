@@ -7,7 +7,7 @@ from math import nan
 
 import pandas as pd
 
-from bench import differences as words_for
+from bench.records import diff as words_for
 from reports.compare import Study
 from reports.sources import plain
 from reports.tables.conditions import flags

@@ -19,7 +19,7 @@ WARNED = {
     "a virtual Mac": "virtual Mac",
     "Python was translated": "translated by Rosetta",
 }
-"""How a warning of bench/verdict.py begins, and the short words for it."""
+"""How a warning of bench/records/verdict.py begins, and the short words for it."""
 RUN = (
     *("run", "machine", "setting", "cell", "validity", "power", "low_power", "thermal", "load"),
     *("interruptions", "interrupted_seconds", "flags", "warnings"),

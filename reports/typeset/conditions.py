@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.records import Machine
+from bench.records.types import Machine
 from reports import words
 from reports.compare import Study
 from reports.document import RowKind, Sentence, Table, say

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import machine, macos
+from bench.host import machine, macos
 
 FOLDER = Path(__file__).parent
 SAMPLES = sorted(f.name for f in FOLDER.iterdir() if f.suffix in (".txt", ".json", ".plist"))
@@ -42,7 +42,7 @@ class Mac:
     answers: dict[tuple[str, ...], str]
 
     def ask(self, *command: str) -> str:
-        """In the place of bench.macos.ask. Of sysctl's names only those that were asked for."""
+        """In the place of bench.host.macos.ask. Of sysctl's names only those that were asked for."""
         assert "SPHardwareDataType" not in command, "it prints the serial number"
         if command[0] != "sysctl":
             return self.answers.get(command, "")

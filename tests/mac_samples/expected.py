@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import macos
+from bench.host import macos
 
 
 def _sysctl(text: str) -> tuple[str | None, str | None, dict[str, int] | None]:

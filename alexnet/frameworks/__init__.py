@@ -1,0 +1,1 @@
+"""The frameworks that can train AlexNet, one folder each, behind one protocol."""

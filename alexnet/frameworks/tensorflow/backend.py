@@ -1,0 +1,152 @@
+"""AlexNet in TensorFlow/Keras."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import metadata
+
+import numpy as np
+
+# "1" is the one value that the Metal plugin takes for off, and it looks at every optimisation; its
+# remapper computes Dense+ReLU wrongly in graphs on Apple's GPU.
+os.environ["TURN_OFF_REMAPPER"] = "1"
+# Read at import. The user's own choice of Keras backend may be torch: both in one process crash.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+import keras
+import tensorflow as tf
+
+from alexnet.frameworks.protocol import Device, Framework, Precision, operands
+from alexnet.frameworks.registry import environment
+from alexnet.frameworks.tensorflow.trainer import TensorflowTrainer, device_string
+from alexnet.recipe import Recipe
+from alexnet.spec import FLOAT32_BYTES, Network
+from alexnet.weights import Weights
+
+VERSION = tf.__version__
+
+# Whatever ~/.keras/keras.json says.
+keras.config.set_image_data_format("channels_last")
+keras.config.set_floatx("float32")
+
+
+def usable_devices() -> tuple[Device, ...]:
+    """The devices that TensorFlow can use here, best first."""
+    if not tf.config.list_physical_devices("GPU"):
+        return ("cpu",)
+    return ("mps" if sys.platform == "darwin" else "cuda", "cpu")
+
+
+def why_unavailable(device: Device) -> str:
+    """One sentence on what keeps TensorFlow from a device."""
+    if device == "mps":
+        return "Apple's GPU needs macOS on Apple silicon with tensorflow-metal installed."
+    return "TensorFlow sees no NVIDIA GPU: it needs a driver and `pip install tensorflow[and-cuda]`."
+
+
+class Product:
+    """The matrix product of `Backend.product`."""
+
+    def __init__(self, device: Device, size: int, depth: int) -> None:
+        self.flops, self.bytes = 2 * size * size * depth, FLOAT32_BYTES * (2 * depth + size) * size
+        self._device = device_string(device)
+        with tf.device(self._device):
+            self._left, self._right = (tf.constant(array) for array in operands(size, depth))
+            self._out = tf.zeros((1, 1))
+
+    def run(self) -> None:
+        with tf.device(self._device):
+            self._out = tf.matmul(self._left, self._right)
+
+    def wait(self) -> None:
+        self._out[0, 0].numpy()
+
+
+class Addition:
+    """The addition of `Backend.addition`."""
+
+    def __init__(self, device: Device, elements: int) -> None:
+        self.flops, self.bytes = elements, 3 * FLOAT32_BYTES * elements
+        self._device = device_string(device)
+        with tf.device(self._device):
+            self._sum, self._part = tf.Variable(tf.ones(elements)), tf.ones(elements)
+
+    def run(self) -> None:
+        with tf.device(self._device):
+            self._sum.assign_add(self._part, read_value=False)
+
+    def wait(self) -> None:
+        self._sum[0].numpy()
+
+
+class TensorflowBackend:
+    """The `Backend` of TensorFlow."""
+
+    framework: Framework = "tensorflow"
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        if device == "cpu":
+            tf.config.set_visible_devices([], "GPU")
+        if device == "cuda":
+            tf.config.experimental.enable_tensor_float_32_execution(False)  # as in torch
+        if device == "mps":
+            # With the plugin's own optimizers on, Dense+ReLU in a graph was off by 160 %.
+            tf.config.optimizer.set_experimental_options({"use_plugin_optimizers": False})
+
+    def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> TensorflowTrainer:
+        return TensorflowTrainer(net, weights, recipe, device=self.device, seed=seed)
+
+    def reference(
+        self, net: Network, weights: Weights, recipe: Recipe, *, precision: Precision
+    ) -> TensorflowTrainer:
+        return TensorflowTrainer(
+            net, weights, recipe, device="cpu", seed=0, precision=precision, compiled=False
+        )
+
+    def product(self, size: int, depth: int) -> Product:
+        return Product(self.device, size, depth)
+
+    def addition(self, elements: int) -> Addition:
+        return Addition(self.device, elements)
+
+    def device_name(self) -> str:
+        if self.device == "cpu":
+            return "CPU"
+        gpu = tf.config.list_physical_devices("GPU")[0]
+        return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
+
+    def versions(self) -> dict[str, str]:
+        found = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+        if self.device == "mps":
+            found["tensorflow-metal"] = metadata.version("tensorflow-metal")
+        if self.device == "cuda":
+            found["cuda"] = str(tf.sysconfig.get_build_info().get("cuda_version"))
+        return found
+
+    def settings(self) -> dict[str, str]:
+        options = tf.config.optimizer.get_experimental_options()
+        return {
+            "jit_compile": "False",
+            "use_plugin_optimizers": str(options.get("use_plugin_optimizers", "default")),
+            "TURN_OFF_REMAPPER": os.environ["TURN_OFF_REMAPPER"],
+            "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
+            "threads": str(tf.config.threading.get_intra_op_parallelism_threads() or "default"),
+        } | environment()
+
+    def peak_device_bytes(self) -> int | None:
+        # Under Metal, get_memory_info returns zeros; on the CPU there is nothing to ask.
+        if self.device != "cuda":
+            return None
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+    def reset_peak_device_bytes(self) -> None:
+        if self.device == "cuda":
+            tf.config.experimental.reset_memory_stats("GPU:0")
+
+
+def build(device: Device) -> TensorflowBackend:
+    """The backend of a device that is among the usable ones."""
+    return TensorflowBackend(device)

@@ -1,0 +1,247 @@
+"""AlexNet in TensorFlow/Keras, ready to be trained step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from alexnet import pixels
+from alexnet.data import Images, Labels
+from alexnet.frameworks.protocol import Device, Precision, RandomState, ResumeError, check_same_shapes
+from alexnet.frameworks.tensorflow.layers import layers
+from alexnet.frameworks.tensorflow.placement import elsewhere
+from alexnet.layers import Dense, Flatten
+from alexnet.recipe import Recipe
+from alexnet.score import Logits
+from alexnet.spec import Network
+from alexnet.weights import Weights, channels_last, check
+
+Batch = tuple[Any, Any]
+
+_IMAGES = tf.TensorSpec((None, 32, 32, 3), tf.uint8)
+
+
+def device_string(device: Device) -> str:
+    """TensorFlow's name of a device."""
+    return "/CPU:0" if device == "cpu" else "/GPU:0"
+
+
+class TensorflowTrainer:
+    """The `Trainer` of TensorFlow: a Keras model and one compiled step.
+
+    Without `compiled`, every call runs operation by operation.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        weights: Weights,
+        recipe: Recipe,
+        *,
+        device: Device,
+        seed: int,
+        precision: Precision = "float32",
+        compiled: bool = True,
+    ) -> None:
+        self.net, self.recipe, self.precision, self.compiled = net, recipe, precision, compiled
+        self.device = device_string(device)
+        self.moves = channels_last(net)
+        with tf.device(self.device):
+            size = net.image_size
+            built = [
+                layer
+                for i, row in enumerate(net.rows)
+                for layer in layers(row, seed=seed + i, dtype=precision)
+            ]
+            self.model = keras.Sequential([keras.Input((size, size, 3), dtype=precision), *built])
+            self._mean = tf.constant(recipe.mean, tf.float32)
+            self._std = tf.constant(recipe.std, tf.float32)
+            self._loss_sum = tf.Variable(0.0, dtype=precision)
+            self._right = tf.Variable(0.0)
+        self._steps = self._images = 0
+        self._rate: tuple[float | None, Any] = None, None
+        self.load(weights)
+        self._logits = self._compile(self._evaluate, [_IMAGES])
+        self.begin_stage("all")
+
+    def begin_stage(self, train: Literal["all", "head"]) -> None:
+        # The old stage's momentum goes before the new one's comes, or the peak would hold both.
+        self._step: Any = None
+        self._velocities: list[Any] = []
+        moving = self.model.layers if train == "all" else [self.model.get_layer(self.net.head)]
+        self._moving = [w.value for layer in moving for w in layer.trainable_weights]
+        with tf.device(self.device):
+            self._velocities = [tf.Variable(tf.zeros_like(w)) for w in self._moving]
+        # A new function, since the old one has the old stage's variables compiled in.
+        self._step = self._compiled_step()
+
+    def _compiled_step(self) -> Any:
+        rate = tf.TensorSpec((), self.precision)
+        return self._compile(self._train, [_IMAGES, tf.TensorSpec((None,), tf.int64), rate])
+
+    def _compile(self, function: Callable[..., Any], signature: list[Any]) -> Any:
+        if not self.compiled:
+            return function
+        return tf.function(function, jit_compile=False, input_signature=signature)
+
+    def to_device(self, images: Images, labels: Labels) -> Batch:
+        with tf.device(self.device):
+            return tf.constant(images), tf.constant(labels.astype(np.int64))
+
+    def _prepare(self, images: Any) -> Any:
+        """uint8 (n, 32, 32, 3) -> normalised float32 (n, size, size, 3), on the device."""
+        size = self.net.image_size
+        if self.precision == "float64":  # tf.image.resize has float32 alone
+            return tf.constant(pixels.prepare(images.numpy(), self.recipe, size=size))
+        small = (tf.cast(images, tf.float32) / 255.0 - self._mean) / self._std
+        return tf.image.resize(small, (size, size), "bilinear")
+
+    def _train(self, images: Any, labels: Any, learning_rate: Any) -> None:
+        prepared = self._prepare(images)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self._moving)
+            logits = self.model(prepared, training=True)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+            )
+        gradients = tape.gradient(loss, self._moving)
+        for weight, velocity, gradient in zip(self._moving, self._velocities, gradients, strict=True):
+            # v = momentum v + g, w = w - rate v: torch's form. Keras's own SGD folds the rate into
+            # v, which is something else as soon as the rate changes.
+            tf.raw_ops.ResourceApplyMomentum(
+                var=weight.handle,
+                accum=velocity.handle,
+                lr=learning_rate,
+                grad=gradient,
+                momentum=self.recipe.momentum,
+                use_nesterov=False,
+            )
+        # Compared as floats: TensorFlow keeps int32 on the host, and would fetch it at every step.
+        answers = tf.cast(tf.argmax(logits, axis=1), tf.float32)
+        right = tf.equal(answers, tf.cast(labels, tf.float32))
+        self._loss_sum.assign_add(loss)
+        self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.float32)))
+
+    def step(self, batch: Batch, learning_rate: float) -> None:
+        images, labels = batch
+        with tf.device(self.device):
+            if learning_rate != self._rate[0]:  # or each step would move it to the device
+                self._rate = learning_rate, tf.constant(learning_rate, self.precision)
+            self._step(images, labels, self._rate[1])
+        self._steps += 1
+        self._images += labels.shape[0]
+
+    def pop_metrics(self) -> tuple[float, float]:
+        totals = float(self._loss_sum) / self._steps, float(self._right) / self._images
+        with tf.device(self.device):  # float64 never leaves the CPU
+            self._loss_sum.assign(0.0)
+            self._right.assign(0.0)
+        self._steps = self._images = 0
+        return totals
+
+    def synchronize(self) -> None:
+        # The step has put all its work into the device's one queue when it returns, so what is read
+        # now is read last; and of all weights the first layer's have their gradient last. TensorFlow
+        # has no wait that a pluggable device must honour.
+        with tf.device(self.device):
+            tf.reshape(self._moving[0], [-1])[0].numpy()
+
+    def _evaluate(self, images: Any) -> Any:
+        return self.model(self._prepare(images), training=False)
+
+    def logits(self, images: Images) -> Logits:
+        with tf.device(self.device):
+            answers: Logits = self._logits(tf.constant(images)).numpy()
+        return answers
+
+    def activations(self, images: Images) -> dict[str, Any]:
+        rows = {row.layer.name: row for row in self.net.rows}
+        _, (channels, height, width) = self.net.flattened
+        outputs: dict[str, Any] = {}
+        flattened_map = False  # from Flatten to the first Dense a row still is a map, channels last
+        with tf.device(self.device):
+            x = self._prepare(tf.constant(images))
+            for layer in self.model.layers:
+                x = layer(x, training=False)
+                if layer.name not in rows:
+                    continue
+                row, output = rows[layer.name], x.numpy()
+                flattened_map = isinstance(row.layer, Flatten) or (
+                    flattened_map and not isinstance(row.layer, Dense)
+                )
+                if flattened_map:
+                    output = output.reshape(-1, height, width, channels)
+                output = np.moveaxis(output, -1, 1)
+                outputs[layer.name] = output.reshape(-1, *row.output_shape)
+        return outputs
+
+    def _variables(self) -> dict[str, Any]:
+        """Canonical name -> Keras variable."""
+        return {
+            f"{layer.name}.{part}": variable
+            for layer in self.model.layers
+            if layer.weights and f"{layer.name}.weight" in self.net.tensors
+            for part, variable in zip(("weight", "bias"), layer.trainable_weights, strict=True)
+        }
+
+    def weights(self) -> Weights:
+        return {name: self._canonical(name, variable) for name, variable in self._variables().items()}
+
+    def momentum(self) -> Weights:
+        return {name: self._canonical(name, v) for name, v in self._momentum_variables().items()}
+
+    def _momentum_variables(self) -> dict[str, Any]:
+        """Canonical name -> velocity of each weight that this stage moves."""
+        velocity_of = {
+            id(weight): velocity for weight, velocity in zip(self._moving, self._velocities, strict=True)
+        }
+        return {
+            name: velocity_of[id(variable.value)]
+            for name, variable in self._variables().items()
+            if id(variable.value) in velocity_of
+        }
+
+    def _canonical(self, name: str, variable: Any) -> Any:
+        return np.ascontiguousarray(self.moves[name].back(variable.numpy()))
+
+    def ops_off_device(self, batch: Batch) -> list[str]:
+        # TensorFlow tells where it puts things when it compiles, so the step is compiled once more.
+        self._step = self._compiled_step()
+        return elsewhere(lambda: self.step(batch, 0.0), self.device)
+
+    def load(self, weights: Weights) -> None:
+        check(weights, self.net)
+        self._assign(self._variables(), weights)
+
+    def _assign(self, variables: dict[str, Any], weights: Weights) -> None:
+        with tf.device(self.device):
+            for name, variable in variables.items():
+                variable.assign(np.ascontiguousarray(self.moves[name].there(weights[name])))
+
+    def _seeds(self) -> dict[str, Any]:
+        """Layer name -> the variable that counts the masks a Dropout has drawn."""
+        dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
+        return {layer.name: layer.seed_generator.state for layer in dropouts}
+
+    def random_state(self) -> RandomState:
+        return {name: seed.numpy() for name, seed in self._seeds().items()}
+
+    def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
+        velocities, seeds = self._momentum_variables(), self._seeds()
+        check(weights, self.net)
+        check_same_shapes("momentum", momentum, {name: self.net.tensors[name] for name in velocities})
+        check_same_shapes(
+            "random state", random_state, {name: seed.shape for name, seed in seeds.items()}
+        )
+        try:
+            with tf.device(self.device):
+                for name, seed in seeds.items():
+                    seed.assign(random_state[name])
+        except (ValueError, TypeError) as error:
+            raise ResumeError(f"TensorFlow does not take this random state: {error}") from error
+        self.load(weights)
+        self._assign(velocities, momentum)

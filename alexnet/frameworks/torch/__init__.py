@@ -1,0 +1,1 @@
+"""AlexNet in PyTorch: the only place that imports torch."""

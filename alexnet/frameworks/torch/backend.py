@@ -1,0 +1,134 @@
+"""AlexNet in PyTorch."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+# Set, it lets an operation that Apple's GPU lacks run on the CPU without a word, and be timed there.
+os.environ.pop("PYTORCH_ENABLE_MPS_FALLBACK", None)
+
+import torch
+import torchvision
+
+from alexnet.frameworks.protocol import Device, Framework, Precision, operands
+from alexnet.frameworks.registry import environment
+from alexnet.frameworks.torch.trainer import TorchTrainer, memory_format, synchronize
+from alexnet.recipe import Recipe
+from alexnet.spec import FLOAT32_BYTES, Network
+from alexnet.weights import Weights
+
+VERSION = torch.__version__
+
+
+def usable_devices() -> tuple[Device, ...]:
+    """The devices that torch can use here, best first."""
+    found: tuple[Device, ...] = ("cpu",)
+    if torch.cuda.is_available():
+        found = ("cuda", *found)
+    if torch.backends.mps.is_available():
+        found = ("mps", *found)
+    return found
+
+
+def why_unavailable(device: Device) -> str:
+    """One sentence on what keeps torch from a device."""
+    if device == "mps" and not torch.backends.mps.is_built():
+        return "This build of torch has no MPS; it comes with torch for macOS on Apple silicon."
+    if device == "mps":
+        return "MPS needs macOS 14 or newer on Apple silicon."
+    return "torch sees no NVIDIA GPU: see what `nvidia-smi` says."
+
+
+class Product:
+    """The matrix product of `Backend.product`."""
+
+    def __init__(self, device: Device, size: int, depth: int) -> None:
+        self.device = device
+        self.flops, self.bytes = 2 * size * size * depth, FLOAT32_BYTES * (2 * depth + size) * size
+        left, right = operands(size, depth)
+        self._left, self._right = (torch.from_numpy(a).to(device) for a in (left, right))
+        self._out = torch.empty(size, size, device=device)
+
+    def run(self) -> None:
+        torch.mm(self._left, self._right, out=self._out)
+
+    def wait(self) -> None:
+        synchronize(self.device)
+
+
+class Addition:
+    """The addition of `Backend.addition`."""
+
+    def __init__(self, device: Device, elements: int) -> None:
+        self.device = device
+        self.flops, self.bytes = elements, 3 * FLOAT32_BYTES * elements
+        self._sum, self._part = (torch.ones(elements, device=device) for _ in range(2))
+
+    def run(self) -> None:
+        self._sum.add_(self._part)
+
+    def wait(self) -> None:
+        synchronize(self.device)
+
+
+class TorchBackend:
+    """The `Backend` of torch."""
+
+    framework: Framework = "torch"
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        if device == "cuda":
+            # Full float32 in both frameworks, and the fastest convolution found, as TensorFlow does.
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cudnn.benchmark = True
+
+    def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> TorchTrainer:
+        return TorchTrainer(net, weights, recipe, device=self.device, seed=seed)
+
+    def reference(
+        self, net: Network, weights: Weights, recipe: Recipe, *, precision: Precision
+    ) -> TorchTrainer:
+        return TorchTrainer(net, weights, recipe, device="cpu", seed=0, precision=precision)
+
+    def product(self, size: int, depth: int) -> Product:
+        return Product(self.device, size, depth)
+
+    def addition(self, elements: int) -> Addition:
+        return Addition(self.device, elements)
+
+    def device_name(self) -> str:
+        if self.device == "cuda":
+            return torch.cuda.get_device_name()
+        return str(torch.backends.mps.get_name()) if self.device == "mps" else "CPU"
+
+    def versions(self) -> dict[str, str]:
+        versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+        found = versions | {"numpy": np.__version__}
+        return found | ({"cuda": str(torch.version.cuda)} if self.device == "cuda" else {})
+
+    def settings(self) -> dict[str, str]:
+        found = {
+            "memory_format": str(memory_format(self.device)).removeprefix("torch."),
+            "threads": str(torch.get_num_threads()),
+        }
+        if self.device == "cuda":
+            found["tf32"] = str(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
+            found["cudnn_benchmark"] = str(torch.backends.cudnn.benchmark)
+        return found | environment()
+
+    def peak_device_bytes(self) -> int | None:
+        if self.device == "cpu":
+            return None
+        return int(torch.accelerator.max_memory_allocated()) or None  # 0 where nobody counts
+
+    def reset_peak_device_bytes(self) -> None:
+        if self.device != "cpu":
+            torch.accelerator.reset_peak_memory_stats()
+
+
+def build(device: Device) -> TorchBackend:
+    """The backend of a device that is among the usable ones."""
+    return TorchBackend(device)

@@ -1,0 +1,1 @@
+"""`python -m bench.check FILE…`: saved files vetted by what stands in them."""

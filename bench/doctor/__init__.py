@@ -1,0 +1,1 @@
+"""`python -m bench.doctor`: what would spoil a run on this computer."""

@@ -1,0 +1,1 @@
+"""A child process and its parent: the job in, the records out."""

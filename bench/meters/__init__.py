@@ -1,0 +1,1 @@
+"""What measures: time, memory, energy, the reference kernel, the roofline."""

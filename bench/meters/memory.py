@@ -1,0 +1,171 @@
+"""How much of the host's memory this process has, and had at most since the last reset."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import struct
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+from alexnet.frameworks.protocol import Backend
+
+
+class HostMemory(Protocol):
+    """One system's counter. `reads` names it, or says why it cannot be read."""
+
+    reads: str
+
+    def available(self) -> bool: ...
+
+    def now_bytes(self) -> int | None: ...
+
+    def peak_bytes(self) -> int | None:
+        """The most since the last `reset`, or since the process began where that is not possible."""
+
+    def reset(self) -> None: ...
+
+
+class LinuxMemory:
+    """Resident memory: VmRSS and its high-water mark VmHWM (proc(5))."""
+
+    def __init__(self, folder: Path = Path("/proc/self")) -> None:
+        self._status, self._reset = folder / "status", folder / "clear_refs"
+        self.reads = "resident memory (VmHWM), the most within the epoch"
+        if not self.available():
+            self.reads = f"not measured: {self._status} has no VmHWM here"
+        elif not self._try_reset():
+            self.reads = "resident memory (VmHWM), the most since the process began: no reset allowed"
+
+    def available(self) -> bool:
+        return self._field("VmHWM") is not None
+
+    def _field(self, name: str) -> int | None:
+        try:
+            found = re.search(rf"^{name}:\s+(\d+) kB$", self._status.read_text(), re.MULTILINE)
+        except OSError:
+            return None
+        return int(found[1]) * 1024 if found else None
+
+    def _try_reset(self) -> bool:
+        try:
+            self._reset.write_text("5")  # sets the high-water mark to what is resident now
+        except OSError:
+            return False
+        return True
+
+    def now_bytes(self) -> int | None:
+        return self._field("VmRSS")
+
+    def peak_bytes(self) -> int | None:
+        return self._field("VmHWM")
+
+    def reset(self) -> None:
+        self._try_reset()
+
+
+RUSAGE_INFO_V4, RUSAGE_INFO_V4_BYTES = 4, 296
+# A 16-byte UUID, then uint64 fields (xnu, bsd/sys/resource.h): byte offsets of the three used here.
+PHYS_FOOTPRINT, LIFETIME_MAX_FOOTPRINT, INTERVAL_MAX_FOOTPRINT = 72, 240, 280
+
+
+class MacMemory:
+    """The physical footprint, by which macOS itself judges a process; it counts Metal's buffers.
+
+    Resident memory does not. `proc_pid_rusage` and `proc_reset_footprint_interval` are libSystem's
+    and need no rights for one's own process.
+    """
+
+    def __init__(self, library: Any = None) -> None:
+        self._library = library or ctypes.CDLL(None)
+        self._peak_at = LIFETIME_MAX_FOOTPRINT
+        self.reads = "physical footprint, the most since the process began: no reset allowed"
+        if not self.available():
+            self.reads = "not measured: proc_pid_rusage gives this process nothing"
+        elif self._try_reset():
+            self._peak_at = INTERVAL_MAX_FOOTPRINT
+            self.reads = "physical footprint, the most within the epoch"
+
+    def available(self) -> bool:
+        return self._usage() is not None
+
+    def _usage(self) -> bytes | None:
+        buffer = ctypes.create_string_buffer(RUSAGE_INFO_V4_BYTES)
+        failed = self._library.proc_pid_rusage(os.getpid(), RUSAGE_INFO_V4, buffer)
+        return None if failed else buffer.raw
+
+    def _try_reset(self) -> bool:
+        try:
+            return not self._library.proc_reset_footprint_interval(os.getpid())
+        except AttributeError:
+            return False
+
+    def _field(self, offset: int) -> int | None:
+        usage = self._usage()
+        return int(struct.unpack_from("<Q", usage, offset)[0]) if usage else None
+
+    def now_bytes(self) -> int | None:
+        return self._field(PHYS_FOOTPRINT)
+
+    def peak_bytes(self) -> int | None:
+        # Older kernels begin an interval at 0, newer ones at what is there.
+        peak, now = self._field(self._peak_at), self.now_bytes()
+        return None if peak is None or now is None else max(peak, now)
+
+    def reset(self) -> None:
+        self._try_reset()
+
+
+def host_memory() -> HostMemory:
+    """The counter of this system."""
+    return MacMemory() if sys.platform == "darwin" else LinuxMemory()
+
+
+class HostMemoryMeter:
+    """The most host memory that the process had within the meter: one definition for every framework."""
+
+    def __init__(self, source: HostMemory | None = None) -> None:
+        self._source = source or host_memory()
+        self.reads = self._source.reads
+        self.peak_bytes: int | None = None
+
+    def available(self) -> bool:
+        return self._source.available()
+
+    def baseline_bytes(self) -> int | None:
+        """What the process has now; taken once the framework has its device, before data and network."""
+        return self._source.now_bytes()
+
+    def __enter__(self) -> HostMemoryMeter:
+        self._source.reset()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.peak_bytes = self._source.peak_bytes()
+
+
+class DeviceMemoryMeter:
+    """The most that the framework's own allocator had of the device's memory within the meter."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.peak_bytes: int | None = None
+        counted = "the framework's own counter of its tensors"
+        self.reads = counted if self.available() else self._why_not()
+
+    def available(self) -> bool:
+        return self._backend.peak_device_bytes() is not None
+
+    def _why_not(self) -> str:
+        if self._backend.device == "cpu":
+            return "not measured: on the CPU the host's memory is the device's"
+        return "not measured: under Metal, TensorFlow's counter returns zeros"
+
+    def __enter__(self) -> DeviceMemoryMeter:
+        self._backend.reset_peak_device_bytes()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.peak_bytes = self._backend.peak_device_bytes()

@@ -1,0 +1,48 @@
+"""What measures one thing around the one measured line: context managers with a reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from alexnet.frameworks.protocol import Backend
+from bench.meters.energy import EnergyMeter
+from bench.meters.memory import DeviceMemoryMeter, HostMemoryMeter
+from bench.meters.time import TimeMeter
+
+
+class Meter(Protocol):
+    """Measures from __enter__ to __exit__; the reading is there afterwards, None where there is none.
+
+    `reads` says what it reads, or why it cannot.
+    """
+
+    reads: str
+
+    def available(self) -> bool: ...
+
+    def __enter__(self) -> Meter: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+class Meters:
+    """All the meters of one run; `around` them is the one measured line.
+
+    The time meter is entered last and left first, so none of the others' work is in its seconds.
+    """
+
+    def __init__(
+        self, backend: Backend, synchronize: Callable[[], None], host: HostMemoryMeter | None = None
+    ) -> None:
+        self.host, self.device = host or HostMemoryMeter(), DeviceMemoryMeter(backend)
+        self.energy, self.time = EnergyMeter(), TimeMeter(synchronize)
+
+    def all(self) -> dict[str, Meter]:
+        """Name -> meter, in the order in which they are entered."""
+        return {
+            "host memory": self.host,
+            "device memory": self.device,
+            "energy": self.energy,
+            "time": self.time,
+        }

@@ -1,0 +1,28 @@
+"""Seconds of training, on a clock that waits for the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+
+class TimeMeter:
+    """Wall-clock seconds, the device synchronised before the start and before the stop."""
+
+    reads = "the worker's perf_counter, device synchronised before start and stop"
+    seconds: float
+
+    def __init__(self, synchronize: Callable[[], None]) -> None:
+        self._synchronize = synchronize
+
+    def available(self) -> bool:
+        return True
+
+    def __enter__(self) -> TimeMeter:
+        self._synchronize()
+        self._start = perf_counter()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._synchronize()
+        self.seconds = perf_counter() - self._start

@@ -1,0 +1,1 @@
+"""What is to be run: options, profiles, cells, data and weights."""

@@ -1,0 +1,1 @@
+"""What pytest and pytest-benchmark show and save of a session."""

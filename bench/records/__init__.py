@@ -1,0 +1,1 @@
+"""All that a result means: records, files, limits, derived figures, verdicts."""

@@ -1,0 +1,1 @@
+"""One `pytest bench`: opened, run cell by cell, resumed."""

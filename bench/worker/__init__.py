@@ -1,0 +1,1 @@
+"""The child that trains one cell."""

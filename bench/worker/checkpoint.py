@@ -1,0 +1,207 @@
+"""What a run goes on from after it was cut off: all that its next step depends on, in one file.
+
+A checkpoint is `CELL.checkpoint.safetensors` and the best weights that it names; its header is JSON.
+It is read only by the run that wrote it, and believed only as far as its hash and the journal agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from alexnet import weights as canonical
+from alexnet.frameworks.protocol import RandomState, Trainer
+from alexnet.spec import Network
+from alexnet.weights import Weights
+from bench.ipc.messages import Job
+from bench.records.codec import RecordError, parse
+from bench.records.early_stopping import EarlyStopping
+from bench.records.types import Epoch, Start
+
+MAX_CHECKPOINT_SHARE = 0.02
+"""The most that checkpoints may cost, as a share of the training since the last."""
+HEADER = "alexnet-bench checkpoint"
+
+
+class UnusableCheckpoint(Exception):
+    """A checkpoint that a run cannot go on from, and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A run after one of its epochs. `seconds` is what it had taken until then."""
+
+    epoch: int
+    best_epoch: int | None
+    best_loss: float
+    seconds: float
+    weights: Weights
+    momentum: Weights
+    random_state: RandomState
+
+
+@dataclass(kw_only=True)
+class Checkpoints:
+    """The files of one cell: the best weights, and at most one checkpoint besides."""
+
+    job: Job
+    net: Network
+    start: Start
+    _checkpoint_seconds: float = math.inf
+    _trained_seconds: float = 0.0
+    _checkpoint_best_epoch: int | None = None
+    """The best epoch that the checkpoint on disk names."""
+
+    @property
+    def file(self) -> Path:
+        return Path(self.job.scratch_folder) / f"{self.job.cell.id}.checkpoint.safetensors"
+
+    def best_file(self, epoch: int) -> Path:
+        return Path(self.job.scratch_folder) / f"{self.job.cell.id}.best-{epoch:04}.safetensors"
+
+    def keep_best(self, trainer: Trainer, epoch: int) -> float:
+        """Saves the weights as the best; returns the seconds it took. Raises WeightsError."""
+        began = perf_counter()
+        weights = trainer.weights()
+        canonical.save(self.best_file(epoch), weights, about=_header(weights, {"epoch": epoch}))
+        self._remove_unneeded(epoch)
+        seconds = perf_counter() - began
+        if self._checkpoint_seconds == math.inf:  # a guess, from the same disk: three times the bytes
+            self._checkpoint_seconds = 3 * seconds
+        return seconds
+
+    def due(self, train_seconds: float) -> bool:
+        """Whether one is due after an epoch of so many seconds, by what the last one took."""
+        self._trained_seconds += train_seconds
+        return self._checkpoint_seconds <= MAX_CHECKPOINT_SHARE * self._trained_seconds
+
+    def save(
+        self, trainer: Trainer, done: Sequence[Epoch], stopping: EarlyStopping, *, seconds: float
+    ) -> float:
+        """Writes the checkpoint after the last epoch of `done`; returns the seconds it took.
+
+        Raises WeightsError where it cannot be written; the one before it then still stands.
+        """
+        began = perf_counter()
+        arrays: dict[str, Any] = _with_prefix("weights", trainer.weights())
+        arrays |= _with_prefix("momentum", trainer.momentum())
+        arrays |= _with_prefix("random", trainer.random_state())
+        about = {
+            **self._identity(),
+            "epoch": done[-1].epoch,
+            "best_epoch": stopping.best_epoch,
+            "best_loss": stopping.best_loss if stopping.best_epoch else None,
+            "seconds": seconds,
+            "history_sha256": _history(done),
+        }
+        canonical.save(self.file, arrays, about=_header(arrays, about))
+        self._checkpoint_best_epoch = stopping.best_epoch
+        self._remove_unneeded(stopping.best_epoch)
+        self._checkpoint_seconds, self._trained_seconds = perf_counter() - began, 0.0
+        return self._checkpoint_seconds
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint must have in common with the run that goes on from it."""
+        return {
+            "cell": asdict(self.job.cell),
+            "plan": asdict(self.job.plan),
+            "data_sha256": self.start.data_sha256,
+            "first_weights_sha256": self.start.weights_sha256,
+        }
+
+    def load(self, known: Sequence[Epoch]) -> Checkpoint:
+        """The checkpoint, after one of the epochs that are known. Raises Unusable with the reason."""
+        if not self.file.exists():
+            raise UnusableCheckpoint("no checkpoint had been taken yet")
+        began = perf_counter()
+        arrays, about = _read(self.file)
+        for name, value in self._identity().items():
+            if about.get(name) != value:
+                raise UnusableCheckpoint(f"the checkpoint is of another {name.replace('_', ' ')}")
+        epoch = about["epoch"]
+        if epoch > len(known) or about["history_sha256"] != _history(known[:epoch]):
+            raise UnusableCheckpoint(
+                f"the checkpoint is of epoch {epoch}, and the epochs on disk are not its own"
+            )
+        best_epoch = about["best_epoch"]
+        if best_epoch is not None:
+            self.load_best(best_epoch)
+        self._checkpoint_best_epoch = best_epoch
+        self._checkpoint_seconds = perf_counter() - began  # writing the next one takes about as long
+        return Checkpoint(
+            epoch=epoch,
+            best_epoch=best_epoch,
+            best_loss=math.inf if best_epoch is None else about["best_loss"],
+            seconds=about["seconds"],
+            weights=_without_prefix("weights", arrays),
+            momentum=_without_prefix("momentum", arrays),
+            random_state=_without_prefix("random", arrays),
+        )
+
+    def load_best(self, epoch: int) -> Weights:
+        """The best weights, which are those of this epoch. Raises Unusable."""
+        weights, about = _read(self.best_file(epoch))
+        if about.get("epoch") != epoch:
+            raise UnusableCheckpoint(f"{self.best_file(epoch).name} is of epoch {about.get('epoch')}")
+        return weights
+
+    def _remove_unneeded(self, best: int | None) -> None:
+        """Removes best weights that neither the run nor its checkpoint needs any more."""
+        needed = {self.best_file(epoch) for epoch in (best, self._checkpoint_best_epoch) if epoch}
+        for file in self.file.parent.glob(f"{self.job.cell.id}.best-*"):
+            if file not in needed:
+                file.unlink(missing_ok=True)
+
+
+def _with_prefix(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def _without_prefix(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    start = f"{prefix}/"
+    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
+
+
+def _history(done: Sequence[Epoch]) -> str:
+    """sha256 (hex) over what the epochs learnt: of a repeated epoch on a GPU it may be another."""
+    learnt = [(e.epoch, e.train_loss, e.validation_loss, e.validation_accuracy) for e in done]
+    return hashlib.sha256(json.dumps(learnt).encode()).hexdigest()
+
+
+def _header(arrays: dict[str, Any], about: dict[str, Any]) -> dict[str, str]:
+    text = json.dumps(about, allow_nan=False)
+    return {HEADER: text, "sha256": _sha256(arrays, text)}
+
+
+def _sha256(arrays: dict[str, Any], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape} ".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(arrays, about) of a file whose hash is its own. Raises Unusable for any other."""
+    try:
+        arrays = safetensors.numpy.load_file(file)
+        header = canonical.about(file)
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise UnusableCheckpoint(f"{file.name} cannot be read: {error}") from error
+    text = header.get(HEADER, "")
+    if header.get("sha256") != _sha256(arrays, text):
+        raise UnusableCheckpoint(f"{file.name} is damaged: its hash is not its own")
+    try:
+        return arrays, parse(text)
+    except RecordError as error:
+        raise UnusableCheckpoint(f"{file.name} has another header: {error}") from error

@@ -1,0 +1,188 @@
+"""The job of a worker: one cell prepared, trained and measured, each record sent as it is made.
+
+Prints and warnings go to stdout and stderr, which the parent keeps in the cell's log.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from alexnet import data
+from alexnet import weights as canonical
+from alexnet.data import Dataset
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import Backend, DeviceUnavailable
+from alexnet.layers import IllegalNetwork
+from alexnet.recipe import EXPERIMENTS, IllegalRecipe
+from alexnet.spec import Network, network
+from bench.ipc.child import ORPHANED, ParentPipe
+from bench.ipc.messages import Job, job_from_json
+from bench.meters.memory import HostMemoryMeter
+from bench.meters.meters import Meters
+from bench.meters.reference_kernel import ReferenceKernel
+from bench.records.codec import now
+from bench.records.recipe import recipe_of
+from bench.records.types import SCHEMA_VERSION, Failure, Start
+from bench.worker.checkpoint import UnusableCheckpoint
+from bench.worker.result import build_result
+from bench.worker.training_loop import Send, TrainingLoop
+
+# What a user or a machine can cause: told in a sentence, without a traceback.
+EXPLAINED = (
+    data.DataError,
+    canonical.WeightsError,
+    IllegalNetwork,
+    IllegalRecipe,
+    DeviceUnavailable,
+    UnusableCheckpoint,
+)
+
+
+def run_cell(job: Job, link: ParentPipe) -> None:
+    """Trains, measures and scores one cell, sending each record as it is made."""
+    training = prepare(job, link.send)
+    training.stop_asked = link.stop_asked
+    link.send(training.start)
+    if job.known is not None:
+        link.send(training.resume(job.known))
+    for epoch in training.epochs():
+        link.send(epoch)
+    if training.stopped:
+        link.send(build_result(training))
+
+
+def prepare(job: Job, send: Send) -> TrainingLoop:
+    """All that a cell needs before its first epoch."""
+    began = perf_counter()
+    recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
+    net = network(experiment.variant, image_size=job.plan.image_size)
+    backend = registry.backend(job.cell.framework, job.cell.device)
+    # The framework and its device are there, the data and the network are not.
+    prober, host = ReferenceKernel(backend), HostMemoryMeter()
+    baseline = host.baseline_bytes()
+    dataset, first = load_data(job), first_weights(job, net)
+    trainer = backend.trainer(net, first.weights, recipe, seed=job.cell.seed)
+    meters = Meters(backend, trainer.synchronize, host)
+    training = TrainingLoop(
+        job=job,
+        net=net,
+        recipe=recipe,
+        backend=backend,
+        trainer=trainer,
+        dataset=dataset,
+        send=send,
+        meters=meters,
+        kernel=prober,
+        start=build_start(
+            job,
+            net,
+            backend=backend,
+            dataset=dataset,
+            first=first,
+            meters=meters,
+            prober=prober,
+            baseline_host_bytes=baseline,
+        ),
+        first_weights={n: canonical.fingerprint({n: array}) for n, array in first.weights.items()},
+        began=began,
+    )
+    first.weights.clear()  # the trainer has them now, and the peak should not
+    return training
+
+
+def load_data(job: Job) -> Dataset:
+    """The cell's images."""
+    return data.load(
+        job.plan.dataset,
+        Path(job.data_folder) if job.data_folder else None,
+        seed=job.cell.seed,
+        train_images=job.plan.train_images,
+        test_images=job.plan.test_images,
+    )
+
+
+def build_start(
+    job: Job,
+    net: Network,
+    *,
+    backend: Backend,
+    dataset: Dataset,
+    first: FirstWeights,
+    meters: Meters,
+    prober: ReferenceKernel,
+    baseline_host_bytes: int | None,
+) -> Start:
+    """The record of all that is settled before the first epoch."""
+    return Start(
+        schema=SCHEMA_VERSION,
+        started_at=now(),
+        variant=net.variant,
+        parameters=net.parameters,
+        forward_flops=net.forward_flops,
+        steps_per_epoch=len(dataset.train) // job.plan.batch_size,
+        data_sha256=dataset.fingerprint(),
+        train_images=len(dataset.train),
+        validation_images=len(dataset.validation),
+        test_images=len(dataset.test),
+        weights_origin=first.origin,
+        weights_source_sha256=first.source_sha256,
+        weights_sha256=canonical.fingerprint(first.weights),
+        device_name=backend.device_name(),
+        versions=backend.versions(),
+        settings=backend.settings(),
+        meters={name: meter.reads for name, meter in meters.all().items()},
+        baseline_host_bytes=baseline_host_bytes,
+        idle_watts=job.idle_watts,
+        roofline=job.roofline,
+        probe_flops=prober.flops,
+        probe_seconds=prober.measure_cold(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstWeights:
+    """The weights that a cell starts from, and where they come from."""
+
+    weights: canonical.Weights
+    origin: str
+    source_sha256: str | None
+
+
+def first_weights(job: Job, net: Network) -> FirstWeights:
+    """He-normal weights drawn by the cell's seed, or ImageNet's with a new head drawn by it."""
+    if EXPERIMENTS[job.cell.experiment].weights == "he-normal":
+        drawn = canonical.initialise(net, seed=job.cell.seed)
+        return FirstWeights(weights=drawn, origin="he-normal", source_sha256=None)
+    if job.weights_file is None:
+        raise canonical.WeightsError("a pretrained cell needs a weights file: name it with --weights")
+    file = Path(job.weights_file)
+    carried = canonical.load(file, network(net.variant, classes=1000))
+    about = canonical.about(file)
+    return FirstWeights(
+        weights=canonical.with_new_head(carried, net, seed=job.cell.seed),
+        origin=about["origin"],
+        source_sha256=about["source_sha256"],
+    )
+
+
+def serve(work: Callable[[Job, ParentPipe], None]) -> int:
+    """Does the work of the job on stdin; a failure is a record too, and the exit status then 1."""
+    link = ParentPipe(int(sys.argv[-1]))
+    try:
+        work(job_from_json(link.job()), link)
+    except BrokenPipeError:
+        return ORPHANED
+    except EXPLAINED as error:
+        link.send(Failure(reason=str(error), log_tail=""))
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        first_line = (str(error).strip() or "no message").splitlines()[0]
+        link.send(Failure(reason=f"{type(error).__name__}: {first_line}", log_tail=""))
+        return 1
+    return 0

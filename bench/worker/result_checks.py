@@ -1,0 +1,81 @@
+"""What is checked once a run has ended: finite, learnt, moved, and judged on images of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from alexnet import weights as canonical
+from alexnet.data import CLASSES, Dataset
+from alexnet.score import Score
+from bench.records.limits import ASKED_FROM_IMAGES
+from bench.records.types import Check, Epoch
+
+CHANCE = 1 / len(CLASSES)
+SIGMAS = 4
+
+
+def check_result(
+    epochs: Sequence[Epoch],
+    test: Score | None,
+    best: canonical.Weights | None,
+    *,
+    first_weights: dict[str, str],
+    dataset: Dataset,
+    trained: Collection[str],
+) -> tuple[Check, ...]:
+    """The checks of one run; what a diverged run has no answer to is not asked.
+
+    `trained` are the tensors that some stage up to the best epoch was there to move.
+    """
+    found = [_finite_losses(epochs), _disjoint(dataset)]
+    if test:
+        found += _above_chance(test, sum(epoch.images for epoch in epochs))
+    if best:
+        found.append(_moved({name: best[name] for name in trained}, first_weights))
+    return tuple(found)
+
+
+def _finite_losses(epochs: Sequence[Epoch]) -> Check:
+    losses = [loss for epoch in epochs for loss in (epoch.train_loss, epoch.validation_loss)]
+    return Check(
+        name="finite", measured=losses.count(None), least=0, most=0, says="losses that are not finite"
+    )
+
+
+def _disjoint(dataset: Dataset) -> Check:
+    return Check(
+        name="disjoint",
+        measured=dataset.shared_images(),
+        least=0,
+        most=0,
+        says="validation and test images that stand in another of the three sets as well",
+    )
+
+
+def _above_chance(test: Score, images_seen: int) -> list[Check]:
+    """Four standard errors above a tenth, once enough images were seen to ask for it."""
+    if images_seen < ASKED_FROM_IMAGES:
+        return []
+    error = math.sqrt(CHANCE * (1 - CHANCE) / test.images)
+    return [
+        Check(
+            name="learnt",
+            measured=test.accuracy,
+            least=CHANCE + SIGMAS * error,
+            most=1.0,
+            says=f"test accuracy after {images_seen:,} images, four standard errors over chance or more",
+        )
+    ]
+
+
+def _moved(best: canonical.Weights, first_weights: dict[str, str]) -> Check:
+    stale = canonical.unmoved(best, first_weights)
+    named = f": {', '.join(stale)}" if stale else ""
+    return Check(
+        name="moved",
+        measured=len(stale),
+        least=0,
+        most=0,
+        says=f"tensors that training has not moved{named}",
+    )
