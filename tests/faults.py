@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = "docs/claims.md"
 MOST_SECONDS = 1800.0
 """What a fault that hangs its test may cost; the slowest ones take five minutes."""
-FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\w+\.py::\w+)", re.MULTILINE)
+FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/[\w/]+\.py::\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/spec.py",
         old='Conv("conv4", 384, kernel=3, padding=1),',
         new='Conv("conv4", 256, kernel=3, padding=1),',
-        tests=("tests/test_spec.py::test_parameters_are_the_law",),
+        tests=("tests/alexnet/test_spec.py::test_parameters_are_the_law",),
     ),
     Fault(
         name="padding",
@@ -55,7 +55,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/layers.py",
         old="_slide(n + 2 * self.padding, self)",
         new="_slide(n + self.padding, self)",
-        tests=("tests/test_spec.py::test_shapes_follow_the_paper",),
+        tests=("tests/alexnet/test_spec.py::test_shapes_follow_the_paper",),
     ),
     Fault(
         name="he-normal",
@@ -64,7 +64,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/weights.py",
         old="np.sqrt(2 / np.prod(shape[1:]))",
         new="np.sqrt(1 / np.prod(shape[1:]))",
-        tests=("tests/test_weights.py::test_they_are_he_normal_with_zero_biases",),
+        tests=("tests/alexnet/test_weights.py::test_they_are_he_normal_with_zero_biases",),
     ),
     Fault(
         name="layout",
@@ -74,7 +74,7 @@ FAULTS: tuple[Fault, ...] = (
         old="moves[name] = _flattened_move(shape[0], chw)",
         new='moves[name] = Move(what="transposed", there=lambda a: a.T, back=lambda a: a.T)',
         tests=(
-            "tests/test_weights.py::test_the_first_dense_is_reordered_so_that_it_sees_the_same_pixels",
+            "tests/alexnet/test_weights.py::test_the_first_dense_is_reordered_so_that_it_sees_the_same_pixels",
         ),
     ),
     Fault(
@@ -84,7 +84,9 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/imagenet.py",
         old="if named and not sha256.startswith(named[1]):",
         new="if named and not sha256:",
-        tests=("tests/test_weights.py::test_a_torchvision_file_with_the_wrong_hash_is_refused_unread",),
+        tests=(
+            "tests/alexnet/test_weights.py::test_a_torchvision_file_with_the_wrong_hash_is_refused_unread",
+        ),
     ),
     Fault(
         name="order",
@@ -93,7 +95,9 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/data.py",
         old="rng = np.random.default_rng([seed, epoch])",
         new="rng = np.random.default_rng([seed, 1])",
-        tests=("tests/test_data.py::test_order_depends_on_seed_and_epoch_and_not_on_augmentation",),
+        tests=(
+            "tests/alexnet/test_data.py::test_order_depends_on_seed_and_epoch_and_not_on_augmentation",
+        ),
     ),
     Fault(
         name="augmentation",
@@ -102,7 +106,9 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/data.py",
         old="flips = rng.random(len(data)) < 0.5",
         new="flips = rng.random(len(data)) < 0.0",
-        tests=("tests/test_data.py::test_an_augmented_epoch_crops_and_flips_each_image_by_chance",),
+        tests=(
+            "tests/alexnet/test_data.py::test_an_augmented_epoch_crops_and_flips_each_image_by_chance",
+        ),
     ),
     Fault(
         name="held-out",
@@ -111,7 +117,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/data.py",
         old='return _first_of_each_class(pool, rest, train_images, "training")[0], validation',
         new='return _first_of_each_class(pool, order, train_images, "training")[0], validation',
-        tests=("tests/test_data.py::test_no_image_is_in_two_splits",),
+        tests=("tests/alexnet/test_data.py::test_no_image_is_in_two_splits",),
     ),
     Fault(
         name="md5",
@@ -120,7 +126,9 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/download.py",
         old='known_hash=f"md5:{MD5}",',
         new="known_hash=None,",
-        tests=("tests/test_download.py::test_a_wrong_file_is_refused_and_the_next_source_is_asked",),
+        tests=(
+            "tests/alexnet/test_download.py::test_a_wrong_file_is_refused_and_the_next_source_is_asked",
+        ),
     ),
     Fault(
         name="continued",
@@ -129,7 +137,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/download.py",
         old='({"Range": f"bytes={have}-"} if have else {})',
         new="({})",
-        tests=("tests/test_download.py::test_a_broken_connection_is_continued_where_it_broke",),
+        tests=("tests/alexnet/test_download.py::test_a_broken_connection_is_continued_where_it_broke",),
     ),
     Fault(
         name="pixels",
@@ -138,7 +146,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/pixels.py",
         old="(images / 255.0 - np.array(recipe.mean))",
         new="(images / 256.0 - np.array(recipe.mean))",
-        tests=("tests/test_pixels.py::test_scratch_takes_pixels_from_nought_to_one",),
+        tests=("tests/alexnet/test_pixels.py::test_scratch_takes_pixels_from_nought_to_one",),
     ),
     Fault(
         name="missing-device",
@@ -147,7 +155,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/frameworks/registry.py",
         old='chosen = usable[0] if device == "auto" else device',
         new="chosen = usable[0] if device not in usable else device",
-        tests=("tests/test_cli.py::test_a_device_that_is_not_there_is_one_sentence",),
+        tests=("tests/alexnet/test_cli.py::test_a_device_that_is_not_there_is_one_sentence",),
     ),
     Fault(
         name="torch-upsampling",
@@ -156,7 +164,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/frameworks/torch/trainer.py",
         old='mode="bilinear", align_corners=False',
         new='mode="bilinear", align_corners=True',
-        tests=("tests/test_parity.py::test_every_layer_agrees",),
+        tests=("tests/alexnet/frameworks/test_parity.py::test_every_layer_agrees",),
     ),
     Fault(
         name="tensorflow-padding",
@@ -165,7 +173,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/frameworks/tensorflow/layers.py",
         old="[keras.layers.ZeroPadding2D(padding, dtype=dtype)]",
         new="[keras.layers.ZeroPadding2D(((padding - 1, padding + 1),) * 2, dtype=dtype)]",
-        tests=("tests/test_parity.py::test_every_layer_agrees",),
+        tests=("tests/alexnet/frameworks/test_parity.py::test_every_layer_agrees",),
     ),
     Fault(
         name="momentum",
@@ -174,7 +182,9 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/frameworks/tensorflow/trainer.py",
         old="lr=learning_rate,\n                grad=gradient,",
         new="lr=tf.ones_like(learning_rate),\n                grad=learning_rate * gradient,",
-        tests=("tests/test_parity.py::test_a_hundred_losses_agree_over_a_change_of_rate",),
+        tests=(
+            "tests/alexnet/frameworks/test_parity.py::test_a_hundred_losses_agree_over_a_change_of_rate",
+        ),
     ),
     Fault(
         name="head-stage",
@@ -183,7 +193,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/frameworks/torch/trainer.py",
         old='parameter.requires_grad_(train == "all" or name.split(".")[0] == self.net.head)',
         new='parameter.requires_grad_(train == "all" or self.net.head != "")',
-        tests=("tests/test_parity.py::test_the_head_stage_moves_the_head_alone",),
+        tests=("tests/alexnet/frameworks/test_parity.py::test_the_head_stage_moves_the_head_alone",),
     ),
     Fault(
         name="dropout-off",
@@ -192,7 +202,9 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/frameworks/tensorflow/trainer.py",
         old="return self.model(self._prepare(images), training=False)",
         new="return self.model(self._prepare(images), training=True)",
-        tests=("tests/test_parity.py::test_dropout_is_random_in_training_and_absent_in_evaluation",),
+        tests=(
+            "tests/alexnet/frameworks/test_parity.py::test_dropout_is_random_in_training_and_absent_in_evaluation",
+        ),
     ),
     Fault(
         name="clock-waits",
@@ -202,8 +214,8 @@ FAULTS: tuple[Fault, ...] = (
         old="self._synchronize()\n        self.seconds = perf_counter() - self._start",
         new="self.seconds = perf_counter() - self._start\n        self._synchronize()",
         tests=(
-            "tests/test_meters.py::test_nothing_of_the_others_is_in_the_time",
-            "tests/test_meters.py::test_the_time_waits_for_work_before_the_start_and_within",
+            "tests/bench/meters/test_meters.py::test_nothing_of_the_others_is_in_the_time",
+            "tests/bench/meters/test_meters.py::test_the_time_waits_for_work_before_the_start_and_within",
         ),
     ),
     Fault(
@@ -215,7 +227,9 @@ FAULTS: tuple[Fault, ...] = (
         new="            images = self._train(number)\n"
         "            evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)\n"
         "            return images\n",
-        tests=("tests/test_training.py::test_validation_is_scored_after_the_clock_has_stopped",),
+        tests=(
+            "tests/bench/worker/test_training_loop.py::test_validation_is_scored_after_the_clock_has_stopped",
+        ),
     ),
     Fault(
         name="warm-up",
@@ -225,8 +239,8 @@ FAULTS: tuple[Fault, ...] = (
         old="return [epoch for epoch in epochs if not epoch.warm_up] or [epochs[-1]]",
         new="return list(epochs)",
         tests=(
-            "tests/test_rates.py::test_the_rounds_are_all_epochs_but_each_processs_first",
-            "tests/test_run.py::test_the_rounds_of_a_run_that_went_on_are_without_both_warm_ups",
+            "tests/bench/records/test_derive.py::test_the_rounds_are_all_epochs_but_each_processs_first",
+            "tests/bench/session/test_cell_runner.py::test_the_rounds_of_a_run_that_went_on_are_without_both_warm_ups",
         ),
     ),
     Fault(
@@ -236,7 +250,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/records/derive.py",
         old="return median(images_per_second(epoch) for epoch in steady_epochs(epochs))",
         new="return max(images_per_second(epoch) for epoch in steady_epochs(epochs))",
-        tests=("tests/test_rates.py::test_the_typical_rate_is_the_median_of_the_steady_epochs",),
+        tests=(
+            "tests/bench/records/test_derive.py::test_the_typical_rate_is_the_median_of_the_steady_epochs",
+        ),
     ),
     Fault(
         name="peak",
@@ -246,8 +262,8 @@ FAULTS: tuple[Fault, ...] = (
         old="        self._source.reset()\n",
         new="",
         tests=(
-            "tests/test_meters.py::test_host_memory_is_reset_before_and_read_after",
-            "tests/test_meters.py::test_the_time_meter_is_entered_last_and_left_first",
+            "tests/bench/meters/test_meters.py::test_host_memory_is_reset_before_and_read_after",
+            "tests/bench/meters/test_meters.py::test_the_time_meter_is_entered_last_and_left_first",
         ),
     ),
     Fault(
@@ -258,8 +274,8 @@ FAULTS: tuple[Fault, ...] = (
         old="WINDOW_SECONDS = 20.0",
         new="WINDOW_SECONDS = 2.0",
         tests=(
-            "tests/test_energy.py::test_too_short_a_window_gives_nothing",
-            "tests/test_meters.py::test_energy_of_an_epoch_under_twenty_seconds_is_none",
+            "tests/bench/meters/test_energy.py::test_too_short_a_window_gives_nothing",
+            "tests/bench/meters/test_meters.py::test_energy_of_an_epoch_under_twenty_seconds_is_none",
         ),
     ),
     Fault(
@@ -269,7 +285,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/records/early_stopping.py",
         old=">= self.recipe.patience:",
         new="> self.recipe.patience:",
-        tests=("tests/test_stopping.py::test_patience_runs_out_so_many_epochs_after_the_best",),
+        tests=(
+            "tests/bench/records/test_early_stopping.py::test_patience_runs_out_so_many_epochs_after_the_best",
+        ),
     ),
     Fault(
         name="best-weights",
@@ -279,7 +297,7 @@ FAULTS: tuple[Fault, ...] = (
         old="    training.trainer.load(best)\n",
         new="",
         tests=(
-            "tests/test_training.py::test_it_stops_when_patience_is_out_and_says_where_it_converged",
+            "tests/bench/worker/test_training_loop.py::test_it_stops_when_patience_is_out_and_says_where_it_converged",
         ),
     ),
     Fault(
@@ -290,7 +308,9 @@ FAULTS: tuple[Fault, ...] = (
         old="if train_loss is None or validation_loss is None:\n            return True",
         new="if validation_loss is None:\n            return True\n        if train_loss is None:\n"
         "            return False",
-        tests=("tests/test_stopping.py::test_a_loss_that_is_no_number_ends_the_run_at_once",),
+        tests=(
+            "tests/bench/records/test_early_stopping.py::test_a_loss_that_is_no_number_ends_the_run_at_once",
+        ),
     ),
     Fault(
         name="torch-momentum",
@@ -300,7 +320,7 @@ FAULTS: tuple[Fault, ...] = (
         old="torch.empty_like(parameter).copy_(torch.from_numpy(momentum[name]))",
         new="torch.zeros_like(parameter)",
         tests=(
-            "tests/test_resume_exact.py"
+            "tests/bench/session/test_resume_exact.py"
             "::test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted",
         ),
     ),
@@ -312,7 +332,7 @@ FAULTS: tuple[Fault, ...] = (
         old="seed.assign(random_state[name])",
         new="seed.assign(seed)",
         tests=(
-            "tests/test_resume_exact.py"
+            "tests/bench/session/test_resume_exact.py"
             "::test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted",
         ),
     ),
@@ -324,7 +344,7 @@ FAULTS: tuple[Fault, ...] = (
         old='if header.get("sha256") != _sha256(arrays, text):',
         new='if header.get("sha256") is None:',
         tests=(
-            "tests/test_checkpoint.py::test_one_cut_anywhere_or_with_a_bit_flipped_is_never_believed",
+            "tests/bench/worker/test_checkpoint.py::test_one_cut_anywhere_or_with_a_bit_flipped_is_never_believed",
         ),
     ),
     Fault(
@@ -334,7 +354,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/worker/checkpoint.py",
         old="SHARE = 0.02",
         new="SHARE = 0.2",
-        tests=("tests/test_checkpoint.py::test_they_cost_under_two_percent_of_the_training",),
+        tests=(
+            "tests/bench/worker/test_checkpoint.py::test_they_cost_under_two_percent_of_the_training",
+        ),
     ),
     Fault(
         name="journal-checksum",
@@ -343,7 +365,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/records/journal.py",
         old='if fields["crc32"] != _crc32(fields):',
         new='if not fields["crc32"]:',
-        tests=("tests/test_journal.py::test_no_flipped_bit_makes_another_record_of_one",),
+        tests=("tests/bench/records/test_journal.py::test_no_flipped_bit_makes_another_record_of_one",),
     ),
     Fault(
         name="journal-sync",
@@ -353,7 +375,7 @@ FAULTS: tuple[Fault, ...] = (
         old="            sync(descriptor)\n",
         new="",
         tests=(
-            "tests/test_journal.py"
+            "tests/bench/records/test_journal.py"
             "::test_who_returns_from_add_has_the_line_on_disk_and_a_new_file_its_name",
         ),
     ),
@@ -364,7 +386,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/ipc/child.py",
         old="        if not isinstance(record, Heartbeat):\n            self._lines.get()",
         new="",
-        tests=("tests/test_link.py::test_a_record_counts_as_sent_when_the_parent_has_kept_it",),
+        tests=(
+            "tests/bench/ipc/test_child.py::test_a_record_counts_as_sent_when_the_parent_has_kept_it",
+        ),
     ),
     Fault(
         name="kept-first",
@@ -375,7 +399,9 @@ FAULTS: tuple[Fault, ...] = (
         "                child.write(ACK)\n",
         new="            if not isinstance(record, Heartbeat):\n                child.write(ACK)\n"
         "            yield record\n",
-        tests=("tests/test_run.py::test_every_record_but_a_beat_is_answered_once_it_is_on_disk",),
+        tests=(
+            "tests/bench/session/test_cell_runner.py::test_every_record_but_a_beat_is_answered_once_it_is_on_disk",
+        ),
     ),
     Fault(
         name="orphan",
@@ -384,7 +410,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/ipc/child.py",
         old="        self._leave(ORPHANED)\n",
         new="",
-        tests=("tests/test_link.py::test_no_worker_outlives_a_parent_that_was_killed",),
+        tests=("tests/bench/ipc/test_child.py::test_no_worker_outlives_a_parent_that_was_killed",),
     ),
     Fault(
         name="one-retry",
@@ -393,7 +419,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/session/cell_runner.py",
         old="ATTEMPTS = 2",
         new="ATTEMPTS = 3",
-        tests=("tests/test_run.py::test_a_worker_that_dies_twice_has_failed",),
+        tests=("tests/bench/session/test_cell_runner.py::test_a_worker_that_dies_twice_has_failed",),
     ),
     Fault(
         name="two-sessions",
@@ -403,7 +429,7 @@ FAULTS: tuple[Fault, ...] = (
         old="fcntl.LOCK_EX | fcntl.LOCK_NB",
         new="fcntl.LOCK_SH | fcntl.LOCK_NB",
         tests=(
-            "tests/test_lock.py::test_a_second_session_is_refused_with_who_holds_it_since_when_and_what_for",
+            "tests/bench/host/test_lock.py::test_a_second_session_is_refused_with_who_holds_it_since_when_and_what_for",
         ),
     ),
     Fault(
@@ -413,7 +439,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/session/interrupts.py",
         old="            self._stop()\n            self._unsaid = True\n",
         new="            self._unsaid = True\n",
-        tests=("tests/test_interrupts.py::test_while_an_epoch_is_trained_the_first_signal_lets_it_end",),
+        tests=(
+            "tests/bench/session/test_interrupts.py::test_while_an_epoch_is_trained_the_first_signal_lets_it_end",
+        ),
     ),
     Fault(
         name="differences-refused",
@@ -423,8 +451,8 @@ FAULTS: tuple[Fault, ...] = (
         old="if unlike and not anyway:",
         new="if unlike and anyway is None:",
         tests=(
-            "tests/test_resume.py::test_what_differs_is_refused_field_by_field_or_accepted_and_said",
-            "tests/test_resume.py"
+            "tests/bench/session/test_resume.py::test_what_differs_is_refused_field_by_field_or_accepted_and_said",
+            "tests/bench/session/test_resume.py"
             "::test_other_options_are_refused_and_the_first_ones_need_not_be_said_again",
         ),
     ),
@@ -436,7 +464,9 @@ FAULTS: tuple[Fault, ...] = (
         old="            with durable.replacing(file) as partial:\n"
         '                partial.write_text(text, encoding="ascii")\n',
         new='            file.write_text(text, encoding="ascii")\n',
-        tests=("tests/test_storage.py::test_a_full_disk_leaves_the_earlier_file_and_nothing_besides",),
+        tests=(
+            "tests/bench/plugin/test_pytest_benchmark.py::test_a_full_disk_leaves_the_earlier_file_and_nothing_besides",
+        ),
     ),
     Fault(
         name="gate-counts",
@@ -445,7 +475,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/records/verdict.py",
         old="    yield from _failures(gate.checks)\n",
         new="",
-        tests=("tests/test_verdict.py::test_one_reason_makes_a_run_invalid_and_says_why",),
+        tests=("tests/bench/records/test_verdict.py::test_one_reason_makes_a_run_invalid_and_says_why",),
     ),
     Fault(
         name="dead-gate",
@@ -454,7 +484,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/ask.py",
         old='name="gate", measured=None, least=0, most=0,',
         new='name="gate", measured=0, least=0, most=0,',
-        tests=("tests/test_bench.py::test_a_gate_that_dies_makes_the_run_invalid_and_says_so",),
+        tests=(
+            "tests/bench/session/test_session.py::test_a_gate_that_dies_makes_the_run_invalid_and_says_so",
+        ),
     ),
     Fault(
         name="gate-layers",
@@ -463,7 +495,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/tolerances.py",
         old='_at_most("layers", device.layers[layer], layer_most,',
         new='_at_most("layers", single.layers[layer], layer_most,',
-        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+        tests=(
+            "tests/bench/gate/test_tolerances.py::test_each_answer_that_is_off_fails_its_own_check_alone",
+        ),
     ),
     Fault(
         name="gate-logits",
@@ -472,7 +506,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/tolerances.py",
         old='_at_most("logits", device.logits,',
         new='_at_most("logits", single.logits,',
-        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+        tests=(
+            "tests/bench/gate/test_tolerances.py::test_each_answer_that_is_off_fails_its_own_check_alone",
+        ),
     ),
     Fault(
         name="gate-loss",
@@ -481,7 +517,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/tolerances.py",
         old='_at_most("loss", device.loss,',
         new='_at_most("loss", single.loss,',
-        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+        tests=(
+            "tests/bench/gate/test_tolerances.py::test_each_answer_that_is_off_fails_its_own_check_alone",
+        ),
     ),
     Fault(
         name="gate-gradient",
@@ -490,7 +528,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/tolerances.py",
         old="device.gradient[gradient],",
         new="single.gradient[gradient],",
-        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+        tests=(
+            "tests/bench/gate/test_tolerances.py::test_each_answer_that_is_off_fails_its_own_check_alone",
+        ),
     ),
     Fault(
         name="gate-update",
@@ -500,7 +540,7 @@ FAULTS: tuple[Fault, ...] = (
         old="device.update[update],",
         new="single.update[update],",
         tests=(
-            "tests/test_answers.py::test_a_first_step_that_is_not_minus_rate_times_gradient_is_named",
+            "tests/bench/gate/test_tolerances.py::test_a_first_step_that_is_not_minus_rate_times_gradient_is_named",
         ),
     ),
     Fault(
@@ -510,7 +550,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/tolerances.py",
         old='_at_most("three losses", device.losses,',
         new='_at_most("three losses", single.losses,',
-        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+        tests=(
+            "tests/bench/gate/test_tolerances.py::test_each_answer_that_is_off_fails_its_own_check_alone",
+        ),
     ),
     Fault(
         name="gate-three-steps",
@@ -519,7 +561,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/tolerances.py",
         old="device.moved[moved],",
         new="single.moved[moved],",
-        tests=("tests/test_answers.py::test_each_answer_that_is_off_fails_its_own_check_alone",),
+        tests=(
+            "tests/bench/gate/test_tolerances.py::test_each_answer_that_is_off_fails_its_own_check_alone",
+        ),
     ),
     Fault(
         name="gate-own-logits",
@@ -529,7 +573,7 @@ FAULTS: tuple[Fault, ...] = (
         old="error = relative_max_error(trainer.logits(batch.images), exact.logits)",
         new="error = relative_max_error(exact.logits, exact.logits)",
         tests=(
-            "tests/test_answers.py::test_the_cells_own_network_must_answer_as_the_one_without_dropout",
+            "tests/bench/gate/test_tolerances.py::test_the_cells_own_network_must_answer_as_the_one_without_dropout",
         ),
     ),
     Fault(
@@ -539,7 +583,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/checks.py",
         old="least=1e-6,",
         new="least=0.0,",
-        tests=("tests/test_gate.py::test_a_planted_fault_is_named",),
+        tests=("tests/bench/gate/test_gate.py::test_a_planted_fault_is_named",),
     ),
     Fault(
         name="gate-placement",
@@ -548,7 +592,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/checks.py",
         old='name="placement", measured=len(strays),',
         new='name="placement", measured=0,',
-        tests=("tests/test_gate.py::test_a_planted_fault_is_named",),
+        tests=("tests/bench/gate/test_gate.py::test_a_planted_fault_is_named",),
     ),
     Fault(
         name="gate-twice",
@@ -557,7 +601,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/records/limits.py",
         old="LEAST_RATIO, MOST_RATIO = 1.6, 2.5",
         new="LEAST_RATIO, MOST_RATIO = 0.6, 2.5",
-        tests=("tests/test_probe.py::test_a_device_that_answers_late_fails_by_name",),
+        tests=(
+            "tests/bench/meters/test_reference_kernel.py::test_a_device_that_answers_late_fails_by_name",
+        ),
     ),
     Fault(
         name="gate-left",
@@ -567,8 +613,8 @@ FAULTS: tuple[Fault, ...] = (
         old="MOST_LEFT = 0.1",
         new="MOST_LEFT = 1e9",
         tests=(
-            "tests/test_probe.py::test_what_the_clock_did_not_wait_for_is_left",
-            "tests/test_probe.py::test_a_device_that_answers_late_fails_by_name",
+            "tests/bench/meters/test_reference_kernel.py::test_what_the_clock_did_not_wait_for_is_left",
+            "tests/bench/meters/test_reference_kernel.py::test_a_device_that_answers_late_fails_by_name",
         ),
     ),
     Fault(
@@ -578,7 +624,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/timing.py",
         old="for _ in range(TRIES - 1):",
         new="for _ in range(0):",
-        tests=("tests/test_probe.py::test_other_programs_do_not_spoil_the_share_that_is_left",),
+        tests=(
+            "tests/bench/meters/test_reference_kernel.py::test_other_programs_do_not_spoil_the_share_that_is_left",
+        ),
     ),
     Fault(
         name="same-bytes",
@@ -587,7 +635,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/gate/agreement.py",
         old='for name in ("weights_sha256", "batch_sha256")',
         new='for name in ("weights_sha256",)',
-        tests=("tests/test_gate.py::test_other_weights_or_another_batch_are_named",),
+        tests=("tests/bench/gate/test_gate.py::test_other_weights_or_another_batch_are_named",),
     ),
     Fault(
         name="one-network",
@@ -596,7 +644,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/records/limits.py",
         old="MOST_IN_FLOAT64 = 1e-9",
         new="MOST_IN_FLOAT64 = 1e-4",
-        tests=("tests/test_gate.py::test_another_network_is_named_even_where_float32_would_not_tell",),
+        tests=(
+            "tests/bench/gate/test_gate.py::test_another_network_is_named_even_where_float32_would_not_tell",
+        ),
     ),
     Fault(
         name="disjoint",
@@ -605,7 +655,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/data.py",
         old="len((validation | test) & train)",
         new="len(validation & train)",
-        tests=("tests/test_training.py::test_a_leaked_test_image_is_named",),
+        tests=("tests/bench/worker/test_training_loop.py::test_a_leaked_test_image_is_named",),
     ),
     Fault(
         name="learnt",
@@ -614,7 +664,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/worker/result_checks.py",
         old="least=CHANCE + SIGMAS * error,",
         new="least=CHANCE - SIGMAS * error,",
-        tests=("tests/test_training.py::test_who_has_seen_enough_and_learnt_nothing_is_named",),
+        tests=(
+            "tests/bench/worker/test_training_loop.py::test_who_has_seen_enough_and_learnt_nothing_is_named",
+        ),
     ),
     Fault(
         name="moved",
@@ -624,8 +676,8 @@ FAULTS: tuple[Fault, ...] = (
         old="measured=len(stale),",
         new="measured=0,",
         tests=(
-            "tests/test_training.py::test_tensors_that_stand_still_and_images_in_two_sets_are_named",
-            "tests/test_training.py::test_a_head_that_stands_still_in_its_own_stage_is_named",
+            "tests/bench/worker/test_training_loop.py::test_tensors_that_stand_still_and_images_in_two_sets_are_named",
+            "tests/bench/worker/test_training_loop.py::test_a_head_that_stands_still_in_its_own_stage_is_named",
         ),
     ),
     Fault(
@@ -635,7 +687,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/records/checksum.py",
         old="json.dumps([sealed, machine],",
         new="json.dumps([sealed],",
-        tests=("tests/test_check.py::test_a_seal_is_over_the_run_and_its_machine",),
+        tests=("tests/bench/check/test_check.py::test_a_seal_is_over_the_run_and_its_machine",),
     ),
     Fault(
         name="rates-again",
@@ -644,7 +696,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/check/training.py",
         old='        "epoch_images_per_second": typical,\n',
         new="",
-        tests=("tests/test_check.py::test_an_edit_is_named_sealed_anew_or_not",),
+        tests=("tests/bench/check/test_check.py::test_an_edit_is_named_sealed_anew_or_not",),
     ),
     Fault(
         name="weights-again",
@@ -653,7 +705,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/check/start.py",
         old="MOST_DRAWN = 300_000_000",
         new="MOST_DRAWN = 300",
-        tests=("tests/test_check.py::test_an_edit_is_named_sealed_anew_or_not",),
+        tests=("tests/bench/check/test_check.py::test_an_edit_is_named_sealed_anew_or_not",),
     ),
     Fault(
         name="unknown-field",
@@ -663,8 +715,8 @@ FAULTS: tuple[Fault, ...] = (
         old="if unknown := sorted(set(fields) - known):",
         new="if unknown := sorted(set(fields) - set(fields)):",
         tests=(
-            "tests/test_records.py::test_what_is_no_record_says_why",
-            "tests/test_records.py::test_a_job_with_other_fields_is_refused",
+            "tests/bench/records/test_codec.py::test_what_is_no_record_says_why",
+            "tests/bench/records/test_codec.py::test_a_job_with_other_fields_is_refused",
         ),
     ),
     Fault(
@@ -675,7 +727,7 @@ FAULTS: tuple[Fault, ...] = (
         old="        pytest.fail(reason, pytrace=False)\n",
         new="        pytest.skip(reason)\n",
         tests=(
-            "tests/test_bench.py::test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on",
+            "tests/bench/session/test_session.py::test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on",
         ),
     ),
     Fault(
@@ -685,7 +737,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/plugin/header.py",
         old='"synthetic": "SYNTHETIC"',
         new='"synthetic": "CIFAR-10"',
-        tests=("tests/test_screen.py::test_the_title_says_what_every_figure_stands_under",),
+        tests=(
+            "tests/bench/plugin/test_summary.py::test_the_title_says_what_every_figure_stands_under",
+        ),
     ),
     Fault(
         name="stand-in",
@@ -694,7 +748,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/plan/profiles.py",
         old="synthetic_allowed=False,",
         new="synthetic_allowed=True,",
-        tests=("tests/test_grid.py::test_only_full_refuses_the_stand_in",),
+        tests=("tests/bench/plan/test_grid.py::test_only_full_refuses_the_stand_in",),
     ),
     Fault(
         name="learning",
@@ -703,7 +757,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/data.py",
         old="yield images, data.labels[chosen]",
         new="yield images, data.labels[chosen][::-1]",
-        tests=("tests/test_learning.py::test_real_images_are_learnt",),
+        tests=("tests/alexnet/test_learning.py::test_real_images_are_learnt",),
     ),
     Fault(
         name="beside-others",
@@ -712,7 +766,9 @@ FAULTS: tuple[Fault, ...] = (
         file="conftest.py",
         old='if config.getoption("numprocesses", None):',
         new='if config.getoption("nosuchoption", None):',
-        tests=("tests/test_bench.py::test_what_cannot_be_is_refused_in_a_sentence_before_any_cell",),
+        tests=(
+            "tests/bench/session/test_session.py::test_what_cannot_be_is_refused_in_a_sentence_before_any_cell",
+        ),
     ),
     Fault(
         name="nothing-left-behind",
@@ -721,7 +777,7 @@ FAULTS: tuple[Fault, ...] = (
         file="conftest.py",
         old="{RESULTS if _runs_benchmarks(config) else ROOT}",
         new="{RESULTS}",
-        tests=("tests/test_checkout.py::test_a_run_of_the_tests_leaves_the_checkout_as_it_was",),
+        tests=("tests/project/test_checkout.py::test_a_run_of_the_tests_leaves_the_checkout_as_it_was",),
     ),
     Fault(
         name="home-folder",
@@ -731,7 +787,7 @@ FAULTS: tuple[Fault, ...] = (
         old="return [without_home(item) for item in value]",
         new="return list(value)",
         tests=(
-            "tests/test_bench.py::test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on",
+            "tests/bench/session/test_session.py::test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on",
         ),
     ),
     Fault(
@@ -741,7 +797,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/plan/prepare.py",
         old="from alexnet import download\n",
         new="from alexnet import download\nfrom alexnet.frameworks.torch import backend  # noqa: F401\n",
-        tests=("tests/test_imports.py::test_the_parent_loads_no_framework",),
+        tests=("tests/project/test_imports.py::test_the_parent_loads_no_framework",),
     ),
     Fault(
         name="virtual-mac",
@@ -750,7 +806,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/compare.py",
         old="if machine == base or same is None or {machine, base} & virtual:",
         new="if machine == base or same is None:",
-        tests=("tests/test_intervals.py::test_a_virtual_mac_is_compared_with_nobody",),
+        tests=("tests/reports/test_intervals.py::test_a_virtual_mac_is_compared_with_nobody",),
     ),
     Fault(
         name="drift",
@@ -759,7 +815,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/records/limits.py",
         old="MOST_DRIFT = 0.05",
         new="MOST_DRIFT = 0.5",
-        tests=("tests/test_verdict.py::test_a_warning_is_told_and_leaves_a_run_valid",),
+        tests=("tests/bench/records/test_verdict.py::test_a_warning_is_told_and_leaves_a_run_valid",),
     ),
     Fault(
         name="battery",
@@ -768,7 +824,9 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/doctor/condition.py",
         old='if facts.condition.power == "battery":',
         new="if facts.condition.power is None:",
-        tests=("tests/test_doctor.py::test_a_planted_fault_is_found_once_with_its_level_and_its_fix",),
+        tests=(
+            "tests/bench/doctor/test_doctor.py::test_a_planted_fault_is_found_once_with_its_level_and_its_fix",
+        ),
     ),
     Fault(
         name="spoiled",
@@ -777,7 +835,9 @@ FAULTS: tuple[Fault, ...] = (
         file="conftest.py",
         old="if spoilers and not session.options.ignore_doctor:",
         new="if spoilers and session.options.ignore_doctor is None:",
-        tests=("tests/test_bench.py::test_what_would_spoil_a_run_stops_it_unless_told_otherwise",),
+        tests=(
+            "tests/bench/session/test_session.py::test_what_would_spoil_a_run_stops_it_unless_told_otherwise",
+        ),
     ),
     Fault(
         name="fall-back",
@@ -786,7 +846,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/doctor/facts.py",
         old='    "PYTORCH_ENABLE_MPS_FALLBACK": f"times CPU work as the GPU\'s, and {IGNORED}",\n',
         new="",
-        tests=("tests/test_doctor.py::test_only_variables_that_matter_are_looked_at",),
+        tests=("tests/bench/doctor/test_doctor.py::test_only_variables_that_matter_are_looked_at",),
     ),
     Fault(
         name="settings",
@@ -795,7 +855,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/settings.py",
         old="return (*(row[name] for name in EXPERIMENT),",
         new='return (*(row[name] for name in EXPERIMENT if name != "batch_size"),',
-        tests=("tests/test_frame.py::test_another_batch_size_or_rate_is_another_setting",),
+        tests=("tests/reports/test_frame.py::test_another_batch_size_or_rate_is_another_setting",),
     ),
     Fault(
         name="images-apart",
@@ -804,7 +864,9 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/settings.py",
         old='[row["data_sha256"] for row in rows]',
         new="[None for row in rows]",
-        tests=("tests/test_frame.py::test_what_differs_in_one_thing_is_apart_and_the_thing_is_named",),
+        tests=(
+            "tests/reports/test_frame.py::test_what_differs_in_one_thing_is_apart_and_the_thing_is_named",
+        ),
     ),
     Fault(
         name="profile-apart",
@@ -813,7 +875,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/settings.py",
         old="keys = [(*(row[name] for name in SESSION), variations[i])",
         new='keys = [("full", *(row[name] for name in SESSION[1:]), variations[i])',
-        tests=("tests/test_frame.py::test_another_size_profile_or_data_set_is_another_setting",),
+        tests=("tests/reports/test_frame.py::test_another_size_profile_or_data_set_is_another_setting",),
     ),
     Fault(
         name="settings-mixed",
@@ -822,7 +884,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/compare.py",
         old='other = (machine, setting, experiment, "tensorflow", device)',
         new='other = (machine, "A", experiment, "tensorflow", device)',
-        tests=("tests/test_intervals.py::test_settings_are_never_mixed",),
+        tests=("tests/reports/test_intervals.py::test_settings_are_never_mixed",),
     ),
     Fault(
         name="invalid-compared",
@@ -831,7 +893,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/compare.py",
         old='(epochs["validity"] == "valid") & epochs["timed"]',
         new='(epochs["validity"] != "failed") & epochs["timed"]',
-        tests=("tests/test_prose.py::test_invalid_failed_and_left_out",),
+        tests=("tests/reports/test_prose.py::test_invalid_failed_and_left_out",),
     ),
     Fault(
         name="cpu-with-gpu",
@@ -840,7 +902,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/compare.py",
         old='return "cpu" if device == "cpu" else "gpu"',
         new='return "gpu"',
-        tests=("tests/test_intervals.py::test_a_cpu_is_not_averaged_with_a_gpu",),
+        tests=("tests/reports/test_intervals.py::test_a_cpu_is_not_averaged_with_a_gpu",),
     ),
     Fault(
         name="two-computers",
@@ -849,7 +911,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/machines.py",
         old='"gpu_cores", "memory_bytes", "architecture", "virtual")\n"""What',
         new='"gpu_cores", "architecture", "virtual")\n"""What',
-        tests=("tests/test_sources.py::test_a_computer_that_differs_in_one_part_is_another",),
+        tests=("tests/reports/test_sources.py::test_a_computer_that_differs_in_one_part_is_another",),
     ),
     Fault(
         name="verdict",
@@ -858,7 +920,9 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/intervals.py",
         old='        return "faster"\n    return "slower" if high < 1',
         new='        return "slower"\n    return "faster" if high < 1',
-        tests=("tests/test_intervals.py::test_the_other_way_round_is_slower_with_the_same_interval",),
+        tests=(
+            "tests/reports/test_intervals.py::test_the_other_way_round_is_slower_with_the_same_interval",
+        ),
     ),
     Fault(
         name="confidence",
@@ -867,7 +931,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/intervals.py",
         old="CONFIDENCE = 0.95",
         new="CONFIDENCE = 0.68",
-        tests=("tests/test_intervals.py::test_about_95_of_100_intervals_hold_the_truth",),
+        tests=("tests/reports/test_intervals.py::test_about_95_of_100_intervals_hold_the_truth",),
     ),
     Fault(
         name="widened",
@@ -877,7 +941,7 @@ FAULTS: tuple[Fault, ...] = (
         old="return float(stats.norm.cdf(-math.sqrt(units / (units - 1)) * t))",
         new="return (1 - CONFIDENCE) / 2 + 0 * float(t)",
         tests=(
-            "tests/test_intervals.py::test_the_fewest_epochs_that_carry_a_verdict_hold_the_truth_as_often",
+            "tests/reports/test_intervals.py::test_the_fewest_epochs_that_carry_a_verdict_hold_the_truth_as_often",
         ),
     ),
     Fault(
@@ -888,7 +952,7 @@ FAULTS: tuple[Fault, ...] = (
         old="LEAST_EPOCHS = 4",
         new="LEAST_EPOCHS = 3",
         tests=(
-            "tests/test_intervals.py::test_the_fewest_epochs_are_where_chance_falls_under_a_twentieth",
+            "tests/reports/test_intervals.py::test_the_fewest_epochs_are_where_chance_falls_under_a_twentieth",
         ),
     ),
     Fault(
@@ -898,7 +962,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/sources.py",
         old="if run.computed_checksum in seals:",
         new="if run.computed_checksum in seals and seals[run.computed_checksum] == name:",
-        tests=("tests/test_sources.py::test_the_same_run_in_another_file_counts_once",),
+        tests=("tests/reports/test_sources.py::test_the_same_run_in_another_file_counts_once",),
     ),
     Fault(
         name="prose",
@@ -907,7 +971,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/rows.py",
         old="median(e.train_seconds for e in steady)",
         new="median(e.train_seconds for e in it.epochs)",
-        tests=("tests/test_frame.py::test_the_figures_of_one_run",),
+        tests=("tests/reports/test_frame.py::test_the_figures_of_one_run",),
     ),
     Fault(
         name="not-measured",
@@ -916,7 +980,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/rows.py",
         old='"peak_device_bytes": max(device, default=None),',
         new='"peak_device_bytes": max(device, default=0),',
-        tests=("tests/test_sources.py::test_what_was_not_measured_is_nan_and_no_zero",),
+        tests=("tests/reports/test_sources.py::test_what_was_not_measured_is_nan_and_no_zero",),
     ),
     Fault(
         name="html-text",
@@ -925,7 +989,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/html.py",
         old="Environment(autoescape=True,",
         new="Environment(autoescape=False,",
-        tests=("tests/test_render.py::test_a_page_shows_every_text_and_runs_none",),
+        tests=("tests/reports/test_render.py::test_a_page_shows_every_text_and_runs_none",),
     ),
     Fault(
         name="markdown-text",
@@ -934,7 +998,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/markdown.py",
         old='MEANING |= {"<": "&lt;", ">": "&gt;",',
         new='MEANING |= {">": "&gt;",',
-        tests=("tests/test_render.py::test_markdown_shows_every_text_and_reads_none",),
+        tests=("tests/reports/test_render.py::test_markdown_shows_every_text_and_reads_none",),
     ),
     Fault(
         name="formula",
@@ -943,7 +1007,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/export.py",
         old='FORMULA = ("=", "+", "-", "@", "\\t", "\\r")',
         new='FORMULA = ("=",)',
-        tests=("tests/test_export.py::test_a_spreadsheet_is_given_no_formula",),
+        tests=("tests/reports/test_export.py::test_a_spreadsheet_is_given_no_formula",),
     ),
     Fault(
         name="no-host",
@@ -952,7 +1016,7 @@ FAULTS: tuple[Fault, ...] = (
         file="reports/drawing.py",
         old="|@import|javascript:",
         new="|javascript:",
-        tests=("tests/test_render.py::test_a_picture_that_is_more_than_a_drawing_is_refused",),
+        tests=("tests/reports/test_render.py::test_a_picture_that_is_more_than_a_drawing_is_refused",),
     ),
 )
 

@@ -1,7 +1,7 @@
 """`python -m tests.torture`: sessions killed, stopped, filled up and damaged at random, then resumed.
 
-Every trial is one session on workers of toy size (tests/toy_plugin.py): faults strike it, `--resume`
-goes on with it, and in the end it must be what a session is that nothing ever struck.
+Every trial is one session on workers of toy size (tests/support/toy_plugin.py). Faults strike it,
+`--resume` goes on with it, and in the end it must be what a session is that nothing ever struck.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bench.check.rules import Rule
 from bench.check.run import checksum_fits, nothing_is_missing, stands_in_its_place, verdict_follows
 from bench.paths import ROOT
 from bench.records.read import load, read
-from tests.sessions import without_pytests
+from tests.support.sessions import without_pytests
 
 TOY = "step=0.02 silence=4"
 MACHINE = "toy"
@@ -67,7 +67,15 @@ class Session:
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def command(self, *arguments: str) -> list[str]:
-        command = [sys.executable, "-m", "pytest", str(ROOT / "bench"), "-p", "tests.toy_plugin", "-q"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            str(ROOT / "bench"),
+            "-p",
+            "tests.support.toy_plugin",
+            "-q",
+        ]
         return [*command, "--machine", MACHINE, f"--benchmark-storage=file://{self.folder}", *arguments]
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
@@ -143,7 +151,7 @@ class Session:
     def workers(self, parent: int) -> list[psutil.Process]:
         try:
             children = psutil.Process(parent).children()
-            return [child for child in children if "tests.toy_worker" in child.cmdline()]
+            return [child for child in children if "tests.support.toy_worker" in child.cmdline()]
         except psutil.Error:
             return []
 
@@ -152,7 +160,7 @@ class Session:
         found = []
         for process in psutil.process_iter():
             try:
-                ours = "tests.toy_worker" in process.cmdline()
+                ours = "tests.support.toy_worker" in process.cmdline()
                 if ours and process.environ().get("TMPDIR") == str(self.folder):
                     found.append(process.pid)
             except psutil.Error:

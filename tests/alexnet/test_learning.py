@@ -1,0 +1,37 @@
+"""Real workers learn real images, in networks of full width."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alexnet.frameworks.registry import FRAMEWORKS
+from bench.records.run import Run
+from tests.support.real_worker import ONE_THREAD, carry, cell_of, plan_of
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_real_images_are_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_cifar10: Path, framework: str
+) -> None:
+    """`scratch` on a little CIFAR-10 leaves chance behind: 10 %, and 4 sigma of 500 images are 5.4 %.
+
+    Steps count more than images here, so batches are small. Seen after four epochs: 25 % in torch and
+    21 % in TensorFlow.
+    """
+    for name, value in ONE_THREAD.items():
+        monkeypatch.setenv(name, value)
+    plan = replace(plan_of(train_images=640, batch_size=16, epochs=5), dataset="cifar10")
+    run = carry(Run(cell=cell_of("scratch", framework), plan=plan), tmp_path, data_folder=real_cifar10)
+    assert run.result, run.failure
+    assert run.result.test_images == 500
+    assert run.result.test_accuracy is not None
+    assert run.result.test_accuracy > 0.16
+    first, *_, last = [epoch.train_loss for epoch in run.epochs]
+    assert first is not None
+    assert last is not None
+    assert last < first

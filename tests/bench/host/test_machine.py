@@ -1,0 +1,260 @@
+"""The machine's record: a name that is safe as a folder, true parts, and nobody's identity."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import re
+import sys
+from dataclasses import asdict, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.host import machine, macos
+from bench.records.types import Machine
+from tests.support.mac_samples import MACS, SERIAL, UUID, sample
+
+EPYC = "processor\t: 0\nmodel name\t: AMD EPYC 7R13\nflags\t\t: fpu vme{}\n\nprocessor\t: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "slug"),
+    [
+        ("Apple M1 Pro-Annas-MacBook", "apple-m1-pro-annas-macbook"),
+        ("AMD EPYC (TM) 7R13/../x", "amd-epyc-tm-7r13-x"),
+        ("../../etc", "etc"),
+        ("[*?]", "unnamed"),
+        ("", "unnamed"),
+    ],
+)
+def test_a_name_is_safe_as_a_folder_and_in_a_glob(given: str, slug: str) -> None:
+    assert machine.slug(given) == slug
+
+
+def test_this_machine_is_described() -> None:
+    found = machine.describe()
+    assert found.name == machine.slug(found.name)
+    assert found.memory_bytes > 10**9
+    assert found.architecture == platform.machine()
+    assert found.packages["pytest"] == pytest.__version__
+    assert machine.describe("My Mac") == replace(found, name="my-mac")
+
+
+I9 = "Intel(R) Core(TM) i9-9980HK CPU @ 2.40GHz"
+# Chip, model, cores, GPU and its cores, system and build, translated, virtual.
+SEEN: dict[str, tuple[Any, ...]] = {
+    "M1 Pro": (
+        *("Apple M1 Pro", "MacBookPro18,3", {"performance": 8, "efficiency": 2}),
+        *("Apple M1 Pro", 16, "macOS 14.6.1", "23G93", False, False),
+    ),
+    "M2 Max": (
+        *("Apple M2 Max", "Mac14,6", {"performance": 8, "efficiency": 4}),
+        # The system is sysctl's, where sw_vers says nothing.
+        *("Apple M2 Max", 30, "macOS 26.6.2", "25G83", False, False),
+    ),
+    "M3 Max": (
+        *("Apple M3 Max", None, {"performance": 10, "efficiency": 4}),
+        *("Apple M3 Max", 40, None, None, False, False),
+    ),
+    "Intel": (
+        *(I9, "MacBookPro16,1", {"cores": 8}),
+        *("AMD Radeon Pro 5300M", None, "macOS 14.5", "23F79", False, False),
+    ),
+    "GitHub runner": (  # the sample has logical processors only
+        *("Apple M1 (Virtual)", "VirtualMac2,1", None),
+        *("Apple Paravirtual device", None, None, None, False, True),
+    ),
+}
+
+
+NAMED = {
+    "M1 Pro": "apple-m1-pro-macbookpro18-3",
+    "M2 Max": "apple-m2-max-mac14-6",
+    "M3 Max": "apple-m3-max-darwin",  # its sample does not say which model it is
+    "Intel": "intel-r-core-tm-i9-9980hk-cpu-2-40ghz-macbookpro16-1",
+    "GitHub runner": "apple-m1-virtual-virtualmac2-1",
+}
+
+
+@pytest.mark.parametrize("name", MACS)
+def test_a_mac_is_described(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    MACS[name].pretend(monkeypatch)
+    found = machine.describe("a mac")
+    assert (found.name, found.architecture) == ("a-mac", MACS[name].architecture)
+    assert SEEN[name] == (
+        *(found.chip, found.model, found.cpu_cores, found.gpu, found.gpu_cores),
+        *(found.os, found.os_build, found.translated, found.virtual),
+    )
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "node", lambda: "Annas-Mac.local")
+    assert machine.describe().name == NAMED[name], "by chip and model, not by its owner's name for it"
+
+
+def test_a_mac_that_says_nothing_is_described_as_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace(MACS["Intel"], sysctl="", answers={}).pretend(monkeypatch)
+    found = asdict(machine.describe())
+    known = {"name", "memory_bytes", "python", "architecture", "packages"}
+    assert {key for key, value in found.items() if value is not None} == known
+
+
+def test_a_translated_python_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    mac = MACS["M1 Pro"]
+    translated = mac.sysctl.replace("proc_translated: 0", "proc_translated: 1")
+    replace(mac, architecture="x86_64", sysctl=translated).pretend(monkeypatch)
+    found = machine.describe()
+    assert (found.architecture, found.translated) == ("x86_64", True)
+    assert (found.chip, found.gpu_cores) == ("Apple M1 Pro", 16)
+
+
+def test_the_slow_command_is_asked_only_where_the_fast_one_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mac, asked = MACS["M1 Pro"], list[tuple[str, ...]]()
+    fast = replace(mac, answers=mac.answers | {macos.IOREG: sample("ioreg_agx_m4.txt")})
+    fast.pretend(monkeypatch)
+
+    def ask(*command: str) -> str:
+        asked.append(command)
+        return fast.ask(*command)
+
+    monkeypatch.setattr(macos, "ask", ask)
+    assert {machine.describe().gpu_cores, machine.describe("twice").gpu_cores} == {10}
+    assert asked == [macos.SYSCTL, macos.SW_VERS, macos.IOREG]
+
+
+def _anonymous(found: Machine) -> None:
+    text = json.dumps(asdict(found))
+    assert "serial" not in text.lower()
+    assert not re.search(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", text, re.IGNORECASE)
+    assert str(Path.home()) not in text
+    for word in filter(None, (getpass.getuser(), SERIAL, UUID, platform.node())):
+        assert not re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE), word
+
+
+def test_the_record_holds_nobodys_identity() -> None:
+    _anonymous(machine.describe())
+
+
+@pytest.mark.parametrize("name", MACS)
+def test_what_identifies_a_mac_stays_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mac = MACS[name]
+    lines = f'\n      "IOPlatformSerialNumber" = "{SERIAL}"\n      "IOPlatformUUID" = "{UUID}"\n'
+    answers = {command: text + lines for command, text in mac.answers.items()}
+    shown = json.dumps({"_spdisplays_display-serial-number": SERIAL, "uuid": UUID})[1:-1]
+    answers[macos.DISPLAYS] = mac.answers[macos.DISPLAYS].replace(
+        '"sppci_model"', f'{shown}, "sppci_model"'
+    )
+    identity = f"\nkern.uuid: {UUID}\nkern.hostname: {platform.node()}\nhw.serialnumber: {SERIAL}\n"
+    replace(mac, sysctl=mac.sysctl + identity, answers=answers).pretend(monkeypatch)
+    found = machine.describe()
+    assert found.gpu
+    _anonymous(found)
+
+
+@pytest.fixture
+def linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder in the place of /proc and /sys, without an NVIDIA driver."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "PRODUCT_NAME", tmp_path / "product_name")
+    monkeypatch.setattr(machine, "likely_gpu", lambda: None)
+    monkeypatch.setattr(machine, "unnamed", cache(machine.unnamed.__wrapped__))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("flag", "virtual"), [(" hypervisor lm", True), (" lm", False)])
+def test_a_linux_computer_is_described(
+    linux: Path, flag: str, virtual: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (linux / "cpuinfo").write_text(EPYC.format(flag))
+    (linux / "product_name").write_text("PowerEdge R6525\n")
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 96 if logical else 48)
+    release = {"PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
+    found = machine.describe()
+    assert (found.chip, found.model) == ("AMD EPYC 7R13", "PowerEdge R6525")
+    assert (found.cpu_cores, found.gpu, found.gpu_cores) == ({"cores": 48}, None, None)
+    assert (found.os, found.os_build) == (release["PRETTY_NAME"], platform.release())
+    assert (found.translated, found.virtual) == (None, virtual)
+
+
+@pytest.mark.parametrize(
+    "cpuinfo", [None, "", "processor\t: 0\nBogoMIPS\t: 48.00\nFeatures\t: fp asimd\n"]
+)
+def test_a_linux_computer_that_says_little_is_unknown(
+    linux: Path, cpuinfo: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if cpuinfo is not None:
+        (linux / "cpuinfo").write_text(cpuinfo)
+        (linux / "product_name").write_text("\n")
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 4 if logical else None)
+    found = machine.describe()
+    assert (found.chip, found.model, found.cpu_cores, found.virtual) == (None, None, None, None)
+
+
+class NvmlError(Exception):
+    """In the place of pynvml.NVMLError."""
+
+
+def _raise(*_: object) -> None:
+    raise NvmlError
+
+
+NVML = {
+    "NVMLError": NvmlError,
+    "nvmlInit": lambda: None,
+    "nvmlShutdown": lambda: None,
+    "nvmlDeviceGetHandleByIndex": lambda index: f"GPU {index}",
+    "nvmlDeviceGetName": lambda handle: f"NVIDIA H100 ({handle})",
+    "nvmlDeviceGetNumGpuCores": lambda _: 16_896,
+}
+
+
+@pytest.mark.usefixtures("linux")
+@pytest.mark.parametrize(
+    ("changes", "gpu"),
+    [
+        ({}, ("NVIDIA H100 (GPU 0)", 16_896)),
+        ({"nvmlDeviceGetName": lambda _: b"Tesla K80"}, ("Tesla K80", 16_896)),
+        ({"nvmlDeviceGetNumGpuCores": _raise}, ("NVIDIA H100 (GPU 0)", None)),
+        ({"nvmlDeviceGetNumGpuCores": None}, ("NVIDIA H100 (GPU 0)", None)),
+        ({"nvmlInit": _raise}, (None, None)),
+        ({"nvmlDeviceGetHandleByIndex": _raise}, (None, None)),
+    ],
+)
+def test_an_nvidia_gpu_is_named_by_its_driver(
+    changes: dict[str, Any], gpu: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions = {name: value for name, value in (NVML | changes).items() if value}
+    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(**functions))
+    assert machine.ask_nvidia(lambda *_: "asked") is None, "there is no driver"
+    monkeypatch.setattr(machine, "likely_gpu", lambda: "cuda")
+    found = machine.describe()
+    assert (found.gpu, found.gpu_cores) == gpu
+
+
+@pytest.mark.usefixtures("linux")
+def test_without_pynvml_the_gpu_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "likely_gpu", lambda: "cuda")
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert machine.describe().gpu is None
+
+
+@pytest.mark.usefixtures("linux")
+def test_a_package_without_a_version_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"torch": "2.14.1", "numpy": None}
+
+    def version(name: str) -> str | None:
+        if name not in versions:
+            raise metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert machine.describe().packages == {"torch": "2.14.1"}

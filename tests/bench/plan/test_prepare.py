@@ -1,0 +1,111 @@
+"""What is settled before the first cell: devices asked of the frameworks, data, the profile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alexnet import download
+from alexnet.data import FOLDER
+from bench.plan import prepare
+from bench.plan.options import Options
+from bench.plan.prepare import NotPrepared
+from bench.plugin import header
+from bench.session.open import open_session
+from tests.bench.plan.test_grid import OPTIONS
+
+
+@pytest.fixture
+def mac(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Mac on which torch sees the GPU and TensorFlow does not."""
+
+    def ask(*arguments: str) -> tuple[int, str, str]:
+        _, framework, device = arguments
+        if framework == "torch":
+            return 0, "a framework's own chatter\nmps\n", ""
+        if device == "auto":
+            return 0, "cpu\n", ""
+        return 2, "", "noise\ntensorflow 2.18.1 cannot use mps here: it sees cpu.\n"
+
+    monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
+    monkeypatch.setattr(prepare, "_ask", ask)
+
+
+def auto(**changes: object) -> Options:
+    return replace(OPTIONS, profile="auto", device="auto", **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("mac")
+def test_auto_takes_what_each_framework_can_use() -> None:
+    assert prepare.devices(auto()) == {"torch": "mps", "tensorflow": "cpu"}
+
+
+@pytest.mark.usefixtures("mac")
+def test_a_device_that_is_asked_for_and_missing_is_the_frameworks_own_sentence() -> None:
+    with pytest.raises(NotPrepared, match=r"^tensorflow 2.18.1 cannot use mps here"):
+        prepare.devices(replace(OPTIONS, device="mps"))
+
+
+@pytest.mark.usefixtures("mac")
+def test_unlike_devices_are_pointed_out_and_never_make_auto_full(tmp_path: Path) -> None:
+    session = open_session(auto(dataset="synthetic"), tmp_path)
+    assert session.profile == "quick"
+    (note,) = header.device_warning(session)
+    assert "compare devices, not frameworks" in note
+
+
+@pytest.mark.usefixtures("mac")
+def test_a_gpu_makes_auto_full(tmp_path: Path) -> None:
+    session = open_session(auto(dataset="synthetic", framework=("torch",)), tmp_path)
+    assert session.profile == "full"
+
+
+def test_a_probe_that_dies_without_a_word_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
+    monkeypatch.setattr(prepare, "_ask", lambda *arguments: (-11, "", "x\nI log a lot\n"))
+    with pytest.raises(
+        NotPrepared,
+        match="asking torch for auto ended with status -11; the last that it said was: I log a lot",
+    ):
+        prepare.devices(auto())
+
+
+def test_an_unpacking_that_was_cut_short_is_done_again(
+    tmp_path: Path, random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(folder: Path) -> Path:
+        if not (folder / FOLDER).exists():
+            (folder / FOLDER).symlink_to(random_cifar10 / FOLDER)
+        return folder
+
+    (tmp_path / FOLDER).mkdir()
+    monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(download, "fetch_cifar10", fetch)
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    found = prepare.source(replace(OPTIONS, dataset="auto"), "full")
+    assert found.provenance == "the official archive, md5 verified"
+
+
+def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "likely_gpu", lambda: None)
+    session = open_session(auto(dataset="synthetic"), tmp_path)
+    assert session.profile == "quick"
+    assert header.device_warning(session) == []
+
+
+def test_the_users_folder_comes_before_the_environments(
+    random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALEXNET_DATA", "/nowhere")
+    found = prepare.source(replace(OPTIONS, dataset="auto", data_dir=random_cifar10), "full")
+    assert found.folder == random_cifar10
+    assert found.provenance == "a folder that the user vouches for"
+
+
+def test_a_framework_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
+    with pytest.raises(NotPrepared, match=r"alexnet device torch auto` did not answer within"):
+        prepare.devices(auto())

@@ -1,0 +1,138 @@
+"""One real session of all eight cells, with real workers and gates: what it saves and what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alexnet.recipe import EXPERIMENTS
+from alexnet.spec import network
+from bench.paths import ROOT
+from bench.records import codec
+from bench.records.types import Cell, Epoch, Plan, Result, Start, Verdict
+from tests.support.real_worker import ONE_THREAD
+from tests.support.sessions import PASSED, SYNTHETIC, bench, saved
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """All eight cells on real workers, with a weights file of torchvision's layout.
+
+    The networks are the real ones. Batches of 32 and five of them an epoch keep it short: what more
+    images would show is asked of real ones below.
+    """
+    folder = tmp_path_factory.mktemp("smoke")
+    weights = folder / "own.pth"
+    script = (
+        "import sys, pathlib\nfrom tests.support.torchvision_reference import write_state\n"
+        "write_state(pathlib.Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, weights], cwd=ROOT, check=True)
+    few = ("--batch-size", "32", "--train-images", "160")
+    done = bench(folder, *SYNTHETIC, *few, "--weights", str(weights), **ONE_THREAD)
+    assert done.returncode == PASSED, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+def test_what_was_saved_passes_its_own_check(smoke: tuple[Path, str]) -> None:
+    """Every rule of bench/check/ on what real workers and gates of both frameworks have sent."""
+    (file,) = (smoke[0] / "test-machine").glob("0001_*.json")
+    command = [sys.executable, "-m", "bench.check", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_cell_passed_its_gate_and_both_frameworks_agree(smoke: tuple[Path, str]) -> None:
+    for benchmark in saved(smoke[0])["benchmarks"]:
+        info = benchmark["extra_info"]
+        checks = {check["name"]: check for check in info["gate"]["checks"]}
+        dropout = {"dropout"} if info["cell"]["experiment"] != "mistaken" else set()
+        assert set(checks) == dropout | {
+            "layers", "logits", "loss", "gradient", "update", "three losses", "three steps",
+            "own logits", "placement",
+            "twice the work", "nothing left", "same bytes", "one network", "both logits",
+            "both three losses",
+        }  # fmt: skip
+        assert checks["one network"]["measured"] < 1e-12, "two networks, if float64 tells them apart"
+        assert info["gate"]["not_checked"] == []
+        assert info["gate"]["weights_sha256"] == info["start"]["weights_sha256"]
+
+
+def test_all_eight_cells_are_saved_as_the_records_define_them(smoke: tuple[Path, str]) -> None:
+    found = saved(smoke[0])
+    assert (found["failures"], found["skipped"]) == ([], [])
+    assert len(found["benchmarks"]) == 8
+    for benchmark in found["benchmarks"]:
+        info = benchmark["extra_info"]
+        cell = codec.build(Cell, info["cell"])
+        start = codec.build(Start, info["start"])
+        epochs = [codec.build(Epoch, epoch) for epoch in info["epochs"]]
+        result = codec.build(Result, info["result"])
+        codec.build(Plan, info["plan"])
+        assert benchmark["param"] == cell.id
+        variant = EXPERIMENTS[cell.experiment].variant
+        assert start.parameters == network(variant, image_size=64).parameters
+        assert [epoch.epoch for epoch in epochs] == [1, 2]
+        assert benchmark["stats"]["rounds"] == 1
+        assert benchmark["stats"]["median"] == pytest.approx(epochs[1].train_seconds)
+        verdict = codec.build(Verdict, info["verdict"])
+        assert (verdict.validity, list(verdict.reasons)) == ("valid", [])
+        assert sum(map(sum, result.confusion)) == result.test_images == 500
+        assert result.peak_host_bytes > start.parameters * 4
+
+
+def test_both_frameworks_had_the_same_data_and_the_same_first_weights(
+    smoke: tuple[Path, str],
+) -> None:
+    starts = {b["param"]: b["extra_info"]["start"] for b in saved(smoke[0])["benchmarks"]}
+    for experiment in EXPERIMENTS:
+        torch, tensorflow = (starts[f"{experiment}-{f}-cpu-s0"] for f in ("torch", "tensorflow"))
+        for what in ("data_sha256", "weights_sha256", "weights_source_sha256", "steps_per_epoch"):
+            assert torch[what] == tensorflow[what], (experiment, what)
+    assert starts["pretrained-torch-cpu-s0"]["weights_origin"] == "user file"
+
+
+def test_both_frameworks_learnt_alike(smoke: tuple[Path, str]) -> None:
+    """Ten steps from the same weights and bytes: rounding parts them, and dropout's masks do more.
+
+    Seen: 4e-5 in `mistaken`, which has no dropout, and 2 % at most in the others.
+    """
+    losses = {
+        b["param"]: b["extra_info"]["epochs"][0]["validation_loss"]
+        for b in saved(smoke[0])["benchmarks"]
+    }
+    for experiment in EXPERIMENTS:
+        torch, tensorflow = (losses[f"{experiment}-{f}-cpu-s0"] for f in ("torch", "tensorflow"))
+        assert torch == pytest.approx(tensorflow, rel=2e-3 if experiment == "mistaken" else 0.1)
+
+
+def test_the_first_line_says_that_the_images_are_synthetic(smoke: tuple[Path, str]) -> None:
+    lines = smoke[1].splitlines()
+    ours = [line for line in lines if line.startswith(("data:", "smoke:"))]
+    assert ours[0] == "data: SYNTHETIC images, made by this suite, as asked for"
+    summary = smoke[1][smoke[1].index("= AlexNet =") :]
+    assert "SYNTHETIC" in summary
+    for experiment in EXPERIMENTS:
+        assert f"{experiment}-tensorflow-cpu-s0" in summary
+
+
+def test_logs_and_journals_lie_beside_the_results(smoke: tuple[Path, str]) -> None:
+    (runs,) = (smoke[0] / "test-machine" / ".runs").iterdir()
+    assert len(list(runs.glob("*-s0.jsonl"))) == len(list(runs.glob("*.gate.log"))) == 8
+    assert (runs / "session.jsonl").is_file()
+    assert len(list(runs.glob("*.log"))) == 16
+    assert not list(runs.glob("*.npz"))
+    assert not list(runs.glob("*.safetensors"))
+
+
+def test_no_folder_of_this_computer_is_in_the_file(smoke: tuple[Path, str]) -> None:
+    text = json.dumps(saved(smoke[0]))
+    for path in (ROOT, smoke[0], Path.home()):
+        assert f"{path}/" not in text
+    assert "node" not in saved(smoke[0])["machine_info"]

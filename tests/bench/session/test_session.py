@@ -1,0 +1,298 @@
+"""`pytest bench` on workers of paper: the grid, the saved file, the screen, and every wrong option."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from bench.paths import ROOT
+from bench.records import codec
+from bench.records.types import Condition, Machine
+from tests.support.sessions import (
+    FAILED,
+    INTERRUPTED,
+    PASSED,
+    SYNTHETIC,
+    USAGE_ERROR,
+    bench,
+    command_and_environment,
+    saved,
+)
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_SECONDS = 120.0
+ABSENT = "cuda" if sys.platform == "darwin" else "mps"
+
+
+def test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on(tmp_path: Path) -> None:
+    paper = "scratch-torch=crash mistaken-tensorflow=diverge"
+    done = bench(
+        tmp_path, *SYNTHETIC, "--experiment", "scratch", "--experiment", "mistaken", paper=paper
+    )
+    assert done.returncode == FAILED
+    found = saved(tmp_path)
+    names = {b["param"] for b in found["benchmarks"]}
+    assert names == {"scratch-tensorflow-cpu-s0", "mistaken-torch-cpu-s0"}
+    crashed, diverged = found["failures"]
+    assert crashed["failure"]["reason"].startswith("the worker ended with status 9 after epoch 2")
+    last_words = "the last words of scratch-torch-cpu-s0 in ~/folder"
+    assert crashed["failure"]["log_tail"].splitlines() == [last_words, last_words], "it was tried again"
+    assert [epoch["epoch"] for epoch in crashed["epochs"]] == [1, 2]
+    (retry,) = crashed["interruptions"]
+    assert retry["why"].startswith("the worker ended with status 9 after epoch 1")
+    (reason,) = diverged["verdict"]["reasons"]
+    assert reason.startswith("diverged at epoch 2: ")
+    summary = done.stdout[done.stdout.index("= AlexNet =") :]
+    assert "scratch-torch-cpu-s0 failed: the worker ended with status 9" in summary
+    assert "mistaken-tensorflow-cpu-s0 is invalid: diverged at epoch 2" in summary
+
+
+def test_a_cell_that_fails_its_gate_is_trained_saved_and_named_invalid(tmp_path: Path) -> None:
+    paper = "scratch-torch=wrong"
+    done = bench(tmp_path, *SYNTHETIC, "--experiment", "scratch", paper=paper)
+    assert done.returncode == FAILED
+    found = saved(tmp_path)
+    assert [b["param"] for b in found["benchmarks"]] == ["scratch-tensorflow-cpu-s0"]
+    (invalid,) = found["failures"]
+    assert len(invalid["epochs"]) == 2
+    assert invalid["result"]["test_accuracy"] is not None
+    assert invalid["verdict"]["validity"] == "invalid"
+    assert invalid["verdict"]["reasons"][0].startswith("logits: 0.9 where 2.4e-05 at most is allowed")
+    assert "scratch-torch-cpu-s0 is invalid: logits: 0.9" in done.stdout
+    # TensorFlow is not blamed for it, and has no certificate either.
+    other = found["benchmarks"][0]["extra_info"]["gate"]
+    assert other["not_checked"] == ["torch against TensorFlow: torch on cpu is off by itself"]
+
+
+def test_the_gate_alone_can_be_asked_and_trains_nothing(tmp_path: Path) -> None:
+    command, environment = command_and_environment(tmp_path, *SYNTHETIC, paper="scratch-torch=wrong")
+    command[command.index("bench")] = "bench/test_gate.py"
+    command += ["--experiment", "scratch"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == FAILED
+    assert "logits: 0.9 where 2.4e-05 at most is allowed" in done.stdout
+    assert "1 failed, 1 passed" in done.stdout
+    assert not list((tmp_path / "test-machine").glob("*.json"))
+    assert not list((tmp_path / "test-machine").rglob("*.npz"))
+
+
+def test_all_gates_come_before_the_first_cell(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-v", "--experiment", "scratch", paper="")
+    order = [line.split("::")[1].split("[")[0] for line in done.stdout.splitlines() if "::test_" in line]
+    assert order == ["test_gate", "test_gate", "test_train", "test_train"]
+    assert "2 cells" in done.stdout
+
+
+def test_a_gate_that_dies_makes_the_run_invalid_and_says_so(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="scratch-torch=mute")
+    assert done.returncode == FAILED
+    (invalid,) = saved(tmp_path)["failures"]
+    (reason,) = invalid["verdict"]["reasons"]
+    assert "it did not answer, asked twice: the worker ended with status 5" in reason
+
+
+def test_one_framework_alone_has_no_certificate_and_says_so(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="")
+    assert done.returncode == PASSED
+    gate = saved(tmp_path)["benchmarks"][0]["extra_info"]["gate"]
+    assert gate["not_checked"] == ["torch against the other framework: it was not run"]
+
+
+def test_the_condition_of_the_machine_stands_beside_every_run(tmp_path: Path) -> None:
+    assert bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="").returncode == PASSED
+    info = saved(tmp_path)["benchmarks"][0]["extra_info"]
+    for moment in ("before", "after"):
+        assert codec.build(Condition, info[moment]).available_memory_bytes > 0
+    codec.build(Machine, saved(tmp_path)["machine_info"]["machine"])
+
+
+def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
+    """Field by field, and neither machine as a dict."""
+    pick = ("-k", "scratch-torch", "--benchmark-save=first")
+    assert bench(tmp_path, *SYNTHETIC, *pick, paper="").returncode == PASSED
+    file = tmp_path / "test-machine" / "0001_first.json"
+    content = json.loads(file.read_text())
+    content["machine_info"]["machine"] |= {"memory_bytes": 8 * 10**9, "os_build": "24A1"}
+    file.write_text(json.dumps(content))
+    again = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", "--epochs", "4",
+                  "--benchmark-compare", paper="")  # fmt: skip
+    text = again.stdout + again.stderr
+    assert again.returncode == PASSED, text
+    assert "memory: " in text
+    assert "8.0 GB there" in text
+    assert "system build: " in text
+    assert "compared: plan epochs: 4 here, 2 there (in 0001_first.json): scratch-torch-cpu-s0" in text
+    assert '{"' not in text
+    assert "machine_info is different" not in text
+
+
+def test_what_would_spoil_a_run_stops_it_unless_told_otherwise(tmp_path: Path) -> None:
+    pick = ("-k", "scratch-torch")
+    done = bench(tmp_path, *SYNTHETIC, *pick, paper="doctor=error")
+    assert done.returncode == USAGE_ERROR
+    assert "error: The moon is full.\n    fix: wait a day" in done.stderr
+    assert "--ignore-doctor" in done.stderr
+    assert not list((tmp_path / "test-machine").glob("*.json"))
+    for paper, arguments in (("doctor=error", ("--ignore-doctor",)), ("doctor=warning", ())):
+        done = bench(tmp_path, *SYNTHETIC, *pick, *arguments, paper=paper)
+        assert done.returncode == PASSED
+        assert "The moon is full.\n    fix: wait a day" in done.stdout
+
+
+def test_a_session_in_which_every_cell_failed_is_saved_all_the_same(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "--experiment", "scratch", paper="scratch=crash")
+    assert done.returncode == FAILED
+    found = saved(tmp_path)
+    assert found["benchmarks"] == []
+    assert len(found["failures"]) == 2
+    assert found["machine_info"]["machine"]["name"] == "test-machine"
+
+
+def until(fact: Callable[[], bool]) -> None:
+    """Waits for what a session on a busy machine may take its time to do."""
+    deadline = monotonic() + PATIENCE_SECONDS
+    while not fact():
+        assert monotonic() < deadline
+        sleep(0.02)
+
+
+def test_ctrl_c_saves_the_cells_that_are_done_and_what_the_next_one_had(tmp_path: Path) -> None:
+    command, environment = command_and_environment(
+        tmp_path, *SYNTHETIC, "--experiment", "scratch", paper="scratch-tensorflow=hang"
+    )
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Whoever runs the tests in the background may have Ctrl-C ignored, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 no threads here
+    ) as session:
+        runs = tmp_path / "test-machine" / ".runs"
+        journals = partial(runs.glob, "*/scratch-tensorflow*.jsonl")
+        until(lambda: any('"part": "epochs"' in file.read_text() for file in journals()))
+        session.send_signal(signal.SIGINT)
+        until((tmp_path / "asked").exists)
+        session.send_signal(signal.SIGINT)  # its worker hangs, so that no epoch will end
+        output, _ = session.communicate(timeout=PATIENCE_SECONDS)
+    assert session.returncode == INTERRUPTED, output
+    found = saved(tmp_path)
+    assert [b["param"] for b in found["benchmarks"]] == ["scratch-torch-cpu-s0"]
+    (interrupted,) = found["failures"]
+    assert interrupted["failure"]["reason"] == "interrupted by Ctrl-C after epoch 1"
+    assert len(interrupted["epochs"]) == 1
+    assert "scratch-tensorflow-cpu-s0 failed: interrupted by Ctrl-C after epoch 1" in output
+    assert "To go on:  pytest bench --resume --machine test-machine" in output
+
+
+def test_rounds_are_epochs_on_the_workers_clock(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "--epochs", "4", "-k", "scratch-torch", paper="")
+    assert done.returncode == PASSED
+    (benchmark,) = saved(tmp_path)["benchmarks"]
+    # The paper epochs take 1, 2, 3 and 4 seconds; the first is a warm-up.
+    stats = benchmark["stats"]
+    assert (stats["rounds"], stats["min"], stats["max"], stats["median"]) == (3, 2, 4, 3)
+    assert benchmark["options"]["timer"] == "clock"
+
+
+def test_a_name_is_kept_and_a_second_session_is_compared_with_the_first(tmp_path: Path) -> None:
+    pick = ("-k", "scratch-torch")
+    assert bench(tmp_path, *SYNTHETIC, *pick, "--benchmark-save=mine", paper="").returncode == PASSED
+    assert (tmp_path / "test-machine" / "0001_mine.json").is_file()
+    again = bench(tmp_path, *SYNTHETIC, *pick, "--benchmark-compare", paper="")
+    assert again.returncode == PASSED
+    assert "0001_mine" in again.stdout
+    assert (tmp_path / "test-machine" / "0002_smoke.json").is_file()
+
+
+def test_an_option_that_suits_the_picked_cell_need_not_suit_the_others(tmp_path: Path) -> None:
+    """At 160 px torchvision's pooling is impossible, and nobody asked for it."""
+    done = bench(tmp_path, *SYNTHETIC, "--image-size", "160", "-k", "scratch-torch", paper="")
+    assert done.returncode == PASSED
+    assert "1 cells" in done.stdout
+
+
+def test_seeds_make_cells_of_their_own(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "--seeds", "3", "-k", "augmented-torch", paper="")
+    assert "augmented-torch-cpu-s2" in done.stdout
+    assert len(saved(tmp_path)["benchmarks"]) == 3
+
+
+def test_pretrained_without_weights_is_skipped_with_the_line_that_mends_it(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-k", "pretrained-torch or scratch-torch", paper="")
+    assert done.returncode == PASSED
+    (skipped,) = saved(tmp_path)["skipped"]
+    assert skipped["cell"]["experiment"] == "pretrained"
+    assert "could not fetch alexnet-owt-7be5be79.pth" in skipped["reason"]
+    assert skipped["reason"].endswith("name it with --weights PATH")
+    assert "pretrained-torch-cpu-s0 skipped: " in done.stdout
+    assert "(will be skipped)" in done.stdout
+
+
+def test_offline_the_small_profiles_take_the_stand_in_and_say_why(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--profile", "quick", "--device", "cpu", "-k", "scratch-torch", paper="")
+    assert done.returncode == PASSED
+    assert "data: SYNTHETIC images, made by this suite, since cifar-10" in done.stdout
+    plan = saved(tmp_path)["benchmarks"][0]["extra_info"]["plan"]
+    assert plan["dataset"] == "synthetic"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--profile", "full"), "name a folder that holds it with --data-dir DIR"),
+        (("--dataset", "cifar10"), "name a folder that holds it with --data-dir DIR"),
+        (("--data-dir", "/nowhere"), "there is no folder /nowhere"),
+        ((*SYNTHETIC, "--device", ABSENT), f"cannot use {ABSENT} here: it sees"),
+        ((*SYNTHETIC, "--image-size", "32"), "standard cannot take images of 32 px: pool5"),
+        ((*SYNTHETIC, "--train-images", "123"), "--train-images 123"),
+        ((*SYNTHETIC, "--data-dir", "/somewhere"), "--dataset synthetic reads no folder"),
+        ((*SYNTHETIC, "--batch-size", "1000"), "do not fill one batch of 1000"),
+        ((*SYNTHETIC, "--weights", "/nowhere.pth"), "--weights /nowhere.pth: there is no such file"),
+        ((*SYNTHETIC, "--epochs", "1"), "invalid whole number of at least 2 value: '1'"),
+        (
+            (*SYNTHETIC, "-n", "2"),
+            "pytest bench -n: cells that run beside each other cannot be measured",
+        ),
+        ((*SYNTHETIC, "--framework", "jax"), "invalid choice: 'jax'"),
+        ((*SYNTHETIC, "--profile", "fast"), "invalid choice: 'fast'"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_is_refused_in_a_sentence_before_any_cell(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = bench(tmp_path, *arguments, paper="")
+    assert done.returncode == USAGE_ERROR
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not list((tmp_path / "test-machine").glob("*.json"))
+
+
+def test_a_weights_file_that_is_none_is_refused_before_any_cell(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pth"
+    bad.write_bytes(b"not a checkpoint")
+    done = bench(tmp_path, *SYNTHETIC, "--weights", str(bad), paper="")
+    assert done.returncode == USAGE_ERROR
+    assert f"{bad} cannot be read as a file of tensors" in done.stderr
+    assert not list((tmp_path / "test-machine").glob("*.json"))
+
+
+def test_listing_the_cells_prepares_nothing(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--collect-only", "-q", "--profile", "full", "--device", "cpu")
+    assert done.returncode == PASSED
+    assert "bench/test_train.py::test_train[mistaken-tensorflow-cpu-s0]" in done.stdout
+    assert not (tmp_path / "cache").exists()

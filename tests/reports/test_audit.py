@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from math import isnan, sqrt
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from alexnet.data import CLASSES
+from bench.records.types import Machine
+from reports import audit, published, typeset
+from reports.compare import study
+from reports.frame import frames
+from reports.sources import gather
+from reports.tables import arithmetic, yardstick
+from tests.support.report_files import (
+    ANNA,
+    FULL,
+    QUICK,
+    content_of,
+    epochs_of,
+    overfitting,
+    run_of,
+    two_machines,
+    write,
+)
+
+DECIDED = {
+    "keras_layers": "confirmed",
+    "one_network": "contradicted",
+    "mistaken_parameters": "confirmed",
+    "extra_dense": "contradicted",
+    "four_hours": "contradicted",
+    "unseen_test": "contradicted",
+    "carried_over": "contradicted",
+    "per_class": "contradicted",
+}
+"""By arithmetic alone, whatever was run."""
+STEADY = [100.0] * 5
+
+
+def audited(folder: Path, *runs: dict[str, Any], machine: Machine = ANNA) -> pd.DataFrame:
+    write(folder, "a/1.json", content_of(machine, runs))
+    return audit.audit(study(frames(gather([str(folder)])))).set_index("key")
+
+
+def of_accuracy(share: float, experiment: str = "scratch", framework: str = "torch", **more: Any) -> Any:
+    rights = more.pop("rights", [round(1_000 * share)] * 10)
+    plan = replace(FULL, epochs={"augmented": 15, "pretrained": 13}.get(experiment, 20))
+    if experiment == "pretrained":
+        plan = replace(plan, patience=3)
+    return run_of(experiment, framework, more.pop("epochs", epochs_of(STEADY)), rights=rights,
+                  plan=more.pop("plan", plan), **more)  # fmt: skip
+
+
+def test_arithmetic_decides_whatever_was_run(tmp_path: Path) -> None:
+    quick = run_of("scratch", "torch", epochs_of(STEADY, images=1920), plan=QUICK, test_images=2000)
+    found = audited(tmp_path, quick)
+    assert {key: found.loc[key, "state"] for key in DECIDED} == DECIDED
+    assert all(found.loc[key, "reason"] == found.loc[key, "arithmetic"] for key in DECIDED)
+    assert "160 min" in found.loc["four_hours", "reason"]
+    assert "62,388,354" in found.loc["extra_dense", "reason"]
+    assert "139,460,608" in found.loc["extra_dense", "reason"]
+    assert "56x56" in found.loc["one_network", "reason"]
+    assert "55x55" in found.loc["one_network", "reason"]
+    assert "9,216" in found.loc["one_network", "reason"]
+    assert "9,210" in found.loc["carried_over", "reason"]
+    assert (
+        "3,747,200 + 177,213,440 + 16,781,312 + 4,097,000 + 1,001,000 = 202,839,952"
+        in found.loc["mistaken_parameters", "reason"]
+    )
+    assert "773.77 MiB" in found.loc["mistaken_parameters", "reason"]
+
+
+def test_quick_runs_say_nothing_of_the_original(tmp_path: Path) -> None:
+    quick = run_of("scratch", "torch", epochs_of(STEADY, images=1920), plan=QUICK, test_images=2000)
+    found = audited(tmp_path, quick)
+    rest = found.drop(index=list(DECIDED))
+    assert set(rest["state"]) == {"not yet measured"}
+    assert rest.loc["scratch_torch_test_accuracy", "reason"] == (
+        "The valid runs of scratch with PyTorch are at other terms than the original's (profile quick at"
+        " 64 px), and say nothing of it."
+    )
+    assert (
+        "no valid run of pretrained with PyTorch" in rest.loc["pretrained_torch_test_accuracy", "reason"]
+    )
+
+
+def test_every_claim_is_a_sentence_with_a_ground(tmp_path: Path) -> None:
+    found = audit.audit(study(frames(gather([str(two_machines(tmp_path))]))))
+    assert list(found["key"]) == list(audit.ORDER)
+    assert set(found["state"]) <= {"confirmed", "contradicted", "not yet measured"}
+    assert all(text.endswith(".") for column in ("claim", "reason") for text in found[column])
+    table = typeset.tables(study(frames(gather([str(tmp_path)]))))["audit"]
+    assert len(table.rows) == len(found)
+
+
+def test_no_valid_run(tmp_path: Path) -> None:
+    found = audited(tmp_path, run_of("scratch", "torch", epochs_of(STEADY), failure="killed"))
+    assert set(found.drop(index=list(DECIDED))["state"]) == {"not yet measured"}
+
+
+def tolerance(ours: float, theirs: float, seeds: int) -> float:
+    """Three errors: both samples of 10,000 images, and 1 point a seed, once theirs and ours averaged."""
+    samples = theirs * (1 - theirs) / 1e4 + ours * (1 - ours) / 1e4
+    return 3 * sqrt(samples + 0.01**2 * (1 + 1 / seeds))
+
+
+@pytest.mark.parametrize(
+    ("share", "state"),
+    [(0.70, "confirmed"), (0.69, "contradicted"), (0.78, "confirmed"), (0.79, "contradicted")],
+)
+def test_the_scratch_figure_on_both_sides_of_the_tolerance(
+    tmp_path: Path, share: float, state: str
+) -> None:
+    within = abs(share - 0.74) <= tolerance(share, 0.74, 1)
+    assert within == (state == "confirmed")
+    found = audited(tmp_path, of_accuracy(share))
+    assert found.loc["scratch_torch_test_accuracy", "state"] == state
+    assert found.loc["scratch_torch_test_accuracy", "runs"] == "R1"
+
+
+def test_seeds_that_differ_widen_the_tolerance_and_more_of_them_narrow_it(tmp_path: Path) -> None:
+    rows = [{"seed": seed, "x": 0.70} for seed in range(5)]
+    assert yardstick.accuracy(rows[:1], "x", 0.74, images=10_000).tolerance == pytest.approx(
+        tolerance(0.70, 0.74, 1)
+    )
+    assert yardstick.accuracy(rows, "x", 0.74, images=10_000).tolerance == pytest.approx(
+        tolerance(0.70, 0.74, 5)
+    )
+    apart = [{"seed": 0, "x": 0.66}, {"seed": 1, "x": 0.74}]
+    assert yardstick.accuracy(apart, "x", 0.74, images=10_000).tolerance > 0.2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"image_size": 64}, {"dataset": "synthetic"}, {"profile": "quick"}, {"epochs": 5}],
+)
+def test_runs_at_other_terms_are_not_held_against_the_original(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    found = audited(tmp_path, of_accuracy(0.74, plan=replace(FULL, **change)))
+    assert found.loc["scratch_torch_test_accuracy", "state"] == "not yet measured"
+
+
+def test_pretrained_needs_torchvisions_own_weights(tmp_path: Path) -> None:
+    run = of_accuracy(0.92, "pretrained")
+    assert audited(tmp_path, run).loc["pretrained_torch_test_accuracy", "state"] == "confirmed"
+    run["start"]["weights_origin"] = "user file"
+    found = audited(tmp_path, run)
+    assert found.loc["pretrained_torch_test_accuracy", "state"] == "not yet measured"
+
+
+@pytest.mark.parametrize(("share", "state"), [(0.60, "confirmed"), (0.92, "contradicted")])
+def test_keras_pretrained_is_held_against_pytorch_here(tmp_path: Path, share: float, state: str) -> None:
+    found = audited(
+        tmp_path, of_accuracy(0.92, "pretrained"), of_accuracy(share, "pretrained", "tensorflow")
+    )
+    assert found.loc["pretrained_tensorflow_words", "state"] == state
+
+
+@pytest.mark.parametrize(
+    ("test", "train", "state"),
+    [(0.81, 0.85, "confirmed"), (0.60, 0.60, "contradicted"), (0.60, 0.90, "not yet measured")],
+)
+def test_an_accuracy_of_unsaid_images_is_contradicted_by_none_of_ours_alone(
+    tmp_path: Path, test: float, train: float, state: str
+) -> None:
+    epochs = epochs_of(STEADY, train=[train] * 5, validation=[test] * 5)
+    found = audited(tmp_path, of_accuracy(test, "augmented", "tensorflow", epochs=epochs))
+    assert found.loc["augmented_tensorflow_accuracy", "state"] == state
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state"),
+    [(480.0, "confirmed"), (380.0, "contradicted"), (578.0, "confirmed"), (580.0, "contradicted")],
+)
+def test_times_agree_within_rounding_and_the_step_in_gpu_cores(
+    tmp_path: Path, seconds: float, state: str
+) -> None:
+    # 30 s of rounding and 480 s x (16 / 14 - 1) are 98.6 s.
+    run = of_accuracy(0.7, "mistaken", "tensorflow", epochs=epochs_of([seconds] * 5))
+    found = audited(tmp_path, run)
+    assert found.loc["mistaken_tensorflow_seconds_per_epoch", "state"] == state
+
+
+def test_times_count_only_on_the_same_chip_in_good_condition(tmp_path: Path) -> None:
+    key = "mistaken_tensorflow_seconds_per_epoch"
+    run = of_accuracy(0.7, "mistaken", "tensorflow", epochs=epochs_of([480.0] * 5))
+    other = audited(tmp_path, run, machine=replace(ANNA, chip="Apple M4"))
+    assert other.loc[key, "state"] == "not yet measured"
+    run["verdict"]["warnings"] = ["on battery"]
+    assert audited(tmp_path, run).loc[key, "state"] == "not yet measured"
+
+
+def test_the_mistaken_networks_curves(tmp_path: Path) -> None:
+    short = of_accuracy(0.7, "mistaken", "tensorflow", epochs=overfitting([100.0] * 8))
+    found = audited(tmp_path, short)
+    # Validation accuracy ends at 0.69, the loss is lowest at epoch 4, and 8 epochs are not 20.
+    assert found.loc["mistaken_tensorflow_validation_accuracy", "state"] == "confirmed"
+    assert found.loc["mistaken_tensorflow_loss_rises", "state"] == "confirmed"
+    assert found.loc["mistaken_tensorflow_train_accuracy", "state"] == "not yet measured"
+    epochs = [replace(each, train_loss=0.1) for each in overfitting([100.0] * 20)]
+    whole = of_accuracy(0.7, "mistaken", "tensorflow", epochs=epochs)
+    found = audited(tmp_path, whole)
+    assert found.loc["mistaken_tensorflow_train_accuracy", "state"] == "confirmed"
+    assert "70.00 %" in found.loc["unseen_test", "measured"]
+    assert found.loc["unseen_test", "state"] == "contradicted"
+
+
+def test_only_a_gate_on_apples_gpu_tells_of_metal(tmp_path: Path) -> None:
+    on_cpu = run_of("scratch", "tensorflow", epochs_of(STEADY), device="cpu")
+    assert audited(tmp_path, on_cpu).loc["metal", "state"] == "not yet measured"
+    on_gpu = run_of("scratch", "tensorflow", epochs_of(STEADY))
+    assert audited(tmp_path, on_gpu).loc["metal", "state"] == "confirmed"
+    on_gpu["gate"]["checks"][0]["measured"] = 1.6
+    on_gpu["verdict"] |= {"validity": "invalid", "reasons": ["logits: 1.6 where 2.4e-05 is allowed"]}
+    found = audited(tmp_path, on_gpu)
+    assert found.loc["metal", "state"] == "contradicted"
+    assert "not passed (logits)" in found.loc["metal", "reason"]
+
+
+def test_the_classes_fit_one_sample_for_both_networks() -> None:
+    sizes = arithmetic.sample_sizes()
+    assert list(sizes) == list(CLASSES)
+    assert sizes["airplane"] == 56
+    for place, name in enumerate(CLASSES):
+        for figures in published.PER_CLASS.values():
+            if not isnan(figures[place]):
+                right = arithmetic.right_of(figures[place], sizes[name])
+                assert round(100 * right / sizes[name], 2) == pytest.approx(figures[place])
+    assert (arithmetic.right_of(83.93, 56), arithmetic.right_of(96.43, 56)) == (47, 54)
+    assert not arithmetic.fits(83.93, 1_000)
+    assert arithmetic.legible_of_a_thousand() == (3, 19)
+
+
+def test_the_sums_by_hand() -> None:
+    assert arithmetic.unmoved_inputs() == (9_216, 6)
+    assert arithmetic.keras_flattens_to() == 9_216
+    assert arithmetic.mebibytes(202_839_952) == pytest.approx(773.77, abs=0.005)
+    assert sum(arithmetic.dense_parameters().values()) == 202_839_952
+    assert arithmetic.apart(0.9738, 10_000, 0.7045, 5_000) > 40

@@ -1,0 +1,60 @@
+"""The frames as CSV and Parquet: whole, raw, and nothing that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports import export
+from reports.frame import Frames, frames
+from reports.sources import gather
+from tests.support.report_files import ANNA, content_of, epochs_of, run_of, two_machines, write
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Frames:
+    return frames(gather([str(two_machines(tmp_path_factory.mktemp("results")))]))
+
+
+def test_parquet_gives_every_frame_back(made: Frames, tmp_path: Path) -> None:
+    files = export.parquet(made, tmp_path)
+    assert {file.stem for file in files} == {field.name for field in dataclasses.fields(Frames)}
+    for file in files:
+        own = getattr(made, file.stem).drop(columns=["record"], errors="ignore")
+        back = pd.read_parquet(file)
+        assert list(back.columns) == list(own.columns)
+        assert len(back) == len(own)
+    back = pd.read_parquet(tmp_path / "epochs.parquet")
+    pd.testing.assert_series_equal(back["train_seconds"], made.epochs["train_seconds"])
+    pictures = pd.read_parquet(tmp_path / "pictures.parquet")
+    assert pictures["pixels"].iloc[0] == bytes([10]) * 3072
+
+
+def test_csv_has_raw_values_and_leaves_a_gap_where_nothing_was_measured(
+    made: Frames, tmp_path: Path
+) -> None:
+    export.csv(made, tmp_path)
+    runs = pd.read_csv(tmp_path / "runs.csv")
+    assert list(runs["images_per_second"]) == list(made.runs["images_per_second"])
+    assert runs["peak_device_bytes"].isna().all()
+    assert "pixels" not in pd.read_csv(tmp_path / "pictures.csv").columns
+
+
+def test_a_spreadsheet_is_given_no_formula(tmp_path: Path) -> None:
+    hostile = replace(ANNA, name='=HYPERLINK("http://x","y")', gpu="@SUM(A1)", os="+1", os_build="-1")
+    run = run_of("scratch", "torch", epochs_of([6.0, 5.0]), warnings=["=1+1"])
+    write(tmp_path, "one.json", content_of(hostile, [run]))
+    export.csv(frames(gather([str(tmp_path)])), tmp_path)
+    cells = [
+        cell
+        for file in tmp_path.glob("*.csv")
+        for _, column in pd.read_csv(file, dtype=str).items()
+        for cell in column.dropna()
+    ]
+    assert '\'=HYPERLINK("http://x","y")' in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "@", "+"))]
+    assert "'-1" in cells

@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench.records.types import Machine
+from reports.compare import Study, study
+from reports.document import Number, Paragraph, Sentence
+from reports.frame import frames
+from reports.prose import sections
+from reports.prose.ratios import lead
+from reports.sources import gather
+from tests.support.prose_figures import again, raws, reads_as_rounded
+from tests.support.report_files import (
+    ANNA,
+    BOB,
+    FULL,
+    JITTER,
+    QUICK,
+    content_of,
+    epochs_of,
+    overfitting,
+    run_of,
+    two_machines,
+    write,
+)
+
+GOLDEN = Path(__file__).parent / "golden" / "prose.txt"
+KEYS = (
+    *("summary", "measured", "frameworks", "machines", "learning", "network", "resources", "classes"),
+    *("steadiness", "original", "apart", "methods"),
+)
+CONSTANTS = (
+    *(
+        "CIFAR-10",
+        "95 %",
+        "100 %",
+        "5 %",
+        "2 %",
+        "at 95 %",
+        "2,000 resamples",
+        "2,000",
+        "Hesterberg 2015",
+    ),
+    *("float64", "Dense(1000)", "1000 outputs for 10 classes", "side of 1", "2 % of 1", "under 1 is"),
+    *("over 1 is", "at 224 pixels", "224"),
+)
+"""Digits that words may have: the protocol's own."""
+
+
+SAID: dict[int, tuple[Study, Mapping[str, tuple[Paragraph, ...]]]] = {}
+"""id of a study -> itself, so that no other gets its id, and its sections, which many tests ask."""
+
+
+def said(given: Study) -> Mapping[str, tuple[Paragraph, ...]]:
+    if id(given) not in SAID:
+        SAID[id(given)] = (given, sections(given))
+    return SAID[id(given)][1]
+
+
+def told(given: Study, key: str | None = None) -> str:
+    found = said(given)
+    return " ".join(
+        sentence.text
+        for name in found
+        if key in (None, name)
+        for paragraph in found[name]
+        for sentence in paragraph.sentences
+    )
+
+
+def of(folder: Path) -> Study:
+    return study(frames(gather([str(folder)])))
+
+
+def saved(folder: Path, *files: tuple[Machine, Sequence[dict[str, Any]]]) -> Study:
+    for machine, runs in files:
+        write(folder, f"{machine.model}-{machine.name[:1]}/0001.json", content_of(machine, runs))
+    return of(folder)
+
+
+def timed(seconds: float, spread: float = 1.0, **given: Any) -> Any:
+    return epochs_of([seconds * (1 + spread * (each - 1)) for each in JITTER], **given)
+
+
+def pair(torch: float, tensorflow: float, spread: float = 1.0, **given: Any) -> list[dict[str, Any]]:
+    return [
+        run_of("scratch", "torch", timed(torch, spread), **given),
+        run_of("scratch", "tensorflow", timed(tensorflow, spread), **given),
+    ]
+
+
+def slow_quick(folder: Path) -> Study:
+    """Quick runs on a CPU: a pair with ten epochs, one with two, pretrained from a user's file."""
+    plan: dict[str, Any] = {"plan": replace(QUICK, epochs=11), "test_images": 2000, "device": "cpu"}
+    long = [6.0, 6.1, 6.0, 5.9, 6.2, 6.0, 6.1, 6.6, 6.7, 6.8, 6.7]
+    runs = [
+        run_of("scratch", "torch", epochs_of(long, images=1920), **plan),
+        run_of("scratch", "tensorflow", epochs_of([s * 0.9 for s in long], images=1920), **plan),
+        run_of("mistaken", "torch", epochs_of([5.0, 4.5, 4.6], images=1280), **plan),
+        run_of("mistaken", "tensorflow", epochs_of([5.0, 4.8, 4.7], images=1280), **plan),
+        run_of("pretrained", "torch", epochs_of([4.0, 4.0, 6.0], images=1280, stages=[1, 1, 2]),
+               start={"weights_origin": "user file"}, **plan),
+    ]  # fmt: skip
+    return saved(folder, (ANNA, runs))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study]:
+    folder = two_machines(tmp_path_factory.mktemp("two"))
+    return folder, of(folder)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study]:
+    folder = tmp_path_factory.mktemp("quick")
+    return folder, slow_quick(folder)
+
+
+def numbers(given: Study) -> list[tuple[Sentence, Number]]:
+    return [
+        (sentence, number)
+        for paragraphs in said(given).values()
+        for paragraph in paragraphs
+        for sentence in paragraph.sentences
+        for number in sentence.numbers
+    ]
+
+
+@pytest.mark.parametrize("which", ["two", "quick"])
+def test_every_number_is_what_the_files_say(which: str, request: pytest.FixtureRequest) -> None:
+    folder, given = request.getfixturevalue(which)
+    by_seal = raws(folder)
+    seals = dict(zip(given.frames.runs["run"], given.frames.runs["seal"], strict=True))
+    found = numbers(given)
+    assert len(found) > 50
+    for sentence, number in found:
+        runs = [by_seal[seals[run]] for run in number.runs]
+        assert again(number, runs) == pytest.approx(number.value, rel=1e-12), (sentence.text, number)
+        assert reads_as_rounded(number), (sentence.text, number)
+
+
+@pytest.mark.parametrize("which", ["two", "quick"])
+def test_words_hold_no_digits_but_the_protocols(which: str, request: pytest.FixtureRequest) -> None:
+    _, given = request.getfixturevalue(which)
+    table = given.frames
+    names = {text for frame in (table.runs, table.machines) for column in frame
+             for text in frame[column] if isinstance(text, str)}  # fmt: skip
+    names |= {day[:10] for day in table.runs["started_at"]}
+    allowed = sorted({*names, *CONSTANTS} - {""}, key=len, reverse=True)
+    for paragraphs in said(given).values():
+        for part in (p for para in paragraphs for s in para.sentences for p in s.parts):
+            if isinstance(part, str):
+                left = part
+                for each in allowed:
+                    left = left.replace(each, "")
+                assert not re.search(r"\d", left.replace("at least 4 timed", "")) or part == "4", part
+
+
+def test_the_chapters_are_there_in_order(two: tuple[Path, Study]) -> None:
+    found = said(two[1])
+    assert tuple(found) == KEYS
+    assert all(isinstance(each, Paragraph) for paragraphs in found.values() for each in paragraphs)
+    assert 3 <= sum(len(paragraph.sentences) for paragraph in found["summary"]) <= 7
+
+
+def test_the_whole_prose_of_two_machines(two: tuple[Path, Study]) -> None:
+    lines = []
+    for key, paragraphs in said(two[1]).items():
+        lines += ["", f"[{key}]", *(s.text for each in paragraphs for s in each.sentences)]
+    text = "\n".join(lines[1:]) + "\n"
+    golden = GOLDEN.read_text(encoding="utf-8")
+    assert text == golden, "\n".join(difflib.unified_diff(golden.splitlines(), text.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("torch", "tensorflow", "spread", "says"),
+    [
+        (100, 80, 1.0, "TensorFlow trains faster than PyTorch on anna: 1.25 times as fast in scratch"
+         " (95 % interval "),
+        (80, 100, 1.0, "PyTorch trains faster than TensorFlow on anna: 1.25 times as fast in scratch"
+         " (95 % interval "),
+        (100, 100, 0.1, "PyTorch and TensorFlow are equally fast within 2 % on anna: PyTorch's speed as"
+         " a multiple of TensorFlow's is 1.00 in scratch ("),
+        (100, 100.5, 3.0, "It is not decided on anna which is faster, since the 95 % interval has room"
+         " for both: PyTorch's speed as a multiple of TensorFlow's is "),
+    ],
+)  # fmt: skip
+def test_the_faster_is_called_the_faster(
+    tmp_path: Path, torch: float, tensorflow: float, spread: float, says: str
+) -> None:
+    given = saved(tmp_path, (ANNA, pair(torch, tensorflow, spread)))
+    assert told(given, "frameworks").startswith(says)
+    assert "An epoch of scratch takes" in told(given, "frameworks")
+    if "TensorFlow trains faster" in says:
+        assert told(given, "summary").startswith(
+            "In the experiment scratch on anna, TensorFlow is 1.25 times as fast as PyTorch, between "
+        )
+
+
+def test_a_slower_machine_is_named_second(tmp_path: Path) -> None:
+    later: Any = {"started_at": "2026-12-01T09:00:00+00:00"}
+    given = saved(tmp_path, (BOB, pair(50, 50)), (ANNA, pair(100, 100, **later)))
+    assert "bob is 2.00 times as fast as anna (geometric mean, 95 % interval" in told(given, "machines")
+    assert "anna is" not in told(given)
+
+
+def test_too_few_epochs_get_no_verdict(tmp_path: Path) -> None:
+    runs = [
+        run_of("scratch", name, epochs_of([2.0, s, s])) for name, s in (("torch", 1), ("tensorflow", 2))
+    ]
+    text = told(saved(tmp_path, (ANNA, runs)))
+    assert "No verdict is given on anna for scratch (2 timed epochs): it takes at least 4" in text
+    assert "1 comparison of the frameworks has too few epochs for a verdict" in text
+    assert "faster than" not in text.replace("faster than it began", "")
+    assert "times as fast" not in text
+
+
+def test_no_accuracy_without_the_full_protocol(quick: tuple[Path, Study], tmp_path: Path) -> None:
+    synthetic = saved(tmp_path, (ANNA, pair(10, 12, plan=replace(FULL, dataset="synthetic"))))
+    for given in (quick[1], synthetic):
+        text = told(given)
+        assert not re.search(r"test accuracy|Test accuracy|recognised|74\.00|overfitted", text)
+        assert "nothing is claimed of accuracy" in told(given, "summary")
+        assert "Nothing is claimed of accuracy" in told(given, "learning")
+        assert told(given, "original").startswith("These runs say nothing of the original report's")
+    assert "the quick profile trains on 1,280 or 1,920 images" not in told(synthetic)
+
+
+def test_one_machine_is_compared_with_none(quick: tuple[Path, Study]) -> None:
+    assert said(quick[1])["machines"] == ()
+
+
+def test_overfitting_is_found_where_it_began(two: tuple[Path, Study], tmp_path: Path) -> None:
+    assert "All 4 runs of mistaken overfitted from epoch 4 on" in told(two[1], "learning")
+    assert "4 runs of mistaken overfitted, from epoch 4 on" in told(two[1], "summary")
+    runs = [*pair(100, 100), run_of("mistaken", "torch", overfitting([9.0] * 4))]
+    assert "No run overfitted." in told(saved(tmp_path, (ANNA, runs)), "learning")
+
+
+def test_what_is_unusual_is_told(quick: tuple[Path, Study]) -> None:
+    text = told(quick[1])
+    assert "2 of 4 runs with more than one timed epoch ended over 5 % slower than they began" in text
+    assert "1 run of pretrained started from a user's file" in text
+    assert "Energy was not measured: nothing counts energy here." in text
+    assert "PyTorch ran on" not in text
+
+
+def test_invalid_failed_and_left_out(two: tuple[Path, Study], tmp_path: Path) -> None:
+    text = told(two[1], "apart")
+    assert (
+        "1 run is invalid and stands in no comparison: pretrained with TensorFlow on bob (logits:"
+        in text
+    )
+    assert (
+        "1 run failed and stands in no comparison: pretrained with TensorFlow on anna (its worker"
+        in text
+    )
+    two_machines(tmp_path)
+    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
+    (tmp_path / "again.json").write_bytes((tmp_path / "bob/0001_full.json").read_bytes())
+    text = told(of(tmp_path), "apart")
+    assert "2 files or parts of files could not be used: " in text
+    assert "the same as another, counted once (1)" in text
+    assert "not a result file (1)" in text
+
+
+def test_a_seal_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path, "anna/1.json", content_of(ANNA, pair(100, 125)))
+    changed = file.read_text(encoding="utf-8").replace('"load": 0.4', '"load": 0.1')
+    file.write_text(changed, encoding="utf-8")
+    assert "The seals of 1 file do not fit: something in it was changed" in told(of(tmp_path), "apart")
+
+
+def test_nothing_valid_is_said_so(tmp_path: Path) -> None:
+    bad = run_of("scratch", "tensorflow", timed(9), reasons=["not <b>{0}</b>"])
+    given = saved(tmp_path, (ANNA, [run_of("scratch", "torch", (), failure="killed by {x}"), bad]))
+    assert told(given, "summary") == (
+        "No run is valid, so nothing is compared and nothing is claimed: 1 failed and 1 invalid."
+        " The reasons are: killed by {x}; not <b>{0}</b>."
+    )
+    for key in ("frameworks", "machines", "learning", "resources", "classes", "steadiness", "original"):
+        assert said(given)[key] == ()
+
+
+def test_one_framework_and_a_hostile_name(tmp_path: Path) -> None:
+    name = "{x} <b>%s|*"
+    given = saved(tmp_path, (replace(ANNA, name=name), [run_of("scratch", "torch", timed(10))]))
+    assert (
+        f"The frameworks were not compared: {name} has valid runs of PyTorch alone in this setting."
+        in told(given)
+    )
+    assert any(name in s.parts for each in said(given)["measured"] for s in each.sentences)
+
+
+def test_frameworks_on_different_devices_are_not_compared(tmp_path: Path) -> None:
+    runs = [
+        run_of("scratch", "torch", timed(10)),
+        run_of("scratch", "tensorflow", timed(50), device="cpu"),
+    ]
+    text = told(saved(tmp_path, (ANNA, runs)), "frameworks")
+    assert text == (
+        "The frameworks were not compared: on anna PyTorch ran on the Apple GPU and TensorFlow on the"
+        " CPU."
+    )
+
+
+def test_many_machines_are_as_long_as_some(tmp_path: Path) -> None:
+    texts = []
+    for n in (5, 15):
+        files = [
+            (replace(ANNA, name=f"{chr(97 + i)}-mac"), pair(100 + 2 * (i % 5), 104)) for i in range(n)
+        ]
+        texts.append(told(saved(tmp_path / str(n), *files)))
+    assert abs(len(texts[1]) - len(texts[0])) < 150
+    assert "The frameworks meet in scratch on 15 machines: PyTorch is faster on " in texts[1]
+    assert "Of 14 machines that have cells in common with a-mac, " in texts[1]
+
+
+def test_skipped_cells_are_told_with_their_reason(tmp_path: Path) -> None:
+    run = pair(100, 125)[0]
+    skip = {"cell": run["cell"], "plan": run["plan"], "reason": "no {weights} could be had"}
+    write(tmp_path, "anna/1.json", content_of(ANNA, pair(100, 125), [skip, skip]))
+    given = of(tmp_path)
+    assert "2 cells were skipped: no {weights} could be had (2 cells)." in told(given, "apart")
+    assert "from 1 file of 1 machine: 2 valid and 2 cells skipped." in told(given, "measured")
+
+
+def test_conditions_that_spoil_a_figure_are_told(tmp_path: Path) -> None:
+    runs = pair(100, 125, result={"roofline_share": 1.2})
+    runs[0]["before"] |= {"power": "battery", "thermal": "heavy", "load": 7.5}
+    runs[1]["interruptions"] = [
+        {
+            "stopped_at": "2026-11-24T12:10:00+00:00", "resumed_at": "2026-11-24T12:20:00+00:00",
+            "seconds": 600.0, "why": None, "differences": [], "after_epoch": 3, "resumed_after": 3,
+            "setback": None,
+        }
+    ]  # fmt: skip
+    given = saved(tmp_path, (ANNA, runs))
+    assert "1 run began on mains power, 1 on battery and 1 under thermal pressure." in told(given)
+    assert "The load average before a run was 0.4 to 7.5." in told(given, "measured")
+    assert "A share over 100 % (2 runs) says that the roofline came out too low" in told(given)
+    assert "1 run was cut off and resumed, and the computer had time to cool down" in told(given)
+    assert "Of note: 1 run was cut off and resumed, 1 began on battery and " in told(given, "summary")
+
+
+def test_an_interval_near_one_never_reads_as_one() -> None:
+    row = SimpleNamespace(ratio=1.02, low=1.0031, high=1.05, verdict="faster")
+    assert lead(row, ("a", "b"), "here", ["R1"]).interval.text == "1.003 to 1.05"
+    row = SimpleNamespace(ratio=0.98, low=0.95, high=0.9996, verdict="slower")
+    turned = lead(row, ("a", "b"), "here", ["R1"])
+    assert (turned.first, turned.value.text, turned.interval.text) == ("b", "1.02", "1.0004 to 1.05")

@@ -1,0 +1,467 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from math import isnan, nan
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.records.types import Machine
+from reports import published, typeset
+from reports.compare import Study, study
+from reports.document import Table
+from reports.frame import frames
+from reports.sources import gather
+from reports.tables import (
+    classes,
+    comparisons,
+    conditions,
+    network,
+    origins,
+    resources,
+    steadiness,
+    time_to_reach,
+)
+from reports.tables import glance as glances
+from reports.tables.systems import over_seeds
+from reports.typeset import names
+from reports.typeset.build import MOST_MACHINES, MOST_ROWS, figures, line, table, text
+from tests.support.report_files import (
+    ANNA,
+    BOB,
+    FULL,
+    content_of,
+    epochs_of,
+    run_of,
+    two_machines,
+    write,
+)
+
+STEADY = (120.0, 100.0, 101.0, 99.0, 100.0)
+
+
+def study_of(folder: Path) -> Study:
+    return study(frames(gather([str(folder)])))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return study_of(two_machines(tmp_path_factory.mktemp("two")))
+
+
+@pytest.fixture(scope="module")
+def told(two: Study) -> dict[str, Table]:
+    return typeset.tables(two)
+
+
+def of(
+    folder: Path, *runs: dict[str, Any], machine: Machine = ANNA, skipped: Sequence[Any] = ()
+) -> Study:
+    write(folder, f"{machine.name}/0001.json", content_of(machine, runs, skipped))
+    return study_of(folder)
+
+
+def row(frame: Any, **terms: Any) -> Any:
+    for name, value in terms.items():
+        frame = frame[frame[name] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def cells(found: Table, column: str) -> list[str]:
+    place = [each.name for each in found.columns].index(column)
+    return [each[place] for each in found.rows]
+
+
+def words(found: Table) -> str:
+    return " ".join(sentence.text for sentence in found.caption)
+
+
+def test_glance_has_the_figures_of_the_construction(two: Study) -> None:
+    frame = glances.glance(two)
+    # Each machine's eight systems, and five published ones.
+    assert len(frame) == 2 * 8 + 5
+    for machine, framework, seconds in (
+        ("anna", "torch", 100.0), ("anna", "tensorflow", 125.0),
+        ("bob", "torch", 50.0), ("bob", "tensorflow", 62.5),
+    ):  # fmt: skip
+        found = row(frame, machine=machine, experiment="scratch", framework=framework)
+        assert found["seconds_per_epoch"] == pytest.approx(seconds)
+        assert found["images_per_second"] == pytest.approx(44_992 / seconds)
+        # Seed 0 has rights of 500, 510 … 590 in 1,000 each, and seed 1 has 520 … 610.
+        assert (found["test_low"], found["test_high"]) == pytest.approx((0.545, 0.565))
+        assert found["test_accuracy"] == pytest.approx(0.555)
+        assert (found["seeds"], found["valid_runs"], found["all_runs"]) == (2, 2, 2)
+        assert found["parameters"] == 58_322_314
+        # One run ended by patience at its best epoch, the last of eight; the other met its cap.
+        assert (found["epochs"], found["converged_at"], found["converged_runs"]) == (8, 8, 1)
+        assert found["grown_host_bytes"] == 2_007_000_000 - 500_000_000
+        assert found["joules_per_epoch"] == pytest.approx(30 * seconds)
+        assert found["joules_per_image"] == pytest.approx(30 * seconds / 44_992)
+        assert found["validation_accuracy"] == pytest.approx(0.57)
+    anna = row(frame, machine="anna", experiment="scratch", framework="torch")
+    # 8 epochs whose multiples sum to 8.21, a second of scoring each, and 30 s besides.
+    assert anna["total_seconds"] == pytest.approx(821 + 8 + 30)
+    assert anna["runs"] == "R1 R2"
+
+
+def test_what_was_not_run_or_does_not_count_is_a_row_with_its_state(two: Study, tmp_path: Path) -> None:
+    frame = glances.glance(two)
+    anna = row(frame, machine="anna", experiment="pretrained", framework="tensorflow")
+    bob = row(frame, machine="bob", experiment="pretrained", framework="tensorflow")
+    assert (anna["state"], bob["state"]) == ("failed", "invalid")
+    assert isnan(anna["seconds_per_epoch"])
+    assert isnan(bob["test_accuracy"])
+    one = glances.glance(of(tmp_path, run_of("scratch", "torch", epochs_of(STEADY))))
+    assert list(one[one["kind"] == ""]["state"]) == ["valid"] + 7 * ["not run"]
+
+
+def test_published_figures_are_those_of_the_original() -> None:
+    typed = {
+        ("mistaken", "tensorflow", "parameters"): 202_839_952,
+        ("mistaken", "tensorflow", "parameter_mebibytes"): 773.77,
+        ("mistaken", "tensorflow", "seconds_per_epoch"): 8 * 60,
+        ("mistaken", "tensorflow", "total_seconds"): 4 * 3600,
+        ("mistaken", "tensorflow", "train_accuracy"): 0.9745,
+        ("mistaken", "tensorflow", "train_loss"): 0.0782,
+        ("mistaken", "tensorflow", "validation_accuracy"): 0.7045,
+        ("mistaken", "tensorflow", "validation_loss"): 1.8938,
+        ("mistaken", "tensorflow", "loss_rises_from_epoch"): 8,
+        ("mistaken", "tensorflow", "test_accuracy"): 0.9738,
+        ("mistaken", "tensorflow", "test_loss"): 0.0753,
+        ("augmented", "tensorflow", "seconds_per_epoch"): 2 * 60,
+        ("augmented", "tensorflow", "accuracy"): 0.80,
+        ("scratch", "torch", "total_seconds"): 65 * 60,
+        ("scratch", "torch", "test_accuracy"): 0.74,
+        ("pretrained", "torch", "total_seconds"): 90 * 60,
+        ("pretrained", "torch", "test_accuracy"): 0.9177,
+    }
+    found = {(each.experiment, each.framework, each.what): each.value for each in published.FIGURES}
+    assert isnan(found.pop(("pretrained", "tensorflow", "words")))
+    assert found == typed
+    assert sum(published.KERAS_LAYERS) == 58_322_314
+    assert published.KERAS_CONV1 == (96, 56, 56)
+    assert published.PER_CLASS["scratch"] == (
+        83.93, 80.0, 68.35, 54.79, 78.18, 64.41, 82.14, 68.75, 81.03, 78.21
+    )  # fmt: skip
+    pretrained = published.PER_CLASS["pretrained"]
+    assert pretrained[:7] == (96.43, 100.0, 91.14, 76.71, 96.36, 88.14, 94.64)
+    assert isnan(pretrained[7])
+    assert pretrained[8:] == (100.0, 93.59)
+    with pytest.raises(KeyError, match="nothing was published of scratch in tensorflow"):
+        published.figure("scratch", "tensorflow", "test_accuracy")
+
+
+def test_published_rows_stand_beside_ours_and_are_marked(two: Study, told: dict[str, Table]) -> None:
+    frame = glances.glance(two)
+    mistaken = row(frame, kind="published", experiment="mistaken")
+    assert mistaken["machine"] == "published, M1 Pro, 224 px"
+    assert mistaken["parameters"] == 202_839_952
+    assert (mistaken["seconds_per_epoch"], mistaken["validation_accuracy"]) == (480, 0.7045)
+    found = told["glance"]
+    shown = [each for place, each in enumerate(found.rows) if found.kind(place) == "published"]
+    assert len(shown) == 5
+    assert "about 480" in shown[1]
+    assert "over 4 h" in shown[1]
+    assert "test figure doubtful" in shown[1]
+    assert "“not so great”, no figure" in shown[4]
+    assert ("scratch", "65 min") in [("scratch", cell) for cell in shown[0]]
+
+
+def test_frameworks_has_both_sides_and_their_conditions(two: Study, told: dict[str, Table]) -> None:
+    frame = comparisons.frameworks(two)
+    found = row(frame, machine="anna", setting="A", experiment="mistaken")
+    assert found["torch_seconds_per_epoch"] == pytest.approx(300)
+    assert found["tensorflow_seconds_per_epoch"] == pytest.approx(375)
+    assert found["ratio"] == pytest.approx(1.25)
+    assert found["conditions"] == "on battery"
+    assert row(frame, machine="bob", setting="A", experiment="scratch")["conditions"] == ""
+    verdicts = cells(told["frameworks"], "Verdict")
+    assert verdicts == 6 * ["PyTorch 25 % faster"] + ["too few epochs"]
+    assert cells(told["frameworks"], "Interval")[-1] == "–"
+    assert "different settings are not to be compared" in words(told["frameworks"])
+
+
+def test_a_lead_is_said_from_the_faster_side() -> None:
+    class Ratio:
+        def __init__(self, ratio: float, verdict: str) -> None:
+            self.ratio, self.verdict = ratio, verdict
+
+    def said(ratio: float, verdict: str) -> str:
+        return names.lead(Ratio(ratio, verdict), "PyTorch", "TensorFlow")
+
+    assert said(1 / 1.09, "slower") == "TensorFlow 9 % faster"
+    assert said(2.5, "faster") == "PyTorch 2.50 times as fast as TensorFlow"
+    assert said(0.25, "slower") == "TensorFlow 4.00 times as fast as PyTorch"
+    assert said(1.004, "faster") == "PyTorch 0.4 % faster"
+    assert said(1.0, "same") == "same within 2 %"
+    assert said(1.0, "not decided") == "not decided"
+
+
+def test_machines_against_the_baseline(two: Study, told: dict[str, Table]) -> None:
+    assert set(cells(told["machines"], "Verdict")) == {"bob 2.00 times as fast as anna"}
+    assert cells(told["means"], "Systems in common") == ["7"]
+    assert "anna" in words(told["machines"])
+    said = list(comparisons.differences(two)["difference"])
+    assert "GPU cores: 40 on bob, 16 on anna" in said
+    assert "system: macOS 26.1 on bob, macOS 15.6.1 on anna" in said
+    assert not any("name" in sentence for sentence in said)
+
+
+def test_one_machine_is_compared_with_none(tmp_path: Path) -> None:
+    found = typeset.tables(of(tmp_path, run_of("scratch", "torch", epochs_of(STEADY))))
+    assert not {"machines", "means", "differences", "frameworks", "others", "apart"} & set(found)
+    assert "All on anna." in words(found["glance"])
+    assert "Machine" not in [column.name for column in found["glance"].columns]
+
+
+def test_the_changes_add_up_to_the_mistaken_network(two: Study, told: dict[str, Table]) -> None:
+    frame = network.changes()
+    assert list(frame["extra_parameters"]) == [0, 0, 4_066_040, 139_460_608, 990_990]
+    assert 58_322_314 + sum(frame["extra_parameters"]) == 202_839_952
+    assert frame["parameters"].iloc[-1] == 202_839_952
+    layers = network.layers(two)
+    for variant, total in (("standard", 58_322_314), ("mistaken", 202_839_952)):
+        own = layers[layers["variant"] == variant]
+        assert own["parameters"].sum() == total
+        assert own["share"].sum() == pytest.approx(1)
+    assert told["layers"].rows[-1][-2] == "202,839,952"
+    # The quick runs trained 64 px, where the standard network is smaller.
+    assert "standard 21,622,154 at 64 px" in words(told["changes"])
+    sizes = network.networks(two)
+    assert row(sizes, variant="standard", image_size=224)["runs"] == 12
+    assert row(sizes, variant="extra-dense", image_size=224)["runs"] == 0
+
+
+def test_memory_and_energy(two: Study, told: dict[str, Table]) -> None:
+    frame = resources.resources(two)
+    anna = row(frame, machine="anna", experiment="scratch", framework="torch")
+    assert anna["joules_to_best_epoch"] == pytest.approx(8 * 3_000)
+    assert anna["baseline_host_bytes"] == 500_000_000
+    mistaken = row(frame, machine="anna", experiment="mistaken", framework="torch")
+    assert isnan(mistaken["joules_per_epoch"])
+    assert "–" in cells(told["resources"], "J/epoch")
+    assert "3,000" in cells(told["resources"], "J/epoch")
+
+
+def test_a_column_that_nobody_measured_is_left_out_and_said(tmp_path: Path) -> None:
+    found = typeset.tables(of(tmp_path, run_of("scratch", "torch", epochs_of(STEADY))))
+    for key in ("glance", "resources"):
+        assert not any("J/" in column.name for column in found[key].columns)
+        assert "Energy was not measured: nothing counts energy here." in words(found[key])
+    assert not any("Device's" in column.name for column in found["resources"].columns)
+
+
+def test_classes_and_confusions(two: Study) -> None:
+    frame = classes.per_class(two)
+    plane = row(frame, machine="anna", experiment="scratch", framework="torch", **{"class": "airplane"})
+    assert plane["accuracy"] == pytest.approx((0.50 + 0.52) / 2)
+    assert (plane["images"], plane["seeds"]) == (1_000, 2)
+    found = row(classes.extremes(two), machine="bob", experiment="pretrained", framework="torch")
+    assert (found["worst"], found["best"]) == ("airplane", "truck")
+    assert (found["worst_accuracy"], found["best_accuracy"]) == (0.9, 0.909)
+    confused = classes.confusions(two)
+    own = confused[(confused["machine"] == "anna") & (confused["experiment"] == "scratch")]
+    first = own[own["framework"] == "torch"].iloc[0]
+    # 500 wrong planes with seed 0 and 480 with seed 1, of 1,000 each, all taken for cars.
+    assert (first["class"], first["answer"], first["images"], first["of"]) == (
+        "airplane", "automobile", 980, 2_000
+    )  # fmt: skip
+    assert first["share"] == pytest.approx(0.49)
+    assert len(own[own["framework"] == "torch"]) == 5
+
+
+def test_time_to_reach_counts_training_alone(two: Study, told: dict[str, Table]) -> None:
+    frame = time_to_reach.time_to_reach(two)
+    anna = {"machine": "anna", "framework": "torch"}
+    half = row(frame, **anna, experiment="mistaken", level=0.50)
+    assert (half["seconds"], half["epoch"]) == (pytest.approx(3 * 120), 1)
+    sixty = row(frame, **anna, experiment="mistaken", level=0.60)
+    assert (sixty["seconds"], sixty["epoch"]) == (pytest.approx(3 * 220), 2)
+    never = row(frame, **anna, experiment="mistaken", level=0.70)
+    assert isnan(never["seconds"])
+    assert (never["reached"], never["of"]) == (0, 1)
+    scratch = row(frame, **anna, experiment="scratch", level=0.50)
+    assert (scratch["reached"], scratch["of"], scratch["seconds"]) == (2, 2, pytest.approx(120))
+    assert "No run reached 90 %." in words(told["time_to_reach"])
+
+
+def test_how_many_of_the_runs_got_there(tmp_path: Path) -> None:
+    fast = run_of("scratch", "torch", epochs_of(STEADY, validation=[0.4, 0.61, 0.7, 0.7, 0.7]))
+    slow = run_of("scratch", "torch", epochs_of(STEADY, validation=[0.4, 0.5, 0.5, 0.5, 0.5]), seed=1)
+    found = of(tmp_path, fast, slow)
+    sixty = row(time_to_reach.time_to_reach(found), level=0.60)
+    assert (sixty["reached"], sixty["of"], sixty["seconds"]) == (1, 2, pytest.approx(220))
+    assert cells(typeset.tables(found)["time_to_reach"], "60 %") == ["3.7 min (2; 1 of 2 runs)"]
+
+
+def test_steadiness_and_gates(two: Study) -> None:
+    found = row(steadiness.steadiness(two), machine="anna", experiment="mistaken", framework="torch")
+    assert found["cold_images_per_second"] == pytest.approx(44_992 / 300)
+    assert found["roofline_flops_per_second"] == 4e12
+    gate = row(conditions.gates(two), run="R1")
+    assert (gate["checks"], gate["passed"], gate["worst_check"]) == (1, 1, "logits")
+    assert gate["worst_share"] == pytest.approx(1.5e-6 / 2.4e-5)
+
+
+def test_what_does_not_count_is_told_with_its_reason(two: Study, told: dict[str, Table]) -> None:
+    assert list(origins.apart(two)["run"]) == ["R10", "R22"]
+    assert cells(told["apart"], "Reason") == [
+        "its worker was killed by signal 9", "logits: 0.3 where 2.4e-05 at most is allowed"
+    ]  # fmt: skip
+    assert cells(told["others"], "Setting") == ["B", "B"]
+    assert cells(told["runs"], "Run") == [f"R{number}" for number in range(1, 23)]
+    assert all(len(value) == 12 for value in cells(told["runs"], "sha256"))
+    assert all(len(value) == 64 for value in cells(told["sources"], "sha256"))
+    glance = told["glance"]
+    lost = [
+        glance.kind(place) for place, cell in enumerate(cells(glance, "Runs, remarks")) if ": R" in cell
+    ]
+    assert lost == ["failed", "invalid"]
+
+
+def test_the_keys_stand_in_the_order_of_reading(told: dict[str, Table]) -> None:
+    assert list(told) == [
+        "glance", "frameworks", "machines", "means", "differences", "time_to_reach", "steadiness",
+        "resources", "classes", "class_extremes", "confusions", "networks", "layers", "changes",
+        "computers", "conditions", "gates", "audit", "settings", "recipes", "others", "apart", "runs",
+        "sources",
+    ]  # fmt: skip
+    assert all(key == found.key for key, found in told.items())
+
+
+def well_formed(found: dict[str, Table]) -> None:
+    for each in found.values():
+        assert each.rows
+        assert len(each.rows) <= MOST_ROWS
+        assert all(len(cells) == len(each.columns) for cells in each.rows)
+        assert not each.kinds or len(each.kinds) == len(each.rows)
+        assert all(isinstance(cell, str) for cells in each.rows for cell in cells)
+        assert not any(cell in ("nan", "None", "<NA>") for cells in each.rows for cell in cells)
+        assert each.caption
+        assert all(sentence.text.endswith(".") for sentence in each.caption)
+
+
+def test_every_table_of_two_machines_is_well_formed(told: dict[str, Table]) -> None:
+    well_formed(told)
+
+
+def test_no_valid_run_leaves_nothing_to_compare(tmp_path: Path) -> None:
+    reasons = ["logits: 0.3 where 2.4e-05 at most is allowed"]
+    found = typeset.tables(
+        of(
+            tmp_path,
+            run_of("scratch", "torch", epochs_of(STEADY), failure="killed"),
+            run_of("scratch", "tensorflow", epochs_of(STEADY), reasons=reasons),
+        )
+    )
+    well_formed(found)
+    assert not {"frameworks", "time_to_reach", "steadiness", "resources", "classes"} & set(found)
+    assert "No run is valid" in words(found["glance"])
+    assert len(found["apart"].rows) == 2
+
+
+def test_a_run_that_never_began(tmp_path: Path) -> None:
+    run = run_of("scratch", "torch", epochs_of(STEADY), failure="it did not start")
+    run |= {"start": None, "epochs": [], "gate": None, "before": None, "after": None}
+    found = typeset.tables(of(tmp_path, run))
+    well_formed(found)
+    assert "Not known: Started." in words(found["runs"])
+
+
+def test_one_epoch_has_no_verdict(tmp_path: Path) -> None:
+    runs = [run_of("scratch", name, epochs_of([100.0])) for name in ("torch", "tensorflow")]
+    found = typeset.tables(of(tmp_path, *runs))
+    well_formed(found)
+    assert cells(found["frameworks"], "Verdict") == ["too few epochs"]
+
+
+def test_the_mistaken_network_has_none_of_the_ten_as_an_answer(tmp_path: Path) -> None:
+    run = run_of("mistaken", "torch", epochs_of(STEADY))
+    run["result"]["confusion"] = [[500, *[0] * 9, 500], *run["result"]["confusion"][1:]]
+    found = typeset.tables(of(tmp_path, run))
+    well_formed(found)
+    assert "none of the ten" in cells(found["confusions"], "Taken for")
+
+
+def test_skipped_cells_and_files_that_are_left_out(tmp_path: Path) -> None:
+    cell = {"experiment": "scratch", "framework": "tensorflow", "device": "mps", "seed": 0}
+    skip = {"cell": cell, "plan": asdict(FULL), "reason": "TensorFlow is not installed"}
+    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
+    found = typeset.tables(of(tmp_path, run_of("scratch", "torch", epochs_of(STEADY)), skipped=[skip]))
+    assert cells(found["skipped"], "Reason") == ["TensorFlow is not installed"]
+    assert len(found["left_out"].rows) == 1
+
+
+def test_hostile_texts_stay_the_texts_that_they_are(tmp_path: Path) -> None:
+    hostile = '<script>{x}</script> | # {{7*7}} *b* $x$ "q"'
+    machine = replace(ANNA, name=hostile, chip=hostile, os=hostile, packages={"torch": hostile})
+    write(tmp_path, "a/1.json", content_of(machine, [
+        run_of("scratch", "torch", epochs_of(STEADY)),
+        run_of("mistaken", "torch", epochs_of(STEADY), reasons=[hostile]),
+    ]))  # fmt: skip
+    write(tmp_path, "b/1.json", content_of(BOB, [run_of("scratch", "torch", epochs_of(STEADY))]))
+    found = typeset.tables(study_of(tmp_path))
+    well_formed(found)
+    label = hostile[:39] + "…" if len(hostile) > 40 else hostile
+    assert label in cells(found["computers"], "Machine")
+    assert hostile in cells(found["computers"], "Chip")
+    assert cells(found["apart"], "Reason") == [hostile]
+
+
+def test_many_machines_are_limited_to_what_a_page_holds(tmp_path: Path) -> None:
+    for number in range(30):
+        machine = replace(ANNA, name=f"m{number:02}")
+        runs = [
+            run_of("scratch", name, epochs_of([each + number for each in STEADY]))
+            for name in ("torch", "tensorflow")
+        ]
+        write(tmp_path, f"m{number:02}/1.json", content_of(machine, runs))
+    many = study_of(tmp_path)
+    found = typeset.tables(many)
+    well_formed(found)
+    assert (len(found["computers"].rows), found["computers"].left_out) == (12, 18)
+    assert (len(found["means"].rows), found["means"].left_out) == (12, 17)
+    assert (len(found["steadiness"].rows), found["steadiness"].left_out) == (24, 36)
+    assert found["glance"].left_out == 30 * 8 - 6 * 8
+    assert (len(found["runs"].rows), found["runs"].left_out) == (60, 0)
+    assert len(set(cells(found["resources"], "Machine"))) == MOST_MACHINES
+    assert len(glances.glance(many)) == 30 * 8 + 5
+
+
+def test_runs_of_one_seed_are_averaged_before_seeds_are() -> None:
+    rows = [{"seed": 0, "x": 0.5}, {"seed": 0, "x": 0.7}, {"seed": 1, "x": 0.8}, {"seed": 2, "x": nan}]
+    found = over_seeds(rows, "x")
+    assert (found.mean, found.low, found.high) == pytest.approx((0.7, 0.6, 0.8))
+    assert found.seeds == 2
+    assert over_seeds([], "x").seeds == 0
+
+
+def test_columns_that_never_change_and_those_never_measured_go_into_the_caption() -> None:
+    fields = [
+        text("Run", ["R1", "R2"]),
+        text("Machine", ["anna {value}", "anna {value}"], "All on {value}."),
+        figures("A", ["–", "–"]),
+        figures("B", ["–", "–"], absent=line("Nobody counts B.")),
+        figures("C", ["–", "1"]),
+        text("Heat", ["nominal", ""], "Heat: {value}."),
+    ]
+    found = table("key", "title", fields, [line("How to read it.")])["key"]
+    assert [column.name for column in found.columns] == ["Run", "C", "Heat"]
+    assert words(found) == ("How to read it. All on anna {value}. Nobody counts B. Not measured: A.")
+    assert cells(found, "Heat") == ["nominal", "–"]
+    assert table("key", "title", [text("Run", [])], [line("Nothing.")]) == {}
+
+
+def test_figures_read_as_they_should() -> None:
+    assert names.significant([99.99999, 100.0, 0.0667, nan]) == ["100", "100", "0.0667", "–"]
+    assert [names.signed(value) for value in (-0.0621, 0.0004, -0.0004, 0.05, nan)] == [
+        "−6.2 %", "0.0 %", "0.0 %", "+5.0 %", "–"
+    ]  # fmt: skip
+    assert names.runs(["R1", "R1 R2 R3 R4", "R1 R2 R3 R4 R5"]) == [
+        "R1",
+        "R1 R2 R3 R4",
+        "R1 R2 R3 and 2 more",
+    ]

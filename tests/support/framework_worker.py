@@ -1,0 +1,248 @@
+"""One framework's answers for the parity tests, from a process of its own.
+
+`python -m tests.support.framework_worker FRAMEWORK OUT STATE CANONICAL`; each section's keys begin
+with its name. The networks are a quarter as wide as the real ones, but where parameters are counted
+and torchvision's own are carried over.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alexnet import data, imagenet, spec, weights
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import Backend, PlacementUnknown
+from alexnet.recipe import FINETUNE, SCRATCH
+from alexnet.spec import VARIANTS, network
+from tests.alexnet.test_spec import PARAMETERS
+from tests.support.narrow import narrow_variants
+
+IMAGE_SIZE = 64
+BATCH = 16
+LOSS_BATCH = 32
+STEPS = 100
+FLOAT32_ROUNDING = 2.0**-24
+NARROWER = 4
+"""Wide enough for a rounding to grow as it does in the real networks: at 16 it stays a rounding, and
+100 losses could not tell more than float32 does."""
+
+Answers = dict[str, npt.NDArray[Any]]
+
+
+def images_and_labels(count: int) -> tuple[data.Images, data.Labels]:
+    some = data.synthetic(count, seed=3)
+    return some.images, some.labels
+
+
+def layers(backend: Backend) -> Answers:
+    """Every layer's output for every variant at 64 px; torchvision's, whose pooling adapts, at more."""
+    images, _ = images_and_labels(2)
+    answers = {}
+    sizes = [(name, IMAGE_SIZE) for name in VARIANTS] + [("torchvision", 128), ("torchvision", 224)]
+    for name, size in sizes:
+        net = network(name, image_size=size)
+        trainer = backend.trainer(net, weights.initialise(net, seed=1), FINETUNE, seed=0)
+        for layer, output in trainer.activations(images).items():
+            answers[f"layers {name} {size} {layer}"] = output
+        answers[f"layers {name} {size} logits"] = trainer.logits(images)
+    return answers
+
+
+def parameters(backend: Backend) -> Answers:
+    """How many parameters each framework's own model has, at 224 px."""
+    answers = {}
+    for variant, classes in PARAMETERS:
+        net = network(variant, classes=classes)
+        nothing = {name: np.zeros(shape, np.float32) for name, shape in net.tensors.items()}
+        trainer: Any = backend.trainer(net, nothing, SCRATCH, seed=0)
+        model = trainer.model
+        if backend.framework == "torch":
+            count = sum(parameter.numel() for parameter in model.parameters())
+        else:
+            count = model.count_params()
+        answers[f"parameters {variant} {classes}"] = np.array(count)
+    return answers
+
+
+def one_step(backend: Backend) -> Answers:
+    """The weights of every tensor after one step of SGD, and the weights as they come back unused."""
+    images, labels = images_and_labels(BATCH)
+    net = network("standard", image_size=IMAGE_SIZE).without_dropout()
+    trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
+    before = {f"unused {name}": array for name, array in trainer.weights().items()}
+    trainer.step(trainer.to_device(images, labels), 0.01)
+    return before | {f"step {name}": array for name, array in trainer.weights().items()}
+
+
+def losses(backend: Backend) -> Answers:
+    """100 steps' losses without dropout, the rate ten times lower from the 51st on.
+
+    torch adds two yardsticks: itself from weights one rounding away, and itself with Keras's form of
+    momentum, whose velocity has the old rate folded in when the rate changes.
+    """
+    answers = {"losses": hundred_losses(backend)}
+    if backend.framework == "torch":
+        answers["losses perturbed"] = np.stack(
+            [hundred_losses(backend, perturbation=FLOAT32_ROUNDING, seed=s) for s in range(3)]
+        )
+        answers["losses as Keras"] = hundred_losses(backend, as_keras=True)
+    return answers
+
+
+def hundred_losses(
+    backend: Backend, *, perturbation: float = 0.0, seed: int = 0, as_keras: bool = False
+) -> npt.NDArray[Any]:
+    net = network("standard", image_size=IMAGE_SIZE).without_dropout()
+    rng = np.random.default_rng(seed)
+    first = {
+        name: (array * (1 + perturbation * rng.standard_normal(array.shape))).astype(np.float32)
+        for name, array in weights.initialise(net, seed=2).items()
+    }
+    trainer: Any = backend.trainer(net, first, SCRATCH, seed=0)
+    split, found = data.synthetic(LOSS_BATCH * STEPS, seed=4), []
+    batches = data.epoch_batches(split, batch_size=LOSS_BATCH, seed=0, epoch=1, augment=True)
+    for step, (images, labels) in enumerate(batches):
+        if as_keras and step == STEPS // 2:
+            for state in trainer.optimizer.state.values():
+                state["momentum_buffer"].mul_(10)
+        trainer.step(trainer.to_device(images, labels), 3e-4 if step < STEPS // 2 else 3e-5)
+        found.append(trainer.pop_metrics()[0])
+    return np.array(found)
+
+
+def stages(backend: Backend) -> Answers:
+    """Which tensors a head-only stage moves, and how much momentum a new stage remembers (none)."""
+    images, labels = images_and_labels(BATCH)
+    net = network("torchvision", image_size=IMAGE_SIZE).without_dropout()
+    first = weights.initialise(net, seed=5)
+    trainer = backend.trainer(net, first, FINETUNE, seed=0)
+    trainer.begin_stage("head")
+    for _ in range(3):
+        trainer.step(trainer.to_device(images, labels), 0.01)
+    after_head = trainer.weights()
+    moved = [name for name in first if not np.array_equal(first[name], after_head[name])]
+    trainer.begin_stage("all")
+    trainer.step(trainer.to_device(images, labels), 0.0)
+    kept = all(np.array_equal(a, after_head[n]) for n, a in trainer.weights().items())
+    return {"stages moved": np.array(moved), "stages kept": np.array(kept)}
+
+
+def dropout(backend: Backend) -> Answers:
+    """Losses of the same batch and weights twice under dropout, and twice in evaluation mode."""
+    images, labels = images_and_labels(BATCH)
+    net = network("standard", image_size=IMAGE_SIZE)
+    trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
+    batch, trained = trainer.to_device(images, labels), []
+    for _ in range(2):
+        trainer.step(batch, 0.0)
+        trained.append(trainer.pop_metrics()[0])
+    evaluated = np.stack([trainer.logits(images), trainer.logits(images)])
+    return {"dropout trained": np.array(trained), "dropout evaluated": evaluated}
+
+
+def kernels(backend: Backend) -> Answers:
+    """The operands and the product of a probe's kernel, and a sum after two additions of ones."""
+    product: Any = backend.product(48, 32)
+    product.run()
+    product.wait()
+    addition: Any = backend.addition(1000)
+    for _ in range(2):
+        addition.run()
+    addition.wait()
+    return {
+        "kernels left": np.array(product._left),
+        "kernels right": np.array(product._right),
+        "kernels product": np.array(product._out),
+        "kernels product's work": np.array([product.flops, product.bytes]),
+        "kernels sum": np.array(addition._sum),
+        "kernels sum's work": np.array([addition.flops, addition.bytes]),
+    }
+
+
+def settings(backend: Backend) -> Answers:
+    """The settings with a variable set that changes figures, and one that does not."""
+    os.environ |= {"MPS_MAX_COMMIT_COUNT": "7", "ALEXNET_NOTHING": "8"}
+    found = backend.settings()
+    return {"settings": np.array([f"{name}={value}" for name, value in found.items()])}
+
+
+def peaks(backend: Backend) -> Answers:
+    """What torch's peak of a GPU is where its allocator has counted nothing, and where it has."""
+    if backend.framework != "torch":
+        return {}
+    torch: Any = sys.modules["torch"]  # as its backend has imported it
+    counted = iter((0, 7))
+    torch.accelerator.max_memory_allocated = lambda: next(counted)
+    backend.device = "mps"
+    found = [backend.peak_device_bytes() for _ in range(2)]
+    backend.device = "cpu"
+    return {"peaks": np.array([-1 if peak is None else peak for peak in found])}
+
+
+def placement(backend: Backend) -> Answers:
+    """What is named of labels on their way to a float, of a cast between floats and a ReLU."""
+    if backend.framework != "tensorflow":
+        return {}
+    from alexnet.frameworks.tensorflow.placement import elsewhere
+
+    tf: Any = sys.modules["tensorflow"]  # as its backend has imported it
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(labels: Any, counts: Any, exact: Any) -> Any:
+        return tf.nn.relu(tf.cast(labels, tf.float32) + tf.cast(counts, tf.float32)), tf.cast(
+            exact, tf.float32
+        )
+
+    def run(exact: Any) -> list[str]:
+        values = tf.range(4, dtype=tf.int32), tf.range(4, dtype=tf.int64), exact
+        return elsewhere(lambda: step(*values), "/GPU:0")
+
+    try:
+        unknown = str(elsewhere(lambda: None, "/GPU:0"))
+    except PlacementUnknown as error:
+        unknown = str(error)
+    return {
+        "placement of counts": np.array(run(tf.range(4, dtype=tf.int32))),
+        "placement of floats": np.array(run(tf.ones(4, tf.float64))),
+        "placement of nothing": np.array(unknown),
+    }
+
+
+def carried_over(backend: Backend, file: Path) -> Answers:
+    """Logits of our torchvision variant from canonical weights that another process made."""
+    images, _ = images_and_labels(4)
+    net = network("torchvision", image_size=224, classes=1000)
+    trainer = backend.trainer(net, weights.load(file, net), FINETUNE, seed=0)
+    return {"carried logits": trainer.logits(images)}
+
+
+def torchvisions_own(state: Path, canonical: Path) -> Answers:
+    """torchvision's own logits from a file of its making, which is then carried over for both."""
+    from tests.support import torchvision_reference
+
+    torchvision_reference.write_state(state)
+    carried = imagenet.load_torchvision(state, classes=1000)
+    weights.save(canonical, carried.weights, about=imagenet.describe(carried))
+    images, _ = images_and_labels(4)
+    return {"torchvision's own logits": torchvision_reference.logits(state, images)}
+
+
+def main() -> None:
+    framework, out, state, canonical = sys.argv[1], *map(Path, sys.argv[2:5])
+    answers = torchvisions_own(state, canonical) if framework == "torch" else {}
+    backend = registry.backend(framework, "cpu")  # type: ignore[arg-type]
+    answers |= parameters(backend) | carried_over(backend, canonical)
+    spec.VARIANTS.update(narrow_variants(NARROWER))
+    for section in (layers, one_step, losses, stages, dropout, kernels, settings, peaks, placement):
+        answers |= section(backend)
+    np.savez(out, **answers)
+
+
+if __name__ == "__main__":
+    main()

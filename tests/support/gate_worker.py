@@ -1,0 +1,201 @@
+"""One framework's gate with each fault planted in turn, in a process of its own, on a narrow network.
+
+`python -m tests.support.gate_worker FRAMEWORK` prints JSON: fault -> check -> (passed, measured, says).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from alexnet import data, spec, weights
+from alexnet.frameworks import registry
+from alexnet.recipe import SCRATCH
+from alexnet.spec import network
+from bench.gate import timing
+from bench.gate import timing as clock
+from bench.gate.checks import check_device
+from bench.gate.outputs import Batch
+from tests.support.narrow import narrow_variants
+
+CALL_SECONDS = 0.001  # what handing over work costs a device that answers late
+TIMED = ("none", "late")
+"""The faults with which the clock is tried too, which takes real seconds."""
+
+
+class Faulty:
+    """A backend whose trainers, and kernels, a fault has been planted in."""
+
+    def __init__(self, backend: Any, plant: Callable[[Any], Any], *, late: bool = False) -> None:
+        self._backend, self._plant, self._late = backend, plant, late
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def trainer(self, *arguments: Any, **keywords: Any) -> Any:
+        return self._plant(self._backend.trainer(*arguments, **keywords))
+
+    def product(self, size: int, depth: int) -> Any:
+        kernel = self._backend.product(size, depth)
+        return LateKernel(kernel) if self._late else kernel
+
+
+class LateKernel:
+    def __init__(self, kernel: Any) -> None:
+        self.flops, self.bytes = kernel.flops, kernel.bytes
+
+    def run(self) -> None:
+        time.sleep(CALL_SECONDS)
+
+    def wait(self) -> None: ...
+
+
+class Late:
+    """A trainer that does its work when somebody reads its result, and not when it is told to wait."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        self._queue: list[tuple[Any, float]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def step(self, batch: Any, rate: float) -> None:
+        time.sleep(CALL_SECONDS)
+        self._queue.append((batch, rate))
+
+    def synchronize(self) -> None: ...
+
+    def _catch_up(self) -> None:
+        for batch, rate in self._queue:
+            self._trainer.step(batch, rate)
+        self._queue.clear()
+
+    def pop_metrics(self) -> Any:
+        self._catch_up()
+        return self._trainer.pop_metrics()
+
+    def logits(self, images: Any) -> Any:
+        self._catch_up()
+        return self._trainer.logits(images)
+
+
+class Misplaced:
+    """A trainer of the CPU that was meant for a GPU, when it is asked where its step runs."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def ops_off_device(self, batch: Any) -> Any:
+        meant = self._trainer.device
+        self._trainer.device = SimpleNamespace(type="cuda") if hasattr(meant, "type") else "/GPU:0"
+        try:
+            return self._trainer.ops_off_device(batch)
+        finally:
+            self._trainer.device = meant
+
+
+def other_momentum(trainer: Any) -> Any:
+    """0.8 where the recipe says 0.9."""
+    if hasattr(trainer, "optimizer"):
+        for group in trainer.optimizer.param_groups:
+            group["momentum"] = 0.8
+    else:
+        trainer.recipe = replace(trainer.recipe, momentum=0.8)
+    return trainer
+
+
+def scrambled(trainer: Any) -> Any:
+    """Two output channels of one convolution have changed places."""
+    changed = trainer.weights()
+    changed["conv3.weight"][[0, 1]] = changed["conv3.weight"][[1, 0]]
+    trainer.load(changed)
+    return trainer
+
+
+def not_a_number(trainer: Any) -> Any:
+    changed = trainer.weights()
+    changed["fc7.weight"][0, 0] = np.nan
+    trainer.load(changed)
+    return trainer
+
+
+class Stale:
+    """A trainer that forgets to update one tensor."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer, self._first = trainer, trainer.weights()["conv2.bias"]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def weights(self) -> Any:
+        return self._trainer.weights() | {"conv2.bias": self._first}
+
+
+def zero_dropout(trainer: Any) -> Any:
+    """Dropout gives zeros, as it did on Apple's GPU in the days of TensorFlow 2.7."""
+    if hasattr(trainer.model, "named_modules"):
+        for module in trainer.model.modules():
+            if type(module).__name__ == "Dropout":
+                module.forward = lambda x: x * 0
+    else:
+        for layer in trainer.model.layers:
+            if type(layer).__name__ == "Dropout":
+                layer.call = lambda x, training=False: x * 0
+    return trainer
+
+
+def wrong_when_compiled(trainer: Any) -> Any:
+    """Dense+ReLU is wrong in graphs and right eagerly: what Apple's plugin did with later Keras."""
+    import tensorflow as tf
+
+    def activation(x: Any) -> Any:
+        return tf.nn.relu(x) * (1.0 if tf.executing_eagerly() else 1.6)
+
+    trainer.model.get_layer("fc6").activation = activation
+    return trainer
+
+
+def main() -> None:
+    framework: Any = sys.argv[1]
+    backend = registry.backend(framework, "cpu")
+    spec.VARIANTS.update(narrow_variants(16))
+    net = network("standard", image_size=64)
+    first, some = weights.initialise(net, seed=0), data.synthetic(32, seed=0)
+    batch = Batch(images=some.images, labels=some.labels, rate=0.001)
+    faults: dict[str, Callable[[Any], Any]] = {
+        "none": lambda trainer: trainer,
+        "scrambled": scrambled,
+        "late": Late,
+        "zero dropout": zero_dropout,
+        "stale": Stale,
+        "misplaced": Misplaced,
+        "other momentum": other_momentum,
+        "not a number": not_a_number,
+    }
+    if framework == "tensorflow":
+        faults["wrong when compiled"] = wrong_when_compiled
+    found, proof = {}, timing.check_timing
+    gc.freeze()  # each gate collects three times, and a framework's own objects are many
+    for name, plant in faults.items():
+        vars(clock)["check_timing"] = proof if name in TIMED else lambda *arguments: []
+        faulty: Any = Faulty(backend, plant, late=name == "late")
+        checks = check_device(faulty, net, first, SCRATCH, batch, seed=0).checks
+        found[name] = {check.name: (check.passed, check.measured, check.says) for check in checks}
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

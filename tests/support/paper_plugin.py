@@ -1,0 +1,31 @@
+"""`pytest -p tests.support.paper_plugin`: sessions on the workers and gates of paper_worker.py.
+
+PAPER names the cells, by a part of their id, that crash or hang after their first epoch, diverge, or
+do not pass their gate; "doctor" what the doctor finds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from typing import Any
+
+from bench.doctor import rules
+from bench.doctor.findings import Finding
+from bench.gate import ask
+from bench.session import session
+from bench.session.cell_runner import CellRunner
+
+COMMAND = [sys.executable, "-m", "tests.support.paper_worker"]
+vars(session)["CellRunner"] = partial(CellRunner, command=COMMAND)
+vars(ask)["ask_gate"] = partial(ask.ask_gate, command=[*COMMAND, "gate"])
+
+
+def full_moon(*arguments: Any, **keywords: Any) -> list[Finding]:
+    level: Any = dict(pair.split("=") for pair in os.environ["PAPER"].split())["doctor"]
+    return [Finding(level=level, message="The moon is full.", fix="wait a day")]
+
+
+if "doctor=" in os.environ.get("PAPER", ""):
+    vars(rules)["findings"] = full_moon

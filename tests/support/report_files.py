@@ -1,0 +1,304 @@
+"""Small saved files for the report's tests: two machines, both frameworks, figures done by hand.
+
+They hold what bench/records/read.py reads, seals included; other rules of bench.check do not matter.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from alexnet.recipe import EXPERIMENTS
+from alexnet.spec import network
+from bench.records import derive
+from bench.records.checksum import run_checksum
+from bench.records.codec import build
+from bench.records.types import (
+    Cell,
+    Epoch,
+    Failure,
+    Machine,
+    Pictures,
+    Plan,
+    Result,
+    Roofline,
+    Start,
+    Verdict,
+)
+from tests.support.samples import CONDITION, GATE, MACHINE, RESULT, START
+
+ANNA = replace(
+    MACHINE, name="anna", chip="Apple M1 Pro", model="MacBookPro18,3", gpu_cores=16, memory_bytes=2**34
+)
+BOB = replace(
+    MACHINE, name="bob", chip="Apple M3 Max", model="Mac15,8", gpu="Apple M3 Max", gpu_cores=40,
+    memory_bytes=2**36, os="macOS 26.1",
+)  # fmt: skip
+FULL = Plan(
+    profile="full", dataset="cifar10", data_provenance="the official archive, md5 verified",
+    image_size=224, train_images=None, test_images=None, epochs=20, patience=5, batch_size=64,
+)  # fmt: skip
+QUICK = replace(FULL, profile="quick", image_size=64, train_images=1920, test_images=2000, epochs=11)
+VERSIONS = {"torch": "2.14.1", "tensorflow": "2.18.1"}
+IMAGES = 44_992
+
+
+def epochs_of(
+    seconds: Sequence[float],
+    *,
+    validation: Sequence[float] | None = None,
+    train: Sequence[float] | None = None,
+    losses: Sequence[float | None] | None = None,
+    joules: float | None = None,
+    images: int = IMAGES,
+    stages: Sequence[int] | None = None,
+) -> tuple[Epoch, ...]:
+    """One epoch for each of `seconds`; accuracy climbs by a point and the loss falls by 0.1 each."""
+    n = len(seconds)
+    validation = validation or [0.50 + 0.01 * i for i in range(n)]
+    train = train or [0.45 + 0.02 * i for i in range(n)]
+    losses = losses or [2.0 - 0.1 * i for i in range(n)]
+    return tuple(
+        Epoch(
+            epoch=i + 1,
+            warm_up=i == 0,
+            stage=stages[i] if stages else 1,
+            learning_rate=0.001,
+            images=images,
+            train_seconds=seconds[i],
+            evaluate_seconds=1.0,
+            best_weights_seconds=None,
+            checkpoint_seconds=None,
+            probe_seconds=0.02,
+            train_loss=2.1 - 0.15 * i,
+            train_accuracy=train[i],
+            validation_loss=losses[i],
+            validation_accuracy=validation[i],
+            peak_host_bytes=2_000_000_000 + 1_000_000 * i,
+            peak_device_bytes=None,
+            energy_joules=None
+            if joules is None
+            else {"cpu": joules / 4, "gpu": joules * 3 / 4, "dram": 5.0},
+        )
+        for i in range(n)
+    )
+
+
+def confusion_of(
+    rights: Sequence[int], images: int, *, columns: int = 10
+) -> tuple[tuple[int, ...], ...]:
+    """`images` of each class, so many right; the wrong ones are taken for the next class."""
+    rows = []
+    for i, right in enumerate(rights):
+        row = [0] * columns
+        row[i] += right
+        row[(i + 1) % 10] += images - right
+        rows.append(tuple(row))
+    return tuple(rows)
+
+
+def pictures_of(answers: Sequence[int]) -> Pictures:
+    """Ten test images, one a class, each of one grey, and what they were taken for."""
+    return Pictures(
+        positions=tuple(range(10)),
+        pixels=base64.b64encode(b"".join(bytes([20 * i + 10]) * 3072 for i in range(10))).decode(
+            "ascii"
+        ),
+        labels=tuple(range(10)),
+        answers=tuple(answers),
+        shares=tuple(0.5 + 0.04 * i for i in range(10)),
+    )
+
+
+def run_of(
+    experiment: str,
+    framework: str,
+    epochs: Sequence[Epoch],
+    *,
+    device: str = "mps",
+    seed: int = 0,
+    plan: Plan = FULL,
+    rights: Sequence[int] | None = None,
+    test_images: int = 10_000,
+    warnings: Sequence[str] = (),
+    reasons: Sequence[str] = (),
+    failure: str | None = None,
+    started_at: str = "2026-11-24T12:00:00+00:00",
+    stopped: str = "cap",
+    start: dict[str, Any] | None = None,
+    result: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A run as it stands in `extra_info`, without its seal; `start` and `result` change fields."""
+    cell: Cell = build(
+        Cell, {"experiment": experiment, "framework": framework, "device": device, "seed": seed}
+    )
+    recipe = EXPERIMENTS[experiment].recipe
+    net = network(EXPERIMENTS[experiment].variant, image_size=plan.image_size)
+    settled: dict[str, Any] = {
+        "started_at": started_at,
+        "variant": net.variant,
+        "parameters": net.parameters,
+        "forward_flops": net.forward_flops,
+        "train_images": plan.train_images or 45_000,
+        "validation_images": 5_000,
+        "test_images": test_images,
+        "weights_origin": {"he-normal": "he-normal", "imagenet": "torchvision"}[
+            EXPERIMENTS[experiment].weights
+        ],
+        "versions": {framework: VERSIONS[framework], "numpy": "2.0.2"},
+        "device_name": device,
+        "baseline_host_bytes": 500_000_000,
+        "roofline": Roofline(flops_per_second=4e12, bytes_per_second=180e9),
+    }
+    began = replace(START, **settled | (start or {}))
+    plan = replace(plan, batch_size=recipe.batch_size)
+    return {
+        "cell": asdict(cell),
+        "plan": asdict(plan),
+        "gate": asdict(GATE),
+        "before": asdict(CONDITION),
+        "start": asdict(began),
+        "epochs": [asdict(epoch) for epoch in epochs],
+        "interruptions": [],
+        "result": None if failure else asdict(
+            _result(
+                epochs, began, rights or [began.test_images // 20 + 10 * i for i in range(10)],
+                stopped=stopped, columns=min(net.classes, 11), changed=result or {},
+            )
+        ),
+        "after": asdict(CONDITION),
+        "verdict": asdict(
+            Verdict(
+                validity="invalid" if failure or reasons else "valid",
+                reasons=("it has no result",) if failure else tuple(reasons),
+                warnings=tuple(warnings),
+            )
+        ),
+        "failure": asdict(Failure(reason=failure, log_tail="the end")) if failure else None,
+    }  # fmt: skip
+
+
+def _result(
+    epochs: Sequence[Epoch], start: Start, rights: Sequence[int], *, stopped: str, columns: int,
+    changed: dict[str, Any],
+) -> Result:  # fmt: skip
+    images = start.test_images // 10
+    confusion = confusion_of(rights, images, columns=columns)
+    losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
+    best = min(losses)[1]
+    typical = derive.typical_images_per_second(epochs)
+    values: dict[str, Any] = {
+        "epochs": len(epochs),
+        "best_epoch": best,
+        "stopped": stopped,
+        "converged_at": best if stopped == "patience" else None,
+        "test_images": sum(map(sum, confusion)),
+        "test_accuracy": sum(rights) / (10 * images),
+        "per_class_accuracy": tuple(right / images for right in rights),
+        "confusion": confusion,
+        "pictures": pictures_of([*range(8), 0, 0]),
+        "epoch_images_per_second": typical,
+        "step_images_per_second": typical / 0.98,
+        "drift": derive.drift(epochs, cold_probe_seconds=start.probe_seconds),
+        "versions": start.versions,
+        "total_seconds": sum(e.train_seconds + e.evaluate_seconds for e in epochs) + 30.0,
+    }
+    return replace(RESULT, **values | changed)
+
+
+def content_of(machine: Machine, runs: Sequence[dict[str, Any]], skipped: Sequence[Any] = ()) -> Any:
+    """A whole file, each run sealed and where its verdict puts it."""
+    content: dict[str, Any] = {"machine_info": {"machine": asdict(machine)}, "benchmarks": []}
+    content |= {"failures": [], "skipped": list(skipped), "interruptions": []}
+    content = json.loads(json.dumps(content))
+    for run in json.loads(json.dumps(list(runs))):
+        run["seal"] = run_checksum(run, content["machine_info"]["machine"])
+        if run["failure"] is None and run["verdict"]["validity"] == "valid":
+            content["benchmarks"].append({"extra_info": run, "stats": {}})
+        else:
+            content["failures"].append(run)
+    return content
+
+
+def write(folder: Path, name: str, content: Any) -> Path:
+    """The file of one machine's session, as `pytest bench` would name it."""
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return file
+
+
+JITTER = (1.20, 1.00, 1.01, 0.99, 1.02, 0.98, 1.00, 1.01)
+"""The seconds of eight epochs as multiples of the typical one; the first is the warm-up."""
+
+
+def two_machines(folder: Path) -> Path:
+    """results/ with anna's and bob's full sessions and one quick one of anna's.
+
+    Anna's seconds an epoch are torch 100, TensorFlow 125; bob's are half of them, with the same jitter
+    of a few per cent. The mistaken network overfits from epoch 4 on. Of the pretrained TensorFlow runs
+    anna's failed and bob's is invalid.
+    """
+    for machine, scale, day in ((ANNA, 1.0, "2026-11-20"), (BOB, 0.5, "2026-11-22")):
+        runs = []
+        for framework, seconds in (("torch", 100.0), ("tensorflow", 125.0)):
+            runs += _full(machine, framework, seconds * scale, f"{day}T09:00:00+00:00")
+        write(folder, f"{machine.name}/0001_full.json", content_of(machine, runs))
+    quick = [
+        run_of(
+            "scratch", framework, epochs_of([6.0, seconds, seconds], images=1920),
+            plan=replace(QUICK, epochs=3), test_images=2000, started_at="2026-11-24T10:00:00+00:00",
+            start={"data_sha256": "9" * 64},
+        )
+        for framework, seconds in (("torch", 5.0), ("tensorflow", 5.5))
+    ]  # fmt: skip
+    write(folder, "anna/0002_quick.json", content_of(ANNA, quick))
+    return folder
+
+
+def _full(machine: Machine, framework: str, seconds: float, at: str) -> list[dict[str, Any]]:
+    """Five runs of one framework: scratch twice, and each other experiment once."""
+    times = [seconds * each for each in JITTER]
+    joules = 30.0 * seconds
+    bad = framework == "tensorflow"
+    fine = epochs_of(
+        times, validation=[0.7 + 0.02 * i for i in range(8)], stages=[1, 1, 1, 2, 2, 2, 2, 2]
+    )
+    return [
+        run_of(
+            "scratch", framework, epochs_of(times, joules=joules), started_at=at, stopped="patience"
+        ),
+        run_of(
+            "scratch", framework, epochs_of([times[0], *times[:0:-1]], joules=joules), seed=1,
+            started_at=at, rights=[520 + 10 * i for i in range(10)],
+        ),
+        run_of(
+            "mistaken", framework, overfitting([3 * each for each in times]), started_at=at,
+            warnings=() if bad else ["on battery"],
+        ),
+        run_of(
+            "augmented", framework, epochs_of(times, joules=joules), started_at=at,
+            plan=replace(FULL, epochs=15),
+        ),
+        run_of(
+            "pretrained", framework, fine, started_at=at, plan=replace(FULL, epochs=13, patience=3),
+            rights=[900 + i for i in range(10)],
+            failure="its worker was killed by signal 9" if bad and machine is ANNA else None,
+            reasons=["logits: 0.3 where 2.4e-05 at most is allowed"] if bad and machine is BOB else (),
+        ),
+    ]  # fmt: skip
+
+
+def overfitting(seconds: Sequence[float]) -> tuple[Epoch, ...]:
+    """The training accuracy nears 1 while the validation loss rises from epoch 4 on."""
+    n = len(seconds)
+    return epochs_of(
+        seconds,
+        train=[min(0.98, 0.4 + 0.1 * i) for i in range(n)],
+        validation=[0.5, 0.6, 0.66, 0.68, *[0.69] * (n - 4)],
+        losses=[1.6, 1.3, 1.1, 1.0, *[1.1 + 0.1 * i for i in range(n - 4)]],
+    )
