@@ -93,8 +93,13 @@ def variants_table(image_size: int) -> Table:
     """Every network that the experiments and the ImageNet weights need, one line each."""
     table = _table(
         f"AlexNet at {image_size} px (float32; FLOP of one image forward)",
-        "variant", "classes", "weighted layers", "parameters", "MB", "GFLOP",
-    )  # fmt: skip
+        "variant",
+        "classes",
+        "weighted layers",
+        "parameters",
+        "MB",
+        "GFLOP",
+    )
     nets = [network(name, image_size=image_size) for name in VARIANTS]
     for net in (*nets, network("torchvision", image_size=image_size, classes=1000)):
         table.add_row(
@@ -121,8 +126,13 @@ def layers_table(net: Network) -> Table:
     """The columns of a Keras summary, and each layer's cost for one image."""
     table = _table(
         f"{net.variant} at {net.image_size} px, {net.classes:,} classes",
-        "layer", "type", "output (c x h x w)", "parameters", "MB", "MFLOP",
-    )  # fmt: skip
+        "layer",
+        "type",
+        "output (c x h x w)",
+        "parameters",
+        "MB",
+        "MFLOP",
+    )
     for row in net.rows:
         table.add_row(
             row.layer.name,
@@ -167,8 +177,13 @@ def carry_over_table(carried: imagenet.CarryOver) -> Table:
     origin = "torchvision's own file" if carried.is_torchvisions else "not torchvision's published file"
     table = _table(
         f"{origin}, sha256 {carried.sha256[:8]}…",
-        "from", "to", "shape", "in torch", "in TensorFlow", "",
-    )  # fmt: skip
+        "from",
+        "to",
+        "shape",
+        "in torch",
+        "in TensorFlow",
+        "",
+    )
     for line in carried.lines:
         table.add_row(
             line.source, line.target, _shape(line.shape), line.transformation, line.in_tensorflow, "✓"

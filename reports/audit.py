@@ -42,9 +42,11 @@ def audit(study: Study) -> pd.DataFrame:
     found = {
         claim.key: claim
         for claim in (
-            *worked_out.claims(study), *times_held.claims(study), *accuracies_held.claims(study),
+            *worked_out.claims(study),
+            *times_held.claims(study),
+            *accuracies_held.claims(study),
             gates_held.claim(study),
         )
-    }  # fmt: skip
+    }
     rows = [asdict(found[key]) for key in ORDER]
     return pd.DataFrame(rows, columns=[field.name for field in fields(Claim)])

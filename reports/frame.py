@@ -95,7 +95,12 @@ def frames(sources: Sources) -> Frames:
 IDENTITY = ("run", "machine", "setting", "experiment", "framework", "device", "seed", "validity")
 """What every row that belongs to a run begins with."""
 RUN_COLUMNS = (
-    *IDENTITY, "cell", "file", "sha256", "reasons", "warnings",
+    *IDENTITY,
+    "cell",
+    "file",
+    "sha256",
+    "reasons",
+    "warnings",
     *("profile", "dataset", "provenance", "image_size", "train_images", "validation_images"),
     *("test_images", "epochs_cap", "patience", "batch_size", "learning_rates", "variant", "parameters"),
     *("forward_flops", "weights_origin", "framework_version", "versions", "device_name", "data_sha256"),
@@ -109,7 +114,7 @@ RUN_COLUMNS = (
     *("joules_per_epoch", "joules_per_image", "joules_to_best_epoch", "idle_watts", "energy_reads"),
     *("train_accuracy", "train_loss", "validation_accuracy", "validation_loss"),
     *("test_accuracy", "test_loss", "gate_checks", "gate_passed", "seal"),
-)  # fmt: skip
+)
 EPOCH_COLUMNS = (
     *("epoch", "warm_up", "timed", "stage", "learning_rate", "images", "train_seconds"),
     *("evaluate_seconds", "best_weights_seconds", "checkpoint_seconds", "probe_seconds"),
@@ -152,6 +157,12 @@ def _place(row: Row) -> tuple[Any, ...]:
     framework = settings.FRAMEWORK_ORDER.index(row["framework"])
     started = row["started_at"] or ""
     return (
-        row["setting"], experiment, framework, row["device"], row["seed"], started,
-        row["file"], row["seal"],
-    )  # fmt: skip
+        row["setting"],
+        experiment,
+        framework,
+        row["device"],
+        row["seed"],
+        started,
+        row["file"],
+        row["seal"],
+    )

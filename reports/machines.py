@@ -74,14 +74,15 @@ def _row(label: str, group: Sequence[SourceRun]) -> dict[str, Any]:
         "cpu_cores": " and ".join(
             f"{number} {plain(kind, 20)}" if kind != "cores" else str(number)
             for kind, number in (newest.cpu_cores or {}).items()
-        ) or None,
+        )
+        or None,
         "packages": ", ".join(f"{plain(k, 40)} {plain(v, 40)}" for k, v in newest.packages.items()),
         "first_started_at": times[0] if times else None,
         "last_started_at": times[-1] if times else None,
         "runs": len(group),
         "states": len({str(found.run.machine) for found in group}),
         "record": newest,
-    }  # fmt: skip
+    }
 
 
 def _told(value: Any) -> Any:

@@ -36,20 +36,30 @@ def _mistaken(
     what: str, value: float, said: str, bound: Literal["", "about", "over"] = "", doubt: str = ""
 ) -> Figure:
     return Figure(
-        experiment="mistaken", framework="tensorflow", what=what, value=value, said=said, bound=bound,
+        experiment="mistaken",
+        framework="tensorflow",
+        what=what,
+        value=value,
+        said=said,
+        bound=bound,
         doubt=doubt,
-    )  # fmt: skip
+    )
 
 
 FIGURES: tuple[Figure, ...] = (
     _mistaken(
-        "parameters", 202_839_952, "202,839,952 parameters",
+        "parameters",
+        202_839_952,
+        "202,839,952 parameters",
         doubt="laid to an extra Dense(1000) alone, which explains 4,066,040 of 144,517,638 extra ones",
     ),
     _mistaken("parameter_mebibytes", 773.77, "773.77 MB", doubt="MiB: 811.36 MB of 10^6 bytes"),
     _mistaken("seconds_per_epoch", 480.0, "about 8 min per epoch", "about"),
     _mistaken(
-        "total_seconds", 14_400.0, "over 4 hours for 20 epochs", "over",
+        "total_seconds",
+        14_400.0,
+        "over 4 hours for 20 epochs",
+        "over",
         doubt="20 epochs of 8 min are 160 min",
     ),
     _mistaken("train_accuracy", 0.9745, "last epoch accuracy 0.9745"),
@@ -58,41 +68,67 @@ FIGURES: tuple[Figure, ...] = (
     _mistaken("validation_loss", 1.8938, "validation loss 1.8938"),
     _mistaken("loss_rises_from_epoch", 8, "validation loss rising from about epoch 8", "about"),
     _mistaken(
-        "test_accuracy", 0.9738, "test accuracy 0.9738",
+        "test_accuracy",
+        0.9738,
+        "test accuracy 0.9738",
         doubt="it equals the training accuracy and cannot be of unseen images",
     ),
     _mistaken("test_loss", 0.0753, "test loss 0.0753", doubt="as the test accuracy"),
     Figure(
-        experiment="augmented", framework="tensorflow", what="seconds_per_epoch", value=120.0,
-        said="about 2 min per epoch", bound="about",
+        experiment="augmented",
+        framework="tensorflow",
+        what="seconds_per_epoch",
+        value=120.0,
+        said="about 2 min per epoch",
+        bound="about",
     ),
     Figure(
-        experiment="augmented", framework="tensorflow", what="accuracy", value=0.80,
-        said="accuracy above 0.80", bound="over", doubt="of which images is not said",
+        experiment="augmented",
+        framework="tensorflow",
+        what="accuracy",
+        value=0.80,
+        said="accuracy above 0.80",
+        bound="over",
+        doubt="of which images is not said",
     ),
     Figure(
-        experiment="pretrained", framework="tensorflow", what="words", value=nan,
+        experiment="pretrained",
+        framework="tensorflow",
+        what="words",
+        value=nan,
         said="performance was not so great",
         doubt="no figure; the first Dense layer's weights were most likely carried over in a wrong"
-              " order",
+        " order",
     ),
     Figure(
-        experiment="scratch", framework="torch", what="total_seconds", value=3_900.0,
+        experiment="scratch",
+        framework="torch",
+        what="total_seconds",
+        value=3_900.0,
         said="65 min in total",
     ),
     Figure(
-        experiment="scratch", framework="torch", what="test_accuracy", value=0.7400,
+        experiment="scratch",
+        framework="torch",
+        what="test_accuracy",
+        value=0.7400,
         said="74.00 % on the 10,000 test images",
     ),
     Figure(
-        experiment="pretrained", framework="torch", what="total_seconds", value=5_400.0,
+        experiment="pretrained",
+        framework="torch",
+        what="total_seconds",
+        value=5_400.0,
         said="90 min in total",
     ),
     Figure(
-        experiment="pretrained", framework="torch", what="test_accuracy", value=0.9177,
+        experiment="pretrained",
+        framework="torch",
+        what="test_accuracy",
+        value=0.9177,
         said="91.77 % on the 10,000 test images, flat from early on",
     ),
-)  # fmt: skip
+)
 
 KERAS_LAYERS = (34_944, 614_656, 885_120, 1_327_488, 884_992, 37_752_832, 16_781_312, 40_970)
 """Parameters of conv1 to conv5 and the three Dense layers, as Keras's summary had them."""

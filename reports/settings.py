@@ -61,8 +61,10 @@ def _variations(rows: Sequence[Row]) -> list[int]:
     ways: dict[Key, Counter[Key]] = defaultdict(Counter)
     own = [_way(row) for row in rows]
     experiments = [(*(row[name] for name in SESSION), row["experiment"]) for row in rows]
-    images = _ranks([(*key, row["seed"]) for key, row in zip(experiments, rows, strict=True)],
-                    [row["data_sha256"] for row in rows])  # fmt: skip
+    images = _ranks(
+        [(*key, row["seed"]) for key, row in zip(experiments, rows, strict=True)],
+        [row["data_sha256"] for row in rows],
+    )
     majors = _ranks([row["framework"] for row in rows], [_major(row) for row in rows])
     full = [(*way, *rest) for way, *rest in zip(own, images, majors, strict=True)]
     for key, way, row in zip(experiments, full, rows, strict=True):
@@ -141,10 +143,13 @@ def _differs(mine: Sequence[Row], usual: Sequence[Row]) -> str:
         for experiment in EXPERIMENT_ORDER:
             for seed in sorted({row["seed"] for row in mine}) if name == "data_sha256" else (None,):
                 ours, theirs = (
-                    {_value(row, name) for row in side if row["experiment"] == experiment
-                     and seed in (None, row["seed"])}
+                    {
+                        _value(row, name)
+                        for row in side
+                        if row["experiment"] == experiment and seed in (None, row["seed"])
+                    }
                     for side in (mine, usual)
-                )  # fmt: skip
+                )
                 if ours and theirs and not ours & theirs:
                     shown = (
                         ""

@@ -16,9 +16,16 @@ FRAMEWORKS: tuple[Framework, ...] = ("torch", "tensorflow")
 
 # What changes speed or numbers in a framework, if it is set; a doctor warns, and a result must say.
 _ENVIRONMENT = (
-    "PYTORCH_", "MPS_", "TF_MTL_", "TF_MPS_", "TF_ENABLE_ONEDNN_OPTS", "OMP_", "MKL_", "KMP_",
+    "PYTORCH_",
+    "MPS_",
+    "TF_MTL_",
+    "TF_MPS_",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "OMP_",
+    "MKL_",
+    "KMP_",
     "CUDA_VISIBLE_DEVICES",
-)  # fmt: skip
+)
 
 
 def environment() -> dict[str, str]:

@@ -21,9 +21,18 @@ def why_unfinished(run: Run) -> str | None:
 def extra_info(run: Run) -> dict[str, Any]:
     """A run as it stands in the saved file, but for its seal; docs/results.md explains the fields."""
     parts = (
-        "cell", "plan", "gate", "before", "start", "epochs", "interruptions", "result", "after",
-        "verdict", "failure",
-    )  # fmt: skip
+        "cell",
+        "plan",
+        "gate",
+        "before",
+        "start",
+        "epochs",
+        "interruptions",
+        "result",
+        "after",
+        "verdict",
+        "failure",
+    )
     return {name: _plain(getattr(run, name)) for name in parts}
 
 

@@ -77,24 +77,37 @@ def images_and_answers(study: Study) -> Picture | None:
     house.key(figure, house.framework_keys(list(sides), line=False))
     here = _here(sides)
     return house.picture(
-        images_and_answers, name="test-images", title="Test images and what they were taken for",
-        here=(*here, *pick.modest(study)), figure=figure, alt=_alt(sides, here),
-    )  # fmt: skip
+        images_and_answers,
+        name="test-images",
+        title="Test images and what they were taken for",
+        here=(*here, *pick.modest(study)),
+        figure=figure,
+        alt=_alt(sides, here),
+    )
 
 
 def _image(panel: Axes, image: Any, x: float, y: float) -> None:
     """The image in the square at (x, y), which is as wide as a column, and its class above it."""
     pixels = np.frombuffer(image["pixels"], np.uint8).reshape(32, 32, 3)
-    panel.imshow(pixels.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1), interpolation="none",
-                 extent=(x, x + SIZE, y + 0.13 + SIZE, y + 0.13))  # fmt: skip
+    panel.imshow(
+        pixels.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1),
+        interpolation="none",
+        extent=(x, x + SIZE, y + 0.13 + SIZE, y + 0.13),
+    )
     panel.text(x, y + 0.1, image["class"], weight="bold", fontsize=house.SMALL_POINTS)
 
 
 def _answer(panel: Axes, framework: str, answer: Any, x: float, y: float) -> None:
     sign, colour = SIGNS[answer["answer"] == answer["class"]]
     panel.text(x, y, SHAPES[framework], va="top", fontsize=8.5, color=LIGHT[framework])
-    panel.text(x + 0.1, y, f"{sign} {answer['answer']} {100 * answer['share']:.0f} %", va="top",
-               fontsize=8.5, color=LIGHT[colour])  # fmt: skip
+    panel.text(
+        x + 0.1,
+        y,
+        f"{sign} {answer['answer']} {100 * answer['share']:.0f} %",
+        va="top",
+        fontsize=8.5,
+        color=LIGHT[colour],
+    )
 
 
 def _here(sides: dict[str, pd.DataFrame]) -> tuple[Sentence, ...]:
@@ -103,16 +116,22 @@ def _here(sides: dict[str, pd.DataFrame]) -> tuple[Sentence, ...]:
     for framework, rows in sides.items():
         right = int((rows["class"] == rows["answer"]).sum())
         number = Number(
-            text=f"{right} of {len(rows)}", value=float(right), runs=(str(rows["run"].iloc[0]),),
+            text=f"{right} of {len(rows)}",
+            value=float(right),
+            runs=(str(rows["run"].iloc[0]),),
             what=f"test images shown that {FRAMEWORKS[framework]} took for what they are",
-        )  # fmt: skip
+        )
         parts.append(say("{framework} has {right} right", framework=FRAMEWORKS[framework], right=number))
     return (
-        say("They are from {experiment} on {machine}, seed {seed}; the images are {which}.",
-            experiment=first["experiment"], machine=first["machine"], seed=str(first["seed"]),
-            which="the same for both frameworks" if len(sides) > 1 else "one framework's alone"),
+        say(
+            "They are from {experiment} on {machine}, seed {seed}; the images are {which}.",
+            experiment=first["experiment"],
+            machine=first["machine"],
+            seed=str(first["seed"]),
+            which="the same for both frameworks" if len(sides) > 1 else "one framework's alone",
+        ),
         pick.listed(parts),
-    )  # fmt: skip
+    )
 
 
 def _alt(sides: dict[str, pd.DataFrame], here: tuple[Sentence, ...]) -> str:

@@ -73,13 +73,20 @@ def _lanes(shown: Shown, panels: dict[str, Axes]) -> Iterator[Lane]:
             there = [name for name in FRAMEWORK_ORDER if (*here, name) in found]
             for framework in there:
                 off = 0.0 if len(there) == 1 else LANE if framework == "tensorflow" else -LANE
-                yield Lane(panel=panel, place=place, experiment=experiment, framework=framework,
-                           y=row + off)  # fmt: skip
+                yield Lane(
+                    panel=panel, place=place, experiment=experiment, framework=framework, y=row + off
+                )
 
 
 def value(lane: Lane, text: str) -> None:
     """The lane's figure in words, at the panel's right edge."""
     lane.panel.text(
-        1.01, lane.y, text, transform=lane.panel.get_yaxis_transform(), va="center", ha="left",
-        fontsize=house.SMALL_POINTS - 0.5, color=LIGHT[lane.framework],
-    )  # fmt: skip
+        1.01,
+        lane.y,
+        text,
+        transform=lane.panel.get_yaxis_transform(),
+        va="center",
+        ha="left",
+        fontsize=house.SMALL_POINTS - 0.5,
+        color=LIGHT[lane.framework],
+    )

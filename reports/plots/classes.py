@@ -65,25 +65,32 @@ def class_accuracy(study: Study) -> Picture | None:
     for framework in pick.frameworks(study.runs):
         others = np.broadcast_to(table.columns.get_level_values(1) != framework, table.shape)
         _heat(panel, table, framework, others | table.isna(), size=9.5)
-    panel.set_xticks([i + 0.5 for i in range(table.shape[1])],
-                     [FRAMEWORKS[name] for _, name in table.columns], rotation=0,
-                     fontsize=8.5)  # fmt: skip
+    panel.set_xticks(
+        [i + 0.5 for i in range(table.shape[1])],
+        [FRAMEWORKS[name] for _, name in table.columns],
+        rotation=0,
+        fontsize=8.5,
+    )
     panel.xaxis.tick_top()
     panel.tick_params(length=0, labelcolor=LIGHT["ink"])
     _rules(panel, *table.shape)
     named = list(table.columns.get_level_values(0))
     for experiment in dict.fromkeys(named):
         first, wide = named.index(experiment), named.count(experiment)
-        panel.text(first + wide / 2, -0.75, experiment, ha="center", weight="bold",
-                   fontsize=house.SMALL_POINTS)  # fmt: skip
+        panel.text(
+            first + wide / 2, -0.75, experiment, ha="center", weight="bold", fontsize=house.SMALL_POINTS
+        )
         if first:
             panel.axvline(first, color=LIGHT["muted"], linewidth=1.2)
     here = tuple(_extremes(study, table))
     return house.picture(
-        class_accuracy, name="class-accuracy", title="Accuracy by class",
-        here=(*here, *_pooled(study), *pick.modest(study)), figure=figure,
+        class_accuracy,
+        name="class-accuracy",
+        title="Accuracy by class",
+        here=(*here, *_pooled(study), *pick.modest(study)),
+        figure=figure,
         alt=f"Accuracy of ten classes by experiment and framework. {' '.join(s.text for s in here)}",
-    )  # fmt: skip
+    )
 
 
 def _heat(panel: Axes, table: pd.DataFrame, framework: str, mask: Any, *, size: float) -> None:
@@ -93,9 +100,18 @@ def _heat(panel: Axes, table: pd.DataFrame, framework: str, mask: Any, *, size: 
         framework, [(red, green, blue, FAINTEST), (red, green, blue, STRONGEST)]
     )
     sns.heatmap(
-        table, ax=panel, cmap=shades, vmin=0, vmax=1, cbar=False, mask=mask, fmt=".0f",
-        annot=100 * table, annot_kws={"size": size, "color": LIGHT["ink"]}, linewidths=0,
-    )  # fmt: skip
+        table,
+        ax=panel,
+        cmap=shades,
+        vmin=0,
+        vmax=1,
+        cbar=False,
+        mask=mask,
+        fmt=".0f",
+        annot=100 * table,
+        annot_kws={"size": size, "color": LIGHT["ink"]},
+        linewidths=0,
+    )
     panel.set(xlabel="", ylabel="")
     panel.tick_params(axis="y", rotation=0, labelcolor=LIGHT["ink"])
 
@@ -120,14 +136,24 @@ def _extremes(study: Study, table: pd.DataFrame) -> Iterator[Sentence]:
             runs = pick.ids(pick.of(study.runs, experiment=experiment, framework=framework))
             ends = (shares.idxmax(), shares.idxmin())
             high, low = (
-                Number(text=percent(float(shares[name])), value=float(shares[name]), runs=runs,
-                       what=f"share of {name} test images right, {experiment}, {FRAMEWORKS[framework]}")
+                Number(
+                    text=percent(float(shares[name])),
+                    value=float(shares[name]),
+                    runs=runs,
+                    what=f"share of {name} test images right, {experiment}, {FRAMEWORKS[framework]}",
+                )
                 for name in ends
-            )  # fmt: skip
+            )
             parts.append(
-                say("{framework} knows {best} best ({high}) and {worst} worst ({low})",
-                    framework=FRAMEWORKS[framework], best=ends[0], worst=ends[1], high=high, low=low)
-            )  # fmt: skip
+                say(
+                    "{framework} knows {best} best ({high}) and {worst} worst ({low})",
+                    framework=FRAMEWORKS[framework],
+                    best=ends[0],
+                    worst=ends[1],
+                    high=high,
+                    low=low,
+                )
+            )
         yield pick.listed(parts, lead=f"In {experiment} ")
 
 
@@ -140,8 +166,9 @@ def confusion(study: Study, experiment: str) -> Picture | None:
     frameworks = pick.frameworks(table)
     if not frameworks:
         return None
-    figure, axes = house.grid(1, len(frameworks), row_inches=3.4 if len(frameworks) > 1 else 4.6,
-                              more_inches=0.5, sharey=True)  # fmt: skip
+    figure, axes = house.grid(
+        1, len(frameworks), row_inches=3.4 if len(frameworks) > 1 else 4.6, more_inches=0.5, sharey=True
+    )
     here: list[Sentence] = []
     for framework, panel in zip(frameworks, axes[0], strict=True):
         shares = matrix(table, experiment, framework)
@@ -154,10 +181,13 @@ def confusion(study: Study, experiment: str) -> Picture | None:
         here += _confused(study, table, experiment, framework)
     axes[0][0].set_ylabel("what it is")
     return house.picture(
-        confusion, name=f"confusion-{experiment}", title=f"What was taken for what: {experiment}",
-        here=(*here, *_pooled(study), *pick.modest(study)), figure=figure,
+        confusion,
+        name=f"confusion-{experiment}",
+        title=f"What was taken for what: {experiment}",
+        here=(*here, *_pooled(study), *pick.modest(study)),
+        figure=figure,
         alt=f"Confusion matrices of {experiment}. {' '.join(sentence.text for sentence in here)}",
-    )  # fmt: skip
+    )
 
 
 def _confused(study: Study, table: pd.DataFrame, experiment: str, framework: str) -> Iterator[Sentence]:
@@ -172,9 +202,19 @@ def _confused(study: Study, table: pd.DataFrame, experiment: str, framework: str
     name = f"{experiment}, {FRAMEWORKS[framework]}"
     yield say(
         "In {framework} the most frequent mistake is {thing} taken for {answer}: {wrong} of {images}.",
-        framework=FRAMEWORKS[framework], thing=str(most["class"]), answer=str(most["answer"]),
-        wrong=Number(text=count(most["images"], "image"), value=float(most["images"]), runs=runs,
-                     what=f"test images of {most['class']} taken for {most['answer']}, {name}"),
-        images=Number(text=count(images), value=float(images), runs=runs,
-                      what=f"test images of {most['class']}, {name}"),
-    )  # fmt: skip
+        framework=FRAMEWORKS[framework],
+        thing=str(most["class"]),
+        answer=str(most["answer"]),
+        wrong=Number(
+            text=count(most["images"], "image"),
+            value=float(most["images"]),
+            runs=runs,
+            what=f"test images of {most['class']} taken for {most['answer']}, {name}",
+        ),
+        images=Number(
+            text=count(images),
+            value=float(images),
+            runs=runs,
+            what=f"test images of {most['class']}, {name}",
+        ),
+    )

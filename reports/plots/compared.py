@@ -30,16 +30,22 @@ def machine_ratios(study: Study) -> Picture | None:
     means = _main(study.means, study, shown)
     blocks = _machine_blocks(shown, cells, means)
     figure = forest(blocks, label=f"times as fast as {house.cut(study.baseline, 32)}")
-    house.key(figure, [
-        *house.framework_keys(pick.frameworks(cells), line=False),
-        house.mark("mean of all that both have", marker="D", color=LIGHT["ink"]),
-    ])  # fmt: skip
+    house.key(
+        figure,
+        [
+            *house.framework_keys(pick.frameworks(cells), line=False),
+            house.mark("mean of all that both have", marker="D", color=LIGHT["ink"]),
+        ],
+    )
     here = _machines_here(cells, means)
     return house.picture(
-        machine_ratios, name="machine-ratios", title="The machines against the baseline",
-        here=(*here, *shown.rest), figure=figure,
+        machine_ratios,
+        name="machine-ratios",
+        title="The machines against the baseline",
+        here=(*here, *shown.rest),
+        figure=figure,
         alt=f"Ratios of speeds to {study.baseline}. {' '.join(sentence.text for sentence in here)}",
-    )  # fmt: skip
+    )
 
 
 def _main(table: pd.DataFrame, study: Study, shown: pick.Shown) -> pd.DataFrame:
@@ -91,10 +97,19 @@ def _mean(cells: pd.DataFrame, row: Any) -> Sentence:
     runs = dict.fromkeys(" ".join([*own["machine_runs"], *own["baseline_runs"]]).split())
     number = Number(text=times(row.ratio), value=float(row.ratio), what=what, runs=tuple(runs))
     if missing(row.low):
-        return say("{machine} is {ratio} times as fast as {base} (too few epochs for an interval)",
-                   machine=row.machine, ratio=number, base=row.baseline)  # fmt: skip
-    return say("{machine} is {ratio} times as fast as {base} ({ends})", machine=row.machine,
-               ratio=number, base=row.baseline, ends=interval(row.low, row.high))  # fmt: skip
+        return say(
+            "{machine} is {ratio} times as fast as {base} (too few epochs for an interval)",
+            machine=row.machine,
+            ratio=number,
+            base=row.baseline,
+        )
+    return say(
+        "{machine} is {ratio} times as fast as {base} ({ends})",
+        machine=row.machine,
+        ratio=number,
+        base=row.baseline,
+        ends=interval(row.low, row.high),
+    )
 
 
 @house.styled
@@ -117,22 +132,34 @@ def framework_ratios(study: Study) -> Picture | None:
     )
     here = _frameworks_here(cells)
     return house.picture(
-        framework_ratios, name="framework-ratios", title="PyTorch against TensorFlow",
-        here=(*here, *shown.rest), figure=figure,
+        framework_ratios,
+        name="framework-ratios",
+        title="PyTorch against TensorFlow",
+        here=(*here, *shown.rest),
+        figure=figure,
         alt=f"Ratios of PyTorch's speed to TensorFlow's. {' '.join(s.text for s in here)}",
-    )  # fmt: skip
+    )
 
 
 def _framework_blocks(shown: pick.Shown, cells: pd.DataFrame) -> list[Block]:
     blocks = []
     for experiment in pick.experiments(cells):
         rows: list[tuple[str, tuple[Mark, ...]]] = [
-            (place.label, (_mark(row, colour=VERDICT_COLOURS.get(row.verdict, LIGHT["muted"]),
-                                 marker=VERDICT_MARKERS.get(row.verdict, "D")),))
+            (
+                place.label,
+                (
+                    _mark(
+                        row,
+                        colour=VERDICT_COLOURS.get(row.verdict, LIGHT["muted"]),
+                        marker=VERDICT_MARKERS.get(row.verdict, "D"),
+                    ),
+                ),
+            )
             for place in shown.places
-            for row in pick.of(cells, experiment=experiment, machine=place.machine,
-                               device=place.device).itertuples()
-        ]  # fmt: skip
+            for row in pick.of(
+                cells, experiment=experiment, machine=place.machine, device=place.device
+            ).itertuples()
+        ]
         blocks.append(Block(title=experiment, rows=tuple(rows)))
     if len(shown.places) > 1:
         return blocks
@@ -144,18 +171,23 @@ def _frameworks_here(cells: pd.DataFrame) -> tuple[Sentence, ...]:
     """How many comparisons went which way, and the widest of each."""
     counts = cells["verdict"].value_counts()
     words = {
-        "faster": "PyTorch is faster in {}", "slower": "TensorFlow is faster in {}",
-        "same": "both are the same in {}", "not decided": "{} are not decided",
+        "faster": "PyTorch is faster in {}",
+        "slower": "TensorFlow is faster in {}",
+        "same": "both are the same in {}",
+        "not decided": "{} are not decided",
         "too few epochs": f"{{}} have fewer than {LEAST_EPOCHS} timed epochs a side",
-    }  # fmt: skip
+    }
     parts = [text.format(int(counts[v])) for v, text in words.items() if v in counts]
     ends = [cells.loc[cells["ratio"].idxmin()], cells.loc[cells["ratio"].idxmax()]]
     numbers = [
-        Number(text=times(row.ratio), value=float(row.ratio),
-               what=f"PyTorch's speed as a multiple of TensorFlow's, {row.experiment}, {row.machine}",
-               runs=(*row.torch_runs.split(), *row.tensorflow_runs.split()))
+        Number(
+            text=times(row.ratio),
+            value=float(row.ratio),
+            what=f"PyTorch's speed as a multiple of TensorFlow's, {row.experiment}, {row.machine}",
+            runs=(*row.torch_runs.split(), *row.tensorflow_runs.split()),
+        )
         for row in ends
-    ]  # fmt: skip
+    ]
     head = say("Of {cells}, {parts}.", cells=count(len(cells), "comparison"), parts=listed(parts))
     if len(cells) == 1:
         return (head, say("The ratio is {one}.", one=numbers[0]))

@@ -88,29 +88,55 @@ def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Pict
     unit, size = cost.unit(float(table["cost"].max()))
     figure, [[panel]] = house.grid(1, 1, row_inches=3.5)
     front = table[table["front"]]
-    panel.step(front["cost"] / size, front["test_accuracy"], where="post",
-               color=LIGHT["highlight"], linewidth=2.5, zorder=2)  # fmt: skip
+    panel.step(
+        front["cost"] / size,
+        front["test_accuracy"],
+        where="post",
+        color=LIGHT["highlight"],
+        linewidth=2.5,
+        zorder=2,
+    )
     for row in table.itertuples():
         at = row.cost / size, row.test_accuracy
         panel.plot(
-            *at, marker=house.MARKERS[row.framework], markersize=11, color=LIGHT[row.framework],
-            markeredgecolor=LIGHT["paper"], markeredgewidth=0.8, linestyle="none", zorder=3,
-        )  # fmt: skip
-        panel.text(*at, row.experiment[0], color=LIGHT["paper"], ha="center", va="center_baseline",
-                   fontsize=8.5, weight="bold", zorder=4)  # fmt: skip
+            *at,
+            marker=house.MARKERS[row.framework],
+            markersize=11,
+            color=LIGHT[row.framework],
+            markeredgecolor=LIGHT["paper"],
+            markeredgewidth=0.8,
+            linestyle="none",
+            zorder=3,
+        )
+        panel.text(
+            *at,
+            row.experiment[0],
+            color=LIGHT["paper"],
+            ha="center",
+            va="center_baseline",
+            fontsize=8.5,
+            weight="bold",
+            zorder=4,
+        )
     _axes(panel, table["cost"] / size, f"{unit} to the best epoch")
     if len(shown.places) > 1:
         _name_front(panel, front, size, shown)
-    panel.set_title("     ".join(f"{e[0]} {e}" for e in pick.experiments(table)), weight="normal",
-                    fontsize=house.SMALL_POINTS, color=LIGHT["muted"])  # fmt: skip
+    panel.set_title(
+        "     ".join(f"{e[0]} {e}" for e in pick.experiments(table)),
+        weight="normal",
+        fontsize=house.SMALL_POINTS,
+        color=LIGHT["muted"],
+    )
     house.key(figure, house.framework_keys(pick.frameworks(table), line=False))
     here = _here(front, cost)
     return house.picture(
-        plot, name=name, title=title, figure=figure,
-        here=(*here, say("The axis of accuracy need not begin at 0."), *shown.rest,
-              *pick.modest(study)),
+        plot,
+        name=name,
+        title=title,
+        figure=figure,
+        here=(*here, say("The axis of accuracy need not begin at 0."), *shown.rest, *pick.modest(study)),
         alt=f"Points of test accuracy over {unit} to the best epoch. {' '.join(s.text for s in here)}",
-    )  # fmt: skip
+    )
 
 
 def _name_front(panel: Axes, front: pd.DataFrame, size: float, shown: pick.Shown) -> None:
@@ -149,13 +175,23 @@ def _here(front: pd.DataFrame, cost: Cost) -> tuple[Sentence, ...]:
         parts.append(
             say(
                 "{experiment} in {framework} on {machine} ({right} in {cost})",
-                experiment=row.experiment, framework=FRAMEWORKS[row.framework], machine=row.machine,
-                right=Number(text=percent(row.test_accuracy), value=row.test_accuracy, runs=runs,
-                             what=f"test accuracy, median over runs, {name}"),
-                cost=Number(text=cost.words(row.cost), value=row.cost, runs=runs,
-                            what=f"{cost.column}, median over runs, {name}"),
+                experiment=row.experiment,
+                framework=FRAMEWORKS[row.framework],
+                machine=row.machine,
+                right=Number(
+                    text=percent(row.test_accuracy),
+                    value=row.test_accuracy,
+                    runs=runs,
+                    what=f"test accuracy, median over runs, {name}",
+                ),
+                cost=Number(
+                    text=cost.words(row.cost),
+                    value=row.cost,
+                    runs=runs,
+                    what=f"{cost.column}, median over runs, {name}",
+                ),
             )
-        )  # fmt: skip
+        )
     more = say(" and {others} that the line joins", others=count(len(front) - len(parts)))
     end = more.parts if len(front) > len(parts) else ()
     return (
@@ -190,21 +226,34 @@ def accuracy_over_time(study: Study) -> Picture | None:
         panel.set_xlim(left=0)
         _name_ends(panel, ends, shown)
         house.percents(panel.yaxis)
-    house.key(figure, [
-        *house.framework_keys(pick.frameworks(shown.runs)),
-        house.mark("best epoch", marker="o", markersize=9, markerfacecolor="none"),
-    ])  # fmt: skip
-    reached = pick.by_framework(shown.runs, "seconds_to_best", "training seconds to the best epoch",
-                                seconds, "The best epoch of {} is reached after ")  # fmt: skip
+    house.key(
+        figure,
+        [
+            *house.framework_keys(pick.frameworks(shown.runs)),
+            house.mark("best epoch", marker="o", markersize=9, markerfacecolor="none"),
+        ],
+    )
+    reached = pick.by_framework(
+        shown.runs,
+        "seconds_to_best",
+        "training seconds to the best epoch",
+        seconds,
+        "The best epoch of {} is reached after ",
+    )
     drawn = (say("At most {runs} of each kind are drawn.", runs=count(each, "run")),)
-    here = (*(drawn if lanes["run"].count().max() > each else ()),
-            say("The axes of accuracy need not begin at 0."))  # fmt: skip
+    here = (
+        *(drawn if lanes["run"].count().max() > each else ()),
+        say("The axes of accuracy need not begin at 0."),
+    )
     return house.picture(
-        accuracy_over_time, name="accuracy-over-time", title="Accuracy over training time",
-        here=(*reached, *here, *shown.rest, *pick.modest(study)), figure=figure,
+        accuracy_over_time,
+        name="accuracy-over-time",
+        title="Accuracy over training time",
+        here=(*reached, *here, *shown.rest, *pick.modest(study)),
+        figure=figure,
         alt="Curves of validation accuracy over training time. "
-            + " ".join(sentence.text for sentence in reached),
-    )  # fmt: skip
+        + " ".join(sentence.text for sentence in reached),
+    )
 
 
 def _curve(panel: Axes, epochs: pd.DataFrame, run: Any, size: float) -> tuple[float, float]:
@@ -212,12 +261,26 @@ def _curve(panel: Axes, epochs: pd.DataFrame, run: Any, size: float) -> tuple[fl
     colour, marker = LIGHT[run.framework], house.MARKERS[run.framework]
     x = epochs["elapsed_train_seconds"].to_numpy(float) / size
     y = epochs["validation_accuracy"].to_numpy(float)
-    panel.plot(x, y, color=colour, linestyle=house.LINES[run.framework], linewidth=1.2,
-               marker=marker if len(x) == 1 else None)  # fmt: skip
+    panel.plot(
+        x,
+        y,
+        color=colour,
+        linestyle=house.LINES[run.framework],
+        linewidth=1.2,
+        marker=marker if len(x) == 1 else None,
+    )
     if not missing(run.best_epoch):
         best = int(run.best_epoch) - 1
-        panel.plot(x[best], y[best], marker="o", markersize=8, markerfacecolor="none",
-                   markeredgecolor=colour, markeredgewidth=1.2, linestyle="none")  # fmt: skip
+        panel.plot(
+            x[best],
+            y[best],
+            marker="o",
+            markersize=8,
+            markerfacecolor="none",
+            markeredgecolor=colour,
+            markeredgewidth=1.2,
+            linestyle="none",
+        )
     return float(x[-1]), float(y[-1])
 
 

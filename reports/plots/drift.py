@@ -40,8 +40,12 @@ def speed_drift(study: Study) -> Picture | None:
     if lines.empty:
         return None
     places = [p for p in shown.places if not _at(lines, p).empty]
-    figure, axes = house.panels(len(places), row_inches=1.75 if len(places) > 2 else 2.6,
-                                most_columns=3 if len(places) > 4 else 2, sharey=True)  # fmt: skip
+    figure, axes = house.panels(
+        len(places),
+        row_inches=1.75 if len(places) > 2 else 2.6,
+        most_columns=3 if len(places) > 4 else 2,
+        sharey=True,
+    )
     most = pick.limit(2 * len(places))
     sampled = False
     unit, _, size = house.unit_of(float(lines["elapsed_train_seconds"].max()))
@@ -57,14 +61,27 @@ def speed_drift(study: Study) -> Picture | None:
     keys = house.framework_keys(pick.frameworks(lines))
     if not dots.empty:
         keys.append(house.mark("reference kernel", marker=".", markersize=6))
-    house.key(figure, [house.mark(str(k.get_label()), color=k.get_color(), linestyle=k.get_linestyle(),
-              marker="" if k.get_linestyle() != "None" else k.get_marker()) for k in keys])  # fmt: skip
+    house.key(
+        figure,
+        [
+            house.mark(
+                str(k.get_label()),
+                color=k.get_color(),
+                linestyle=k.get_linestyle(),
+                marker="" if k.get_linestyle() != "None" else k.get_marker(),
+            )
+            for k in keys
+        ],
+    )
     here = _here(shown)
     return house.picture(
-        speed_drift, name="speed-drift", title="Does the speed hold?", figure=figure,
+        speed_drift,
+        name="speed-drift",
+        title="Does the speed hold?",
+        figure=figure,
         here=(*here, *_sampled(sampled), say("The axis does not begin at 0."), *shown.rest),
         alt=f"Curves of relative speed over time, by machine. {' '.join(s.text for s in here)}",
-    )  # fmt: skip
+    )
 
 
 def _at(frame: pd.DataFrame, place: pick.Place) -> pd.DataFrame:
@@ -77,12 +94,18 @@ def _sampled(sampled: bool) -> tuple[Sentence, ...]:
 
 def _draw(panel: Axes, lines: pd.DataFrame, dots: pd.DataFrame, size: float) -> None:
     panel.axhline(1, color=LIGHT["muted"], linewidth=0.8)
-    panel.plot(dots["elapsed_train_seconds"] / size, dots["speed"], ".", color=LIGHT["muted"],
-               markersize=3.5)  # fmt: skip
+    panel.plot(
+        dots["elapsed_train_seconds"] / size, dots["speed"], ".", color=LIGHT["muted"], markersize=3.5
+    )
     for _, run in lines.groupby("run", sort=False):
         framework = str(run["framework"].iloc[0])
-        panel.plot(run["elapsed_train_seconds"] / size, run["speed"], color=LIGHT[framework],
-                   linestyle=house.LINES[framework], linewidth=1.1)  # fmt: skip
+        panel.plot(
+            run["elapsed_train_seconds"] / size,
+            run["speed"],
+            color=LIGHT[framework],
+            linestyle=house.LINES[framework],
+            linewidth=1.1,
+        )
     panel.set_xlim(left=0)
     house.percents(panel.yaxis)
 
@@ -92,22 +115,32 @@ def _here(shown: pick.Shown) -> tuple[Sentence, ...]:
     runs, parts = shown.runs, []
     for framework in pick.frameworks(runs):
         number = pick.middle(
-            pick.of(runs, framework=framework), "drift",
-            f"sustained against cold images per second, {FRAMEWORKS[framework]}", _signed,
-        )  # fmt: skip
+            pick.of(runs, framework=framework),
+            "drift",
+            f"sustained against cold images per second, {FRAMEWORKS[framework]}",
+            _signed,
+        )
         if number is not None:
             parts.append(say("{number} in {framework}", number=number, framework=FRAMEWORKS[framework]))
     found: list[Sentence] = []
     if parts:
-        found.append(pick.listed(
-            parts, lead="From a run's first timed epoch to the last third of them the speed changes by ",
-            end=", in the median of the runs."))  # fmt: skip
+        found.append(
+            pick.listed(
+                parts,
+                lead="From a run's first timed epoch to the last third of them the speed changes by ",
+                end=", in the median of the runs.",
+            )
+        )
     kernel: Number | None = pick.middle(
         runs, "probe_drift", "reference kernel's speed, last third against the cold one", _signed
     )
     if kernel is not None:
-        found.append(say("The reference kernel, which no framework's code runs in, changes by {kernel}.",
-                         kernel=kernel))  # fmt: skip
+        found.append(
+            say(
+                "The reference kernel, which no framework's code runs in, changes by {kernel}.",
+                kernel=kernel,
+            )
+        )
     return tuple(found)
 
 

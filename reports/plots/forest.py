@@ -66,9 +66,12 @@ def forest(blocks: Sequence[Block], *, label: str) -> Figure:
     close = len(columns) > 1
     tallest = max(sum(block.height(close=close) for block in column) for column in columns)
     figure, axes = house.grid(
-        1, len(columns), row_inches=(CLOSE_INCHES if close else ROW_INCHES) * tallest + 0.3,
-        more_inches=0.65, sharex=True,
-    )  # fmt: skip
+        1,
+        len(columns),
+        row_inches=(CLOSE_INCHES if close else ROW_INCHES) * tallest + 0.3,
+        more_inches=0.65,
+        sharex=True,
+    )
     for panel, column in zip(axes[0], columns, strict=True):
         _stack(panel, column, close=close)
         panel.set_ylim(tallest, 0)
@@ -113,15 +116,32 @@ def _stack(panel: Axes, blocks: Sequence[Block], *, close: bool) -> None:
 def _draw(panel: Axes, mark: Mark, y: float, *, close: bool) -> None:
     there = not missing(mark.low)
     if there:
-        panel.plot([mark.low, mark.high], [y, y], color=mark.colour, linewidth=1.4 if close else 2.0,
-                   solid_capstyle="butt")  # fmt: skip
+        panel.plot(
+            [mark.low, mark.high],
+            [y, y],
+            color=mark.colour,
+            linewidth=1.4 if close else 2.0,
+            solid_capstyle="butt",
+        )
     panel.plot(
-        [mark.ratio], [y], marker=mark.marker, markersize=4.0 if close else 5.5, color=mark.colour,
-        markerfacecolor=mark.colour if there else "none", markeredgewidth=1.2,
-    )  # fmt: skip
+        [mark.ratio],
+        [y],
+        marker=mark.marker,
+        markersize=4.0 if close else 5.5,
+        color=mark.colour,
+        markerfacecolor=mark.colour if there else "none",
+        markeredgewidth=1.2,
+    )
     if not close:
-        panel.text(1.02, y, mark.text, transform=panel.get_yaxis_transform(), va="center",
-                   fontsize=house.SMALL_POINTS - 0.5, color=mark.colour)  # fmt: skip
+        panel.text(
+            1.02,
+            y,
+            mark.text,
+            transform=panel.get_yaxis_transform(),
+            va="center",
+            fontsize=house.SMALL_POINTS - 0.5,
+            color=mark.colour,
+        )
 
 
 def _axis(panel: Axes, marks: Sequence[Mark], *, most: int) -> None:

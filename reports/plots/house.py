@@ -95,8 +95,9 @@ def grid(
     return figure, figure.subplots(rows, columns, squeeze=False, **shared).tolist()
 
 
-def panels(count: int, *, row_inches: float, more_inches: float = 0.7, most_columns: int = 2,
-           **shared: Any) -> tuple[Figure, list[Axes]]:  # fmt: skip
+def panels(
+    count: int, *, row_inches: float, more_inches: float = 0.7, most_columns: int = 2, **shared: Any
+) -> tuple[Figure, list[Axes]]:
     """So many panels in rows of two, as a list; what the last row has too many of is not drawn."""
     columns = min(count, most_columns)
     figure, axes = grid(
@@ -111,20 +112,30 @@ def panels(count: int, *, row_inches: float, more_inches: float = 0.7, most_colu
 def key(figure: Figure, handles: Sequence[Line2D], *, columns: int = 4) -> None:
     """What the marks mean, in one or two lines above all panels."""
     figure.legend(
-        handles=list(handles), loc="outside upper left", ncols=columns, columnspacing=1.4,
-        handlelength=2.2, handletextpad=0.5, borderpad=0.1, borderaxespad=0.1,
-    )  # fmt: skip
+        handles=list(handles),
+        loc="outside upper left",
+        ncols=columns,
+        columnspacing=1.4,
+        handlelength=2.2,
+        handletextpad=0.5,
+        borderpad=0.1,
+        borderaxespad=0.1,
+    )
 
 
 def framework_keys(frameworks: Sequence[str], *, line: bool = True) -> list[Line2D]:
     """One entry a framework, as its lines or its points are drawn."""
     return [
         Line2D(
-            [], [], color=LIGHT[name], marker=MARKERS[name], label=FRAMEWORKS[name],
+            [],
+            [],
+            color=LIGHT[name],
+            marker=MARKERS[name],
+            label=FRAMEWORKS[name],
             linestyle=LINES[name] if line else "none",
         )
         for name in frameworks
-    ]  # fmt: skip
+    ]
 
 
 def mark(label: str, **look: Any) -> Line2D:
@@ -143,11 +154,15 @@ def name_points(panel: Axes, points: Sequence[tuple[float, float, str]]) -> None
             level += 1
         placed.append((float(right), float(up), level))
         panel.annotate(
-            label, (x, y), xytext=(-4 if right < NEAR_LEFT else 4, 7 + 11 * level),
-            textcoords="offset points", ha="left" if right < NEAR_LEFT else "right",
-            fontsize=SMALL_POINTS, color=LIGHT["ink"],
+            label,
+            (x, y),
+            xytext=(-4 if right < NEAR_LEFT else 4, 7 + 11 * level),
+            textcoords="offset points",
+            ha="left" if right < NEAR_LEFT else "right",
+            fontsize=SMALL_POINTS,
+            color=LIGHT["ink"],
             path_effects=[withStroke(linewidth=3, foreground=LIGHT["paper"])],
-        )  # fmt: skip
+        )
     low, high = panel.get_ylim()
     panel.set_ylim(low, high + (high - low) * 0.09 * (1 + max((c for _, _, c in placed), default=0)))
 
@@ -217,6 +232,9 @@ def picture(
     """The picture of a figure: the plot's docstring says how to read it, `here` what it shows."""
     how = " ".join((plot.__doc__ or "").split("\n\n")[0].split())
     return Picture(
-        key=name, title=title, caption=(*((Sentence((how,)),) if how else ()), *here), alt=alt,
+        key=name,
+        title=title,
+        caption=(*((Sentence((how,)),) if how else ()), *here),
+        alt=alt,
         svg=svg(figure),
-    )  # fmt: skip
+    )

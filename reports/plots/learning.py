@@ -67,13 +67,24 @@ def learning(study: Study) -> Picture | None:
         columns=5,
     )
     return house.picture(
-        learning, name="learning", title="How loss and accuracy develop",
-        here=_learned(study, table), alt=_alt(study, table), figure=figure,
-    )  # fmt: skip
+        learning,
+        name="learning",
+        title="How loss and accuracy develop",
+        here=_learned(study, table),
+        alt=_alt(study, table),
+        figure=figure,
+    )
 
 
-def _line(panel: Axes, curve: pd.DataFrame, measure: str, framework: str, *, thin: bool = False,
-          best: int | None = None) -> None:  # fmt: skip
+def _line(
+    panel: Axes,
+    curve: pd.DataFrame,
+    measure: str,
+    framework: str,
+    *,
+    thin: bool = False,
+    best: int | None = None,
+) -> None:
     """The median over runs with a band from the least to the most, and a ring at the best epoch."""
     colour = LIGHT[framework]
     epochs, middle = curve.index.to_numpy(), curve[f"{measure}_middle"].to_numpy(float)
@@ -81,16 +92,25 @@ def _line(panel: Axes, curve: pd.DataFrame, measure: str, framework: str, *, thi
     if (curve["runs"] > 1).any():
         panel.fill_between(epochs, low, high, color=colour, alpha=0.16, linewidth=0)
     panel.plot(
-        epochs, middle, color=colour, linestyle=house.LINES[framework],
+        epochs,
+        middle,
+        color=colour,
+        linestyle=house.LINES[framework],
         linewidth=0.9 if thin else 1.8,
         marker=None if thin and len(epochs) > 1 else house.MARKERS[framework],
         markersize=2.5 if thin else 4.0,
-    )  # fmt: skip
+    )
     if best is not None and best in curve.index:
         panel.plot(
-            [best], [float(curve.loc[best, f"{measure}_middle"])], linestyle="none", marker="o",
-            markersize=10, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=1.3,
-        )  # fmt: skip
+            [best],
+            [float(curve.loc[best, f"{measure}_middle"])],
+            linestyle="none",
+            marker="o",
+            markersize=10,
+            markerfacecolor="none",
+            markeredgecolor=colour,
+            markeredgewidth=1.3,
+        )
     house.whole(panel.xaxis)
 
 
@@ -102,18 +122,26 @@ def _learned(study: Study, table: pd.DataFrame) -> tuple[Sentence, ...]:
             runs = pick.of(study.runs, experiment=experiment, framework=framework)
             best = best_epoch(study, experiment, framework)
             right = pick.middle(
-                runs, "validation_accuracy", f"validation accuracy at the best epoch, {experiment}, "
-                f"{FRAMEWORKS[framework]}", percent,
-            )  # fmt: skip
+                runs,
+                "validation_accuracy",
+                f"validation accuracy at the best epoch, {experiment}, {FRAMEWORKS[framework]}",
+                percent,
+            )
             if best is not None and right is not None:
                 epoch = Number(
-                    text=str(best), value=float(best), runs=pick.ids(runs),
+                    text=str(best),
+                    value=float(best),
+                    runs=pick.ids(runs),
                     what=f"best epoch, lower median over runs, {experiment}, {FRAMEWORKS[framework]}",
-                )  # fmt: skip
+                )
                 parts.append(
-                    say("{epoch} in {framework} (validation accuracy {right})", epoch=epoch,
-                        framework=FRAMEWORKS[framework], right=right)
-                )  # fmt: skip
+                    say(
+                        "{epoch} in {framework} (validation accuracy {right})",
+                        epoch=epoch,
+                        framework=FRAMEWORKS[framework],
+                        right=right,
+                    )
+                )
         if parts:
             found.append(pick.listed(parts, lead=f"In {experiment} the best epoch is "))
     return (*found, *_runs(table), say("The axes need not begin at 0."), *pick.modest(study))
@@ -125,9 +153,11 @@ def _runs(table: pd.DataFrame) -> tuple[Sentence, ...]:
         return ()
     least = int(table["runs"].min())
     return (
-        say("A line is the median of {runs}, its band goes from the least to the most of them.",
-            runs=count(most, "run") if least == most else f"{least:,} to {most:,} runs"),
-    )  # fmt: skip
+        say(
+            "A line is the median of {runs}, its band goes from the least to the most of them.",
+            runs=count(most, "run") if least == most else f"{least:,} to {most:,} runs",
+        ),
+    )
 
 
 def _alt(study: Study, table: pd.DataFrame) -> str:
@@ -177,11 +207,14 @@ def overfitting(study: Study) -> Picture | None:
     )
     here = _overfitted(study, table, experiments)
     return house.picture(
-        overfitting, name="overfitting", title="Does the mistaken network overfit?",
-        here=(*here, *_runs(table), *pick.modest(study)), figure=figure,
+        overfitting,
+        name="overfitting",
+        title="Does the mistaken network overfit?",
+        here=(*here, *_runs(table), *pick.modest(study)),
+        figure=figure,
         alt=f"Gap between training and validation accuracy, and validation loss, by epoch. "
-            f"{' '.join(sentence.text for sentence in here)}",
-    )  # fmt: skip
+        f"{' '.join(sentence.text for sentence in here)}",
+    )
 
 
 def _overfitted(study: Study, table: pd.DataFrame, experiments: list[str]) -> tuple[Sentence, ...]:
@@ -203,24 +236,40 @@ def _overfitted(study: Study, table: pd.DataFrame, experiments: list[str]) -> tu
 def _gap(curve: pd.DataFrame, name: str, runs: tuple[str, ...], framework: str) -> Sentence:
     last = int(curve.index[-1])
     gap, loss, least = (
-        float(value) for value in (
-            curve["gap_middle"].iloc[-1], curve["validation_loss_middle"].iloc[-1],
+        float(value)
+        for value in (
+            curve["gap_middle"].iloc[-1],
+            curve["validation_loss_middle"].iloc[-1],
             curve["validation_loss_middle"].min(),
         )
-    )  # fmt: skip
+    )
     points = Number(
-        text=house.minus(f"{100 * gap:.1f} points"), value=gap, runs=runs,
+        text=house.minus(f"{100 * gap:.1f} points"),
+        value=gap,
+        runs=runs,
         what=f"training less validation accuracy, {name}, epoch {last}, median over runs",
-    )  # fmt: skip
-    head = say("{gap} in {framework} after epoch {last}", gap=points, last=str(last),
-               framework=FRAMEWORKS[framework])  # fmt: skip
+    )
+    head = say(
+        "{gap} in {framework} after epoch {last}",
+        gap=points,
+        last=str(last),
+        framework=FRAMEWORKS[framework],
+    )
     if math.isnan(loss):
         return head
     tail = say(
         ", with a validation loss of {loss} (at its least {least})",
-        loss=Number(text=f"{loss:.2f}", value=loss, runs=runs,
-                    what=f"validation loss, {name}, epoch {last}, median over runs"),
-        least=Number(text=f"{least:.2f}", value=least, runs=runs,
-                     what=f"least validation loss of any epoch's median over runs, {name}"),
-    )  # fmt: skip
+        loss=Number(
+            text=f"{loss:.2f}",
+            value=loss,
+            runs=runs,
+            what=f"validation loss, {name}, epoch {last}, median over runs",
+        ),
+        least=Number(
+            text=f"{least:.2f}",
+            value=least,
+            runs=runs,
+            what=f"least validation loss of any epoch's median over runs, {name}",
+        ),
+    )
     return Sentence((*head.parts, *tail.parts))

@@ -49,13 +49,17 @@ def memory(study: Study) -> Picture | None:
     if cards:
         keys.append(house.mark("on the graphics card", marker="s", markersize=8, markerfacecolor="none"))
     house.key(drawn.figure, keys)
-    here = pick.by_framework(shown.runs, HOST, "peak host memory less what the import took", gigabytes,
-                             "Training {} takes ")  # fmt: skip
+    here = pick.by_framework(
+        shown.runs, HOST, "peak host memory less what the import took", gigabytes, "Training {} takes "
+    )
     return house.picture(
-        memory, name="memory", title="Memory that training takes",
-        here=(*here, *_cards(shown), *shown.rest), figure=drawn.figure,
+        memory,
+        name="memory",
+        title="Memory that training takes",
+        here=(*here, *_cards(shown), *shown.rest),
+        figure=drawn.figure,
         alt=f"Bars of memory by experiment and framework. {' '.join(s.text for s in here)}",
-    )  # fmt: skip
+    )
 
 
 def _bars(lane: Lane, host: float, card: float, all_hosts: Any) -> None:
@@ -71,18 +75,26 @@ def _bars(lane: Lane, host: float, card: float, all_hosts: Any) -> None:
             lane.panel.plot([low / 1e9, high / 1e9], [y, y], color=LIGHT["ink"], linewidth=1.2)
     if has_card:
         y = lane.y + (height / 2 if two else 0)
-        lane.panel.barh(y, card / 1e9, height=0.85 * height, color="none", edgecolor=colour,
-                        linewidth=1.2)  # fmt: skip
+        lane.panel.barh(
+            y, card / 1e9, height=0.85 * height, color="none", edgecolor=colour, linewidth=1.2
+        )
     value(lane, " + ".join(gigabytes(each) for each in (host, card) if not missing(each)) or DASH)
 
 
 def _cards(shown: pick.Shown) -> tuple[Sentence, ...]:
     cards = shown.runs[shown.runs["device"] == "cuda"]
     number = pick.middle(cards, CARD, "peak memory of the graphics card", gigabytes)
-    own: tuple[Sentence, ...] = () if number is None else (
-        say("A hollow bar is the graphics card's own memory, as the framework counts it:"
-            " {number} in the median.", number=number),
-    )  # fmt: skip
+    own: tuple[Sentence, ...] = (
+        ()
+        if number is None
+        else (
+            say(
+                "A hollow bar is the graphics card's own memory, as the framework counts it:"
+                " {number} in the median.",
+                number=number,
+            ),
+        )
+    )
     spread = shown.runs.groupby(["machine", "device", "experiment", "framework"])[HOST]
     if (spread.max() > spread.min()).any():
         own += (say("A thin line goes from the least to the most of several runs."),)

@@ -48,12 +48,16 @@ def parameters_by_layer(study: Study) -> Picture | None:
         panel.set_title(f"{variant}\n{int(table[variant].sum()):,}")
     here = _here(study.frames.layers, table)
     return house.picture(
-        parameters_by_layer, name="parameters-by-layer", title="Where the parameters are",
-        here=here, figure=figure,
-        alt="Bars of parameters by layer for " + ", ".join(
-            f"{variant} ({int(table[variant].sum()):,})" for variant in table.columns)
-            + ". " + " ".join(sentence.text for sentence in here),
-    )  # fmt: skip
+        parameters_by_layer,
+        name="parameters-by-layer",
+        title="Where the parameters are",
+        here=here,
+        figure=figure,
+        alt="Bars of parameters by layer for "
+        + ", ".join(f"{variant} ({int(table[variant].sum()):,})" for variant in table.columns)
+        + ". "
+        + " ".join(sentence.text for sentence in here),
+    )
 
 
 def _panel(panel: Axes, table: pd.DataFrame, variant: str) -> None:
@@ -63,11 +67,23 @@ def _panel(panel: Axes, table: pd.DataFrame, variant: str) -> None:
             continue
         usual = min(float(standard[layer]), float(found))
         panel.barh(row, usual / 1e6, color=LIGHT["ink"], height=0.62, linewidth=0)
-        panel.barh(row, (found - usual) / 1e6, left=usual / 1e6, color=LIGHT["highlight"], height=0.62,
-                   linewidth=0)  # fmt: skip
+        panel.barh(
+            row,
+            (found - usual) / 1e6,
+            left=usual / 1e6,
+            color=LIGHT["highlight"],
+            height=0.62,
+            linewidth=0,
+        )
         note = NOTES.get(str(layer), "") if variant == "mistaken" and found > usual else ""
-        panel.text(found / 1e6 + 3, row, f"{found / 1e6:.2f}{note}", va="center",
-                   fontsize=house.SMALL_POINTS, color=LIGHT["ink"])  # fmt: skip
+        panel.text(
+            found / 1e6 + 3,
+            row,
+            f"{found / 1e6:.2f}{note}",
+            va="center",
+            fontsize=house.SMALL_POINTS,
+            color=LIGHT["ink"],
+        )
     panel.set_yticks(range(len(table)), [house.text(name) for name in table.index], color=LIGHT["ink"])
     panel.set_ylim(len(table) - 0.4, -0.6)
     panel.set_xlabel("million")
@@ -100,6 +116,8 @@ def _here(layers: pd.DataFrame, table: pd.DataFrame) -> tuple[Sentence, ...]:
             wide=_number(int(flat["mistaken"]), "inputs of the mistaken network's fc6"),
             usual=_number(int(flat["standard"]), "inputs of the standard network's fc6"),
         ),
-        say("The extra layer and the 1000 outputs bring the other {rest}.",
-            rest=_number(rest, "the mistaken network's extra and fc8 less the standard one's fc8")),
-    )  # fmt: skip
+        say(
+            "The extra layer and the 1000 outputs bring the other {rest}.",
+            rest=_number(rest, "the mistaken network's extra and fc8 less the standard one's fc8"),
+        ),
+    )

@@ -74,12 +74,13 @@ class Shown:
         there = set(self.runs.groupby(["machine", "device"]).groups)
         several = Counter(machine for machine, _ in there)
         return [
-            Place(name, device, self.labels[name]
-                  + (f"\n{DEVICES[device]}" if several[name] > 1 else ""))
+            Place(
+                name, device, self.labels[name] + (f"\n{DEVICES[device]}" if several[name] > 1 else "")
+            )
             for name in self.machines
             for device in DEVICES
             if (name, device) in there
-        ]  # fmt: skip
+        ]
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -97,13 +98,17 @@ class Shown:
         if not self.left_out:
             return ()
         number = Number(
-            text=count(self.left_out, "machine"), value=float(self.left_out), runs=(),
+            text=count(self.left_out, "machine"),
+            value=float(self.left_out),
+            runs=(),
             what="machines with valid runs that the plot has no room for",
-        )  # fmt: skip
+        )
         return (
-            say("Shown are the baseline and those with the most valid runs, and not {many} more.",
-                many=number),
-        )  # fmt: skip
+            say(
+                "Shown are the baseline and those with the most valid runs, and not {many} more.",
+                many=number,
+            ),
+        )
 
 
 def epochs(study: Study) -> pd.DataFrame:
@@ -186,8 +191,9 @@ def span(runs: pd.DataFrame, column: str, what: str, form: Any) -> Sentence | No
         return None if low is None else Sentence((low,))
     if low.text == high.text:
         return say("{low} on every machine", low=low)
-    return say("{low} ({first}) to {high} ({last})", low=low, first=ends[0][0], high=high,
-               last=ends[-1][0])  # fmt: skip
+    return say(
+        "{low} ({first}) to {high} ({last})", low=low, first=ends[0][0], high=high, last=ends[-1][0]
+    )
 
 
 def by_framework(

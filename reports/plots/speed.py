@@ -43,26 +43,39 @@ def seconds_per_epoch(study: Study) -> Picture | None:
         epochs = epochs.iloc[pick.spread(len(epochs), most)]
         _points(lane, epochs, size)
         middle = typical(runs_of[lane.cell]) / size
-        lane.panel.plot([middle, middle], [lane.y - 0.15, lane.y + 0.15], color=LIGHT["ink"],
-                        linewidth=2.2, solid_capstyle="butt", zorder=4)  # fmt: skip
+        lane.panel.plot(
+            [middle, middle],
+            [lane.y - 0.15, lane.y + 0.15],
+            color=LIGHT["ink"],
+            linewidth=2.2,
+            solid_capstyle="butt",
+            zorder=4,
+        )
         value(lane, f"{significant(middle)} {sign}")
     for experiment, panel in drawn.axes.items():
         unit, _, size = units[experiment]
         panel.set_xlim(0, 1.06 * float(longest[experiment]) / size)
         panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
         panel.set_xlabel(f"{unit} an epoch")
-    house.key(drawn.figure, [
-        *house.framework_keys(pick.frameworks(shown.runs), line=False),
-        house.mark("median", marker="|", markersize=11, markeredgewidth=2.2, color=LIGHT["ink"]),
-        house.mark("not timed", marker="o", markerfacecolor="none"),
-    ])  # fmt: skip
-    here = pick.by_framework(shown.runs, "seconds_per_epoch", "median timed epoch", seconds,
-                             "A median epoch of {} takes ")  # fmt: skip
+    house.key(
+        drawn.figure,
+        [
+            *house.framework_keys(pick.frameworks(shown.runs), line=False),
+            house.mark("median", marker="|", markersize=11, markeredgewidth=2.2, color=LIGHT["ink"]),
+            house.mark("not timed", marker="o", markerfacecolor="none"),
+        ],
+    )
+    here = pick.by_framework(
+        shown.runs, "seconds_per_epoch", "median timed epoch", seconds, "A median epoch of {} takes "
+    )
     return house.picture(
-        seconds_per_epoch, name="seconds", title="Seconds an epoch",
-        here=(*here, *_sampled(sampled, most), *shown.rest), figure=drawn.figure,
+        seconds_per_epoch,
+        name="seconds",
+        title="Seconds an epoch",
+        here=(*here, *_sampled(sampled, most), *shown.rest),
+        figure=drawn.figure,
         alt=f"Points for the time of each epoch. {' '.join(sentence.text for sentence in here)}",
-    )  # fmt: skip
+    )
 
 
 def _points(lane: Lane, epochs: pd.DataFrame, size: float) -> None:
@@ -71,14 +84,25 @@ def _points(lane: Lane, epochs: pd.DataFrame, size: float) -> None:
     colour, marker = LIGHT[lane.framework], house.MARKERS[lane.framework]
     # The golden ratio's multiples scatter evenly, and the same way every time.
     lifts = lane.y + JITTER * ((pd.RangeIndex(len(times)).to_numpy() * 0.618034) % 1 - 0.5)
-    lane.panel.plot(times[timed], lifts[timed], marker, color=colour, markersize=3.6,
-                    markeredgewidth=0, alpha=0.7)  # fmt: skip
-    lane.panel.plot(times[~timed], lifts[~timed], marker, markerfacecolor="none", markersize=3.6,
-                    markeredgecolor=colour, markeredgewidth=0.9)  # fmt: skip
+    lane.panel.plot(
+        times[timed], lifts[timed], marker, color=colour, markersize=3.6, markeredgewidth=0, alpha=0.7
+    )
+    lane.panel.plot(
+        times[~timed],
+        lifts[~timed],
+        marker,
+        markerfacecolor="none",
+        markersize=3.6,
+        markeredgecolor=colour,
+        markeredgewidth=0.9,
+    )
 
 
 def _sampled(sampled: bool, most: int) -> tuple[Sentence, ...]:
     if not sampled:
         return ()
-    return (say("Of more than {most} epochs of a kind, {most} at even distances are drawn.",
-                most=f"{most:,}"),)  # fmt: skip
+    return (
+        say(
+            "Of more than {most} epochs of a kind, {most} at even distances are drawn.", most=f"{most:,}"
+        ),
+    )

@@ -62,10 +62,15 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
             if len(own) > 1:
                 template = template.replace("{cell}", "most of all {cell}")
             found.append(
-                put(template, n=part_of(ids(own), ids(measured), f"over 5 % {word}", start=True),
-                    word=word, it="it" if len(own) == 1 else "they", cell=cell(top, several(runs)),
-                    by=put(", by {value}", value=value))
-            )  # fmt: skip
+                put(
+                    template,
+                    n=part_of(ids(own), ids(measured), f"over 5 % {word}", start=True),
+                    word=word,
+                    it="it" if len(own) == 1 else "they",
+                    cell=cell(top, several(runs)),
+                    by=put(", by {value}", value=value),
+                )
+            )
     if not found:
         template = (
             "No run with more than one timed epoch ended over 5 % slower or faster than it began ({n})."
@@ -80,8 +85,9 @@ def _probe(runs: pd.DataFrame) -> Sentence | None:
         return None
     return put(
         "By the reference kernel, the device itself was over 5 % slower at the end of {n}: {cells}.",
-        n=of_runs(ids(slowed), "device slowed"), cells=_cells(slowed, several(runs)),
-    )  # fmt: skip
+        n=of_runs(ids(slowed), "device slowed"),
+        cells=_cells(slowed, several(runs)),
+    )
 
 
 def _cells(runs: pd.DataFrame, machines: bool) -> Sentence:
@@ -105,7 +111,7 @@ def _sustained(runs: pd.DataFrame) -> Sentence | None:
         "A run's rate at its end, the median of the last third of its timed epochs, is {ends} times that"
         " of the first of them.",
         ends=ends,
-    )  # fmt: skip
+    )
 
 
 def _split(warnings: str) -> Iterator[str]:
@@ -132,9 +138,10 @@ def interrupted(runs: pd.DataFrame) -> Sentence | None:
         return None
     return put(
         "{n} {were} cut off and resumed, and the computer had time to cool down in between: {cells}.",
-        n=of_runs(ids(own), "interrupted"), were="was" if len(own) == 1 else "were",
+        n=of_runs(ids(own), "interrupted"),
+        were="was" if len(own) == 1 else "were",
         cells=_cells(own, several(runs)),
-    )  # fmt: skip
+    )
 
 
 def _feeding(runs: pd.DataFrame) -> Sentence | None:
@@ -168,7 +175,10 @@ def _roofline(runs: pd.DataFrame) -> list[Sentence]:
     over = runs[runs["roofline_share"].astype(float) > 1]
     if len(over):
         found.append(
-            put("A share over 100 % ({n}) says that the roofline came out too low, not that a run beat"
-                " its device.", n=of_runs(ids(over), "over the roofline"))
-        )  # fmt: skip
+            put(
+                "A share over 100 % ({n}) says that the roofline came out too low, not that a run beat"
+                " its device.",
+                n=of_runs(ids(over), "over the roofline"),
+            )
+        )
     return found

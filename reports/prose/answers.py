@@ -37,8 +37,9 @@ def _noise(study: Study) -> Sentence | None:
     return put(
         "Of single classes these runs say little: {n} of a class give a share with a standard error"
         " of up to {error}, and the networks were not trained to the end.",
-        n=figure(images, "fewest test images of a class", ids(mine), "test image"), error=error,
-    )  # fmt: skip
+        n=figure(images, "fewest test images of a class", ids(mine), "test image"),
+        error=error,
+    )
 
 
 def _told(study: Study, experiment: str, group: pd.DataFrame) -> list[Sentence]:
@@ -58,10 +59,15 @@ def _told(study: Study, experiment: str, group: pd.DataFrame) -> list[Sentence]:
     return [
         put(
             "In {experiment}, {best} is recognised best ({a}) and {worst} worst ({b}){confusion}; {n}.",
-            experiment=experiment, best=best, a=numbers[0], worst=worst, b=numbers[1],
-            confusion=_confusion(study, group), n=ending,
+            experiment=experiment,
+            best=best,
+            a=numbers[0],
+            worst=worst,
+            b=numbers[1],
+            confusion=_confusion(study, group),
+            n=ending,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _confusion(study: Study, group: pd.DataFrame) -> Part:

@@ -43,10 +43,12 @@ def _settings(study: Study) -> list[Sentence]:
     told = [_setting(each, runs[each["setting"]]) for each in table.head(LISTED).to_dict("records")]
     more = len(table) - LISTED
     found = [
-        put("The runs are of {n}, and only runs of the same one are compared.",
-            n=figure(len(table), "settings; all", ids(study.frames.runs), "setting")),
+        put(
+            "The runs are of {n}, and only runs of the same one are compared.",
+            n=figure(len(table), "settings; all", ids(study.frames.runs), "setting"),
+        ),
         *told,
-    ]  # fmt: skip
+    ]
     if more > 0:
         rest = study.frames.runs[~study.frames.runs["setting"].isin(table.head(LISTED)["setting"])]
         found.append(
@@ -62,12 +64,14 @@ def _setting(each: dict[str, Any], runs: pd.DataFrame) -> Sentence:
     return put(
         "Setting {letter} is the {profile} profile, {dataset} at {size} a side{images} ({runs})"
         "{differs}.",
-        letter=each["setting"], profile=str(each["profile"]),
-        dataset=PROFILE_IMAGES.get(each["dataset"], each["dataset"]), size=size,
+        letter=each["setting"],
+        profile=str(each["profile"]),
+        dataset=PROFILE_IMAGES.get(each["dataset"], each["dataset"]),
+        size=size,
         images=put(" with {n}", n=images) if images else "",
         runs=of_runs(ids(runs), "of a setting"),
         differs=put(", and differs in {what}", what=each["differs"]) if each["differs"] else "",
-    )  # fmt: skip
+    )
 
 
 def _bad(study: Study, validity: str) -> list[Sentence]:
@@ -88,10 +92,14 @@ def _bad(study: Study, validity: str) -> list[Sentence]:
     ]
     verb = {"invalid": ("is invalid", "are invalid"), "failed": ("failed", "failed")}[validity]
     return [
-        put("{n} {verb} and {stand} in no comparison: {told}.",
-            n=of_runs(ids(own), validity), verb=verb[len(own) > 1],
-            stand="stands" if len(own) == 1 else "stand", told=cut(told, f"{validity} runs"))
-    ]  # fmt: skip
+        put(
+            "{n} {verb} and {stand} in no comparison: {told}.",
+            n=of_runs(ids(own), validity),
+            verb=verb[len(own) > 1],
+            stand="stands" if len(own) == 1 else "stand",
+            told=cut(told, f"{validity} runs"),
+        )
+    ]
 
 
 def _skipped(study: Study) -> Sentence | None:
@@ -103,8 +111,12 @@ def _skipped(study: Study) -> Sentence | None:
         put("{why} ({n})", why=why, n=figure(n, "skipped cells with one reason", (), "cell"))
         for why, n in reasons.most_common()
     ]
-    return put("{n} {were} skipped: {told}.", n=figure(len(table), "skipped cells", (), "cell"),
-               were="was" if len(table) == 1 else "were", told=cut(told, "reasons"))  # fmt: skip
+    return put(
+        "{n} {were} skipped: {told}.",
+        n=figure(len(table), "skipped cells", (), "cell"),
+        were="was" if len(table) == 1 else "were",
+        told=cut(told, "reasons"),
+    )
 
 
 def _left_out(study: Study) -> Sentence | None:
@@ -118,10 +130,15 @@ def _left_out(study: Study) -> Sentence | None:
     ]
     return put(
         "{n} could not be used: {told}.",
-        n=figure(len(table), "files or parts of files left out", (), "file or part of one",
-                 "files or parts of files"),
+        n=figure(
+            len(table),
+            "files or parts of files left out",
+            (),
+            "file or part of one",
+            "files or parts of files",
+        ),
         told=row(told),
-    )  # fmt: skip
+    )
 
 
 def _kind(why: str) -> str:
@@ -145,8 +162,9 @@ def _seals(study: Study) -> Sentence | None:
     return put(
         "The seals of {n} do not fit: something in {it} was changed after it was saved ({names}).",
         n=figure(len(broken), "files; seals do not fit", mine, "file"),
-        it="it" if len(broken) == 1 else "them", names=cut(list(broken["name"]), "files"),
-    )  # fmt: skip
+        it="it" if len(broken) == 1 else "them",
+        names=cut(list(broken["name"]), "files"),
+    )
 
 
 def user_weights(study: Study) -> Sentence | None:
@@ -159,4 +177,4 @@ def user_weights(study: Study) -> Sentence | None:
         "{n} of pretrained started from a user's file, which nothing proves to hold the published"
         " ImageNet weights: nothing is claimed of what pretraining is worth.",
         n=of_runs(ids(own), "weights of a user's file"),
-    )  # fmt: skip
+    )

@@ -80,14 +80,19 @@ def _faster(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | Non
             "{value} times as fast in {experiment} (95 % interval {interval})"
             if number == 0
             else "{value} times in {experiment} ({interval})",
-            value=each.value, experiment=experiment, interval=each.interval,
+            value=each.value,
+            experiment=experiment,
+            interval=each.interval,
         )
         for number, (experiment, each) in enumerate(leads)
-    ]  # fmt: skip
+    ]
     return put(
         "{winner} trains faster than {loser} {place}: {told}.",
-        winner=first.first, loser=first.second, place=place, told=row(told),
-    )  # fmt: skip
+        winner=first.first,
+        loser=first.second,
+        place=place,
+        told=row(told),
+    )
 
 
 LEVEL = {
@@ -102,10 +107,14 @@ def _level(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | None
     """PyTorch's speeds as multiples of TensorFlow's, where neither is ahead."""
     leads = _leads(own, verdict)
     told = [
-        put("{value} in {experiment} ({interval})", value=each.value, experiment=experiment,
-            interval=each.interval)
+        put(
+            "{value} in {experiment} ({interval})",
+            value=each.value,
+            experiment=experiment,
+            interval=each.interval,
+        )
         for experiment, each in leads
-    ]  # fmt: skip
+    ]
     if not told:
         return None
     return put(LEVEL[verdict], torch=TORCH, tensorflow=TENSORFLOW, place=place, told=row(told))
@@ -123,18 +132,21 @@ def _too_few(place: Sentence, own: Sequence[Any]) -> Sentence | None:
             "{experiments} ({epochs} each)" if len(rows) > 1 else "{experiments} ({epochs})",
             experiments=row([each.experiment for each in rows]),
             epochs=figure(
-                epochs, "fewest timed epochs on either side",
+                epochs,
+                "fewest timed epochs on either side",
                 " ".join(f"{each.torch_runs} {each.tensorflow_runs}" for each in rows).split(),
                 "timed epoch",
             ),
         )
         for epochs, rows in found.items()
-    ]  # fmt: skip
+    ]
     return put(
         "No verdict is given {place} for {told}: it takes at least {least} timed epochs of each"
         " framework.",
-        place=place, told=row(told), least=str(LEAST_EPOCHS),
-    )  # fmt: skip
+        place=place,
+        told=row(told),
+        least=str(LEAST_EPOCHS),
+    )
 
 
 def _seconds(study: Study, own: Sequence[Any]) -> Sentence:
@@ -149,9 +161,12 @@ def _seconds(study: Study, own: Sequence[Any]) -> Sentence:
         numbers.append(seconds(float(np.exp(np.log(found).mean())), what, runs))
     return put(
         "An epoch of {experiment} takes {torch} with {first} and {tensorflow} with {second}.",
-        experiment=each.experiment, torch=numbers[0], tensorflow=numbers[1],
-        first=TORCH, second=TENSORFLOW,
-    )  # fmt: skip
+        experiment=each.experiment,
+        torch=numbers[0],
+        tensorflow=numbers[1],
+        first=TORCH,
+        second=TENSORFLOW,
+    )
 
 
 def _one_run(table: pd.DataFrame) -> Sentence | None:
@@ -182,16 +197,26 @@ def not_compared(study: Study) -> Sentence | None:
             kinds = tuple(" and ".join(DEVICES[d] for d in sorted(each)) for each in (first, second))
             split.setdefault((kinds[0], kinds[1]), []).append(str(machine))
     told: list[Part] = [
-        put("on {machines} {torch} ran on the {a} and {tensorflow} on the {b}",
-            machines=cut(names, "machines"), torch=TORCH, tensorflow=TENSORFLOW, a=a, b=b)
+        put(
+            "on {machines} {torch} ran on the {a} and {tensorflow} on the {b}",
+            machines=cut(names, "machines"),
+            torch=TORCH,
+            tensorflow=TENSORFLOW,
+            a=a,
+            b=b,
+        )
         for (a, b), names in split.items()
-    ]  # fmt: skip
+    ]
     told += [
-        put("{machines} has valid runs of {name} alone in this setting" if len(names) == 1
+        put(
+            "{machines} has valid runs of {name} alone in this setting"
+            if len(names) == 1
             else "{machines} have valid runs of {name} alone in this setting",
-            machines=cut(names, "machines"), name=framework(name))
+            machines=cut(names, "machines"),
+            name=framework(name),
+        )
         for name, names in alone.items()
-    ]  # fmt: skip
+    ]
     everywhere = study.frameworks[study.frameworks["setting"] == study.main].empty
     template = "The frameworks were not compared{everywhere}: {told}."
     where_not = "" if everywhere else " on every machine"

@@ -30,10 +30,12 @@ def speeds(study: Study) -> list[Sentence]:
         found += _verdicts(decided, table)
     if len(rest):
         number = figure(
-            len(rest), "comparisons; too few epochs", run_ids(rest),
+            len(rest),
+            "comparisons; too few epochs",
+            run_ids(rest),
             f"{'further ' * bool(len(decided))}comparison of the frameworks",
             f"{'further ' * bool(len(decided))}comparisons of the frameworks",
-        )  # fmt: skip
+        )
         template = (
             "{n} {have} too few epochs for a verdict, which takes at least {least} timed ones of each."
         )
@@ -57,10 +59,16 @@ def _single(ratio: Any, rows: pd.DataFrame) -> Sentence:
     )
     low, high = best.interval.numbers
     return put(
-        templates.get(ratio.verdict, usual), experiment=ratio.experiment, machine=where(ratio, rows),
-        first=best.first, second=best.second, value=best.value, interval=best.interval, low=low,
+        templates.get(ratio.verdict, usual),
+        experiment=ratio.experiment,
+        machine=where(ratio, rows),
+        first=best.first,
+        second=best.second,
+        value=best.value,
+        interval=best.interval,
+        low=low,
         high=high,
-    )  # fmt: skip
+    )
 
 
 WORDS = {
@@ -96,12 +104,18 @@ def _verdicts(decided: pd.DataFrame, rows: pd.DataFrame) -> list[Sentence]:
         put(WORDS[verdict], n=figure(len(these), f"comparisons; {verdict}", run_ids(these)))
         for verdict, these in groups.items()
     ]
-    counted = put("Of {n} of the frameworks, each of one experiment on one machine, {told}.",
-                  n=everything, told=row(told))  # fmt: skip
-    return [counted, *(
-        put("{name} is {range}.", name=TORCH if verdict == "faster" else TENSORFLOW, range=piece)
-        for verdict, piece in ends.items()
-    )]  # fmt: skip
+    counted = put(
+        "Of {n} of the frameworks, each of one experiment on one machine, {told}.",
+        n=everything,
+        told=row(told),
+    )
+    return [
+        counted,
+        *(
+            put("{name} is {range}.", name=TORCH if verdict == "faster" else TENSORFLOW, range=piece)
+            for verdict, piece in ends.items()
+        ),
+    ]
 
 
 def _range(these: pd.DataFrame, rows: pd.DataFrame) -> Sentence:
@@ -111,16 +125,26 @@ def _range(these: pd.DataFrame, rows: pd.DataFrame) -> Sentence:
     (low, _), (high, top) = leads[0], leads[-1]
     place = put("{experiment} on {machine}", experiment=top.experiment, machine=where(top, rows))
     if len(leads) == 1:
-        return put("{value} times as fast in {place} (95 % interval {interval})",
-                   value=high.value, place=place, interval=high.interval)  # fmt: skip
+        return put(
+            "{value} times as fast in {place} (95 % interval {interval})",
+            value=high.value,
+            place=place,
+            interval=high.interval,
+        )
     if low.value.text == high.value.text:
         outer = _outermost([lead for lead, _ in leads])
-        return put("each time {value} times as fast, with 95 % intervals within {ends}",
-                   value=high.value, ends=outer)  # fmt: skip
+        return put(
+            "each time {value} times as fast, with 95 % intervals within {ends}",
+            value=high.value,
+            ends=outer,
+        )
     return put(
         "between {low} and {high} times as fast, the most in {place} (95 % interval {interval})",
-        low=low.value, high=high.value, place=place, interval=high.interval,
-    )  # fmt: skip
+        low=low.value,
+        high=high.value,
+        place=place,
+        interval=high.interval,
+    )
 
 
 def _outermost(leads: list[Lead]) -> Sentence:

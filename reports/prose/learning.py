@@ -58,8 +58,10 @@ def no_accuracy(study: Study) -> Sentence:
     return put(
         "Nothing is claimed of accuracy or overfitting: {profile} runs that train on {train} images and"
         " score {test} time an epoch, and are not the whole protocol by which to judge what is learnt.",
-        profile=str(study.setting["profile"]), train=train, test=test,
-    )  # fmt: skip
+        profile=str(study.setting["profile"]),
+        train=train,
+        test=test,
+    )
 
 
 def convergence(runs: pd.DataFrame) -> list[Sentence]:
@@ -74,17 +76,24 @@ def convergence(runs: pd.DataFrame) -> list[Sentence]:
         ending = put(" and {n} met the cap of epochs first", n=figure(len(rest), "runs; cap", ids(rest)))
         template = "In {experiment}, {done} converged (best epoch {epochs}){rest}."
         told.append(
-            put(template, experiment=str(experiment), done=part_of(ids(done), ids(group), "converged"),
-                epochs=_epochs(done, "converged_at"), rest=ending if len(rest) else "")
-        )  # fmt: skip
+            put(
+                template,
+                experiment=str(experiment),
+                done=part_of(ids(done), ids(group), "converged"),
+                epochs=_epochs(done, "converged_at"),
+                rest=ending if len(rest) else "",
+            )
+        )
     some = bool(told)
     if capped:
         told.append(_capped(list(capped.values()), some))
     if some:
         told.append(
-            put("A run counts as converged if it ended because its validation loss had not improved for"
-                " as many epochs as its recipe has patience.")
-        )  # fmt: skip
+            put(
+                "A run counts as converged if it ended because its validation loss had not improved for"
+                " as many epochs as its recipe has patience."
+            )
+        )
     return told
 
 
@@ -96,8 +105,7 @@ def _capped(groups: Sequence[Sequence[pd.DataFrame]], others: bool) -> Sentence:
         epochs = _epochs(pd.concat(list(same)), "epochs", "" if number else "epoch")
         pieces.append(put("{epochs} in {experiments}", epochs=epochs, experiments=experiments))
     beginning = "No other run converged" if others else "No run converged"
-    return put("{beginning} before its cap of epochs: {told}.", beginning=beginning,
-               told=row(pieces))  # fmt: skip
+    return put("{beginning} before its cap of epochs: {told}.", beginning=beginning, told=row(pieces))
 
 
 def _epochs(group: pd.DataFrame, column: str, noun: str = "") -> Sentence:
@@ -153,13 +161,18 @@ def overfitting(study: Study) -> list[Sentence]:
             put(
                 "{n} of {experiment} overfitted from epoch {epochs} on, where the validation loss was"
                 " lowest: it ended {rise} higher.",
-                n=part_of(runs, ids(group), "overfitted", start=True), experiment=str(experiment),
-                epochs=between(figure(low.best_epoch, "min best epoch by validation loss", runs),
-                               figure(high.best_epoch, "max best epoch by validation loss", runs)),
-                rise=between(share(rises[0], "least rise of the validation loss", runs, 0),
-                             share(rises[-1], "largest rise of the validation loss", runs, 0)),
+                n=part_of(runs, ids(group), "overfitted", start=True),
+                experiment=str(experiment),
+                epochs=between(
+                    figure(low.best_epoch, "min best epoch by validation loss", runs),
+                    figure(high.best_epoch, "max best epoch by validation loss", runs),
+                ),
+                rise=between(
+                    share(rises[0], "least rise of the validation loss", runs, 0),
+                    share(rises[-1], "largest rise of the validation loss", runs, 0),
+                ),
             )
-        )  # fmt: skip
+        )
     return [*told, put(definition)]
 
 
@@ -183,11 +196,17 @@ def _accuracies(study: Study) -> list[Sentence]:
         return []
     found = [put("Test accuracy, with the best epoch's weights: {told}.", told=row(told, "; ", "; "))]
     for far, template in (
-        (False, "The frameworks are apart by {told}, within three standard errors of a share ({error}"
-                " each)."),
-        (True, "They are apart by {told}, more than three standard errors of a share ({error} each): one"
-               " framework learnt more, or something else sets the runs apart."),
-    ):  # fmt: skip
+        (
+            False,
+            "The frameworks are apart by {told}, within three standard errors of a share ({error}"
+            " each).",
+        ),
+        (
+            True,
+            "They are apart by {told}, more than three standard errors of a share ({error} each): one"
+            " framework learnt more, or something else sets the runs apart.",
+        ),
+    ):
         some = [each for each in apart if each.far == far]
         if some:
             pieces = row([put("{n} in {it}", n=each.difference, it=each.experiment) for each in some])
@@ -207,8 +226,14 @@ def _accuracy(name: str, own: pd.DataFrame) -> Sentence:
     largest = share(values.max(), f"largest test accuracy; {which}", runs, 2)
     if least.text == largest.text:
         return put("{mean} with {name} (each of {n})", mean=mean, name=framework(name), n=count)
-    return put("{mean} with {name} (mean of {n} from {low} to {high})", mean=mean, name=framework(name),
-               n=count, low=least, high=largest)  # fmt: skip
+    return put(
+        "{mean} with {name} (mean of {n} from {low} to {high})",
+        mean=mean,
+        name=framework(name),
+        n=count,
+        low=least,
+        high=largest,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,9 +73,12 @@ def _one(mean: Any, cells: pd.DataFrame, setting: str | None) -> list[Sentence]:
     number = figure(mean.cells, "cells; geometric mean", run_ids(cells), "cell")
     beginning = put("In setting {it}, over", it=setting) if setting else "Over"
     parts: dict[str, Part] = {
-        "over": beginning, "cells": number, "first": best.first, "second": best.second,
+        "over": beginning,
+        "cells": number,
+        "first": best.first,
+        "second": best.second,
         "value": best.value,
-    }  # fmt: skip
+    }
     if mean.verdict == "too few epochs":
         template = (
             "{over} the {cells} that both ran, {first}'s speed is {value} times {second}'s in the"
@@ -148,10 +151,15 @@ def _many(rows: pd.DataFrame, cells: pd.DataFrame, setting: str | None) -> list[
     if ends := extremes(decided, "ratio"):
         slowest, fastest = ends
         leads = [
-            put("{first} is {value} times as fast as {second} (95 % interval {interval})",
-                first=best.first, value=best.value, second=best.second, interval=best.interval)
+            put(
+                "{first} is {value} times as fast as {second} (95 % interval {interval})",
+                first=best.first,
+                value=best.value,
+                second=best.second,
+                interval=best.interval,
+            )
             for best in (mean_lead(each, by_machine[each["machine"]]) for each in (fastest, slowest))
-        ]  # fmt: skip
+        ]
         found.append(
             put(
                 "At the two ends, by the geometric mean over the cells in common, {told}.",
@@ -188,15 +196,17 @@ def _left_out(study: Study) -> list[Sentence]:
         found += [
             put(
                 "{machines} {have} no cell in common with {baseline}: {why}.",
-                baseline=study.baseline, have="has" if len(names) == 1 else "have",
-                machines=cut(names, "machines"), why=why,
+                baseline=study.baseline,
+                have="has" if len(names) == 1 else "have",
+                machines=cut(names, "machines"),
+                why=why,
             )
             for names, why in (
                 (other, "all runs there are of other settings"),
                 (same, "other experiments or frameworks ran there, or a CPU in place of a GPU"),
             )
             if names
-        ]  # fmt: skip
+        ]
     return [*found, *_virtual(virtual)]
 
 

@@ -49,9 +49,14 @@ def by_experiment(rows: pd.DataFrame, setting: str | None) -> tuple[Paragraph, .
         all_of_them = figure(len(group), f"comparisons; {experiment}", run_ids(group), noun)
         beginning = put("In setting {it}, the", it=setting) if setting else "The"
         found.append(
-            put("{the} frameworks meet in {experiment} on {n}: {told}.", the=beginning,
-                experiment=str(experiment), n=all_of_them, told=row(told))
-        )  # fmt: skip
+            put(
+                "{the} frameworks meet in {experiment} on {n}: {told}.",
+                the=beginning,
+                experiment=str(experiment),
+                n=all_of_them,
+                told=row(told),
+            )
+        )
         found += _extremes(group, rows)
     return paragraph(*found)
 
@@ -71,7 +76,13 @@ def _extremes(group: pd.DataFrame, rows: pd.DataFrame) -> list[Sentence]:
             " (95 % interval {interval})."
         )
         found.append(
-            put(template, winner=best.first, machine=where(top, rows), value=best.value,
-                loser=best.second, interval=best.interval)
-        )  # fmt: skip
+            put(
+                template,
+                winner=best.first,
+                machine=where(top, rows),
+                value=best.value,
+                loser=best.second,
+                interval=best.interval,
+            )
+        )
     return found

@@ -63,7 +63,7 @@ def _counts(study: Study) -> Sentence:
         files=figure(len(study.frames.sources), "files; read", ids(runs), "file"),
         machines=figure(len(study.frames.machines), "machines; all", ids(runs), "machine"),
         told="" if alike else put(": {it}", it=row(told)),
-    )  # fmt: skip
+    )
 
 
 def _when(study: Study) -> Sentence | None:
@@ -84,8 +84,13 @@ def _experiments(study: Study) -> Sentence | None:
         )
         for number, name in enumerate(names)
     ]
-    return put("The experiment {told}." if len(told) == 1 else "Of the experiments, {told}.",
-               told=row(told)) if told else None  # fmt: skip
+    return (
+        put(
+            "The experiment {told}." if len(told) == 1 else "Of the experiments, {told}.", told=row(told)
+        )
+        if told
+        else None
+    )
 
 
 def _machines(study: Study) -> list[Sentence]:
@@ -99,12 +104,14 @@ def _machines(study: Study) -> list[Sentence]:
         for end in ("min", "max")
     )
     return [
-        put("The {n} have {chips} and {memory} of memory.",
+        put(
+            "The {n} have {chips} and {memory} of memory.",
             n=figure(len(table), "machines; all", runs, "machine"),
             chips=figure(chips.nunique(), "different chips", runs, "kind of chip", "kinds of chip"),
-            memory=between(low, high)),
+            memory=between(low, high),
+        ),
         *_versions(study),
-    ]  # fmt: skip
+    ]
 
 
 def _gibibytes(value: float, what: str, runs: tuple[str, ...]) -> Number:
@@ -117,10 +124,13 @@ def _machine(each: dict[str, Any], study: Study) -> Sentence:
     memory = _gibibytes(each["memory_bytes"], f"memory of a machine; {each['machine']}", mine)
     return put(
         "{machine}{virtual} has {chip}{gpu}, {memory} of memory and {os}.",
-        machine=each["machine"], virtual=", a virtual machine," if each["virtual"] is True else "",
+        machine=each["machine"],
+        virtual=", a virtual machine," if each["virtual"] is True else "",
         chip=_article(each["chip"]) if each["chip"] else "a chip that it does not name",
-        gpu=_gpu(each, mine), memory=memory, os=each["os"] or "a system that it does not name",
-    )  # fmt: skip
+        gpu=_gpu(each, mine),
+        memory=memory,
+        os=each["os"] or "a system that it does not name",
+    )
 
 
 def _gpu(each: dict[str, Any], runs: tuple[str, ...]) -> Part:
@@ -169,8 +179,9 @@ def _images(study: Study) -> Sentence | None:
         profile=str(study.setting["profile"]),
         dataset=PROFILE_IMAGES.get(study.setting["dataset"], "images"),
         origin=cut(origins, "origins", 2),
-        size=figure(study.setting["image_size"], "image size, pixels a side", ids(runs)), **amounts,
-    )  # fmt: skip
+        size=figure(study.setting["image_size"], "image size, pixels a side", ids(runs)),
+        **amounts,
+    )
 
 
 def _condition(study: Study) -> list[Sentence]:
@@ -217,9 +228,10 @@ def _gate(study: Study) -> list[Sentence]:
         for end in ("min", "max")
     )
     result = (
-        put("all were passed") if passed == total
+        put("all were passed")
+        if passed == total
         else put("{n} were passed", n=figure(passed, "gate checks passed", ids(asked)))
-    )  # fmt: skip
+    )
     each = put(", {ends} each", ends=between(low, high)) if len(asked) > 1 else ""
     template = "Before the first epoch the correctness gate made {n} of {runs}{each}; {result}."
     number = figure(total, "gate checks", ids(asked), "check")

@@ -20,10 +20,12 @@ def original(study: Study) -> tuple[Paragraph, ...]:
         return ()
     if not study.says_accuracy or study.setting["image_size"] != PUBLISHED_SIZE:
         return paragraph(
-            put("These runs say nothing of the original report's figures, which are of full training on"
+            put(
+                "These runs say nothing of the original report's figures, which are of full training on"
                 " CIFAR-10 at {size} pixels a side; what can be said of those is arithmetic alone.",
-                size=str(PUBLISHED_SIZE))
-        )  # fmt: skip
+                size=str(PUBLISHED_SIZE),
+            )
+        )
     told = [_beside(study, *cell) for cell in PUBLISHED]
     if not any(told):
         return paragraph(put("No run here repeats one that the original report gives a test figure of."))
@@ -46,8 +48,11 @@ def _beside(study: Study, experiment: str, name: str) -> Sentence | None:
     return put(
         "In {experiment} with {name} the original report has {theirs} of the test images right, and the"
         " runs here have {ours}.",
-        experiment=experiment, name=framework(name), theirs=theirs, ours=share(value, what, ids(own), 2),
-    )  # fmt: skip
+        experiment=experiment,
+        name=framework(name),
+        theirs=theirs,
+        ours=share(value, what, ids(own), 2),
+    )
 
 
 def methods() -> tuple[Paragraph, ...]:

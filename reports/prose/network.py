@@ -23,10 +23,11 @@ def mistaken(study: Study) -> tuple[Paragraph, ...]:
     first = put(
         "The network that the original report trained by accident has {whole} parameters at"
         " {size} pixels a side, {extra} more than the standard one's {standard}.",
-        whole=whole, standard=standard,
+        whole=whole,
+        standard=standard,
         size=figure(PUBLISHED_SIZE, "image size of the original report, pixels a side", ()),
         extra=_parameters(whole.value - standard.value, "more than standard", PUBLISHED_SIZE),
-    )  # fmt: skip
+    )
     second = put("Of these, {told}; the original report named the extra layer alone.", told=row(told))
     return paragraph(first, second, _trained(study))
 
@@ -62,8 +63,10 @@ def _trained(study: Study) -> Sentence | None:
         return put("It was not trained in the runs of this report that are valid.")
     size, runs = int(own["image_size"].iloc[0]), ids(own)
     if size == PUBLISHED_SIZE:
-        return put("That is the network that {n} of this report trained.",
-                   n=figure(len(own), "runs; mistaken", runs, "valid run"))  # fmt: skip
+        return put(
+            "That is the network that {n} of this report trained.",
+            n=figure(len(own), "runs; mistaken", runs, "valid run"),
+        )
     try:
         standard, whole, told = _parts(size)
     except IllegalNetwork:
@@ -71,6 +74,8 @@ def _trained(study: Study) -> Sentence | None:
     return put(
         "It was trained here at {size} pixels a side, where it has {whole} parameters and the standard"
         " network {standard}; {told} there.",
-        size=figure(size, "image size, pixels a side", runs), whole=whole, standard=standard,
+        size=figure(size, "image size, pixels a side", runs),
+        whole=whole,
+        standard=standard,
         told=told[0],
-    )  # fmt: skip
+    )

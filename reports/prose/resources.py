@@ -103,14 +103,18 @@ def _memory(runs: pd.DataFrame) -> list[Sentence]:
             found.append(gap)
     most = ends[1]
     found.append(
-        put("The most that a run took is {n}, {cell}.",
+        put(
+            "The most that a run took is {n}, {cell}.",
             n=gigabytes(most["grown_host_bytes"], "grown host bytes of a run", [most["run"]]),
-            cell=cell(most, several(runs)))
-    )  # fmt: skip
+            cell=cell(most, several(runs)),
+        )
+    )
     found.append(
-        put("Memory is the process's peak within the training epochs, less what it had once the"
-            " framework was imported.")
-    )  # fmt: skip
+        put(
+            "Memory is the process's peak within the training epochs, less what it had once the"
+            " framework was imported."
+        )
+    )
     return found
 
 
@@ -131,9 +135,13 @@ def _gap(both: pd.DataFrame, what: str, form: Form, machines: bool) -> Sentence 
     ]
     return put(
         "They are furthest apart in {experiment}{place}: {a} with {torch} and {b} with {tensorflow}.",
-        experiment=top["experiment"], place=put(" on {it}", it=top["machine"]) if machines else "",
-        torch=TORCH, tensorflow=TENSORFLOW, a=numbers[0], b=numbers[1],
-    )  # fmt: skip
+        experiment=top["experiment"],
+        place=put(" on {it}", it=top["machine"]) if machines else "",
+        torch=TORCH,
+        tensorflow=TENSORFLOW,
+        a=numbers[0],
+        b=numbers[1],
+    )
 
 
 def joules(value: float, what: str, runs: Sequence[str]) -> Number:
@@ -153,9 +161,11 @@ def _energy(runs: pd.DataFrame) -> list[Sentence]:
         if gap := _gap(both, "energy an epoch", joules, several(runs)):
             found.append(gap)
     found.append(
-        put("Energy is the chip's or board's own estimate for processor and GPU together, idle draw"
-            " included; the figures are medians of the timed epochs and have no interval.")
-    )  # fmt: skip
+        put(
+            "Energy is the chip's or board's own estimate for processor and GPU together, idle draw"
+            " included; the figures are medians of the timed epochs and have no interval."
+        )
+    )
     rest = runs[runs["joules_per_epoch"].isna()]
     if len(rest):
         number = part_of(ids(rest), ids(runs), "without energy")

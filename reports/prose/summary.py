@@ -63,11 +63,13 @@ def _what(study: Study) -> Sentence:
         "All this rests on {runs} of the {profile} profile: AlexNet on {dataset} at {size} pixels a"
         " side, on {machines}.",
         runs=figure(len(runs), "runs; valid in the main setting", ids(runs), "valid run"),
-        profile=str(setting["profile"]), dataset=PROFILE_IMAGES.get(setting["dataset"], "images"),
+        profile=str(setting["profile"]),
+        dataset=PROFILE_IMAGES.get(setting["dataset"], "images"),
         size=figure(setting["image_size"], "image size, pixels a side", ids(runs)),
-        machines=row(names) if len(names) <= FEW
+        machines=row(names)
+        if len(names) <= FEW
         else figure(len(names), "machines; with valid runs", ids(runs), "machine"),
-    )  # fmt: skip
+    )
 
 
 def _machines(study: Study) -> list[Sentence]:
@@ -89,13 +91,19 @@ def _learning(study: Study) -> list[Sentence]:
         found = [put("No run converged before its cap of epochs.")]
     else:
         found = [
-            put("{done} converged before the cap of epochs.",
-                done=part_of(ids(done), ids(runs), "converged", start=True))
-        ]  # fmt: skip
+            put(
+                "{done} converged before the cap of epochs.",
+                done=part_of(ids(done), ids(runs), "converged", start=True),
+            )
+        ]
     if not study.says_accuracy:
-        images = "These are synthetic images" if study.setting["dataset"] != "cifar10" else put(
-            "These {profile} runs are not the whole protocol", profile=str(study.setting["profile"])
-        )  # fmt: skip
+        images = (
+            "These are synthetic images"
+            if study.setting["dataset"] != "cifar10"
+            else put(
+                "These {profile} runs are not the whole protocol", profile=str(study.setting["profile"])
+            )
+        )
         return [*found, put("{it}: nothing is claimed of accuracy or overfitting.", it=images)]
     over = learning.overfitted(study)
     own = runs[runs["run"].isin([each.run for each in over])]
@@ -119,9 +127,12 @@ def _best(runs: pd.DataFrame) -> Sentence:
     what = f"mean test accuracy; {framework(name)}, {experiment}"
     return put(
         "The best test accuracy is that of {experiment} with {name}: {share} ({mean}{n}).",
-        share=share(float(means.max()), what, ids(own), 2), experiment=str(experiment),
-        name=framework(name), n=of_runs(ids(own), "valid"), mean="mean of " if len(own) > 1 else "",
-    )  # fmt: skip
+        share=share(float(means.max()), what, ids(own), 2),
+        experiment=str(experiment),
+        name=framework(name),
+        n=of_runs(ids(own), "valid"),
+        mean="mean of " if len(own) > 1 else "",
+    )
 
 
 def _abnormal(study: Study) -> Sentence | None:
@@ -130,12 +141,18 @@ def _abnormal(study: Study) -> Sentence | None:
     for own, one, many in (
         (every[every["validity"] == "invalid"], "{n} is invalid", "{n} are invalid"),
         (every[every["validity"] == "failed"], "{n} failed", "{n} failed"),
-        (runs[runs["drift"].astype(float) < -abnormal.MOST_DRIFT],
-         "{n} ended over 5 % slower than it began", "{n} ended over 5 % slower than they began"),
-        (runs[runs["interruptions"].astype(float) > 0],
-         "{n} was cut off and resumed", "{n} were cut off and resumed"),
+        (
+            runs[runs["drift"].astype(float) < -abnormal.MOST_DRIFT],
+            "{n} ended over 5 % slower than it began",
+            "{n} ended over 5 % slower than they began",
+        ),
+        (
+            runs[runs["interruptions"].astype(float) > 0],
+            "{n} was cut off and resumed",
+            "{n} were cut off and resumed",
+        ),
         (runs[runs["power"] == "battery"], "{n} began on battery", "{n} began on battery"),
-    ):  # fmt: skip
+    ):
         if len(own):
             words = one if len(own) == 1 else many
             what = f"runs; {words.removeprefix('{n} ')}"
@@ -147,8 +164,13 @@ def _abnormal(study: Study) -> Sentence | None:
     ]
     left_out = len(study.frames.left_out)
     if left_out:
-        number = figure(left_out, "files or parts of files left out", (), "file or part of a file",
-                        "files or parts of files")  # fmt: skip
+        number = figure(
+            left_out,
+            "files or parts of files left out",
+            (),
+            "file or part of a file",
+            "files or parts of files",
+        )
         told.append(put("{n} could not be used", n=number))
     return put("Of note: {told}.", told=row(told)) if told else None
 

@@ -91,9 +91,12 @@ def _mistaken_validation(study: Study) -> Claim:
     )
     measured = said(held, "Validation accuracy after the last epoch trained")
     return settled(
-        key(MISTAKEN, "validation_accuracy"), claim, holds=held.within, measured=measured,
+        key(MISTAKEN, "validation_accuracy"),
+        claim,
+        holds=held.within,
+        measured=measured,
         runs=ids(rows),
-    )  # fmt: skip
+    )
 
 
 def _loss_rises(study: Study) -> Claim:
@@ -125,9 +128,11 @@ def _augmented(study: Study) -> Claim:
     held = {
         what: yardstick.accuracy(rows, f"{what}_accuracy", theirs, images=images)
         for what, images in (
-            ("test", TEST_IMAGES), ("validation", VALIDATION_IMAGES), ("train", TRAINED_IMAGES)
+            ("test", TEST_IMAGES),
+            ("validation", VALIDATION_IMAGES),
+            ("train", TRAINED_IMAGES),
         )
-    }  # fmt: skip
+    }
     reached = [what for what, each in held.items() if each.ours >= theirs - each.tolerance]
     told = ", ".join(f"{what} {percent(each.ours, 2)}" for what, each in held.items())
     measured = (
@@ -136,13 +141,20 @@ def _augmented(study: Study) -> Claim:
     )
     if reached == ["train"]:
         return unsettled(
-            key(AUGMENTED, "accuracy"), claim, arithmetic=unsaid, runs=ids(rows),
+            key(AUGMENTED, "accuracy"),
+            claim,
+            arithmetic=unsaid,
+            runs=ids(rows),
             why=f"{measured} Training images alone get there, and they may have been meant.",
-        )  # fmt: skip
+        )
     return settled(
-        key(AUGMENTED, "accuracy"), claim, holds=bool(reached), measured=measured, runs=ids(rows),
+        key(AUGMENTED, "accuracy"),
+        claim,
+        holds=bool(reached),
+        measured=measured,
+        runs=ids(rows),
         arithmetic=unsaid,
-    )  # fmt: skip
+    )
 
 
 def _not_so_great(study: Study) -> Claim:
@@ -162,6 +174,10 @@ def _not_so_great(study: Study) -> Claim:
         f" {100 * held.tolerance:.2f} points apart they are the same."
     )
     return settled(
-        key(KERAS_PRETRAINED, "words"), claim, holds=held.ours < torch - held.tolerance,
-        measured=measured, runs=runs, arithmetic=unsaid,
-    )  # fmt: skip
+        key(KERAS_PRETRAINED, "words"),
+        claim,
+        holds=held.ours < torch - held.tolerance,
+        measured=measured,
+        runs=runs,
+        arithmetic=unsaid,
+    )

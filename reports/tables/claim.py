@@ -34,9 +34,14 @@ def worked_out(key: str, claim: str, *, holds: bool, arithmetic: str) -> Claim:
 def unsettled(key: str, claim: str, *, why: str, arithmetic: str = "", runs: str = "") -> Claim:
     """A claim that no run here may decide, and why."""
     return Claim(
-        key=key, claim=claim, state="not yet measured", reason=why, arithmetic=arithmetic, measured=why,
+        key=key,
+        claim=claim,
+        state="not yet measured",
+        reason=why,
+        arithmetic=arithmetic,
+        measured=why,
         runs=runs,
-    )  # fmt: skip
+    )
 
 
 def settled(
@@ -45,6 +50,11 @@ def settled(
     """A claim that runs decide."""
     state: State = "confirmed" if holds else "contradicted"
     return Claim(
-        key=key, claim=claim, state=state, reason=measured, arithmetic=arithmetic, measured=measured,
+        key=key,
+        claim=claim,
+        state=state,
+        reason=measured,
+        arithmetic=arithmetic,
+        measured=measured,
         runs=runs,
-    )  # fmt: skip
+    )

@@ -66,8 +66,10 @@ def differences(study: Study) -> pd.DataFrame:
             if machine != study.baseline:
                 sides = f"on {machine}", f"on {study.baseline}"
                 found = words_for.diff_machines(asdict(record), base, sides=sides) or [""]
-                rows += [{"machine": machine, "baseline": study.baseline, "difference": plain(sentence)}
-                         for sentence in found]  # fmt: skip
+                rows += [
+                    {"machine": machine, "baseline": study.baseline, "difference": plain(sentence)}
+                    for sentence in found
+                ]
     return pd.DataFrame(rows, columns=["machine", "baseline", "difference"])
 
 

@@ -74,10 +74,13 @@ def _extremes(study: Study) -> dict[str, Table]:
         figures("Worst, %", percents(shown["worst_accuracy"])),
         text("Best class", shown["best"]),
         figures("Best, %", percents(shown["best_accuracy"])),
-        figures("Images a class", [words.count(value) for value in shown["images"]],
-                constant="{value} test images a class."),
+        figures(
+            "Images a class",
+            [words.count(value) for value in shown["images"]],
+            constant="{value} test images a class.",
+        ),
         text("Runs", names.runs(list(shown["runs"]))),
-    ]  # fmt: skip
+    ]
     caption = [
         line("Of classes with the same accuracy the first in CIFAR-10's order stands."),
         *claims(study),

@@ -84,7 +84,7 @@ def _machines(study: Study) -> dict[str, Table]:
         line("A GPU is compared with a GPU and a CPU with a CPU."),
         INTERVAL,
         *_settings(shown),
-    ]  # fmt: skip
+    ]
     return table("machines", "Machine against machine", fields, caption, left_out=left_out)
 
 
@@ -98,8 +98,9 @@ def _baseline(study: Study) -> Sentence:
 
 def _both_devices(frame: pd.DataFrame) -> list[str]:
     own, theirs = names.devices(frame), [words.DEVICES[name] for name in frame["baseline_device"]]
-    return [one if one == other else f"{one} against {other}"
-            for one, other in zip(own, theirs, strict=True)]  # fmt: skip
+    return [
+        one if one == other else f"{one} against {other}" for one, other in zip(own, theirs, strict=True)
+    ]
 
 
 def _means(study: Study) -> dict[str, Table]:
@@ -120,7 +121,7 @@ def _means(study: Study) -> dict[str, Table]:
         line("Machines with other systems in common have other means: compare them system by system."),
         INTERVAL,
         *_settings(shown),
-    ]  # fmt: skip
+    ]
     return table(
         "means", "Machine against machine, all systems together", fields, caption, left_out=left_out
     )
@@ -135,5 +136,5 @@ def _differences(study: Study) -> dict[str, Table]:
     caption = [
         say("Field by field, against the baseline, {machine}.", machine=str(study.baseline)),
         line("Each machine is as its latest run found it."),
-    ]  # fmt: skip
+    ]
     return table("differences", "What differs between the machines", fields, caption, left_out=left_out)

@@ -103,9 +103,10 @@ def _conditions(study: Study) -> dict[str, Table]:
             "Notes", [row.warnings for row in rows], absent=line("Of no run there is anything to note.")
         ),
     ]
-    caption = [line("The computer's state before each run; load is how many processes wanted the"
-                    " processor."),
-               line("The notes also take in what was found during and after it.")]  # fmt: skip
+    caption = [
+        line("The computer's state before each run; load is how many processes wanted the processor."),
+        line("The notes also take in what was found during and after it."),
+    ]
     return table(
         "conditions", "The runs' conditions", fields, caption, kinds=kinds_of(shown), left_out=left_out
     )
@@ -130,11 +131,15 @@ def _gates(study: Study) -> dict[str, Table]:
         text("Not passed", shown["failed"], absent=line("Every check was passed.")),
     ]
     caption = [
-        line("Before its first epoch each run's device was held against the CPU in float64, with its own"
-             " network, weights and first batch."),
-        line("The worst check is the one nearest to its limit, of those that are best at zero; at 100 %"
-             " it would just pass."),
-    ]  # fmt: skip
+        line(
+            "Before its first epoch each run's device was held against the CPU in float64, with its own"
+            " network, weights and first batch."
+        ),
+        line(
+            "The worst check is the one nearest to its limit, of those that are best at zero; at 100 %"
+            " it would just pass."
+        ),
+    ]
     return table(
         "gates", "The correctness gate", fields, caption, kinds=kinds_of(shown), left_out=left_out
     )

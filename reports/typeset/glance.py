@@ -53,18 +53,30 @@ def tables(study: Study) -> dict[str, Table]:
     ]
     caption = [
         line("Each system is one experiment in one framework; all figures are of its valid runs."),
-        line("Converged at is the epoch of the lowest validation loss where training ended by itself;"
-             " “not yet” means that the cap of epochs was met first."),
-        line("s/epoch and images/s pool the runs as the comparisons do; memory is the host's peak over"
-             " what the framework's import took."),
-        line("Validation and test accuracy are of the best epoch's weights, averaged over the seeds, the"
-             " lowest and highest seed in brackets."),
+        line(
+            "Converged at is the epoch of the lowest validation loss where training ended by itself;"
+            " “not yet” means that the cap of epochs was met first."
+        ),
+        line(
+            "s/epoch and images/s pool the runs as the comparisons do; memory is the host's peak over"
+            " what the framework's import took."
+        ),
+        line(
+            "Validation and test accuracy are of the best epoch's weights, averaged over the seeds, the"
+            " lowest and highest seed in brackets."
+        ),
         *_none_valid(study),
         *_about_published(study),
         *claims(study),
-    ]  # fmt: skip
-    return table("glance", "The eight systems at a glance", fields, caption,
-                 kinds=kinds_of(shown), left_out=len(frame) - len(shown))  # fmt: skip
+    ]
+    return table(
+        "glance",
+        "The eight systems at a glance",
+        fields,
+        caption,
+        kinds=kinds_of(shown),
+        left_out=len(frame) - len(shown),
+    )
 
 
 def _none_valid(study: Study) -> list[Sentence]:
@@ -72,8 +84,10 @@ def _none_valid(study: Study) -> list[Sentence]:
 
 
 def _about_published(study: Study) -> list[Sentence]:
-    said = say("Published rows are the original report's, on one M1 Pro at 224 px; nothing of them was"
-               " measured here.")  # fmt: skip
+    said = say(
+        "Published rows are the original report's, on one M1 Pro at 224 px; nothing of them was"
+        " measured here."
+    )
     if study.says_accuracy and study.setting["image_size"] == published.IMAGE_SIZE:
         return [said]
     return [said, line("The other rows are of another setting, and not to be compared with them.")]

@@ -37,20 +37,20 @@ def _time_to_reach(study: Study) -> dict[str, Table]:
         text("Machine", keys["machine"], ON_MACHINE),
         text("Device", names.devices(keys), ON_DEVICE),
         *(
-            figures(
-                words.percent(level, 0), [_reached(row[place]) for _, row in shown], absent=nowhere
-            )
+            figures(words.percent(level, 0), [_reached(row[place]) for _, row in shown], absent=nowhere)
             for place, level in enumerate(LEVELS)
         ),
         text("Runs", names.runs([levels[0]["runs"] for _, levels in shown])),
-    ]  # fmt: skip
+    ]
     caption = [
-        line("Time of training, evaluation not counted, until the validation accuracy first reached the"
-             " level, and in brackets the epoch; a dash where it never did."),
+        line(
+            "Time of training, evaluation not counted, until the validation accuracy first reached the"
+            " level, and in brackets the epoch; a dash where it never did."
+        ),
         line("It is validation accuracy: the test images are looked at once, at the end."),
         line("Of several runs it is the median of those that got there."),
         *claims(study),
-    ]  # fmt: skip
+    ]
     left_out = len(rows) - len(shown)
     return table("time_to_reach", "Time to reach an accuracy", fields, caption, left_out=left_out)
 
@@ -81,21 +81,29 @@ def _steadiness(study: Study) -> dict[str, Table]:
         text("Runs", names.runs(list(shown["runs"]))),
     ]
     caption = [
-        line("Cold is the first timed epoch, sustained the median of the last third; the device's own"
-             " change is the reference kernel's, before and after."),
-        line("Fed is the rate of an epoch as a share of the same step on a batch already on the device:"
-             " well below 1 the data are what is waited for, and above 1 is noise."),
-        line("The roofline is what the framework got out of the device in a matrix product and a scaled"
-             " copy, measured before; on a shared machine it moves, and a share near 100 % says as much"
-             " of it as of the system."),
-    ]  # fmt: skip
+        line(
+            "Cold is the first timed epoch, sustained the median of the last third; the device's own"
+            " change is the reference kernel's, before and after."
+        ),
+        line(
+            "Fed is the rate of an epoch as a share of the same step on a batch already on the device:"
+            " well below 1 the data are what is waited for, and above 1 is noise."
+        ),
+        line(
+            "The roofline is what the framework got out of the device in a matrix product and a scaled"
+            " copy, measured before; on a shared machine it moves, and a share near 100 % says as much"
+            " of it as of the system."
+        ),
+    ]
     return table("steadiness", "Does it stay that fast?", fields, caption, left_out=left_out)
 
 
 def _resources(study: Study) -> dict[str, Table]:
     shown, left_out = fit(resources(study), study)
-    no_counter = line("No framework counted memory of the device's own: on a CPU, and on Apple's chips,"
-                      " it is the host's.")  # fmt: skip
+    no_counter = line(
+        "No framework counted memory of the device's own: on a CPU, and on Apple's chips,"
+        " it is the host's."
+    )
     energy = no_energy(study)
     measured = shown["joules_per_epoch"].notna().any()
     reads = [
@@ -119,10 +127,20 @@ def _resources(study: Study) -> dict[str, Table]:
         text("Runs", names.runs(list(shown["runs"]))),
     ]
     caption = [
-        line("Memory is the host's peak within the training epochs, the largest of the runs, over what"
-             " the process had after the framework's import."),
-        *([say("Energy is processor and GPU together, idle draw included, whoever used it; read:"
-               " {reads}.",
-               reads=words.listed(reads[:3]))] if measured and reads else []),
-    ]  # fmt: skip
+        line(
+            "Memory is the host's peak within the training epochs, the largest of the runs, over what"
+            " the process had after the framework's import."
+        ),
+        *(
+            [
+                say(
+                    "Energy is processor and GPU together, idle draw included, whoever used it; read:"
+                    " {reads}.",
+                    reads=words.listed(reads[:3]),
+                )
+            ]
+            if measured and reads
+            else []
+        ),
+    ]
     return table("resources", "Memory and energy", fields, caption, left_out=left_out)

@@ -59,8 +59,13 @@ def _other_sizes(study: Study) -> list[Sentence]:
     if not trained:
         return []
     here = line(f"This is at {IMAGE_SIZE} px, the original report's size.")
-    return [here, say("Runs of smaller or larger images trained other numbers of parameters: {trained}.",
-                      trained=words.listed(trained))]  # fmt: skip
+    return [
+        here,
+        say(
+            "Runs of smaller or larger images trained other numbers of parameters: {trained}.",
+            trained=words.listed(trained),
+        ),
+    ]
 
 
 def _layers(study: Study) -> dict[str, Table]:
@@ -76,7 +81,7 @@ def _layers(study: Study) -> dict[str, Table]:
     fields = [
         text("Layer", [*order, "all"]),
         text("Kind", [*(kinds[name] for name in order), ""]),
-    ]  # fmt: skip
+    ]
     for variant, rows in sides.items():
         whole, name = sum(row["parameters"] for row in rows.values()), variant.capitalize()
         outputs = [rows[layer]["output_shape"] if layer in rows else ABSENT for layer in order]
@@ -87,13 +92,17 @@ def _layers(study: Study) -> dict[str, Table]:
             figures("share, %", [*(_share(n / whole) if n else "" for n in parameters), _share(1.0)]),
         ]
     caption = [
-        line("Output is channels x rows x columns; the columns behind a network's output are that"
-             " network's, “none” is a layer that it does not have, and what is empty has no"
-             " parameters."),
-        line("The mistaken network has no third pool, so that its first Dense layer sees 43,264 inputs"
-             " instead of 9,216."),
+        line(
+            "Output is channels x rows x columns; the columns behind a network's output are that"
+            " network's, “none” is a layer that it does not have, and what is empty has no"
+            " parameters."
+        ),
+        line(
+            "The mistaken network has no third pool, so that its first Dense layer sees 43,264 inputs"
+            " instead of 9,216."
+        ),
         *_other_sizes(study),
-    ]  # fmt: skip
+    ]
     return table("layers", "Layer by layer: the standard and the mistaken network", fields, caption)
 
 
@@ -117,9 +126,11 @@ def _changes(study: Study) -> dict[str, Table]:
         figures("Parameters after it", [words.count(value) for value in frame["parameters"]]),
     ]
     caption = [
-        line(f"One change after the other makes the mistaken network of the standard one,"
-             f" {words.count(extra)} parameters larger."),
+        line(
+            f"One change after the other makes the mistaken network of the standard one,"
+            f" {words.count(extra)} parameters larger."
+        ),
         line("The original report laid them to the extra Dense(1000) alone."),
         *_other_sizes(study),
-    ]  # fmt: skip
+    ]
     return table("changes", "From the standard network to the mistaken one", fields, caption)

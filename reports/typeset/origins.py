@@ -40,8 +40,10 @@ def _settings(study: Study) -> dict[str, Table]:
         figures("Valid", [words.count(row.valid) for row in rows]),
         figures("Machines", [words.count(row.machines) for row in rows]),
     ]
-    caption = [line("Only runs of one setting are compared with each other."),
-               say("The report is about setting {letter}.", letter=study.main)]  # fmt: skip
+    caption = [
+        line("Only runs of one setting are compared with each other."),
+        say("The report is about setting {letter}.", letter=study.main),
+    ]
     return table("settings", "The settings", fields, caption, left_out=left_out)
 
 
@@ -70,8 +72,12 @@ def _recipes(study: Study) -> dict[str, Table]:
         text("Learning rate", [known(row.learning_rates) for row in rows]),
         figures("Runs", [words.count(row.runs) for row in rows]),
     ]
-    caption = [line("How each experiment was trained; patience is how many epochs without a better"
-                    " validation loss end it. All are trained by SGD with momentum 0.9.")]  # fmt: skip
+    caption = [
+        line(
+            "How each experiment was trained; patience is how many epochs without a better"
+            " validation loss end it. All are trained by SGD with momentum 0.9."
+        )
+    ]
     return table("recipes", "How the experiments were trained", fields, caption, left_out=left_out)
 
 
@@ -89,8 +95,12 @@ def _others(study: Study) -> dict[str, Table]:
         figures("Memory, MB", [words.megabytes(value) for value in shown["grown_host_bytes"]]),
         text("Runs", names.runs(list(shown["runs"]))),
     ]
-    caption = [line("Runs of other settings, for whoever looks for them; they are in no comparison"
-                    " above that is of the main setting.")]  # fmt: skip
+    caption = [
+        line(
+            "Runs of other settings, for whoever looks for them; they are in no comparison"
+            " above that is of the main setting."
+        )
+    ]
     return table(
         "others", "Runs of other settings", fields, caption, kinds=kinds_of(shown), left_out=left_out
     )
@@ -145,8 +155,12 @@ def _runs(study: Study) -> dict[str, Table]:
         text("Started", [known(value) for value in shown["started_at"]]),
         text("sha256", [value[:HASH_LETTERS] for value in shown["sha256"]]),
     ]
-    caption = [line("A cell is experiment, framework, device and seed. The sha256 is of the whole file,"
-                    " here its first 12 digits.")]  # fmt: skip
+    caption = [
+        line(
+            "A cell is experiment, framework, device and seed. The sha256 is of the whole file,"
+            " here its first 12 digits."
+        )
+    ]
     return table(
         "runs", "Every run", fields, caption, kinds=kinds_of(shown), left_out=len(frame) - len(shown)
     )

@@ -94,10 +94,13 @@ def test_the_smallest_legal_size_has_a_map_of_one() -> None:
         network("standard", image_size=62)
 
 
-@pytest.mark.parametrize(("variant", "classes", "match"), [
-    ("alexnet", None, "no variant 'alexnet'; there are standard"),
-    ("standard", 0, "0 classes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("variant", "classes", "match"),
+    [
+        ("alexnet", None, "no variant 'alexnet'; there are standard"),
+        ("standard", 0, "0 classes"),
+    ],
+)
 def test_an_unknown_variant_and_no_classes_are_sentences(
     variant: str, classes: int | None, match: str
 ) -> None:

@@ -51,8 +51,14 @@ def of_accuracy(share: float, experiment: str = "scratch", framework: str = "tor
     plan = replace(FULL, epochs={"augmented": 15, "pretrained": 13}.get(experiment, 20))
     if experiment == "pretrained":
         plan = replace(plan, patience=3)
-    return run_of(experiment, framework, more.pop("epochs", epochs_of(STEADY)), rights=rights,
-                  plan=more.pop("plan", plan), **more)  # fmt: skip
+    return run_of(
+        experiment,
+        framework,
+        more.pop("epochs", epochs_of(STEADY)),
+        rights=rights,
+        plan=more.pop("plan", plan),
+        **more,
+    )
 
 
 def test_arithmetic_decides_whatever_was_run(tmp_path: Path) -> None:

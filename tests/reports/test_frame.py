@@ -113,8 +113,12 @@ def test_classes_and_confusion_count_the_test_images(made: Frames) -> None:
 
 
 def test_layers_add_up_to_the_law(made: Frames) -> None:
-    law = {"standard": 58_322_314, "extra-dense": 62_388_354, "mistaken": 202_839_952,
-           "torchvision": 57_044_810}  # fmt: skip
+    law = {
+        "standard": 58_322_314,
+        "extra-dense": 62_388_354,
+        "mistaken": 202_839_952,
+        "torchvision": 57_044_810,
+    }
     at_224 = made.layers[made.layers["image_size"] == 224]
     assert at_224.groupby("variant")["parameters"].sum().to_dict() == law
 

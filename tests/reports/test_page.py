@@ -22,9 +22,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     two_machines(folder / "results")
     run = run_of(
-        "scratch", "torch", epochs_of([9.0, *[5.0] * 5]), warnings=[HOSTILE],
+        "scratch",
+        "torch",
+        epochs_of([9.0, *[5.0] * 5]),
+        warnings=[HOSTILE],
         start={"device_name": HOSTILE},
-    )  # fmt: skip
+    )
     failed = run_of("mistaken", "torch", epochs_of([9.0, 5.0]), failure=HOSTILE)
     owner = replace(ANNA, name=HOSTILE, chip=HOSTILE, os=HOSTILE, packages={HOSTILE: HOSTILE})
     write(folder, "results/evil.json", content_of(owner, [run, failed]))

@@ -218,11 +218,13 @@ class TestLearning:
     def test_bands_and_best_epochs_of_runs_that_differ(self, tmp_path: Path) -> None:
         runs = [
             run_of(
-                "scratch", "torch", seed=s,
+                "scratch",
+                "torch",
+                seed=s,
                 epochs=epochs_of([10.0] * n, validation=[0.1 * s + 0.01 * i for i in range(n)]),
             )
             for s, n in ((1, 3), (2, 4), (3, 5))
-        ]  # fmt: skip
+        ]
         it = study_of(tmp_path, (ANNA, runs))
         curve = learning.curves(it).loc["scratch", "torch"]
         assert curve["runs"].tolist() == [3, 3, 3, 2, 1]
@@ -296,19 +298,22 @@ class TestRatios:
         assert mean.value == pytest.approx(2.0)
         assert set(mean.runs) == set(two.runs["run"])
         texts = [sentence.text for sentence in pictures["framework-ratios"].caption[1:]]
-        assert texts == [
-            "Of 6 comparisons, PyTorch is faster in 6.", "The ratios go from 1.25 to 1.25."
-        ]  # fmt: skip
+        assert texts == ["Of 6 comparisons, PyTorch is faster in 6.", "The ratios go from 1.25 to 1.25."]
 
 
 class TestCost:
     def test_the_front_is_what_nothing_beats_in_both(self) -> None:
-        runs = pd.DataFrame({
-            "run": ["R1", "R2", "R3", "R4", "R5"], "machine": "m", "device": "cpu", "framework": "torch",
-            "experiment": ["a", "b", "c", "d", "d"],
-            "seconds_to_best": [10.0, 20.0, 30.0, 30.0, 50.0],
-            "test_accuracy": [0.5, 0.4, 0.6, 0.7, 0.9],
-        })  # fmt: skip
+        runs = pd.DataFrame(
+            {
+                "run": ["R1", "R2", "R3", "R4", "R5"],
+                "machine": "m",
+                "device": "cpu",
+                "framework": "torch",
+                "experiment": ["a", "b", "c", "d", "d"],
+                "seconds_to_best": [10.0, 20.0, 30.0, 30.0, 50.0],
+                "test_accuracy": [0.5, 0.4, 0.6, 0.7, 0.9],
+            }
+        )
         table = cost.points(runs, cost.TIME).set_index("experiment")
         assert table["front"].to_dict() == {"a": True, "b": False, "c": True, "d": True}
         assert (table.loc["d", "cost"], table.loc["d", "test_accuracy"]) == (40.0, pytest.approx(0.8))
@@ -343,8 +348,10 @@ def test_a_graphics_cards_own_memory_is_shown_beside(tmp_path: Path) -> None:
 def test_parameters_are_the_law(two: Study, pictures: dict[str, Picture]) -> None:
     table = network.parameters(two.frames.layers)
     assert table.sum().astype(int).to_dict() == {
-        "standard": 58_322_314, "mistaken": 202_839_952, "torchvision": 57_044_810
-    }  # fmt: skip
+        "standard": 58_322_314,
+        "mistaken": 202_839_952,
+        "torchvision": 57_044_810,
+    }
     values = [int(number.value) for number in numbers(pictures["parameters-by-layer"]).values()]
     assert values == [202_839_952, 144_517_638, 58_322_314, 139_460_608, 43_264, 9_216, 5_057_030]
 

@@ -106,9 +106,14 @@ def slow_quick(folder: Path) -> Study:
         run_of("scratch", "tensorflow", epochs_of([s * 0.9 for s in long], images=1920), **plan),
         run_of("mistaken", "torch", epochs_of([5.0, 4.5, 4.6], images=1280), **plan),
         run_of("mistaken", "tensorflow", epochs_of([5.0, 4.8, 4.7], images=1280), **plan),
-        run_of("pretrained", "torch", epochs_of([4.0, 4.0, 6.0], images=1280, stages=[1, 1, 2]),
-               start={"weights_origin": "user file"}, **plan),
-    ]  # fmt: skip
+        run_of(
+            "pretrained",
+            "torch",
+            epochs_of([4.0, 4.0, 6.0], images=1280, stages=[1, 1, 2]),
+            start={"weights_origin": "user file"},
+            **plan,
+        ),
+    ]
     return saved(folder, (ANNA, runs))
 
 
@@ -151,8 +156,13 @@ def test_every_number_is_what_the_files_say(which: str, request: pytest.FixtureR
 def test_words_hold_no_digits_but_the_protocols(which: str, request: pytest.FixtureRequest) -> None:
     _, given = request.getfixturevalue(which)
     table = given.frames
-    names = {text for frame in (table.runs, table.machines) for column in frame
-             for text in frame[column] if isinstance(text, str)}  # fmt: skip
+    names = {
+        text
+        for frame in (table.runs, table.machines)
+        for column in frame
+        for text in frame[column]
+        if isinstance(text, str)
+    }
     names |= {day[:10] for day in table.runs["started_at"]}
     allowed = sorted({*names, *CONSTANTS} - {""}, key=len, reverse=True)
     for paragraphs in said(given).values():
@@ -183,16 +193,36 @@ def test_the_whole_prose_of_two_machines(two: tuple[Path, Study]) -> None:
 @pytest.mark.parametrize(
     ("torch", "tensorflow", "spread", "says"),
     [
-        (100, 80, 1.0, "TensorFlow trains faster than PyTorch on anna: 1.25 times as fast in scratch"
-         " (95 % interval "),
-        (80, 100, 1.0, "PyTorch trains faster than TensorFlow on anna: 1.25 times as fast in scratch"
-         " (95 % interval "),
-        (100, 100, 0.1, "PyTorch and TensorFlow are equally fast within 2 % on anna: PyTorch's speed as"
-         " a multiple of TensorFlow's is 1.00 in scratch ("),
-        (100, 100.5, 3.0, "It is not decided on anna which is faster, since the 95 % interval has room"
-         " for both: PyTorch's speed as a multiple of TensorFlow's is "),
+        (
+            100,
+            80,
+            1.0,
+            "TensorFlow trains faster than PyTorch on anna: 1.25 times as fast in scratch"
+            " (95 % interval ",
+        ),
+        (
+            80,
+            100,
+            1.0,
+            "PyTorch trains faster than TensorFlow on anna: 1.25 times as fast in scratch"
+            " (95 % interval ",
+        ),
+        (
+            100,
+            100,
+            0.1,
+            "PyTorch and TensorFlow are equally fast within 2 % on anna: PyTorch's speed as"
+            " a multiple of TensorFlow's is 1.00 in scratch (",
+        ),
+        (
+            100,
+            100.5,
+            3.0,
+            "It is not decided on anna which is faster, since the 95 % interval has room"
+            " for both: PyTorch's speed as a multiple of TensorFlow's is ",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_faster_is_called_the_faster(
     tmp_path: Path, torch: float, tensorflow: float, spread: float, says: str
 ) -> None:
@@ -338,11 +368,16 @@ def test_conditions_that_spoil_a_figure_are_told(tmp_path: Path) -> None:
     runs[0]["before"] |= {"power": "battery", "thermal": "heavy", "load": 7.5}
     runs[1]["interruptions"] = [
         {
-            "stopped_at": "2026-11-24T12:10:00+00:00", "resumed_at": "2026-11-24T12:20:00+00:00",
-            "seconds": 600.0, "why": None, "differences": [], "after_epoch": 3, "resumed_after": 3,
+            "stopped_at": "2026-11-24T12:10:00+00:00",
+            "resumed_at": "2026-11-24T12:20:00+00:00",
+            "seconds": 600.0,
+            "why": None,
+            "differences": [],
+            "after_epoch": 3,
+            "resumed_after": 3,
             "setback": None,
         }
-    ]  # fmt: skip
+    ]
     given = saved(tmp_path, (ANNA, runs))
     assert "1 run began on mains power, 1 on battery and 1 under thermal pressure." in told(given)
     assert "The load average before a run was 0.4 to 7.5." in told(given, "measured")

@@ -227,13 +227,21 @@ LEAST: dict[str, list[dict[str, Any]]] = {
     "a synthetic quick run": only(plan=replace(QUICK, dataset="synthetic"), device="cpu"),
     "a diverged run": [
         run_of(
-            "scratch", "torch", epochs_of([9.0, 5.0], losses=[2.0, None]), stopped="diverged",
+            "scratch",
+            "torch",
+            epochs_of([9.0, 5.0], losses=[2.0, None]),
+            stopped="diverged",
             reasons=["diverged at epoch 2"],
-            result={"confusion": None, "pictures": None, "per_class_accuracy": None,
-                    "test_accuracy": None, "test_loss": None},
+            result={
+                "confusion": None,
+                "pictures": None,
+                "per_class_accuracy": None,
+                "test_accuracy": None,
+                "test_loss": None,
+            },
         )
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", LEAST)

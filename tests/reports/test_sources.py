@@ -68,8 +68,13 @@ def test_the_same_bytes_count_once(folder: Path) -> None:
 
 def test_the_same_run_in_another_file_counts_once(folder: Path) -> None:
     """A session that was resumed and saved under another name holds its first runs again."""
-    both = content_of(ANNA, [run_of("scratch", "torch", epochs_of([6.0, *[5.0] * 4])),
-                             run_of("scratch", "tensorflow", epochs_of([6.0, *[5.0] * 4]))])  # fmt: skip
+    both = content_of(
+        ANNA,
+        [
+            run_of("scratch", "torch", epochs_of([6.0, *[5.0] * 4])),
+            run_of("scratch", "tensorflow", epochs_of([6.0, *[5.0] * 4])),
+        ],
+    )
     write(folder, "anna/0002_full.json", both)
     found = gather([str(folder)])
     assert [each.run.cell.framework for each in found.runs] == ["torch", "tensorflow"]

@@ -84,9 +84,11 @@ def test_glance_has_the_figures_of_the_construction(two: Study) -> None:
     # Each machine's eight systems, and five published ones.
     assert len(frame) == 2 * 8 + 5
     for machine, framework, seconds in (
-        ("anna", "torch", 100.0), ("anna", "tensorflow", 125.0),
-        ("bob", "torch", 50.0), ("bob", "tensorflow", 62.5),
-    ):  # fmt: skip
+        ("anna", "torch", 100.0),
+        ("anna", "tensorflow", 125.0),
+        ("bob", "torch", 50.0),
+        ("bob", "tensorflow", 62.5),
+    ):
         found = row(frame, machine=machine, experiment="scratch", framework=framework)
         assert found["seconds_per_epoch"] == pytest.approx(seconds)
         assert found["images_per_second"] == pytest.approx(44_992 / seconds)
@@ -144,8 +146,17 @@ def test_published_figures_are_those_of_the_original() -> None:
     assert sum(published.KERAS_LAYERS) == 58_322_314
     assert published.KERAS_CONV1 == (96, 56, 56)
     assert published.PER_CLASS["scratch"] == (
-        83.93, 80.0, 68.35, 54.79, 78.18, 64.41, 82.14, 68.75, 81.03, 78.21
-    )  # fmt: skip
+        83.93,
+        80.0,
+        68.35,
+        54.79,
+        78.18,
+        64.41,
+        82.14,
+        68.75,
+        81.03,
+        78.21,
+    )
     pretrained = published.PER_CLASS["pretrained"]
     assert pretrained[:7] == (96.43, 100.0, 91.14, 76.71, 96.36, 88.14, 94.64)
     assert isnan(pretrained[7])
@@ -267,8 +278,11 @@ def test_classes_and_confusions(two: Study) -> None:
     first = own[own["framework"] == "torch"].iloc[0]
     # 500 wrong planes with seed 0 and 480 with seed 1, of 1,000 each, all taken for cars.
     assert (first["class"], first["answer"], first["images"], first["of"]) == (
-        "airplane", "automobile", 980, 2_000
-    )  # fmt: skip
+        "airplane",
+        "automobile",
+        980,
+        2_000,
+    )
     assert first["share"] == pytest.approx(0.49)
     assert len(own[own["framework"] == "torch"]) == 5
 
@@ -309,8 +323,9 @@ def test_steadiness_and_gates(two: Study) -> None:
 def test_what_does_not_count_is_told_with_its_reason(two: Study, told: dict[str, Table]) -> None:
     assert list(origins.apart(two)["run"]) == ["R10", "R22"]
     assert cells(told["apart"], "Reason") == [
-        "its worker was killed by signal 9", "logits: 0.3 where 2.4e-05 at most is allowed"
-    ]  # fmt: skip
+        "its worker was killed by signal 9",
+        "logits: 0.3 where 2.4e-05 at most is allowed",
+    ]
     assert cells(told["others"], "Setting") == ["B", "B"]
     assert cells(told["runs"], "Run") == [f"R{number}" for number in range(1, 23)]
     assert all(len(value) == 12 for value in cells(told["runs"], "sha256"))
@@ -324,11 +339,31 @@ def test_what_does_not_count_is_told_with_its_reason(two: Study, told: dict[str,
 
 def test_the_keys_stand_in_the_order_of_reading(told: dict[str, Table]) -> None:
     assert list(told) == [
-        "glance", "frameworks", "machines", "means", "differences", "time_to_reach", "steadiness",
-        "resources", "classes", "class_extremes", "confusions", "networks", "layers", "changes",
-        "computers", "conditions", "gates", "audit", "settings", "recipes", "others", "apart", "runs",
+        "glance",
+        "frameworks",
+        "machines",
+        "means",
+        "differences",
+        "time_to_reach",
+        "steadiness",
+        "resources",
+        "classes",
+        "class_extremes",
+        "confusions",
+        "networks",
+        "layers",
+        "changes",
+        "computers",
+        "conditions",
+        "gates",
+        "audit",
+        "settings",
+        "recipes",
+        "others",
+        "apart",
+        "runs",
         "sources",
-    ]  # fmt: skip
+    ]
     assert all(key == found.key for key, found in told.items())
 
 
@@ -398,10 +433,17 @@ def test_skipped_cells_and_files_that_are_left_out(tmp_path: Path) -> None:
 def test_hostile_texts_stay_the_texts_that_they_are(tmp_path: Path) -> None:
     hostile = '<script>{x}</script> | # {{7*7}} *b* $x$ "q"'
     machine = replace(ANNA, name=hostile, chip=hostile, os=hostile, packages={"torch": hostile})
-    write(tmp_path, "a/1.json", content_of(machine, [
-        run_of("scratch", "torch", epochs_of(STEADY)),
-        run_of("mistaken", "torch", epochs_of(STEADY), reasons=[hostile]),
-    ]))  # fmt: skip
+    write(
+        tmp_path,
+        "a/1.json",
+        content_of(
+            machine,
+            [
+                run_of("scratch", "torch", epochs_of(STEADY)),
+                run_of("mistaken", "torch", epochs_of(STEADY), reasons=[hostile]),
+            ],
+        ),
+    )
     write(tmp_path, "b/1.json", content_of(BOB, [run_of("scratch", "torch", epochs_of(STEADY))]))
     found = typeset.tables(study_of(tmp_path))
     well_formed(found)
@@ -458,8 +500,12 @@ def test_columns_that_never_change_and_those_never_measured_go_into_the_caption(
 def test_figures_read_as_they_should() -> None:
     assert names.significant([99.99999, 100.0, 0.0667, nan]) == ["100", "100", "0.0667", "–"]
     assert [names.signed(value) for value in (-0.0621, 0.0004, -0.0004, 0.05, nan)] == [
-        "−6.2 %", "0.0 %", "0.0 %", "+5.0 %", "–"
-    ]  # fmt: skip
+        "−6.2 %",
+        "0.0 %",
+        "0.0 %",
+        "+5.0 %",
+        "–",
+    ]
     assert names.runs(["R1", "R1 R2 R3 R4", "R1 R2 R3 R4 R5"]) == [
         "R1",
         "R1 R2 R3 R4",

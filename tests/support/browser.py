@@ -72,10 +72,19 @@ def look(file: Path, scratch: Path, *, widths: Sequence[int]) -> dict[int, Page]
     frames = "".join(FRAME.format(width=width, address=address) for width in widths)
     wrapper.write_text(WRAPPER.format(frames=frames), encoding="utf-8")
     done = subprocess.run(
-        [chromium(), *QUIET, f"--user-data-dir={scratch / 'profile'}", f"--log-net-log={log}",
-         "--virtual-time-budget=5000", "--dump-dom", wrapper.as_uri()],
-        capture_output=True, check=True, timeout=120,
-    )  # fmt: skip
+        [
+            chromium(),
+            *QUIET,
+            f"--user-data-dir={scratch / 'profile'}",
+            f"--log-net-log={log}",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+            wrapper.as_uri(),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
     told = re.findall(r"<pre>(.+?)</pre>", done.stdout.decode("utf-8", "replace"), re.DOTALL)
     assert len(told) == len(widths), "the page did not load"
     events = json.loads(log.read_text())["events"]

@@ -126,9 +126,13 @@ def ratio(runs: list[Raw], what: str) -> Ratio:
     if not turned:
         return found
     return Ratio(
-        value=1 / found.value, low=1 / found.high, high=1 / found.low, verdict=found.verdict,
-        epochs=found.epochs, runs=found.runs,
-    )  # fmt: skip
+        value=1 / found.value,
+        low=1 / found.high,
+        high=1 / found.low,
+        verdict=found.verdict,
+        epochs=found.epochs,
+        runs=found.runs,
+    )
 
 
 def by_framework(runs: Iterable[Raw], of: Callable[[Raw], float]) -> list[float]:
@@ -164,9 +168,11 @@ def distinct(*names: str) -> Callable[[list[Raw], str], float]:
 
 def _field(run: Raw, name: str) -> Any:
     return {
-        "machine": run["machine"]["name"], "file": run["file"], "chip": run["machine"]["chip"],
+        "machine": run["machine"]["name"],
+        "file": run["file"],
+        "chip": run["machine"]["chip"],
         "setting": (run["plan"]["profile"], run["plan"]["image_size"]),
-    }.get(name, run["cell"].get(name))  # fmt: skip
+    }.get(name, run["cell"].get(name))
 
 
 def each(of: Callable[[Raw], float], how: Callable[[list[float]], float] = max) -> Any:
@@ -207,9 +213,13 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
         lambda r: median(e["train_seconds"] for e in steady(r)), geometric_mean
     ),
     "fewest timed epochs on either side": lambda runs, what: min(
-        sum(len(steady(r)) for r in runs
-            if r["cell"]["framework"] == name and r["cell"]["experiment"] == experiment)
-        for name in NAMES for experiment in {r["cell"]["experiment"] for r in runs}
+        sum(
+            len(steady(r))
+            for r in runs
+            if r["cell"]["framework"] == name and r["cell"]["experiment"] == experiment
+        )
+        for name in NAMES
+        for experiment in {r["cell"]["experiment"] for r in runs}
     ),
     "image size, pixels a side": each(lambda r: r["plan"]["image_size"]),
     "test images": each(lambda r: r["start"]["test_images"]),
@@ -242,9 +252,12 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
     "parameters": parameters,
     "image size of the original report, pixels a side": lambda runs, what: 224,
     "published test accuracy": lambda runs, what: 0.74 if what.endswith("scratch") else 0.9177,
-    **{f"{end} {name}": each(of, min if end == "min" else max)
-       for name, of in COLUMNS.items() for end in ("min", "max")},
-}  # fmt: skip
+    **{
+        f"{end} {name}": each(of, min if end == "min" else max)
+        for name, of in COLUMNS.items()
+        for end in ("min", "max")
+    },
+}
 
 
 def again(number: Number, runs: list[Raw]) -> float:

@@ -35,13 +35,26 @@ ANNA = replace(
     MACHINE, name="anna", chip="Apple M1 Pro", model="MacBookPro18,3", gpu_cores=16, memory_bytes=2**34
 )
 BOB = replace(
-    MACHINE, name="bob", chip="Apple M3 Max", model="Mac15,8", gpu="Apple M3 Max", gpu_cores=40,
-    memory_bytes=2**36, os="macOS 26.1",
-)  # fmt: skip
+    MACHINE,
+    name="bob",
+    chip="Apple M3 Max",
+    model="Mac15,8",
+    gpu="Apple M3 Max",
+    gpu_cores=40,
+    memory_bytes=2**36,
+    os="macOS 26.1",
+)
 FULL = Plan(
-    profile="full", dataset="cifar10", data_provenance="the official archive, md5 verified",
-    image_size=224, train_images=None, test_images=None, epochs=20, patience=5, batch_size=64,
-)  # fmt: skip
+    profile="full",
+    dataset="cifar10",
+    data_provenance="the official archive, md5 verified",
+    image_size=224,
+    train_images=None,
+    test_images=None,
+    epochs=20,
+    patience=5,
+    batch_size=64,
+)
 QUICK = replace(FULL, profile="quick", image_size=64, train_images=1920, test_images=2000, epochs=11)
 VERSIONS = {"torch": "2.14.1", "tensorflow": "2.18.1"}
 IMAGES = 44_992
@@ -164,10 +177,16 @@ def run_of(
         "start": asdict(began),
         "epochs": [asdict(epoch) for epoch in epochs],
         "interruptions": [],
-        "result": None if failure else asdict(
+        "result": None
+        if failure
+        else asdict(
             _result(
-                epochs, began, rights or [began.test_images // 20 + 10 * i for i in range(10)],
-                stopped=stopped, columns=min(net.classes, 11), changed=result or {},
+                epochs,
+                began,
+                rights or [began.test_images // 20 + 10 * i for i in range(10)],
+                stopped=stopped,
+                columns=min(net.classes, 11),
+                changed=result or {},
             )
         ),
         "after": asdict(CONDITION),
@@ -179,13 +198,18 @@ def run_of(
             )
         ),
         "failure": asdict(Failure(reason=failure, log_tail="the end")) if failure else None,
-    }  # fmt: skip
+    }
 
 
 def _result(
-    epochs: Sequence[Epoch], start: Start, rights: Sequence[int], *, stopped: str, columns: int,
+    epochs: Sequence[Epoch],
+    start: Start,
+    rights: Sequence[int],
+    *,
+    stopped: str,
+    columns: int,
     changed: dict[str, Any],
-) -> Result:  # fmt: skip
+) -> Result:
     images = start.test_images // 10
     confusion = confusion_of(rights, images, columns=columns)
     losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
@@ -250,12 +274,16 @@ def two_machines(folder: Path) -> Path:
         write(folder, f"{machine.name}/0001_full.json", content_of(machine, runs))
     quick = [
         run_of(
-            "scratch", framework, epochs_of([6.0, seconds, seconds], images=1920),
-            plan=replace(QUICK, epochs=3), test_images=2000, started_at="2026-11-24T10:00:00+00:00",
+            "scratch",
+            framework,
+            epochs_of([6.0, seconds, seconds], images=1920),
+            plan=replace(QUICK, epochs=3),
+            test_images=2000,
+            started_at="2026-11-24T10:00:00+00:00",
             start={"data_sha256": "9" * 64},
         )
         for framework, seconds in (("torch", 5.0), ("tensorflow", 5.5))
-    ]  # fmt: skip
+    ]
     write(folder, "anna/0002_quick.json", content_of(ANNA, quick))
     return folder
 
@@ -269,28 +297,40 @@ def _full(machine: Machine, framework: str, seconds: float, at: str) -> list[dic
         times, validation=[0.7 + 0.02 * i for i in range(8)], stages=[1, 1, 1, 2, 2, 2, 2, 2]
     )
     return [
+        run_of("scratch", framework, epochs_of(times, joules=joules), started_at=at, stopped="patience"),
         run_of(
-            "scratch", framework, epochs_of(times, joules=joules), started_at=at, stopped="patience"
+            "scratch",
+            framework,
+            epochs_of([times[0], *times[:0:-1]], joules=joules),
+            seed=1,
+            started_at=at,
+            rights=[520 + 10 * i for i in range(10)],
         ),
         run_of(
-            "scratch", framework, epochs_of([times[0], *times[:0:-1]], joules=joules), seed=1,
-            started_at=at, rights=[520 + 10 * i for i in range(10)],
-        ),
-        run_of(
-            "mistaken", framework, overfitting([3 * each for each in times]), started_at=at,
+            "mistaken",
+            framework,
+            overfitting([3 * each for each in times]),
+            started_at=at,
             warnings=() if bad else ["on battery"],
         ),
         run_of(
-            "augmented", framework, epochs_of(times, joules=joules), started_at=at,
+            "augmented",
+            framework,
+            epochs_of(times, joules=joules),
+            started_at=at,
             plan=replace(FULL, epochs=15),
         ),
         run_of(
-            "pretrained", framework, fine, started_at=at, plan=replace(FULL, epochs=13, patience=3),
+            "pretrained",
+            framework,
+            fine,
+            started_at=at,
+            plan=replace(FULL, epochs=13, patience=3),
             rights=[900 + i for i in range(10)],
             failure="its worker was killed by signal 9" if bad and machine is ANNA else None,
             reasons=["logits: 0.3 where 2.4e-05 at most is allowed"] if bad and machine is BOB else (),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def overfitting(seconds: Sequence[float]) -> tuple[Epoch, ...]:

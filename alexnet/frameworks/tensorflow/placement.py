@@ -12,10 +12,28 @@ from alexnet.frameworks.protocol import PlacementUnknown
 
 # Moves and names values or asks for their shapes, computes nothing.
 _PLUMBING = {
-    "Const", "ExpandDims", "Identity", "NoOp", "Placeholder", "Rank", "ReadVariableOp", "Reshape",
-    "Shape", "ShapeN", "Size", "Squeeze", "VarHandleOp", "_Arg", "_DeviceArg", "_DeviceRetval",
-    "_HostRecv", "_HostSend", "_Recv", "_Retval", "_Send",
-}  # fmt: skip
+    "Const",
+    "ExpandDims",
+    "Identity",
+    "NoOp",
+    "Placeholder",
+    "Rank",
+    "ReadVariableOp",
+    "Reshape",
+    "Shape",
+    "ShapeN",
+    "Size",
+    "Squeeze",
+    "VarHandleOp",
+    "_Arg",
+    "_DeviceArg",
+    "_DeviceRetval",
+    "_HostRecv",
+    "_HostSend",
+    "_Recv",
+    "_Retval",
+    "_Send",
+}
 
 
 _COUNTS = {tf.int32.as_datatype_enum, tf.int64.as_datatype_enum}

@@ -227,8 +227,17 @@ def run_of(
         seconds=9.5,
     )
     result = result_of(cell, start, epochs)
-    return whole(here, cell, gate=gate, before=before, start=start, epochs=epochs, result=result,
-                 after=after, interruptions=interruptions or [])  # fmt: skip
+    return whole(
+        here,
+        cell,
+        gate=gate,
+        before=before,
+        start=start,
+        epochs=epochs,
+        result=result,
+        after=after,
+        interruptions=interruptions or [],
+    )
 
 
 SHOWN = Pictures(
@@ -378,9 +387,11 @@ CUTS: dict[str, tuple[list[Interruption], tuple[int, ...]]] = {
     "set back behind another": ([CUT_OFF, SET_BACK], (1, 2)),
     "begun anew": ([CUT_OFF, BEGUN_ANEW], (1,)),
     "after its last epoch": ([replace(CUT_OFF, after_epoch=4, resumed_after=4)], (1,)),
-    "by a clock that was set back": ([replace(CUT_OFF, resumed_at=CUT_OFF.stopped_at, seconds=0.0)],
-                                     (1, 3)),
-}  # fmt: skip
+    "by a clock that was set back": (
+        [replace(CUT_OFF, resumed_at=CUT_OFF.stopped_at, seconds=0.0)],
+        (1, 3),
+    ),
+}
 """How a run of four epochs was cut off, and which of them are warm-ups then."""
 
 
@@ -794,7 +805,7 @@ DELETED = object()
     [
         ("run/start/schema", 1, "torch-cpu-s0: start.schema is 1, and this reads version 4 alone"),
         ("run/start/schema", 2, "torch-cpu-s0: start.schema is 2, and this reads version 4 alone"),
-        ("run/start/schema", "new", "start.schema is \"new\", and this reads version 4 alone"),
+        ("run/start/schema", "new", 'start.schema is "new", and this reads version 4 alone'),
         ("run/start/schema", DELETED, "missing required field `schema`"),
         ("run/mood", 3, "scratch-torch-cpu-s0: SavedRun has no field mood"),
         ("run/epochs/1/mood", 3, r"there is no field SavedRun.epochs\[1\].mood"),
@@ -817,7 +828,7 @@ DELETED = object()
         ("machine_info/machine", DELETED, "machine_info.machine: Machine is an object"),
         ("machine_info/machine/chip", DELETED, "machine_info.machine: Machine lacks its field chip"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_record_of_this_schema_is_named(path: str, value: Any, says: str) -> None:
     content = genuine("linux")
     if value is DELETED:
@@ -1071,27 +1082,66 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
     """All but the arithmetic of the network is the real code: its epochs, result, verdict and saving."""
     paper: Any = PaperBackend()
     roof = Roofline(flops_per_second=1e20, bytes_per_second=1e18)
-    job = Job(cell=SCRATCH, plan=PLAN, data_folder=None, weights_file=None,
-              scratch_folder=str(tmp_path), idle_watts=None, roofline=roof, known=None)  # fmt: skip
+    job = Job(
+        cell=SCRATCH,
+        plan=PLAN,
+        data_folder=None,
+        weights_file=None,
+        scratch_folder=str(tmp_path),
+        idle_watts=None,
+        roofline=roof,
+        known=None,
+    )
     net, images = network("standard", image_size=64), load_data(job)
     first = FirstWeights(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)
     trainer: Any = PaperTrainer(first.weights)
     meters = Meters(paper, trainer.synchronize)
     own = {name: fingerprint({name: array}) for name, array in first.weights.items()}
     before = condition.take()
-    start = build_start(job, net, backend=paper, dataset=images, first=first, meters=meters,
-                         prober=paper, baseline_host_bytes=10**8)  # fmt: skip
+    start = build_start(
+        job,
+        net,
+        backend=paper,
+        dataset=images,
+        first=first,
+        meters=meters,
+        prober=paper,
+        baseline_host_bytes=10**8,
+    )
     recipe = recipe_of(job.cell, job.plan)
-    training = TrainingLoop(job=job, net=net, recipe=recipe, backend=paper, trainer=trainer,
-                        dataset=images, send=print, meters=meters, kernel=paper, start=start,
-                        first_weights=own)  # fmt: skip
+    training = TrainingLoop(
+        job=job,
+        net=net,
+        recipe=recipe,
+        backend=paper,
+        trainer=trainer,
+        dataset=images,
+        send=print,
+        meters=meters,
+        kernel=paper,
+        start=start,
+        first_weights=own,
+    )
     epochs = list(training.epochs())
-    gate = Gate(checks=checks(*GATE_CHECKS), not_checked=(), seconds=1.0,
-                weights_sha256=start.weights_sha256, batch_sha256="3" * 64)  # fmt: skip
+    gate = Gate(
+        checks=checks(*GATE_CHECKS),
+        not_checked=(),
+        seconds=1.0,
+        weights_sha256=start.weights_sha256,
+        batch_sha256="3" * 64,
+    )
     here = describe("paper")
     result = build_result(training)
-    run = whole(here, SCRATCH, gate=gate, before=before, start=start, epochs=epochs,
-                result=result, after=condition.take())  # fmt: skip
+    run = whole(
+        here,
+        SCRATCH,
+        gate=gate,
+        before=before,
+        start=start,
+        epochs=epochs,
+        result=result,
+        after=condition.take(),
+    )
     assert found(file_of(here, [run], [], [])) == []
 
 

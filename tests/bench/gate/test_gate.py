@@ -116,8 +116,11 @@ def test_two_frameworks_that_answer_alike_are_certified(tmp_path: Path) -> None:
     gate = with_agreement(witness(tmp_path, "torch"), witness(tmp_path, "tensorflow"))
     assert failures(gate) == []
     assert [check.name for check in gate.checks[-4:]] == [
-        "same bytes", "one network", "both logits", "both three losses",
-    ]  # fmt: skip
+        "same bytes",
+        "one network",
+        "both logits",
+        "both three losses",
+    ]
     assert gate.not_checked == ()
 
 

@@ -302,15 +302,27 @@ FORWARD_FLOPS = 2 * (
     + 4096 * 10
 )
 PARAMETERS = (
-    (34_848 + 96) + (614_400 + 256) + (884_736 + 384) + (1_327_104 + 384) + (884_736 + 256)
-    + (37_748_736 + 4096) + (16_777_216 + 4096) + (40_960 + 10)
-)  # fmt: skip
+    (34_848 + 96)
+    + (614_400 + 256)
+    + (884_736 + 384)
+    + (1_327_104 + 384)
+    + (884_736 + 256)
+    + (37_748_736 + 4096)
+    + (16_777_216 + 4096)
+    + (40_960 + 10)
+)
 ACTIVATIONS = (
-    290_400 + 69_984  # conv1, pool1
-    + 186_624 + 43_264  # conv2, pool2
-    + 64_896 + 64_896 + 43_264 + 9_216  # conv3, conv4, conv5, pool5
-    + 2 * 4_096 + 10  # fc6, fc7, fc8; flattening moves nothing, dropout is done on the way
-)  # fmt: skip
+    290_400
+    + 69_984  # conv1, pool1
+    + 186_624
+    + 43_264  # conv2, pool2
+    + 64_896
+    + 64_896
+    + 43_264
+    + 9_216  # conv3, conv4, conv5, pool5
+    + 2 * 4_096
+    + 10  # fc6, fc7, fc8; flattening moves nothing, dropout is done on the way
+)
 
 
 def test_the_work_of_a_step_is_three_times_the_forward_pass() -> None:

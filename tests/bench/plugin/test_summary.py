@@ -28,8 +28,16 @@ class OneRun:
         cell = replace(CELL, device=device)
         second = replace(EPOCH, epoch=2, warm_up=False)
         self.picked, self.plans = [cell], {cell: PLAN}
-        self.runs = [Run(cell=cell, plan=PLAN, start=START, epochs=[EPOCH, second],
-                         result=replace(RESULT, **result), verdict=VALID)]  # fmt: skip
+        self.runs = [
+            Run(
+                cell=cell,
+                plan=PLAN,
+                start=START,
+                epochs=[EPOCH, second],
+                result=replace(RESULT, **result),
+                verdict=VALID,
+            )
+        ]
 
 
 def shown(session: Any) -> dict[str, str]:

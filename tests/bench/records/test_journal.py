@@ -31,14 +31,24 @@ INTERRUPTION = Interruption(
     differences=("another torch", "¼ of the memory"),
 )
 TRUE_FLOATS = replace(
-    EPOCH, train_seconds=0.1 + 0.2, evaluate_seconds=5e-324, train_loss=1.7976931348623157e308,
-    train_accuracy=-0.0, validation_accuracy=1 / 3, energy_joules={"gpu": 1e-300, "ä": 2.0**-1074},
-)  # fmt: skip
+    EPOCH,
+    train_seconds=0.1 + 0.2,
+    evaluate_seconds=5e-324,
+    train_loss=1.7976931348623157e308,
+    train_accuracy=-0.0,
+    validation_accuracy=1 / 3,
+    energy_joules={"gpu": 1e-300, "ä": 2.0**-1074},
+)
 NOTHING = replace(
-    RESULT, best_epoch=None, test_loss=None, per_class_accuracy=None, confusion=None,
-    weights_sha256=None, drift=replace(RESULT.drift, drift=None),
+    RESULT,
+    best_epoch=None,
+    test_loss=None,
+    per_class_accuracy=None,
+    confusion=None,
+    weights_sha256=None,
+    drift=replace(RESULT.drift, drift=None),
     checks=(Check(name="", measured=None, least=-0.0, most=1e22, says=""),),
-)  # fmt: skip
+)
 RECORDS: list[tuple[str, Any]] = [
     ("plan", PLAN),
     ("plan", replace(PLAN, train_images=None, data_provenance="größer")),
@@ -203,7 +213,7 @@ HOSTILE: dict[str, str | bytes] = {
     "a number for a time": sealed("epochs", EPOCH_FIELDS, at=5),
     "a word for a time": sealed("epochs", EPOCH_FIELDS, at="yesterday"),
     "a time of no zone": sealed("epochs", EPOCH_FIELDS, at="2026-11-24T12:00:00"),
-}  # fmt: skip
+}
 
 
 def test_the_hostile_lines_are_hostile_in_one_way_each(tmp_path: Path) -> None:

@@ -54,11 +54,22 @@ def test_every_cell_passed_its_gate_and_both_frameworks_agree(smoke: tuple[Path,
         checks = {check["name"]: check for check in info["gate"]["checks"]}
         dropout = {"dropout"} if info["cell"]["experiment"] != "mistaken" else set()
         assert set(checks) == dropout | {
-            "layers", "logits", "loss", "gradient", "update", "three losses", "three steps",
-            "own logits", "placement",
-            "twice the work", "nothing left", "same bytes", "one network", "both logits",
+            "layers",
+            "logits",
+            "loss",
+            "gradient",
+            "update",
+            "three losses",
+            "three steps",
+            "own logits",
+            "placement",
+            "twice the work",
+            "nothing left",
+            "same bytes",
+            "one network",
+            "both logits",
             "both three losses",
-        }  # fmt: skip
+        }
         assert checks["one network"]["measured"] < 1e-12, "two networks, if float64 tells them apart"
         assert info["gate"]["not_checked"] == []
         assert info["gate"]["weights_sha256"] == info["start"]["weights_sha256"]

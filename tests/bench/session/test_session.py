@@ -125,8 +125,9 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
     content = json.loads(file.read_text())
     content["machine_info"]["machine"] |= {"memory_bytes": 8 * 10**9, "os_build": "24A1"}
     file.write_text(json.dumps(content))
-    again = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", "--epochs", "4",
-                  "--benchmark-compare", paper="")  # fmt: skip
+    again = bench(
+        tmp_path, *SYNTHETIC, "-k", "scratch-torch", "--epochs", "4", "--benchmark-compare", paper=""
+    )
     text = again.stdout + again.stderr
     assert again.returncode == PASSED, text
     assert "memory: " in text
