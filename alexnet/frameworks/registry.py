@@ -40,7 +40,7 @@ def backend(framework: Framework, device: Device | Literal["auto"] = "auto") -> 
     choose. Import a second framework in another process: torch and TensorFlow in one crash.
     """
     try:
-        module = importlib.import_module(f"alexnet.{framework}_backend")
+        module = importlib.import_module(f"alexnet.frameworks.{framework}.backend")
     except Exception as error:  # a plugin that does not fit raises whatever its loader raises
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DeviceUnavailable(
