@@ -1,4 +1,4 @@
-"""The only pytest glue: options, the cell and run fixtures, and hooks that lose nothing."""
+"""The pytest hooks of `pytest bench`, and the fixtures `gate` and `run`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from pytest_benchmark.storage.file import FileStorage
-from rich.console import Console
 
 from alexnet.data import DataError
 from alexnet.layers import IllegalNetwork
@@ -32,12 +31,11 @@ from bench.session.resume import SessionRefused
 from bench.session.session import Session
 
 BENCH, RESULTS = ROOT / "bench", ROOT / "results"
-BESIDE = "pytest bench -n: cells that run beside each other cannot be measured. Leave -n out"
-PLUGINS_STORAGE = "file://./.benchmarks"  # pytest-benchmark's default, one folder for all machines
-FOUND = pytest.StashKey[Sequence[Finding]]()
+DEFAULT_STORAGE = "file://./.benchmarks"  # pytest-benchmark's, one folder for all machines
+FINDINGS = pytest.StashKey[Sequence[Finding]]()
 COMPARE = pytest.StashKey[Any]()
-WATCH = pytest.StashKey[ExitStack]()
-ILLEGAL = (
+SIGNAL_HANDLERS = pytest.StashKey[ExitStack]()
+USAGE_ERRORS = (
     Busy,
     SessionRefused,
     DataError,
@@ -49,93 +47,106 @@ ILLEGAL = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the options of bench/options.py."""
-    options.add_to(parser)
+    """Adds the options of bench/plan/options.py."""
+    options.add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Points pytest-benchmark at results/ and keeps it from comparing before it knows the machine."""
+    """Points pytest-benchmark at results/; its comparison waits until the machine is known."""
     config.pluginmanager.register(pytest_benchmark)
-    given = config.option
     if BENCH / "test_parity.py" in _paths(config):
         raise pytest.UsageError("bench/test_parity.py is now bench/test_gate.py")
-    if given.benchmark_storage == PLUGINS_STORAGE:  # it makes its folder at once, and tests leave none
-        given.benchmark_storage = f"file://{RESULTS if _runs_benchmarks(config) else ROOT}"
-    config.stash[COMPARE], given.benchmark_compare = given.benchmark_compare, None
+    values = config.option
+    if values.benchmark_storage == DEFAULT_STORAGE:
+        # pytest-benchmark creates the folder at once, and a run of the tests must leave none behind.
+        values.benchmark_storage = f"file://{RESULTS if _runs_benchmarks(config) else ROOT}"
+    config.stash[COMPARE], values.benchmark_compare = values.benchmark_compare, None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Gives pytest-benchmark a folder for this machine: its own is shared by all of one platform."""
+    """Gives pytest-benchmark a folder for this machine: its default is one folder per platform."""
     config = session.config
-    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    plugin = _plugin(config)
     plugin.machine_id = machine.describe(config.option.machine).name
     if isinstance(plugin.storage, FileStorage):
         plugin.storage = Storage(plugin.storage.path, plugin.logger, plugin.machine_id)
     plugin.compare = config.option.benchmark_compare = config.stash[COMPARE]
     if _runs_benchmarks(config):
-        _begin(config)
+        _open_session(config)
     plugin.handle_loading()
 
 
+def _plugin(config: pytest.Config) -> Any:
+    """pytest-benchmark's session."""
+    return config._benchmarksession  # type: ignore[attr-defined]
+
+
 def _paths(config: pytest.Config) -> list[Path]:
-    """The files and folders that the command line names."""
+    """The files and folders on the command line."""
     return [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
 
 
 def _runs_benchmarks(config: pytest.Config) -> bool:
-    """Whether the bench folder is asked for."""
+    """Whether the bench folder, or a file in it, is on the command line."""
     return any(path == BENCH or BENCH in path.parents for path in _paths(config))
 
 
-def _begin(config: pytest.Config) -> None:
+def _open_session(config: pytest.Config) -> None:
+    """Opens the session that the options describe. Raises UsageError."""
     if config.getoption("numprocesses", None):
-        raise pytest.UsageError(BESIDE)
-    plugin = config._benchmarksession  # type: ignore[attr-defined]
+        raise pytest.UsageError(
+            "pytest bench -n: cells that run beside each other cannot be measured. Leave -n out"
+        )
+    plugin = _plugin(config)
     lock, only_list = Lock(), config.option.collectonly
     try:
         if not only_list:
-            lock.take(f"pytest bench, saving to {plugin.storage.path / plugin.machine_id}")
-        given = options.Options.from_config(config)
-        session = open_session(given, Path(plugin.storage.path), only_list=only_list)
-    except ILLEGAL as error:
+            lock.acquire(f"pytest bench, saving to {plugin.storage.path / plugin.machine_id}")
+        session = open_session(
+            options.Options.from_config(config), Path(plugin.storage.path), only_list=only_list
+        )
+    except USAGE_ERRORS as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION] = session
     if not only_list:
         session.lock = lock
-        # To the end of the process: a signal on its last steps is not to end in a traceback.
-        config.stash[WATCH] = ExitStack()
-        config.stash[WATCH].enter_context(session.interrupts.watching())
-        # A benchmark that took hours is saved, named or not.
+        # Kept until the process ends: a signal during its last steps must not end in a traceback.
+        config.stash[SIGNAL_HANDLERS] = ExitStack()
+        config.stash[SIGNAL_HANDLERS].enter_context(session.interrupts.handle_signals())
+        # The results took hours, so they are saved without --benchmark-save too.
         plugin.save = plugin.save or plugin.autosave or session.save_as()
         if isinstance(plugin.storage, Storage):
-            plugin.storage.serve(session, plugin)
+            plugin.storage.attach(session, plugin)
 
 
-def _ask_the_doctor(config: pytest.Config, session: Session) -> None:
-    """Keeps what would spoil the picked cells, for the terminal; stops them unless told not to."""
-    found = rules.findings(
+def _run_doctor(config: pytest.Config, session: Session) -> None:
+    """Keeps the doctor's findings for the terminal. Raises UsageError for an error among them."""
+    findings = rules.diagnose(
         session.options_of_picked(),
         results=session.folder.parents[2],
         profile=session.profile,
         devices={cell.framework: cell.device for cell in session.picked},
-        here=session.machine,
+        machine=session.machine,
     )
-    config.stash[FOUND] = found
-    spoilers = [finding for finding in found if finding.level == "error"]
-    if spoilers and not session.options.ignore_doctor:
-        lines = summary.finding_lines(spoilers)
+    config.stash[FINDINGS] = findings
+    errors = [finding for finding in findings if finding.level == "error"]
+    if errors and not session.options.ignore_doctor:
+        lines = summary.finding_lines(errors)
         raise pytest.UsageError("\n".join([*lines, "to run all the same: --ignore-doctor"]))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Says first of all which images these are, then profile, devices and machine."""
+    """The images first, then profile, devices and machine."""
     session = config.stash.get(SESSION, None)
     if session is None:
         return []
-    above = [f"data: {header.data_line(session)}", header.conditions_line(session)]
-    return [*above, *header.device_warning(session)]
+    return [
+        f"data: {header.data_line(session)}",
+        header.conditions_line(session),
+        *header.device_warning(session),
+    ]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -147,12 +158,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cells(items: list[pytest.Item]) -> list[Cell]:
+    """The distinct cells of the tests, in their order."""
     params = [getattr(getattr(item, "callspec", None), "params", {}) for item in items]
     return list(dict.fromkeys(param["cell"] for param in params if "cell" in param))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts the cells that are done already first: whoever interrupts now has them in the file."""
+    """Puts the cells that are done first, so that an interrupted session still saves them."""
     session = config.stash.get(SESSION, None)
     if session and session.log.earlier:
         done = {cell for cell in session.plans if session.log.is_done(cell)}
@@ -165,110 +177,106 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Settles the cells that were picked, and fetches ImageNet's weights if one of them needs them."""
-    ours = session.config.stash.get(SESSION, None)
-    if ours and not session.config.option.collectonly:
+    """Picks the cells, prepares ImageNet's weights if one of them needs them, and asks the doctor."""
+    bench_session = session.config.stash.get(SESSION, None)
+    if bench_session and not session.config.option.collectonly:
         try:
-            ours.pick(_cells(session.items))
-            if ours.picked:
-                _ask_the_doctor(session.config, ours)
+            bench_session.pick(_cells(session.items))
+            if bench_session.picked:
+                _run_doctor(session.config, bench_session)
             if any("run" in _fixtures(item) for item in session.items):
-                ours.begin(session.config._benchmarksession.save)  # type: ignore[attr-defined]
-        except ILLEGAL as error:
+                bench_session.begin(_plugin(session.config).save)
+        except USAGE_ERRORS as error:
             raise pytest.UsageError(str(error)) from error
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Says which cells will run and about how long they take."""
+    """Which cells will run, about how long they take, and the doctor's findings."""
     session = config.stash.get(SESSION, None)
     if session is None or config.option.collectonly:
         return []
-    about = progress.seconds(header.expected_seconds(session))
+    estimate = progress.format_seconds(header.expected_seconds(session))
     return [
         *header.resumed_from(session),
-        f"{len(session.picked)} cells, roughly {about} (guessed, not yet measured)",
+        f"{len(session.picked)} cells, roughly {estimate} (guessed, not yet measured)",
         *header.cell_lines(session),
         *header.accepted_differences(session),
-        *summary.finding_lines(config.stash.get(FOUND, ())),
+        *summary.finding_lines(config.stash.get(FINDINGS, ())),
     ]
 
 
 @pytest.fixture
 def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
-    """What the cell's gate answered, in a process of its own."""
+    """The answer of the cell's gate, which runs in a process of its own."""
     session = request.config.stash[SESSION]
     if reason := session.skip_reason(cell):
         pytest.skip(reason)
-    with progress.terminal(request.config) as console, progress.progress(console) as bar:
+    with progress.terminal(request.config) as console, progress.progress_bar(console) as bar:
         bar.add_task(f"correctness gate  {cell.id}", total=None, note="device against CPU")
         return session.gate(cell)
 
 
 @pytest.fixture
 def run(request: pytest.FixtureRequest, cell: Cell) -> Run:
-    """The cell carried out in a process of its own; its epochs are the benchmark's rounds."""
+    """The cell's run, trained in a process of its own; its epochs are the benchmark's rounds."""
     session = request.config.stash[SESSION]
     if reason := session.skip_reason(cell):
         session.skip(cell, reason)
         pytest.skip(reason)
-    with progress.terminal(request.config) as console:
-        run = _followed(session, cell, console)
+    number = len(session.runs) + len(session.skipped) + 1
+    name = f"cell {number} of {len(session.picked)}  {cell.id}"
+    with progress.terminal(request.config) as console, progress.progress_bar(console) as bar:
+        session.interrupts.notify = console.print
+        task = bar.add_task(name, total=None, note="starting")
+        show = progress.progress_updater(bar, task, epochs=session.plans[cell].epochs)
+        run = session.run_cell(cell, show)
     request.node.add_marker(pytest.mark.benchmark(timer=run.clock, group=cell.experiment))
     return run
 
 
-def _followed(session: Session, cell: Cell, console: Console) -> Run:
-    plan, number = session.plans[cell], len(session.runs) + len(session.skipped) + 1
-    session.interrupts.say = console.print
-    with progress.progress(console) as bar:
-        name = f"cell {number} of {len(session.picked)}  {cell.id}"
-        task = bar.add_task(name, total=None, note="starting")
-        follow = progress.progress_updater(bar, task, epochs=plan.epochs)
-        return session.run_cell(cell, follow)
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
-    """Saves whatever there is, notes what is left to be done, and settles the exit status."""
-    ours = session.config.stash.get(SESSION, None)
-    plugin = session.config._benchmarksession  # type: ignore[attr-defined]
-    if ours is None:
+    """Saves the results, notes the unfinished cells, and sets the exit status."""
+    bench_session = session.config.stash.get(SESSION, None)
+    plugin = _plugin(session.config)
+    if bench_session is None:
         yield
         return
-    ours.interrupts.ignore_from_now()
+    bench_session.interrupts.ignore_signals()
     if isinstance(plugin.storage, Storage) and plugin.storage.would_lose(plugin.benchmarks):
         plugin.benchmarks = []
-    elif not plugin.benchmarks and (ours.runs or ours.skipped) and not plugin.disabled:
+    elif not plugin.benchmarks and (bench_session.runs or bench_session.skipped) and not plugin.disabled:
         save_without_benchmarks(session.config)
     if not plugin.benchmarks:
         plugin.save = plugin.autosave = plugin.json = None
     try:
         yield
     finally:
-        ours.close()
-        if getattr(plugin.storage, "trouble", None):
+        bench_session.close()
+        if getattr(plugin.storage, "problem", None):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if ours.interrupts.requested_by:
-            session.exitstatus = interrupts.STATUS
+        if bench_session.interrupts.requested_by:
+            session.exitstatus = interrupts.EXIT_STATUS
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Prints our table, since pytest-benchmark's has no accuracy, and the line that goes on."""
+    """Prints our table, since pytest-benchmark's has no accuracy, and how to resume."""
     session = config.stash.get(SESSION, None)
     if session is None or not (session.log.begun or session.skipped):
         return
     terminalreporter.section("AlexNet")
     writer = terminalreporter._tw
-    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    plugin = _plugin(config)
     if session.runs or session.skipped:
-        text = summary.render(summary.summary(session), width=writer.fullwidth, colour=writer.hasmarkup)
+        table = summary.summary_table(session)
+        text = summary.render(table, width=writer.fullwidth, colour=writer.hasmarkup)
         terminalreporter.write_line(text.rstrip())
-    trouble = getattr(plugin.storage, "trouble", None)
+    problem = getattr(plugin.storage, "problem", None)
     for line in [
         *summary.explanations(session),
         *summary.saved_differences(session, plugin.compared_mapping or {}),
         f"records and logs: {session.folder}",
-        *([trouble] if trouble else []),
+        *([problem] if problem else []),
         *header.resume_hint(session),
     ]:
         terminalreporter.write_line(line)

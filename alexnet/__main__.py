@@ -1,4 +1,4 @@
-"""`python -m alexnet`: variants, their layers, experiments, ImageNet's weights."""
+"""`python -m alexnet`: variants, their layers, experiments, ImageNet weights."""
 
 from __future__ import annotations
 
@@ -16,58 +16,63 @@ from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, DeviceUnavailable
 from alexnet.layers import IllegalNetwork, Shape
 from alexnet.recipe import EXPERIMENTS, Experiment
-from alexnet.spec import VARIANTS, Network, Row, mistaken_changes, network
+from alexnet.spec import IMAGE_SIZE, IMAGENET_CLASSES, VARIANTS, Network, Row, mistaken_changes, network
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Answers one command line; a wrong one is a sentence on stderr and status 2."""
+    """Runs one command and returns its exit status; a user error is one line on stderr and status 2."""
     parser = argparse.ArgumentParser(prog="python -m alexnet", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name in ("variants", *VARIANTS):
         about = "all variants side by side" if name == "variants" else VARIANTS[name].about
-        one = commands.add_parser(name, help=about)
-        one.add_argument("--image-size", type=int, default=224, metavar="PX")
+        command = commands.add_parser(name, help=about)
+        command.add_argument("--image-size", type=int, default=IMAGE_SIZE, metavar="PX")
         if name != "variants":
-            one.add_argument("--classes", type=int, metavar="N")
+            command.add_argument("--classes", type=int, metavar="N")
     commands.add_parser("experiments", help="what each experiment trains, how, and what it claims")
-    carry = commands.add_parser("carry-over", help="torchvision's ImageNet weights, made canonical")
-    carry.add_argument("path", nargs="?", type=Path, help="default: torchvision downloads its own")
-    carry.add_argument("--classes", type=int, default=1000, help="other than 1000: a new last layer")
-    carry.add_argument("--output", type=Path, metavar="FILE", help="write them as safetensors")
+    carry_over = commands.add_parser("carry-over", help="torchvision's ImageNet weights, made canonical")
+    carry_over.add_argument("path", nargs="?", type=Path, help="default: torchvision downloads its own")
+    carry_over.add_argument(
+        "--classes",
+        type=int,
+        default=IMAGENET_CLASSES,
+        help="other than 1000: a new last layer",
+    )
+    carry_over.add_argument("--output", type=Path, metavar="FILE", help="write them as safetensors")
     device = commands.add_parser("device", help="which device a framework would take")
     device.add_argument("framework", choices=registry.FRAMEWORKS)
     device.add_argument("device", choices=["auto", *get_args(Device)], default="auto", nargs="?")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     console = Console()
     try:
-        _answer(given, console)
+        _run(options, console)
     except (IllegalNetwork, weights.WeightsError, DeviceUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _answer(given: argparse.Namespace, console: Console) -> None:
-    match given.command:
+def _run(options: argparse.Namespace, console: Console) -> None:
+    match options.command:
         case None | "variants":
-            console.print(variants_table(getattr(given, "image_size", 224)))
+            console.print(variants_table(getattr(options, "image_size", IMAGE_SIZE)))
             console.print("One variant's layers: python -m alexnet VARIANT   (--image-size PX)")
         case "experiments":
             for name, experiment in EXPERIMENTS.items():
                 print_experiment(console, name, experiment)
         case "carry-over":
-            carried = imagenet.load_torchvision(given.path, classes=given.classes)
+            carried = imagenet.load_torchvision(options.path, classes=options.classes)
             console.print(carry_over_table(carried))
-            if given.output:
-                about = imagenet.describe(carried)
-                weights.save(given.output, carried.weights, about=about)
+            if options.output:
+                metadata = imagenet.metadata(carried)
+                weights.save(options.output, carried.weights, metadata=metadata)
         case "device":
-            console.print(registry.backend(given.framework, given.device).device)
+            console.print(registry.backend(options.framework, options.device).device)
         case variant:
-            net = network(variant, image_size=given.image_size, classes=given.classes)
+            net = network(variant, image_size=options.image_size, classes=options.classes)
             console.print(layers_table(net))
             if variant == "mistaken":
-                console.print(changes_table(given.image_size))
+                console.print(changes_table(options.image_size))
 
 
 def _shape(shape: Shape) -> str:
@@ -75,13 +80,13 @@ def _shape(shape: Shape) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    """A table whose first column is text and whose others are numbers."""
+    """An empty table, its first column aligned left and the others right."""
     table = Table(
         title=title,
         title_justify="left",
         title_style="bold",
         box=None,
-        collapse_padding=True,  # 80 columns are enough for every table here
+        collapse_padding=True,  # every table fits 80 columns
         pad_edge=False,
     )
     for index, column in enumerate(columns):
@@ -90,7 +95,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def variants_table(image_size: int) -> Table:
-    """Every network that the experiments and the ImageNet weights need, one line each."""
+    """Size and cost of every variant, one row each, and of torchvision's with ImageNet's classes."""
     table = _table(
         f"AlexNet at {image_size} px (float32; FLOP of one image forward)",
         "variant",
@@ -101,7 +106,7 @@ def variants_table(image_size: int) -> Table:
         "GFLOP",
     )
     nets = [network(name, image_size=image_size) for name in VARIANTS]
-    for net in (*nets, network("torchvision", image_size=image_size, classes=1000)):
+    for net in (*nets, network("torchvision", image_size=image_size, classes=IMAGENET_CLASSES)):
         table.add_row(
             net.variant,
             f"{net.classes:,}",
@@ -114,16 +119,16 @@ def variants_table(image_size: int) -> Table:
 
 
 def print_experiment(console: Console, name: str, experiment: Experiment) -> None:
-    """An experiment's network, first weights and recipe, and under it what the recipe claims."""
+    """Prints an experiment's network, first weights and recipe, and below them the recipe's claim."""
     recipe = experiment.recipe
-    first = f"the {experiment.variant} network, {experiment.weights} weights, recipe {recipe.name}"
-    console.print(f"[bold]{name}[/]: {first}")
+    setup = f"the {experiment.variant} network, {experiment.weights} weights, recipe {recipe.name}"
+    console.print(f"[bold]{name}[/]: {setup}")
     text = f"{recipe.claim} The report of March 2025, on an M1 Pro: {experiment.published}."
     console.print(Padding(text, (0, 0, 1, 4)), highlight=False)
 
 
 def layers_table(net: Network) -> Table:
-    """The columns of a Keras summary, and each layer's cost for one image."""
+    """One row per layer: the columns of a Keras summary, and the cost for one image."""
     table = _table(
         f"{net.variant} at {net.image_size} px, {net.classes:,} classes",
         "layer",
@@ -159,7 +164,7 @@ def _costs(row: Row) -> tuple[str, str, str]:
 
 
 def changes_table(image_size: int) -> Table:
-    """Where the mistaken network's extra parameters come from."""
+    """The mistaken network's extra parameters, change by change."""
     table = _table("From standard to mistaken, change by change", "change", "extra", "parameters")
     standard = network("standard", image_size=image_size)
     changes = mistaken_changes(image_size=image_size)
@@ -173,8 +178,8 @@ def changes_table(image_size: int) -> Table:
 
 
 def carry_over_table(carried: imagenet.CarryOver) -> Table:
-    """One line a tensor: from, to, shape, transformation, and a mark: there and back is the same."""
-    origin = "torchvision's own file" if carried.is_torchvisions else "not torchvision's published file"
+    """One row per tensor; the tick means that its conversion to TensorFlow was undone exactly."""
+    origin = "torchvision's own file" if carried.is_official else "not torchvision's published file"
     table = _table(
         f"{origin}, sha256 {carried.sha256[:8]}…",
         "from",
@@ -184,9 +189,14 @@ def carry_over_table(carried: imagenet.CarryOver) -> Table:
         "in TensorFlow",
         "",
     )
-    for line in carried.lines:
+    for tensor in carried.tensors:
         table.add_row(
-            line.source, line.target, _shape(line.shape), line.transformation, line.in_tensorflow, "✓"
+            tensor.source,
+            tensor.target,
+            _shape(tensor.shape),
+            tensor.transformation,
+            tensor.in_tensorflow,
+            "✓",
         )
     return table
 

@@ -1,8 +1,9 @@
-"""CIFAR-10 as uint8 arrays: read, split by seed, and served in batches that any framework shares."""
+"""CIFAR-10 as uint8 arrays: reading, splitting by seed, and batches shared by all frameworks."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,32 +14,34 @@ import numpy.typing as npt
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 IMAGE_SHAPE = (32, 32, 3)
-RECORD_BYTES = 1 + 3 * 32 * 32
+RECORD_BYTES = 1 + math.prod(IMAGE_SHAPE)
 RECORDS_PER_FILE = 10_000
 FOLDER = "cifar-10-batches-bin"
 TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
-TRAIN_IMAGES = 50_000
-TEST_IMAGES = 10_000
+TRAIN_IMAGES = RECORDS_PER_FILE * len(TRAIN_FILES)
+TEST_IMAGES = RECORDS_PER_FILE * len(TEST_FILES)
 
 VALIDATION_SHARE = 0.1
-TRAINED_IMAGES = 45_000
-"""What validation's tenth leaves of the 50,000."""
+TRAINED_IMAGES = TRAIN_IMAGES - round(TRAIN_IMAGES * VALIDATION_SHARE)
+"""45,000: the training images without the validation images."""
 MIN_VALIDATION_IMAGES = 500
 CROP_PADDING = 4
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 DatasetName = Literal["cifar10", "synthetic"]
+DATASETS: dict[str, str] = {"cifar10": "CIFAR-10", "synthetic": "synthetic images"}
+"""Data set -> its name in reports."""
 
 
 class DataError(Exception):
-    """Data that is missing or not what it should be; the message names the file and the remedy."""
+    """Data are missing or wrong; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Images, uint8 (n, 32, 32, 3) in RGB, with their labels, int32 (n,) of 0 to 9."""
+    """RGB images, uint8 (n, 32, 32, 3), and their labels, int32 (n,) from 0 to 9."""
 
     images: Images
     labels: Labels
@@ -52,7 +55,7 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """What one cell trains on, chooses by, and is judged on; the three share no image."""
+    """The training, validation and test images of one cell; no image is in two of them."""
 
     name: DatasetName
     train: Split
@@ -68,9 +71,9 @@ class Dataset:
         return digest.hexdigest()
 
     def shared_images(self) -> int:
-        """How many validation and test images stand, byte for byte, in another of the three as well.
+        """The number of validation and test images that are also, byte for byte, in another split.
 
-        CIFAR-10 itself has none; of its near-duplicates (Barz and Denzler 2020) this says nothing.
+        CIFAR-10 has none. Its near-duplicates (Barz and Denzler 2020) are not counted.
         """
         train, validation, test = (
             {image.tobytes() for image in split.images}
@@ -82,17 +85,19 @@ class Dataset:
 def read_cifar10(folder: Path) -> tuple[Split, Split]:
     """The 50,000 training and 10,000 test images of a folder that holds `cifar-10-batches-bin`.
 
-    The folder itself may also be that one. Raises DataError, naming the file, for anything that is
-    missing, of the wrong size, or has a label beyond 9.
+    `folder` may also be `cifar-10-batches-bin` itself. Raises DataError, naming the file, if one is
+    missing, has the wrong size, or has a label above 9.
     """
-    at = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    if not at.is_dir():
+    batches = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    if not batches.is_dir():
         raise DataError(f"there is no folder {folder}; name one that holds {FOLDER}")
-    train, test = ([_read(at / name) for name in files] for files in (TRAIN_FILES, TEST_FILES))
-    return _joined(train), _joined(test)
+    train, test = (
+        [_read_records(batches / name) for name in files] for files in (TRAIN_FILES, TEST_FILES)
+    )
+    return _split_of_records(train), _split_of_records(test)
 
 
-def _read(path: Path) -> npt.NDArray[np.uint8]:
+def _read_records(path: Path) -> npt.NDArray[np.uint8]:
     if not path.is_file():
         raise DataError(f"{path} is missing; name a folder that holds {FOLDER} with all its files")
     size, expected = path.stat().st_size, RECORDS_PER_FILE * RECORD_BYTES
@@ -110,8 +115,8 @@ def _read(path: Path) -> npt.NDArray[np.uint8]:
     return records
 
 
-def _joined(files: list[npt.NDArray[np.uint8]]) -> Split:
-    """One split out of raw records: a label byte, then 3072 pixel bytes channel by channel."""
+def _split_of_records(files: list[npt.NDArray[np.uint8]]) -> Split:
+    """One split from raw records: a label byte, then 3072 pixel bytes in channel-row-column order."""
     images = np.empty((RECORDS_PER_FILE * len(files), *IMAGE_SHAPE), np.uint8)
     for i, records in enumerate(files):
         pixels = records[:, 1:].reshape(-1, 3, 32, 32)
@@ -121,11 +126,11 @@ def _joined(files: list[npt.NDArray[np.uint8]]) -> Split:
 
 
 def synthetic(images: int, *, seed: int) -> Split:
-    """`images` pictures of ten classes that an AlexNet can learn, for machines without CIFAR-10.
+    """`images` synthetic images of ten classes that AlexNet can learn, for machines without CIFAR-10.
 
-    Each class has a coarse coloured pattern of 4x4 blocks; an image shows its own, shifted and
-    dimmed, under one of another class and noise. Integers only, so that the bytes are the same
-    on every machine.
+    Each class has a pattern of 4x4 coloured blocks. An image is a blend of its class's pattern and a
+    weaker one of another class, shifted, plus noise. The arithmetic is all in integers, so the bytes
+    are the same on every machine.
     """
     patterns = np.random.default_rng(10).integers(0, 256, (len(CLASSES), 8, 8, 3))
     patterns = patterns.repeat(4, axis=1).repeat(4, axis=2)
@@ -152,18 +157,18 @@ def load(
 ) -> Dataset:
     """The dataset of one cell.
 
-    A tenth of the training images, class by class, is held out for validation, drawn by `seed`;
-    `train_images` then keeps that many of the rest, and validation in proportion but never under
-    500. `test_images` keeps that many of the test images; None keeps all 10,000.
-    Raises DataError for data or numbers that cannot be met.
+    A tenth of each class's training images, drawn by `seed`, is held out for validation. `train_images`
+    limits the training images, and the validation images in proportion, to at least 500. `test_images`
+    limits the test images. None keeps all of them. Raises DataError if the data cannot be read or the
+    numbers cannot be met.
     """
     if name == "cifar10":
         if folder is None:
             raise DataError("CIFAR-10 was asked for without a folder to read it from")
         pool, test = read_cifar10(folder)
     else:
-        kept = TRAIN_IMAGES if train_images is None else _pool_size(train_images)
-        pool = synthetic(kept, seed=0)
+        pool_size = TRAIN_IMAGES if train_images is None else _pool_size(train_images)
+        pool = synthetic(pool_size, seed=0)
         test = synthetic(TEST_IMAGES if test_images is None else test_images, seed=1)
     train, validation = split(pool, seed=seed, train_images=train_images)
     if test_images is not None:
@@ -172,30 +177,31 @@ def load(
 
 
 def _pool_size(train_images: int) -> int:
+    """Training and validation images together."""
     return train_images + max(MIN_VALIDATION_IMAGES, round(train_images / 9 / 10) * 10)
 
 
 def split(pool: Split, *, seed: int, train_images: int | None = None) -> tuple[Split, Split]:
-    """(train, validation), every class in equal share in both, drawn by `seed`."""
+    """(train, validation), drawn by `seed`; each has the same number of images of every class."""
     order = np.random.default_rng([seed, 0]).permutation(len(pool))
     if train_images is None:
-        wanted = round(len(pool) * VALIDATION_SHARE)
+        validation_images = round(len(pool) * VALIDATION_SHARE)
     else:
-        wanted = _pool_size(train_images) - train_images
-    validation, rest = _first_of_each_class(pool, order, wanted, "validation")
+        validation_images = _pool_size(train_images) - train_images
+    validation, rest = _first_of_each_class(pool, order, validation_images, "validation")
     if train_images is None:
         return pool.take(rest), validation
     return _first_of_each_class(pool, rest, train_images, "training")[0], validation
 
 
 def _first_of_each_class(
-    pool: Split, order: npt.NDArray[np.intp], wanted: int, what: str
+    pool: Split, order: npt.NDArray[np.intp], count: int, what: str
 ) -> tuple[Split, npt.NDArray[np.intp]]:
-    """`wanted` images with every class in equal share, in `order`, and the indices left over."""
-    per_class, remainder = divmod(wanted, len(CLASSES))
-    if remainder or wanted < len(CLASSES):
+    """The first `count` images in `order`, equally many of each class, and the remaining indices."""
+    per_class, remainder = divmod(count, len(CLASSES))
+    if remainder or count < len(CLASSES):
         raise DataError(
-            f"{wanted} {what} images cannot be shared equally by {len(CLASSES)} classes:"
+            f"{count} {what} images cannot be shared equally by {len(CLASSES)} classes:"
             f" ask for a multiple of {len(CLASSES)}"
         )
     labels = pool.labels[order]
@@ -204,7 +210,7 @@ def _first_of_each_class(
         of_class = np.flatnonzero(labels == label)
         if len(of_class) < per_class:
             raise DataError(
-                f"{wanted:,} {what} images need {per_class:,} of each class, and of"
+                f"{count:,} {what} images need {per_class:,} of each class, and of"
                 f" {CLASSES[label]} there are {len(of_class):,} left: ask for fewer"
             )
         rank[of_class] = np.arange(len(of_class))
@@ -216,8 +222,8 @@ def epoch_batches(
 ) -> Iterator[tuple[Images, Labels]]:
     """The training batches of one epoch: uint8 (batch_size, 32, 32, 3) and int32 (batch_size,).
 
-    Order, crop and flip are drawn from (seed, epoch) alone, so whoever asks sees the same bytes.
-    The order is the same with and without augmentation. A last short batch is dropped.
+    Order, crops and flips depend on (seed, epoch) alone, so every framework sees the same bytes.
+    The order is the same with and without augmentation. A short last batch is dropped.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(data))
@@ -234,17 +240,17 @@ def epoch_batches(
 def crop_and_flip(
     images: Images, *, offsets: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]
 ) -> Images:
-    """Pads by 4 black pixels, cuts 32x32 at each image's offset (0 to 8), mirrors where told."""
+    """Pads by 4 black pixels, crops 32x32 at each image's (row, column) offset of 0 to 8, then flips."""
     pad = CROP_PADDING
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     rows = offsets[:, 0, None] + np.arange(IMAGE_SHAPE[0])
     columns = offsets[:, 1, None] + np.arange(IMAGE_SHAPE[1])
     columns = np.where(flips[:, None], columns[:, ::-1], columns)
-    cut = padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return np.ascontiguousarray(cut)
+    crops = padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return np.ascontiguousarray(crops)
 
 
-def in_order(data: Split, *, batch_size: int) -> Iterator[tuple[Images, Labels]]:
-    """Every image once, for evaluation; the last batch may be short."""
+def evaluation_batches(data: Split, *, batch_size: int) -> Iterator[tuple[Images, Labels]]:
+    """Every image once, in stored order; the last batch may be short."""
     for start in range(0, len(data), batch_size):
         yield data.images[start : start + batch_size], data.labels[start : start + batch_size]

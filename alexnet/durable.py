@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and that a power cut does not take back."""
+"""Atomic file writes that survive a power cut."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from pathlib import Path
 
 
 def sync(descriptor: int) -> None:
-    """Returns when what was written through a file's descriptor is on the disk itself."""
-    full = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is not None:
-        # macOS's fsync only hands the bytes to the drive, which may keep them in its own memory (man 2
-        # fsync). Network file systems do not know the stronger one.
+    """Waits until everything written to an open file is on the disk itself."""
+    full_sync = getattr(fcntl, "F_FULLFSYNC", None)
+    if full_sync is not None:
+        # macOS's fsync only hands the bytes to the drive, which may keep them in its cache (man 2
+        # fsync). Network file systems do not support F_FULLFSYNC.
         with suppress(OSError):
-            fcntl.fcntl(descriptor, full)
+            fcntl.fcntl(descriptor, full_sync)
             return
     os.fsync(descriptor)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name to write to, which takes the place of `path` at the end, or is gone if that failed."""
+    """A temporary path to write to. It replaces `path` at the end, or is deleted after an error."""
     partial = path.with_name(path.name + ".part")
     try:
         yield partial
         with partial.open("rb") as file:
-            sync(file.fileno())  # or the disk would write it later, during somebody's clock
+            sync(file.fileno())  # or the disk would write it later, perhaps during a timed epoch
         partial.replace(path)
         sync_folder(path.parent)
     except BaseException:
@@ -38,8 +38,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Returns when the names of a folder's files are on the disk, which their own sync leaves out."""
-    with suppress(OSError):  # some file systems sync no folder, and have the file all the same
+    """Waits until a folder's file names are on the disk; syncing a file leaves out its name."""
+    with suppress(OSError):  # some file systems cannot sync a folder and do not need it
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             sync(descriptor)

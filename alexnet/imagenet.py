@@ -1,4 +1,4 @@
-"""torchvision's ImageNet weights, carried over into canonical weights tensor by tensor."""
+"""torchvision's ImageNet weights, converted to canonical weights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet.spec import network
-from alexnet.weights import Array, Move, Weights, WeightsError, channels_last, check, with_new_head
+from alexnet.spec import IMAGENET_CLASSES, network
+from alexnet.weights import Array, Conversion, Weights, WeightsError, channels_last, check, with_new_head
 
 TORCHVISION_SHA256_PREFIX = "7be5be79"
 TORCHVISION_FILE = f"alexnet-owt-{TORCHVISION_SHA256_PREFIX}.pth"
-"""Its name ends in the first digits of its sha256, the habit of torch's model hub."""
+"""torch's model hub ends a file's name in the first digits of its sha256."""
 
 _TORCHVISION_NAMES = {
     "features.0": "conv1",
@@ -29,8 +29,8 @@ _TORCHVISION_NAMES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carried:
-    """One line of the carry-over: a tensor of the file and what became of it."""
+class CarriedTensor:
+    """One tensor: its name in the file, its canonical name, and what was done to it."""
 
     source: str
     target: str
@@ -41,24 +41,25 @@ class Carried:
 
 @dataclass(frozen=True, kw_only=True)
 class CarryOver:
-    """Canonical weights made from torchvision's file, with the way they came."""
+    """Canonical weights made from torchvision's file, and how each tensor was made."""
 
     weights: Weights
-    lines: tuple[Carried, ...]
+    tensors: tuple[CarriedTensor, ...]
     sha256: str
-    is_torchvisions: bool
+    is_official: bool
 
 
 def load_torchvision(path: Path | None = None, *, classes: int = 10, seed: int = 0) -> CarryOver:
     """Torchvision's ImageNet weights as canonical weights of the `torchvision` variant at 224 px.
 
-    Without a path, torchvision downloads its own file and checks its hash. A file whose name ends
-    in a hash, as torchvision's does, must have it; another is taken as it is, and marked as not
-    torchvision's. With other than 1000 classes the last layer is replaced by a He-normal one drawn
-    by `seed`. Raises WeightsError for a file that is missing, damaged or of another network.
+    Without a path, torchvision downloads its own file and checks its hash. If a file's name ends in a
+    hash, as torchvision's does, its sha256 must match; other names are accepted. `is_official` says
+    whether the sha256 is that of torchvision's file. Unless `classes` is 1000, the last layer is
+    replaced by a He-normal one drawn by `seed`. Raises WeightsError for a file that is missing, damaged
+    or of another network.
     """
-    file = _torchvision_download() if path is None else path
-    sha256 = _checked_sha256(file)
+    file = _download() if path is None else path
+    sha256 = _check_sha256(file)
     state = _read_state(file)
     names = {
         f"{old}.{part}": f"{new}.{part}"
@@ -68,34 +69,34 @@ def load_torchvision(path: Path | None = None, *, classes: int = 10, seed: int =
     if wrong := sorted(set(names) ^ set(state)):
         raise WeightsError(f"{file} is not torchvision's AlexNet: it differs in {', '.join(wrong)}")
     weights = {target: state[source] for source, target in names.items()}
-    check(weights, network("torchvision", classes=1000))
+    check(weights, network("torchvision", classes=IMAGENET_CLASSES))
     net = network("torchvision", classes=classes)
-    new = set() if classes == 1000 else {f"{net.head}.weight", f"{net.head}.bias"}
+    new = set() if classes == IMAGENET_CLASSES else {f"{net.head}.weight", f"{net.head}.bias"}
     if new:
         weights = with_new_head(weights, net, seed=seed)
-    moves = channels_last(net)
-    lines = tuple(
-        Carried(
+    conversions = channels_last(net)
+    tensors = tuple(
+        CarriedTensor(
             source="He-normal" if target in new else source,
             target=target,
             shape=weights[target].shape,
             transformation="new" if target in new else "as it is",
-            in_tensorflow=_checked(moves[target], weights[target]),
+            in_tensorflow=_check_round_trip(conversions[target], weights[target]),
         )
         for source, target in names.items()
     )
-    official = sha256.startswith(TORCHVISION_SHA256_PREFIX)
-    return CarryOver(weights=weights, lines=lines, sha256=sha256, is_torchvisions=official)
+    is_official = sha256.startswith(TORCHVISION_SHA256_PREFIX)
+    return CarryOver(weights=weights, tensors=tensors, sha256=sha256, is_official=is_official)
 
 
-def _checked(move: Move, array: Array) -> str:
-    """What TensorFlow's side does with a tensor, after trying it there and back."""
-    if not np.array_equal(move.back(move.there(array)), array):
-        raise WeightsError(f"the way to TensorFlow and back changes a tensor: {move.what}")
-    return move.what
+def _check_round_trip(conversion: Conversion, array: Array) -> str:
+    """The conversion's description. Raises WeightsError if the way back does not restore the array."""
+    if not np.array_equal(conversion.to_canonical(conversion.to_framework(array)), array):
+        raise WeightsError(f"the way to TensorFlow and back changes a tensor: {conversion.description}")
+    return conversion.description
 
 
-def _torchvision_download() -> Path:
+def _download() -> Path:
     from alexnet.frameworks.torch.torchvision_file import download_torchvision
 
     try:
@@ -112,28 +113,29 @@ def _read_state(file: Path) -> Weights:
 
     try:
         return read_state(file)
-    except Exception as error:  # torch raises whatever the bytes lead to
+    except Exception as error:  # torch raises many types, depending on the bytes
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(f"{file} cannot be read as a file of tensors: {reason}") from error
 
 
-def _checked_sha256(file: Path) -> str:
+def _check_sha256(file: Path) -> str:
+    """The file's sha256 (hex). Raises WeightsError if the file's name ends in another one."""
     if not file.is_file():
         raise WeightsError(f"there is no weights file {file}")
     with file.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    named = re.search(r"-([0-9a-f]{8,})\.", file.name)
-    if named and not sha256.startswith(named[1]):
+    expected = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    if expected and not sha256.startswith(expected[1]):
         raise WeightsError(
-            f"{file} should have a sha256 that begins with {named[1]} and has {sha256[:8]}:"
+            f"{file} should have a sha256 that begins with {expected[1]} and has {sha256[:8]}:"
             f" it is cut short or something else; delete it and download it again"
         )
     return sha256
 
 
-def describe(carry_over: CarryOver) -> dict[str, str]:
-    """What `save` writes into the header of carried-over weights."""
+def metadata(carry_over: CarryOver) -> dict[str, str]:
+    """The `metadata` that `weights.save` writes with carried-over weights."""
     return {
-        "origin": "torchvision" if carry_over.is_torchvisions else "user file",
+        "origin": "torchvision" if carry_over.is_official else "user file",
         "source_sha256": carry_over.sha256,
     }

@@ -1,4 +1,4 @@
-"""The kinds of layer: what each makes of an input's shape, and the shapes of its weights."""
+"""The kinds of layer: how each maps an input shape to an output shape, and its weights' shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Shape = tuple[int, ...]
 
 
 class IllegalNetwork(ValueError):
-    """A variant, class count or image size of which no network can be built."""
+    """No network can be built from this variant, class count or image size."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """The largest value of each window; AlexNet's overlap, being 3 wide and 2 apart."""
+    """The largest value of each window. AlexNet's windows overlap: 3 wide, 2 apart."""
 
     name: str
     _: KW_ONLY
@@ -50,10 +50,10 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class AdaptiveAvgPool:
-    """Averages, or repeats, to `size` x `size` whatever comes in (torchvision's `avgpool`).
+    """Averages or repeats its input to `size` x `size` (torchvision's `avgpool`).
 
-    Only maps that divide `size`, or that `size` divides, are legal: Apple's GPU has no kernel for
-    others (pytorch#96056), and a network must be the same on every device.
+    One of the two sizes must divide the other: Apple's GPU has no kernel for the rest (pytorch#96056),
+    and a network must be the same on every device.
     """
 
     name: str
@@ -73,7 +73,7 @@ class AdaptiveAvgPool:
 
 @dataclass(frozen=True)
 class Flatten:
-    """One long row of features, counted channel by channel, row by row (the canonical order)."""
+    """Flattens a map to a vector, in channel-row-column order (the canonical order)."""
 
     name: str = "flatten"
 
@@ -86,7 +86,7 @@ class Flatten:
 
 @dataclass(frozen=True)
 class Dropout:
-    """Zeroes a share `rate` of its inputs in training and scales up the rest."""
+    """Zeroes a share `rate` of its inputs in training and scales up the others."""
 
     name: str
     rate: float = 0.5
@@ -121,7 +121,7 @@ Layer = Conv | MaxPool | AdaptiveAvgPool | Flatten | Dropout | Dense
 
 
 def _slide(length: int, window: Conv | MaxPool) -> int:
-    """How many positions a window has along a side of `length`; rounds down, as both frameworks do."""
+    """The number of window positions along a side of `length`, rounded down as both frameworks do."""
     positions = (length - window.kernel) // window.stride + 1
     if length < window.kernel:
         raise IllegalNetwork(

@@ -1,4 +1,4 @@
-"""How the networks are trained: recipes as values, and the experiments that use them."""
+"""How the networks are trained: recipes, and the experiments that use them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ Channels = tuple[float, float, float]
 
 IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
 IMAGENET_STD: Channels = (0.229, 0.224, 0.225)
-"""Of RGB pixels in [0, 1]; what torchvision's ImageNet weights were trained with."""
+"""Of RGB pixels in [0, 1]; torchvision's ImageNet weights were trained with these."""
 
 
 class IllegalRecipe(ValueError):
-    """A request that a recipe cannot meet."""
+    """A recipe cannot meet a request, such as a number of epochs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stretch of epochs with one learning rate; `train` says which layers move."""
+    """A number of epochs at one learning rate; `train` says which layers are trained."""
 
     epochs: int
     learning_rate: float
@@ -29,8 +29,8 @@ class Stage:
 class Recipe:
     """SGD with momentum in torch's form: v = momentum v + g, w = w - rate v.
 
-    Training ends when the validation loss has not improved for `patience` epochs of the last
-    stage, or with that stage's last epoch. Pixels in [0, 1] are normalised by `mean` and `std`.
+    Training ends after `patience` epochs of the last stage without a better validation loss, or after
+    that stage's last epoch. Pixels in [0, 1] are normalised by `mean` and `std`.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Recipe:
 
     @property
     def epochs(self) -> int:
-        """The cap: how many epochs are trained where patience does not end it before."""
+        """The maximum number of epochs, over all stages."""
         return sum(stage.epochs for stage in self.stages)
 
     def stage_index(self, epoch: int) -> int:
-        """Which stage epoch `epoch` (from 1) belongs to (from 0)."""
+        """The index (from 0) of the stage of `epoch` (from 1)."""
         last = 0
         for index, stage in enumerate(self.stages):
             last += stage.epochs
@@ -58,23 +58,23 @@ class Recipe:
         raise IllegalRecipe(f"{self.name} has epochs 1 to {self.epochs}, not {epoch}")
 
     def learning_rate(self, step: int, *, steps_per_epoch: int) -> float:
-        """The rate of training step `step`, counted from 0 over the whole run."""
+        """The learning rate of training step `step`, counted from 0 over the whole run."""
         return self.stages[self.stage_index(step // steps_per_epoch + 1)].learning_rate
 
     def with_epochs(self, epochs: int) -> Recipe:
-        """The same recipe with another cap, shared out over its stages in proportion."""
+        """The same recipe with `epochs` epochs, distributed over its stages in proportion."""
         if epochs < len(self.stages):
             raise IllegalRecipe(
                 f"{self.name} has {len(self.stages)} stages of at least one epoch each:"
                 f" {epochs} epoch{'s' * (epochs != 1)} cannot hold them"
             )
-        stages, left = [], epochs
+        stages, remaining = [], epochs
         for index, stage in enumerate(self.stages[:-1]):
             later = len(self.stages) - index - 1
-            share = min(max(1, round(epochs * stage.epochs / self.epochs)), left - later)
+            share = min(max(1, round(epochs * stage.epochs / self.epochs)), remaining - later)
             stages.append(replace(stage, epochs=share))
-            left -= share
-        return replace(self, stages=(*stages, replace(self.stages[-1], epochs=left)))
+            remaining -= share
+        return replace(self, stages=(*stages, replace(self.stages[-1], epochs=remaining)))
 
 
 SCRATCH = Recipe(
@@ -83,8 +83,8 @@ SCRATCH = Recipe(
     " epochs, pixels in [0, 1].",
     batch_size=64,
     stages=(Stage(epochs=20, learning_rate=0.001),),
-    # The report trained 20 epochs whatever came. Five without a better validation loss are more
-    # than the noise between neighbouring epochs, and leave the report's length where it helps.
+    # The report always trained 20 epochs. A patience of five exceeds the noise between neighbouring
+    # epochs and still allows all 20 where they help.
     patience=5,
 )
 
@@ -108,20 +108,18 @@ FINETUNE = Recipe(
         Stage(epochs=3, learning_rate=0.01, train="head"),
         Stage(epochs=10, learning_rate=0.001),
     ),
-    # A fine-tuned network is near its best after two or three epochs and then overfits.
+    # A fine-tuned network is near its best after two or three epochs, then overfits.
     patience=3,
     mean=IMAGENET_MEAN,
     std=IMAGENET_STD,
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SCRATCH, AUGMENTED, FINETUNE)}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """One of the report's systems: a variant, a recipe, where the first weights come from.
+    """One of the report's systems: a variant, a recipe and the source of the first weights.
 
-    `published` is what the report says of it, on one MacBook Pro with an M1 Pro.
+    `published` is the result in the report, from one MacBook Pro with an M1 Pro.
     """
 
     variant: str

@@ -20,9 +20,12 @@ from alexnet.layers import (
 )
 
 FLOAT32_BYTES = 4
+IMAGE_SIZE = 224
+"""Pixels a side of the paper's images, and of the report's."""
+IMAGENET_CLASSES = 1000
 
 # Krizhevsky, Sutskever and Hinton (2012) in one column: no split over two GPUs, no response
-# normalisation, which is what the report of 2025 trained in both frameworks.
+# normalisation: the network that the report of 2025 trained in both frameworks.
 STANDARD: tuple[Layer, ...] = (
     Conv("conv1", 96, kernel=11, stride=4, padding=2),
     MaxPool("pool1"),
@@ -40,8 +43,8 @@ STANDARD: tuple[Layer, ...] = (
     Dense("fc8", None, relu=False),
 )
 
-# torchvision.models.alexnet, after "One weird trick" (Krizhevsky 2014); it drops out before each
-# hidden Dense, where the original network does so after it.
+# torchvision.models.alexnet, after "One weird trick" (Krizhevsky 2014). It applies dropout before each
+# hidden Dense; the original network applies it after.
 TORCHVISION: tuple[Layer, ...] = (
     Conv("conv1", 64, kernel=11, stride=4, padding=2),
     MaxPool("pool1"),
@@ -75,7 +78,7 @@ MISTAKEN = _without(EXTRA_DENSE, "pool5")
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A named layer table, with the class count that the experiments give it."""
+    """A layer table and the class count that the experiments use."""
 
     layers: tuple[Layer, ...]
     classes: int
@@ -96,7 +99,7 @@ VARIANTS: dict[str, Variant] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One layer at its place in a network."""
+    """One layer of a network, with its input and output shapes."""
 
     layer: Layer
     input_shape: Shape
@@ -122,9 +125,9 @@ class Row:
 
     @property
     def forward_flops(self) -> int:
-        """Two for each multiply-add of a convolution or Dense, for one image.
+        """Two per multiply-add of a convolution or Dense, for one image.
 
-        Biases, ReLU, pooling and dropout are left out, as is usual: under 0.5 % of the whole.
+        Biases, ReLU, pooling and dropout are not counted, as is usual: under 0.5 % of the total.
         """
         kernels = [shape for shape in self.tensors.values() if len(shape) > 1]
         positions = math.prod(self.output_shape[1:])
@@ -154,7 +157,7 @@ class Network:
 
     @property
     def head(self) -> str:
-        """The name of the last layer, the one that a new set of classes replaces."""
+        """The name of the last layer, which a new set of classes replaces."""
         return self.rows[-1].layer.name
 
     @property
@@ -165,16 +168,16 @@ class Network:
         return dense, self.rows[at].input_shape
 
     def without_dropout(self) -> Network:
-        """The same network and tensors with nothing random in it, for comparing frameworks."""
+        """The same network and tensors without its random layers, for comparing frameworks."""
         layers = tuple(row.layer for row in self.rows if not isinstance(row.layer, Dropout))
         return _build(self.variant, layers, image_size=self.image_size, classes=self.classes)
 
 
-def network(variant: str, *, image_size: int = 224, classes: int | None = None) -> Network:
+def network(variant: str, *, image_size: int = IMAGE_SIZE, classes: int | None = None) -> Network:
     """The network of a variant for square RGB images of `image_size` pixels a side.
 
-    Raises IllegalNetwork for an unknown variant, or a size that leaves a layer nothing to see,
-    which the message names.
+    `classes` defaults to the variant's own. Raises IllegalNetwork for an unknown variant, fewer than
+    one class, or an image too small for a layer, which the message names.
     """
     if variant not in VARIANTS:
         raise IllegalNetwork(f"there is no variant {variant!r}; there are {', '.join(VARIANTS)}")
@@ -201,17 +204,17 @@ def _build(variant: str, layers: tuple[Layer, ...], *, image_size: int, classes:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One step on the way from the standard network to the mistaken one."""
+    """One step from the standard network to the mistaken one."""
 
     what: str
     network: Network
     extra_parameters: int
 
 
-def mistaken_changes(*, image_size: int = 224) -> list[Change]:
+def mistaken_changes(*, image_size: int = IMAGE_SIZE) -> list[Change]:
     """Where the mistaken network's 144,517,638 extra parameters come from, change by change.
 
-    The report laid them to the extra Dense(1000) alone; that explains 4,066,040 of them.
+    The report blamed the extra Dense(1000) alone, which explains 4,066,040 of them.
     """
     steps: list[tuple[str, Callable[[], Network]]] = [
         ("no dropout", lambda: network("standard", image_size=image_size).without_dropout()),
@@ -219,9 +222,9 @@ def mistaken_changes(*, image_size: int = 224) -> list[Change]:
         ("no third pool", lambda: network("mistaken", image_size=image_size, classes=10)),
         ("1000 outputs for 10 classes", lambda: network("mistaken", image_size=image_size)),
     ]
-    changes, before = [], network("standard", image_size=image_size).parameters
+    changes, parameters = [], network("standard", image_size=image_size).parameters
     for what, build in steps:
-        after = build()
-        changes.append(Change(what=what, network=after, extra_parameters=after.parameters - before))
-        before = after.parameters
+        net = build()
+        changes.append(Change(what=what, network=net, extra_parameters=net.parameters - parameters))
+        parameters = net.parameters
     return changes

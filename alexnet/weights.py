@@ -1,4 +1,4 @@
-"""Canonical weights: one set of numbers that starts every framework from the same point."""
+"""Canonical weights: one layout from which every framework starts with the same numbers."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from alexnet.spec import Network
 
 Array = npt.NDArray[np.float32]
 Weights = dict[str, Array]
-"""Canonical name -> float32: convolutions OIHW; Dense (outputs, inputs), the first Dense's inputs
-counted channel by channel, row by row; biases (outputs,). It is the layout of torch."""
+"""Canonical name -> float32 array, in torch's layout: convolutions OIHW; Dense (outputs, inputs), the
+first Dense's inputs in channel-row-column order; biases (outputs,)."""
 
 
 class WeightsError(Exception):
-    """Weights that are missing, damaged or of another network; the message says which and what to do."""
+    """Weights are missing, damaged or of another network; the message says which and what to do."""
 
 
 def initialise(net: Network, *, seed: int) -> Weights:
-    """He-normal weights, N(0, 2 / inputs of a unit), and zero biases (He et al. 2015, eq. 10).
+    """He-normal weights, N(0, 2 / fan-in), and zero biases (He et al. 2015, eq. 10).
 
-    Each tensor has a stream of its own, so a layer starts the same wherever its shape is the same.
+    Each tensor has its own random stream, so layers of the same name and shape start the same in every
+    network.
     """
     weights: Weights = {}
     for name, shape in net.tensors.items():
@@ -43,7 +44,7 @@ def initialise(net: Network, *, seed: int) -> Weights:
 
 
 def check(weights: Weights, net: Network) -> None:
-    """Raises WeightsError unless names, shapes and types are the network's own."""
+    """Raises WeightsError unless names, shapes and dtypes are those of the network."""
     if wrong := sorted(set(weights) ^ set(net.tensors)):
         raise WeightsError(f"{net.variant} has other tensors than these weights: {', '.join(wrong)}")
     for name, shape in net.tensors.items():
@@ -56,7 +57,7 @@ def check(weights: Weights, net: Network) -> None:
 
 
 def fingerprint(weights: Weights) -> str:
-    """sha256 (hex) over names, shapes and little-endian bytes, in the order of the names."""
+    """sha256 (hex) over names, shapes and little-endian bytes, sorted by name."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(f"{name} {weights[name].shape} ".encode())
@@ -64,70 +65,71 @@ def fingerprint(weights: Weights) -> str:
     return digest.hexdigest()
 
 
-def unmoved(weights: Weights, before: dict[str, str]) -> list[str]:
-    """The tensors whose own fingerprint is still the one that they had before."""
-    return [name for name, array in weights.items() if fingerprint({name: array}) == before.get(name)]
+def unchanged(weights: Weights, fingerprints: dict[str, str]) -> list[str]:
+    """Names of the tensors whose fingerprint is still the one in `fingerprints` (name -> hex)."""
+    return [n for n, array in weights.items() if fingerprint({n: array}) == fingerprints.get(n)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Move:
-    """How one canonical tensor stands in a framework: a shape, and the way there and back."""
+class Conversion:
+    """How to convert one canonical tensor to a framework's layout and back."""
 
-    what: str
-    there: Callable[[Array], Array]
-    back: Callable[[Array], Array]
+    description: str
+    to_framework: Callable[[Array], Array]
+    to_canonical: Callable[[Array], Array]
 
 
-def channels_last(net: Network) -> dict[str, Move]:
-    """Tensor name -> its move into a framework that keeps channels last (TensorFlow) and back.
+def channels_last(net: Network) -> dict[str, Conversion]:
+    """Tensor name -> its conversion to a framework that keeps channels last (TensorFlow).
 
-    Convolutions go OIHW -> HWIO and Dense matrices are transposed. The first Dense after Flatten
-    also has its inputs reordered, since there a pixel's channels lie together.
+    Convolutions go OIHW -> HWIO and Dense matrices are transposed. The first Dense after Flatten also
+    has its inputs reordered, from channel-row-column to row-column-channel.
     """
-    first, chw = net.flattened
-    moves = {}
+    first_dense, chw = net.flattened
+    conversions = {}
     for name, shape in net.tensors.items():
         if len(shape) == 4:
-            moves[name] = Move(
-                what="OIHW -> HWIO",
-                there=lambda a: a.transpose(2, 3, 1, 0),
-                back=lambda a: a.transpose(3, 2, 0, 1),
+            conversions[name] = Conversion(
+                description="OIHW -> HWIO",
+                to_framework=lambda a: a.transpose(2, 3, 1, 0),
+                to_canonical=lambda a: a.transpose(3, 2, 0, 1),
             )
-        elif name == f"{first}.weight":
-            moves[name] = _flattened_move(shape[0], chw)
+        elif name == f"{first_dense}.weight":
+            conversions[name] = _flattened(shape[0], chw)
         elif len(shape) == 2:
-            moves[name] = Move(what="transposed", there=lambda a: a.T, back=lambda a: a.T)
+            conversions[name] = Conversion(
+                description="transposed", to_framework=lambda a: a.T, to_canonical=lambda a: a.T
+            )
         else:
-            moves[name] = Move(what="as it is", there=lambda a: a, back=lambda a: a)
-    return moves
+            conversions[name] = Conversion(
+                description="as it is", to_framework=lambda a: a, to_canonical=lambda a: a
+            )
+    return conversions
 
 
-def _flattened_move(units: int, chw: tuple[int, ...]) -> Move:
+def _flattened(units: int, chw: tuple[int, ...]) -> Conversion:
     channels, rows, columns = chw
-    return Move(
-        what="CHW -> HWC, transposed",
-        there=lambda a: a.reshape(units, *chw).transpose(2, 3, 1, 0).reshape(-1, units),
-        back=lambda a: (
+    return Conversion(
+        description="CHW -> HWC, transposed",
+        to_framework=lambda a: a.reshape(units, *chw).transpose(2, 3, 1, 0).reshape(-1, units),
+        to_canonical=lambda a: (
             a.reshape(rows, columns, channels, units).transpose(3, 2, 0, 1).reshape(units, -1)
         ),
     )
 
 
-def save(path: Path, weights: Weights, *, about: dict[str, str]) -> None:
-    """Writes safetensors with `about` in its header; a reader never sees half a file.
-
-    Raises WeightsError where that cannot be done.
-    """
+def save(path: Path, weights: Weights, *, metadata: dict[str, str]) -> None:
+    """Writes a safetensors file atomically, with `metadata` in its header. Raises WeightsError."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in weights.items()}
     try:
         with durable.replacing(path) as partial:
-            safetensors.numpy.save_file(contiguous, partial, metadata=about)
+            safetensors.numpy.save_file(contiguous, partial, metadata=metadata)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{path} cannot be written: {error}") from error
 
 
 def load(path: Path, net: Network) -> Weights:
-    """The weights of a safetensors file, checked against the network. Raises WeightsError."""
+    """Reads a safetensors file and checks it against the network. Raises WeightsError."""
     try:
         weights = safetensors.numpy.load_file(path)
     except FileNotFoundError:
@@ -138,14 +140,14 @@ def load(path: Path, net: Network) -> Weights:
     return weights
 
 
-def about(path: Path) -> dict[str, str]:
-    """What a file written by `save` says of itself."""
+def metadata(path: Path) -> dict[str, str]:
+    """The `metadata` of a file that `save` wrote."""
     with safetensors.safe_open(path, "numpy") as file:
         return dict(file.metadata() or {})
 
 
 def with_new_head(weights: Weights, net: Network, *, seed: int) -> Weights:
-    """The same weights with a He-normal last layer for the network's classes, drawn by `seed`."""
+    """The same weights with a new He-normal last layer for the network's classes, drawn by `seed`."""
     head = {f"{net.head}.weight", f"{net.head}.bias"}
     fresh = initialise(net, seed=seed)
     return {name: fresh[name] if name in head else array for name, array in weights.items()}

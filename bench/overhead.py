@@ -26,7 +26,7 @@ IMAGES = 1280
 
 
 class OnlyTimeMeter(Meters):
-    """The clock, without which there is nothing to compare, and no other meter."""
+    """The time meter and no other."""
 
     def all(self) -> dict[str, Meter]:
         return {"time": self.time}
@@ -39,14 +39,14 @@ PLAN = Plan(
     image_size=PROFILES["quick"].image_size,
     train_images=IMAGES,
     test_images=500,
-    epochs=1000,  # more than anybody will ask for
+    epochs=1000,  # more than any number of pairs needs
     patience=5,
     batch_size=EXPERIMENTS["scratch"].recipe.batch_size,
 )
 
 
-def training(framework: Framework, device: Device) -> TrainingLoop:
-    """`scratch` on the synthetic stand-in at the `quick` profile's size, ready to train."""
+def prepare_training(framework: Framework, device: Device) -> TrainingLoop:
+    """`scratch` on synthetic images at the `quick` profile's size, ready to train."""
     job = Job(
         cell=Cell(experiment="scratch", framework=framework, device=device, seed=0),
         plan=PLAN,
@@ -60,13 +60,13 @@ def training(framework: Framework, device: Device) -> TrainingLoop:
     return prepare(job, lambda record: None)
 
 
-def ratios(run: TrainingLoop, pairs: int) -> list[float]:
-    """For each pair the metered epoch's seconds over the bare one's, whichever came first in turn.
+def overhead_ratios(run: TrainingLoop, pairs: int) -> list[float]:
+    """For each pair of epochs, the seconds with all meters over the seconds with none.
 
-    All of it is counted, the probe and what lies outside the time meter as well.
+    Pairs alternate which epoch comes first. Everything counts, the probe and the meters' own work too.
     """
     metered, bare = run.meters, OnlyTimeMeter(run.backend, run.trainer.synchronize)
-    found = []
+    ratios = []
     run.measure(1)  # compiles
     for pair in range(pairs):
         seconds = {}
@@ -77,31 +77,31 @@ def ratios(run: TrainingLoop, pairs: int) -> list[float]:
             if meters is metered:
                 run.kernel.measure_after(meters.time.seconds)
             seconds[meters is metered] = perf_counter() - began
-        found.append(seconds[True] / seconds[False])
-    return found
+        ratios.append(seconds[True] / seconds[False])
+    return ratios
 
 
 def main() -> int:
-    """Prints the figure; 1 where measuring made an epoch more than 1 % slower."""
+    """Prints the median ratio. Returns 1 if measuring made an epoch more than 1 % slower."""
     parser = argparse.ArgumentParser(prog="python -m bench.overhead", description=__doc__)
     parser.add_argument("framework", choices=registry.FRAMEWORKS)
     parser.add_argument("--device", choices=get_args(Device), default="cpu")
     parser.add_argument("--pairs", type=int, default=12, help="epochs of each kind; 12 by default")
-    given = parser.parse_args()
+    args = parser.parse_args()
     lock = Lock()
     try:
-        lock.take(f"bench.overhead {given.framework}")
+        lock.acquire(f"bench.overhead {args.framework}")
     except Busy as error:
         parser.error(str(error))
-    run = training(given.framework, given.device)
-    found = ratios(run, max(given.pairs, 2))
+    run = prepare_training(args.framework, args.device)
+    ratios = overhead_ratios(run, max(args.pairs, 2))
     lock.release()
-    low, _, high = quantiles(found, n=4)
+    low, _, high = quantiles(ratios, n=4)
     Console(highlight=False).print(
-        f"{given.framework} on {given.device}: an epoch with all meters took {median(found):.4f} of one"
-        f" with none (median of {len(found)} pairs; the middle half lies from {low:.4f} to {high:.4f})."
+        f"{args.framework} on {args.device}: an epoch with all meters took {median(ratios):.4f} of one"
+        f" with none (median of {len(ratios)} pairs; the middle half lies from {low:.4f} to {high:.4f})."
     )
-    return int(median(found) > MAX_RATIO)
+    return int(median(ratios) > MAX_RATIO)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where this project lies."""
+"""The folder of the project."""
 
 from __future__ import annotations
 

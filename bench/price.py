@@ -1,4 +1,4 @@
-"""The former name of `bench.overhead`, kept for one version to say so."""
+"""The former name of `bench.overhead`, kept for one version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The former name of `bench.report_cost`, kept for one version to say so."""
+"""The former name of `bench.report_cost`, kept for one version."""
 
 from __future__ import annotations
 

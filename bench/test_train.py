@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from bench.records.run import Run
-from bench.records.write import extra_info, why_unfinished
+from bench.records.write import extra_info, rejection_reason
 
 
 def test_train(run: Run, benchmark: Any) -> None:
-    """Every epoch but a process's first is a round, timed by the worker that trained it."""
-    if reason := why_unfinished(run):
+    """Each epoch except a process's first is a round, timed by the worker that trained it."""
+    if reason := rejection_reason(run):
         pytest.fail(reason, pytrace=False)
     benchmark.extra_info.update(extra_info(run))
     rounds = len(run.timed_epochs())

@@ -10,6 +10,7 @@ import pandas as pd
 
 from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
+from bench.records.types import is_virtual_mac
 from reports.frame import Frames
 from reports.intervals import Sample, mean_ratio, ratio
 
@@ -148,14 +149,13 @@ def baseline(frames: Frames, asked: str | None) -> str | None:
             raise NoSuchMachine(f"there is no machine {asked!r}; there are {', '.join(names)}")
         return asked
     valid = set(frames.valid["machine"])
-    return next((name for name in names if name in valid - _virtual_macs(frames)), None)
+    return next((name for name in names if name in valid - virtual_macs(frames)), None)
 
 
-def _virtual_macs(frames: Frames) -> set[str]:
+def virtual_macs(frames: Frames) -> set[str]:
     """Machines whose figures are comparable with nobody's: their GPU is not the chip's."""
-    table = frames.machines
-    models = table["model"].fillna("").astype(str).str.startswith("VirtualMac")
-    return set(table.loc[models & (table["virtual"] == True), "machine"])  # noqa: E712
+    rows = frames.machines.itertuples()
+    return {row.machine for row in rows if is_virtual_mac(row.model, row.virtual)}
 
 
 def _kind(device: Hashable) -> str:
@@ -169,7 +169,7 @@ def machines(frames: Frames, found: Samples, base: str | None) -> pd.DataFrame:
     Where two machines have cells on their GPUs in common, those are compared and not the CPUs. A virtual
     Mac is compared with none.
     """
-    ids, rows, virtual = run_ids(frames), [], _virtual_macs(frames)
+    ids, rows, virtual = run_ids(frames), [], virtual_macs(frames)
     theirs = {
         (setting, experiment, framework, _kind(device)): (device, sample)
         for (machine, setting, experiment, framework, device), sample in found.items()

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Literal
 
+MOST_MACHINES = 12
+"""Machines that one table or plot shows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Number:

@@ -7,10 +7,6 @@ from math import nan
 from typing import Literal
 
 WHERE = "published, M1 Pro, 224 px"
-SOURCE = (
-    "AlexNet model from scratch and pretrained in Keras/TensorFlow and PyTorch (March 2025): one MacBook"
-    " Pro, M1 Pro, 16 GB, CIFAR-10 resized to 224 px"
-)
 CHIP = "Apple M1 Pro"
 EPOCHS = 20
 IMAGE_SIZE = 224

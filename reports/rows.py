@@ -94,7 +94,7 @@ def _beginning(it: LoadedRun) -> Row:
         "data_sha256": plain(start.data_sha256, 64),
         "started_at": moment(start.started_at),
         "baseline_host_bytes": start.baseline_host_bytes,
-        "idle_watts": derive.processor_and_gpu(start.idle_watts, it.cell.device)
+        "idle_watts": derive.processor_and_gpu_joules(start.idle_watts, it.cell.device)
         if start.idle_watts
         else None,
         "energy_reads": plain(start.meters.get("energy", "")),
@@ -177,7 +177,9 @@ def epochs(it: LoadedRun) -> Iterator[Row]:
     seconds, joules = 0.0, 0.0
     for each in it.epochs:
         own = (
-            derive.processor_and_gpu(each.energy_joules, it.cell.device) if each.energy_joules else None
+            derive.processor_and_gpu_joules(each.energy_joules, it.cell.device)
+            if each.energy_joules
+            else None
         )
         seconds += each.train_seconds
         joules = float("nan") if own is None else joules + own

@@ -13,7 +13,7 @@ from alexnet.data import CLASSES
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
 from bench.records import ranges
-from bench.records.read import MOST_BYTES, LoadedRun, UnreadableFile, load, read
+from bench.records.read import MAX_BYTES, LoadedRun, UnreadableFile, load, read
 from bench.records.types import Result, SkippedCell
 
 MOST_LETTERS, MOST_REASONS = 300, 20
@@ -134,7 +134,7 @@ def _shown(path: Path) -> bool:
 def _add(path: Path, found: Sources, hashes: dict[str, str], seals: dict[str, str]) -> None:
     name = plain("/".join(path.parts[-2:]), 120)
     try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
             read(path)  # says why not, before a device or a disk image is hashed
         sha256 = _sha256(path)
         if sha256 in hashes:

@@ -1,4 +1,4 @@
-"""Data for the tests: small files in CIFAR-10's layout, and the real images where they are at hand."""
+"""Data for the tests: files in CIFAR-10's layout, and the real images if ALEXNET_DATA names them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from alexnet.data import FOLDER, RECORD_BYTES, RECORDS_PER_FILE, TEST_FILES, TRA
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_is_heard() -> None:
-    """Whoever runs the tests in the background may have Ctrl-C ignored, and children inherit that."""
+def _enable_ctrl_c() -> None:
+    """A shell starts background jobs with Ctrl-C ignored, and children inherit that."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow files first: the last of several processes to end then has little left to do alone."""
+    """Slow tests first, so that parallel processes end at about the same time."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def write_cifar10(folder: Path, *, seed: int = 0) -> Path:
-    """All six files with random pixels and every class equally often; returns the outer folder."""
+    """Writes all six files with random pixels and every class equally often; returns `folder`."""
     rng = np.random.default_rng(seed)
     inner = folder / FOLDER
     inner.mkdir(parents=True)
@@ -38,13 +38,13 @@ def write_cifar10(folder: Path, *, seed: int = 0) -> Path:
 
 @pytest.fixture(scope="session")
 def random_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder laid out as CIFAR-10 is, with noise for images. Tests that harm it make their own."""
+    """A folder in CIFAR-10's layout with random images. Tests that change it must make their own."""
     return write_cifar10(tmp_path_factory.mktemp("random-cifar10"))
 
 
 @pytest.fixture(scope="session")
 def real_cifar10() -> Path:
-    """The real images, or a skip that says how to have them."""
+    """The folder of the real images, or a skip that says how to set it."""
     folder = os.environ.get("ALEXNET_DATA")
     if not folder:
         pytest.skip("no real CIFAR-10: set ALEXNET_DATA to a folder that holds cifar-10-batches-bin")

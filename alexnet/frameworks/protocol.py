@@ -1,4 +1,4 @@
-"""What the benchmarks may ask of any framework: a backend, its trainer, its kernels."""
+"""What the benchmarks may ask of any framework: a `Backend`, its `Trainer` and its `Kernel`s."""
 
 from __future__ import annotations
 
@@ -12,58 +12,47 @@ if TYPE_CHECKING:
     from alexnet.spec import Network
     from alexnet.weights import Weights
 
-
 Framework = Literal["torch", "tensorflow"]
-
-
 Device = Literal["mps", "cuda", "cpu"]
-
-
+"""In TensorFlow, `mps` is the GPU of the tensorflow-metal plugin."""
 Precision = Literal["float32", "float64"]
-
-
 RandomState = dict[str, Any]
-"""Name -> numpy array of unsigned integers, as the framework keeps them."""
-
-
-DEVICES: tuple[Device, ...] = ("mps", "cuda", "cpu")
-"""Best first: `auto` takes the first that a framework can use. For TensorFlow, `mps` is the GPU of
-the tensorflow-metal plugin."""
+"""Name -> numpy array of unsigned integers, in the framework's own form."""
 
 
 class DeviceUnavailable(Exception):
-    """A device that was asked for by name and that the framework cannot use, with the reason."""
+    """The framework cannot be imported or cannot use the requested device; the message says why."""
 
 
 class PlacementUnknown(Exception):
-    """A framework that does not tell where it ran a step."""
+    """The framework does not report where it ran a step."""
 
 
 class ResumeError(Exception):
-    """A saved state that a trainer cannot go on from, and why."""
+    """A trainer cannot resume from a saved state; the message says why."""
 
 
 class Trainer(Protocol):
-    """A network on a device, ready to be trained step by step.
+    """A network on a device, trained one step at a time.
 
-    `place` moves a uint8 batch (n, 32, 32, 3) with its int32 labels (n,) to the device, where
-    every later call scales it to [0, 1], normalises and upsamples it. What it returns is the
-    framework's own, and only this trainer's to use.
+    `to_device` moves a uint8 batch (n, 32, 32, 3) and its int32 labels (n,) to the device. Every later
+    call scales the pixels to [0, 1], normalises and upsamples them there. The batch that it returns has
+    the framework's own type and is valid for this trainer only.
     """
 
     def begin_stage(self, train: Literal["all", "head"]) -> None:
-        """Chooses which layers move, and forgets the momentum of the stage before."""
+        """Chooses the layers to train and resets the momentum."""
 
     def to_device(self, images: Images, labels: Labels) -> Any: ...
 
     def step(self, batch: Any, learning_rate: float) -> None:
-        """One step of SGD. Nothing is read from the device."""
+        """Takes one step of SGD. Nothing is read from the device."""
 
     def pop_metrics(self) -> tuple[float, float]:
-        """(loss, accuracy) averaged over the steps since the last call, as they were trained."""
+        """(training loss, training accuracy) averaged over the steps since the last call."""
 
     def synchronize(self) -> None:
-        """Returns when the device has done all that it was given, weights updated."""
+        """Waits until the device has finished all its work, weight updates included."""
 
     def logits(self, images: Images) -> Logits:
         """float32 (n, classes) in evaluation mode, read from the device; float64 from a reference."""
@@ -72,48 +61,48 @@ class Trainer(Protocol):
         """Layer name -> output in evaluation mode, float32, channels first (n, c, h, w) or (n, f)."""
 
     def weights(self) -> Weights:
-        """The canonical weights as they are now."""
+        """The current weights in the canonical layout."""
 
     def momentum(self) -> Weights:
-        """The velocity of each tensor that this stage moves, in the canonical layout.
+        """The velocity of each tensor that this stage trains, in the canonical layout.
 
-        After a stage's first step it is that step's gradient, as the step itself computed it.
+        After a stage's first step it equals the gradient that the step computed.
         """
 
     def ops_off_device(self, batch: Any) -> list[str]:
-        """What of a step at rate 0 did not run on the device: names of operations or of tensors.
+        """Names of the operations or tensors that a step at learning rate 0 left off the device.
 
-        Raises PlacementUnknown where the framework does not tell.
+        Raises PlacementUnknown if the framework does not report it.
         """
 
     def load(self, weights: Weights) -> None:
-        """Replaces the weights; momentum stays."""
+        """Replaces the weights and keeps the momentum."""
 
     def random_state(self) -> RandomState:
-        """Where the stream stands that dropout's next masks come from; for `resume` alone to read."""
+        """The state of the random stream that draws the dropout masks, to be passed to `resume`."""
 
     def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
-        """Takes the place of the trainer that these three came from; its stage has been begun here.
+        """Continues from the state of another trainer, after `begin_stage` for the same stage.
 
-        On the CPU every later step is the other one's to the bit. Raises ResumeError or WeightsError
-        for a state that is not this trainer's, which then stays as it is.
+        On the CPU every later step equals the other trainer's to the bit. Raises ResumeError or
+        WeightsError for a state that does not fit this trainer, which is then left unchanged.
         """
 
 
 class Kernel(Protocol):
-    """A fixed piece of float32 work, to see what the device itself can do.
+    """A fixed piece of float32 work that measures what the device itself can do.
 
-    `flops` are its operations, `bytes` what it must at least read and write.
+    `flops` counts its operations, `bytes` the least that it must read and write.
     """
 
     flops: int
     bytes: int
 
     def run(self) -> None:
-        """Gives the device the work once; it may come back before the work is done."""
+        """Submits the work once; may return before the device has finished it."""
 
     def wait(self) -> None:
-        """Returns when the device has done all of it."""
+        """Waits until the device has finished all submitted work."""
 
 
 class Backend(Protocol):
@@ -123,40 +112,42 @@ class Backend(Protocol):
     device: Device
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> Trainer:
-        """A trainer that starts from `weights`; `seed` draws its dropout masks."""
+        """A trainer that starts from `weights` and draws its dropout masks from `seed`."""
 
     def reference(
         self, net: Network, weights: Weights, recipe: Recipe, *, precision: Precision
     ) -> Trainer:
-        """The same network on the CPU, operation by operation: what the device is held against.
+        """The same network on the CPU, uncompiled, as the reference for the device's results.
 
         In float64 its pixels come from `alexnet.pixels`, so that the upsampling is checked too.
         """
 
     def product(self, size: int, depth: int) -> Kernel:
-        """A matrix product (size, depth) by (depth, size)."""
+        """A matrix product of (size, depth) and (depth, size)."""
 
     def addition(self, elements: int) -> Kernel:
-        """So many float32 elements added to as many others, in place."""
+        """An in-place sum of two float32 vectors of `elements` elements."""
 
     def device_name(self) -> str: ...
 
     def versions(self) -> dict[str, str]:
-        """Package -> version of all that computes here."""
+        """Package -> version, for every package that computes."""
 
     def settings(self) -> dict[str, str]:
-        """What this backend set, or found set, that changes speed or numbers."""
+        """Name -> value of every setting that affects speed or results, whoever set it."""
 
     def peak_device_bytes(self) -> int | None:
-        """The most device memory since the last reset, or None where the framework cannot tell."""
+        """Peak device memory since the last reset, or None if the framework does not report it."""
 
     def reset_peak_device_bytes(self) -> None: ...
 
 
-def check_same_shapes(what: str, found: Mapping[str, Any], wanted: Mapping[str, Sequence[int]]) -> None:
-    """Raises ResumeError unless both have the same names, and the arrays the shapes that are wanted."""
-    wrong = set(found) ^ set(wanted)
-    wrong |= {n for n in set(found) & set(wanted) if tuple(found[n].shape) != tuple(wanted[n])}
+def check_same_shapes(
+    what: str, arrays: Mapping[str, Any], expected: Mapping[str, Sequence[int]]
+) -> None:
+    """Raises ResumeError unless `arrays` has exactly the names and shapes of `expected`."""
+    wrong = set(arrays) ^ set(expected)
+    wrong |= {n for n in set(arrays) & set(expected) if tuple(arrays[n].shape) != tuple(expected[n])}
     if wrong:
         raise ResumeError(f"this {what} is of another network or stage: {', '.join(sorted(wrong))}")
 

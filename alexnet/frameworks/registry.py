@@ -1,21 +1,18 @@
-"""The frameworks there are, and the way to one of them: one import, and no more in a process."""
+"""The frameworks, and the function that imports one of them."""
 
 from __future__ import annotations
 
 import importlib
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    pass
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable, Framework
 
 FRAMEWORKS: tuple[Framework, ...] = ("torch", "tensorflow")
 
-
-# What changes speed or numbers in a framework, if it is set; a doctor warns, and a result must say.
-_ENVIRONMENT = (
+# Environment variables that affect a framework's speed or results. Every result records them.
+_ENVIRONMENT_PREFIXES = (
     "PYTORCH_",
     "MPS_",
     "TF_MTL_",
@@ -29,19 +26,20 @@ _ENVIRONMENT = (
 
 
 def environment() -> dict[str, str]:
-    """The variables in force that change speed or numbers."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
+    """The environment variables that are set and affect speed or results."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT_PREFIXES)}
 
 
 def backend(framework: Framework, device: Device | Literal["auto"] = "auto") -> Backend:
-    """Imports one framework and takes hold of one device.
+    """Imports one framework and returns its backend for one device.
 
-    Raises DeviceUnavailable where the framework cannot use the device asked for: `auto` alone may
-    choose. Import a second framework in another process: torch and TensorFlow in one crash.
+    `auto` takes the first device that the framework can use. Raises DeviceUnavailable if the import
+    fails or the framework cannot use the requested device; there is no fallback. A process may import
+    only one framework: torch and TensorFlow crash in the same process.
     """
     try:
         module = importlib.import_module(f"alexnet.frameworks.{framework}.backend")
-    except Exception as error:  # a plugin that does not fit raises whatever its loader raises
+    except Exception as error:  # a mismatched plugin may raise any exception of its loader
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DeviceUnavailable(
             f"{framework} cannot be imported here ({reason}): remove .venv and install anew with make"

@@ -1,1 +1,1 @@
-"""`python -m bench.check FILE…`: saved files vetted by what stands in them."""
+"""`python -m bench.check FILE…`: checks saved result files against what is in them."""

@@ -1,4 +1,4 @@
-"""Vets saved result files from what stands in them alone: `python -m bench.check FILE…`."""
+"""Checks saved result files against what is in them alone: `python -m bench.check FILE…`."""
 
 from __future__ import annotations
 
@@ -7,64 +7,63 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.check.rules import BOUNDS, _asked, violations
-from bench.check.start import (
-    MOST_DRAWN,
-)
+from bench.check.rules import PRECONDITIONS, sentences, violations
+from bench.check.start import MAX_DRAWN_PARAMETERS
 from bench.records.read import LoadedFile, LoadedRun, Problems, UnreadableFile, load, read
 
-MOST_SHOWN, MOST_LETTERS = 100, 600
-"""Of one file's sentences of a kind, and of one sentence: whoever sent it does not fill the screen."""
+MAX_SENTENCES, MAX_CHARACTERS = 100, 600
+"""Per kind of sentence in one file, and per sentence: a hostile file must not flood the screen."""
 
 
-def report(saved: LoadedFile, found: Sequence[str]) -> list[str]:
-    """The heading of one file, its violations, and what stands in it without being one."""
-    failed = [run for run in saved.runs if run.failure]
-    invalid = [run for run in saved.runs if not run.failure and run.verdict.validity == "invalid"]
-    valid = len(saved.runs) - len(failed) - len(invalid)
-    holds = f"{len(found)} violation{'s' * (len(found) != 1)}" if found else "all of it holds"
+def report(file: LoadedFile, found_violations: Sequence[str]) -> list[str]:
+    """The heading of one file, its violations, and its invalid, failed and skipped runs and warnings."""
+    failed = [run for run in file.runs if run.failure]
+    invalid = [run for run in file.runs if not run.failure and run.verdict.validity == "invalid"]
+    valid = len(file.runs) - len(failed) - len(invalid)
+    count = len(found_violations)
+    outcome = f"{count} violation{'s' * (count != 1)}" if count else "all of it holds"
     heading = (
-        f"{saved.machine}: {len(saved.runs)} run{'s' * (len(saved.runs) != 1)}: {valid} valid,"
-        f" {len(invalid)} invalid, {len(failed)} failed; {len(saved.skipped)} skipped; {holds}"
+        f"{file.machine}: {len(file.runs)} run{'s' * (len(file.runs) != 1)}: {valid} valid,"
+        f" {len(invalid)} invalid, {len(failed)} failed; {len(file.skipped)} skipped; {outcome}"
     )
-    warned: dict[str, list[str]] = {}
-    for run in saved.runs:
+    cells_by_warning: dict[str, list[str]] = {}
+    for run in file.runs:
         for warning in (*run.verdict.warnings, *not_checked(run)):
-            warned.setdefault(warning, []).append(run.cell.id)
-    listed = {
-        "violation": list(found),
+            cells_by_warning.setdefault(warning, []).append(run.cell.id)
+    sentences_by_kind = {
+        "violation": list(found_violations),
         "invalid": [f"{run.cell.id}: {'; '.join(run.verdict.reasons)}" for run in invalid],
         "failed": [f"{run.cell.id}: {run.failure.reason}" for run in failed if run.failure],
-        "skipped": [f"{skip.cell.id}: {skip.reason}" for skip in saved.skipped],
-        "warning": [f"{', '.join(cells)}: {warning}" for warning, cells in warned.items()],
+        "skipped": [f"{skip.cell.id}: {skip.reason}" for skip in file.skipped],
+        "warning": [f"{', '.join(cells)}: {warning}" for warning, cells in cells_by_warning.items()],
     }
     lines = [heading]
-    for kind, sentences in listed.items():
-        lines += [f"  {kind}: {sentence}" for sentence in sentences[:MOST_SHOWN]]
-        if (more := len(sentences) - MOST_SHOWN) > 0:
+    for kind, listed in sentences_by_kind.items():
+        lines += [f"  {kind}: {sentence}" for sentence in listed[:MAX_SENTENCES]]
+        if (more := len(listed) - MAX_SENTENCES) > 0:
             lines.append(f"  {kind}: and {more:,} more")
     return lines
 
 
 def not_checked(run: LoadedRun) -> Problems:
-    """What a reader should know that no rule has asked."""
-    if not _asked(BOUNDS, run) and run.net.parameters > MOST_DRAWN:
+    """A warning for what this program left unchecked in the run."""
+    if not sentences(PRECONDITIONS, run) and run.net.parameters > MAX_DRAWN_PARAMETERS:
         yield f"its first weights were not drawn again: {run.net.parameters:,} are too many"
 
 
 def printable(text: str) -> str:
-    """One line that a terminal takes for text: a file that somebody sent may hold anything else."""
-    if len(text) > MOST_LETTERS:
-        text = f"{text[:MOST_LETTERS]}…"
+    """The text as one safe line: control characters are escaped, since the file is not trusted."""
+    if len(text) > MAX_CHARACTERS:
+        text = f"{text[:MAX_CHARACTERS]}…"
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     encoding = sys.stdout.encoding or "utf8"
     return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 where all files hold, 1 where something does not, 2 where one cannot be read."""
+    """The exit status: 0 if every file holds, 1 for a violation, 2 for a file that cannot be read."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.check.rules",
+        prog="python -m bench.check",
         description=__doc__,
         epilog="Exit status: 0 all files hold, 1 a violation, 2 a file that cannot be read.",
     )
@@ -72,12 +71,12 @@ def main(arguments: list[str] | None = None) -> int:
     status = 0
     for path in parser.parse_args(arguments).files:
         try:
-            saved = load(read(path))
+            file = load(read(path))
         except UnreadableFile as error:
             status, lines = 2, [str(error)]
         else:
-            found = violations(saved)
-            status, lines = max(status, int(bool(found))), report(saved, found)
+            found_violations = violations(file)
+            status, lines = max(status, int(bool(found_violations))), report(file, found_violations)
         text = "\n".join(printable(line) for line in [f"{path}: {lines[0]}", *lines[1:]])
         sys.stdout.write(f"{text}\n")
     return status

@@ -1,28 +1,32 @@
-"""How a figure of a file is held against the one that is due."""
+"""Comparison of a value in a file with the value that it should have."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from bench.records.read import Problems, as_text
+from bench.records.read import Problems, format_value
 
 
-def same(found: Any, due: Any, relative: float) -> bool:
-    """Whether two figures are equal; floats but for what another order of a sum rounds differently."""
-    numbers = isinstance(found, int | float) and isinstance(due, int | float)
-    if numbers and (isinstance(found, float) or isinstance(due, float)):
-        return math.isclose(found, due, rel_tol=relative, abs_tol=1e-12)
-    if isinstance(found, list | tuple) and isinstance(due, list | tuple):
-        return len(found) == len(due) and all(
-            same(one, other, relative) for one, other in zip(found, due, strict=True)
+def equal(actual: Any, expected: Any, relative: float) -> bool:
+    """Whether two values are equal, item by item; floats within the relative tolerance.
+
+    A sum in another order rounds differently.
+    """
+    numbers = isinstance(actual, int | float) and isinstance(expected, int | float)
+    if numbers and (isinstance(actual, float) or isinstance(expected, float)):
+        return math.isclose(actual, expected, rel_tol=relative, abs_tol=1e-12)
+    if isinstance(actual, list | tuple) and isinstance(expected, list | tuple):
+        return len(actual) == len(expected) and all(
+            equal(item, expected_item, relative)
+            for item, expected_item in zip(actual, expected, strict=True)
         )
-    return bool(found == due)
+    return bool(actual == expected)
 
 
-def unlike(
-    field: str, found: Any, due: Any, *, by: str = "the file itself gives", relative: float = 1e-9
+def mismatch(
+    field: str, actual: Any, expected: Any, *, by: str = "the file itself gives", relative: float = 1e-9
 ) -> Problems:
-    """A sentence where a field is not what it must be."""
-    if not same(found, due, relative):
-        yield f"{field} is {as_text(found)}, and {by} {as_text(due)}"
+    """A sentence if the field does not have the expected value; `by` says where that comes from."""
+    if not equal(actual, expected, relative):
+        yield f"{field} is {format_value(actual)}, and {by} {format_value(expected)}"

@@ -1,4 +1,4 @@
-"""Rules on the epochs of a run: their numbers, rates, times and rounds."""
+"""Rules on the epochs of a run: numbering, learning rates, warm-ups, rounds and times."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from itertools import pairwise
 from statistics import mean, median, stdev
 from typing import Any
 
-from bench.check.compare import unlike
+from bench.check.compare import mismatch
 from bench.records import derive
 from bench.records.early_stopping import EarlyStopping
-from bench.records.limits import (
-    WINDOW_SECONDS,
-)
-from bench.records.read import LoadedRun, Problems, as_text
+from bench.records.limits import MIN_ENERGY_SECONDS
+from bench.records.read import LoadedRun, Problems, format_value
 
 CLOCK_SLACK_SECONDS = 2.0
-"""Times of day are whole seconds, and two clocks are compared."""
+"""Times of day are saved in whole seconds, and come from another clock than training seconds."""
+WINDOW_SLACK_SECONDS = 1.0
+"""The energy window begins before the epoch's clock and ends after it."""
 
 
-def rounds_are_the_epochs(run: LoadedRun) -> Problems:
-    """pytest-benchmark's statistics are those of all epochs but each process's first."""
+def rounds_match_the_epochs(run: LoadedRun) -> Problems:
+    """pytest-benchmark's statistics are those of all epochs that are no warm-up."""
     if run.benchmark is None:
         return
     if not isinstance(stats := run.benchmark.get("stats"), dict) or len(run.epochs) < 2:
         yield "stats is no object, or there is no second epoch that it could be of"
         return
     seconds = [epoch.train_seconds for epoch in derive.timed_epochs(run.epochs)]
-    due: dict[str, Any] = {
+    expected: dict[str, Any] = {
         "rounds": len(seconds),
         "iterations": 1,
         "min": min(seconds),
@@ -38,36 +38,42 @@ def rounds_are_the_epochs(run: LoadedRun) -> Problems:
         "stddev": stdev(seconds) if len(seconds) > 1 else 0,
         "ops": len(seconds) / sum(seconds),
     }
-    due |= {"data": seconds} if "data" in stats else {}
-    for field, value in due.items():
+    expected |= {"data": seconds} if "data" in stats else {}
+    for field, value in expected.items():
         by = "by train_seconds it is"
-        yield from unlike(f"stats.{field}", stats.get(field), value, by=by, relative=1e-6)
+        yield from mismatch(f"stats.{field}", stats.get(field), value, by=by, relative=1e-6)
 
 
-def time_went_on(run: LoadedRun) -> Problems:
-    """Before, start and after come one after the other, with time enough between for what was done."""
-    said = {
+def times_are_in_order(run: LoadedRun) -> Problems:
+    """`before`, `start` and `after` follow one another, and leave time for the training between them."""
+    texts = {
         "before.taken_at": run.before.taken_at if run.before else None,
         "start.started_at": run.start.started_at if run.start else None,
         "after.taken_at": run.after.taken_at if run.after else None,
     }
-    times = {name: _time(text) for name, text in said.items() if text is not None}
-    yield from (
-        f"{name} is {as_text(said[name])}, no time with its zone" for name in times if not times[name]
-    )
-    known = [(name, time) for name, time in times.items() if time]
-    for (name, time), (later, then) in pairwise(known):
-        if (then - time).total_seconds() < -CLOCK_SLACK_SECONDS:
-            yield f"{later} is {then.isoformat()}, before {name}, {time.isoformat()}"
+    times = {field: _parse_time(text) for field, text in texts.items() if text is not None}
+    for field, time in times.items():
+        if time is None:
+            yield f"{field} is {format_value(texts[field])}, no time with its zone"
+    known = [(field, time) for field, time in times.items() if time]
+    for (earlier_field, earlier), (later_field, later) in pairwise(known):
+        if (later - earlier).total_seconds() < -CLOCK_SLACK_SECONDS:
+            yield (
+                f"{later_field} is {later.isoformat()}, before {earlier_field}, {earlier.isoformat()}"
+            )
     before, after = times.get("before.taken_at"), times.get("after.taken_at")
     if before and after:
-        took, trained = (after - before).total_seconds(), sum(e.train_seconds for e in run.epochs)
-        # A thousandth more: over hours two clocks drift apart by more than the slack.
-        if took * 1.001 + CLOCK_SLACK_SECONDS < trained:
-            yield f"after.taken_at is {took:.0f} s after before.taken_at, training was {trained:.0f} s"
+        elapsed = (after - before).total_seconds()
+        trained = sum(epoch.train_seconds for epoch in run.epochs)
+        # 0.1 % more, since over hours two clocks drift apart by more than the slack.
+        if elapsed * 1.001 + CLOCK_SLACK_SECONDS < trained:
+            yield (
+                f"after.taken_at is {elapsed:.0f} s after before.taken_at, training was {trained:.0f} s"
+            )
 
 
-def _time(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
+    """The time that an ISO text gives, or None if it is no time or has no zone."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -75,11 +81,8 @@ def _time(text: str) -> datetime | None:
     return time if time.tzinfo else None
 
 
-WINDOW_SLACK_SECONDS = 1.0  # energy's window begins before the epoch's clock and ends after it
-
-
-def epochs_are_the_recipes(run: LoadedRun) -> Problems:
-    """Counted from 1 without gaps, each with its stage's number, rate and images."""
+def epochs_follow_the_recipe(run: LoadedRun) -> Problems:
+    """Epochs are counted from 1 without gaps, each with its stage, learning rate and images."""
     if (start := run.start) is None:
         return
     recipe, steps = run.recipe, start.steps_per_epoch
@@ -87,65 +90,72 @@ def epochs_are_the_recipes(run: LoadedRun) -> Problems:
         if number > recipe.epochs:
             yield f"epochs has {len(run.epochs)}, and plan.epochs is {recipe.epochs}"
             return
-        due = {
+        expected = {
             "epoch": number,
             "stage": recipe.stage_index(number) + 1,
             "learning_rate": recipe.learning_rate((number - 1) * steps, steps_per_epoch=steps),
             "images": steps * recipe.batch_size,
         }
-        for field, value in due.items():
+        for field, value in expected.items():
             path = f"epochs[{number - 1}].{field}"
-            yield from unlike(path, getattr(epoch, field), value, by="by the recipe it is")
+            yield from mismatch(path, getattr(epoch, field), value, by="by the recipe it is")
 
 
-def epochs_are_measured_as_they_can_be(run: LoadedRun) -> Problems:
-    """A better epoch alone has best weights, a long one alone energy, and shares are of whole images."""
+def epoch_fields_are_consistent(run: LoadedRun) -> Problems:
+    """Each of three fields fits the rest of its epoch.
+
+    `best_weights_seconds` is there if and only if the validation loss is the lowest so far;
+    `energy_joules` only in an epoch that is long enough; `validation_accuracy` counts whole images.
+    """
     stopping = EarlyStopping(recipe=run.recipe, classes=run.net.classes)
     for index, epoch in enumerate(run.epochs):
-        at, written = f"epochs[{index}]", epoch.best_weights_seconds
-        better = stopping.improves(index + 1, epoch.validation_loss)
-        if better != (written is not None):
-            was = "the best so far" if better else "not better than the best before it"
-            yield f"{at}.best_weights_seconds is {as_text(written)}, and the epoch is {was}"
-        short = epoch.train_seconds < WINDOW_SECONDS - WINDOW_SLACK_SECONDS
-        if short and epoch.energy_joules is not None:
-            yield f"{at}.energy_joules is there, and {epoch.train_seconds:.3g} s are too short for it"
-        right = epoch.validation_accuracy * run.start.validation_images if run.start else 0.0
-        if abs(right - round(right)) > 1e-6 * max(right, 1.0):
-            share = as_text(epoch.validation_accuracy)
-            yield f"{at}.validation_accuracy is {share}, no whole number of the validation images"
+        path, seconds = f"epochs[{index}]", epoch.best_weights_seconds
+        better = stopping.update_best(index + 1, epoch.validation_loss)
+        if better != (seconds is not None):
+            rank = "the best so far" if better else "not better than the best before it"
+            yield f"{path}.best_weights_seconds is {format_value(seconds)}, and the epoch is {rank}"
+        too_short = epoch.train_seconds < MIN_ENERGY_SECONDS - WINDOW_SLACK_SECONDS
+        if too_short and epoch.energy_joules is not None:
+            yield f"{path}.energy_joules is there, and {epoch.train_seconds:.3g} s are too short for it"
+        correct = epoch.validation_accuracy * run.start.validation_images if run.start else 0.0
+        if abs(correct - round(correct)) > 1e-6 * max(correct, 1.0):
+            accuracy = format_value(epoch.validation_accuracy)
+            yield f"{path}.validation_accuracy is {accuracy}, no whole number of the validation images"
 
 
-def warm_ups_are_the_processes_firsts(run: LoadedRun) -> Problems:
-    """The first epoch of each process is a warm-up, and no other; interruptions follow one another."""
-    due = {1}
-    for index, each in enumerate(run.interruptions):
-        at = f"interruptions[{index}]"
-        if each.resumed_after > each.after_epoch:
-            yield f"{at}.resumed_after is {each.resumed_after}, and after_epoch {each.after_epoch}"
-        due = {number for number in due if number <= each.resumed_after} | {each.resumed_after + 1}
+def warm_ups_match_the_interruptions(run: LoadedRun) -> Problems:
+    """The warm-ups are the first epochs of each process, and an interruption's figures agree."""
+    warm_ups = {1}
+    for index, interruption in enumerate(run.interruptions):
+        path, resumed_after = f"interruptions[{index}]", interruption.resumed_after
+        if resumed_after > interruption.after_epoch:
+            yield (
+                f"{path}.resumed_after is {resumed_after}, and after_epoch {interruption.after_epoch}"
+            )
+        warm_ups = {number for number in warm_ups if number <= resumed_after} | {resumed_after + 1}
         try:
-            times = [datetime.fromisoformat(text) for text in (each.stopped_at, each.resumed_at)]
-            apart = (times[1] - times[0]).total_seconds()
+            stopped_at = datetime.fromisoformat(interruption.stopped_at)
+            resumed_at = datetime.fromisoformat(interruption.resumed_at)
+            seconds = max((resumed_at - stopped_at).total_seconds(), 0.0)
         except (ValueError, TypeError):
-            yield f"{at}.stopped_at or resumed_at is no time with its zone"
+            yield f"{path}.stopped_at or resumed_at is no time with its zone"
             continue
-        yield from unlike(f"{at}.seconds", each.seconds, max(apart, 0.0), by="by its times it is")
+        by = "by its times it is"
+        yield from mismatch(f"{path}.seconds", interruption.seconds, seconds, by=by)
     for index, epoch in enumerate(run.epochs):
-        yield from unlike(
-            f"epochs[{index}].warm_up", epoch.warm_up, epoch.epoch in due, by="by interruptions it is"
-        )
+        expected, by = epoch.epoch in warm_ups, "by interruptions it is"
+        yield from mismatch(f"epochs[{index}].warm_up", epoch.warm_up, expected, by=by)
 
 
-def total_holds_all_epochs(run: LoadedRun) -> Problems:
+def total_covers_all_epochs(run: LoadedRun) -> Problems:
     """A run takes at least as long as its epochs."""
     spent = sum(
-        e.train_seconds
-        + e.evaluate_seconds
-        + (e.best_weights_seconds or 0)
-        + (e.checkpoint_seconds or 0)
-        for e in run.epochs
+        epoch.train_seconds
+        + epoch.evaluate_seconds
+        + (epoch.best_weights_seconds or 0)
+        + (epoch.checkpoint_seconds or 0)
+        for epoch in run.epochs
     )
     if run.result is not None and run.result.total_seconds < spent * (1 - 1e-9):
-        total = as_text(run.result.total_seconds)
+        total = format_value(run.result.total_seconds)
         yield f"result.total_seconds is {total}, and its epochs alone took {spent:.3f} s"

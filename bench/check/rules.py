@@ -1,38 +1,38 @@
-"""The rules that a saved file is held against, in their order."""
+"""The rules for a saved file, in the order in which they are applied."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.check.checks import checks_were_asked
+from bench.check.across_runs import cells_are_unique, same_first_weights_and_batch, same_images
 from bench.check.epochs import (
-    epochs_are_measured_as_they_can_be,
-    epochs_are_the_recipes,
-    rounds_are_the_epochs,
-    time_went_on,
-    total_holds_all_epochs,
-    warm_ups_are_the_processes_firsts,
+    epoch_fields_are_consistent,
+    epochs_follow_the_recipe,
+    rounds_match_the_epochs,
+    times_are_in_order,
+    total_covers_all_epochs,
+    warm_ups_match_the_interruptions,
 )
-from bench.check.file import each_cell_stands_once, same_beginning, same_images
-from bench.check.run import (
-    checksum_fits,
-    nothing_is_missing,
-    plan_makes_a_run,
-    stands_in_its_place,
+from bench.check.integrity import (
+    checksum_matches,
+    no_part_is_missing,
+    plan_can_be_run,
+    run_is_in_the_right_list,
     verdict_follows,
 )
-from bench.check.start import (
-    first_weights_are_the_seeds,
-    names_agree,
-    network_is_the_experiments,
-)
-from bench.check.training import (
+from bench.check.required_checks import required_checks_are_present
+from bench.check.result import (
+    accuracies_match_the_confusion,
     end_follows_from_the_epochs,
-    figures_are_the_confusions,
     no_faster_than_the_device,
     peaks_and_joules_follow_from_the_epochs,
     pictures_are_test_images,
     rates_follow_from_the_epochs,
+)
+from bench.check.start import (
+    first_weights_match_the_seed,
+    names_agree,
+    start_follows_from_the_plan,
 )
 from bench.records.ranges import figures_in_range
 from bench.records.read import LoadedFile, LoadedRun, Problems
@@ -40,41 +40,41 @@ from bench.records.read import LoadedFile, LoadedRun, Problems
 Rule = Callable[[LoadedRun], Problems]
 FileRule = Callable[[LoadedFile], Problems]
 
-
-ALWAYS: tuple[Rule, ...] = (checksum_fits, verdict_follows, stands_in_its_place)
-BOUNDS: tuple[Rule, ...] = (figures_in_range, plan_makes_a_run, nothing_is_missing)
-"""Where one of these finds something, DERIVED cannot be asked."""
+ALWAYS: tuple[Rule, ...] = (checksum_matches, verdict_follows, run_is_in_the_right_list)
+PRECONDITIONS: tuple[Rule, ...] = (figures_in_range, plan_can_be_run, no_part_is_missing)
+"""The DERIVED rules can be applied only to a run in which these find nothing."""
 DERIVED: tuple[Rule, ...] = (
-    network_is_the_experiments,
+    start_follows_from_the_plan,
     names_agree,
-    first_weights_are_the_seeds,
-    epochs_are_the_recipes,
-    epochs_are_measured_as_they_can_be,
+    first_weights_match_the_seed,
+    epochs_follow_the_recipe,
+    epoch_fields_are_consistent,
     end_follows_from_the_epochs,
-    figures_are_the_confusions,
+    accuracies_match_the_confusion,
     pictures_are_test_images,
     rates_follow_from_the_epochs,
     peaks_and_joules_follow_from_the_epochs,
-    total_holds_all_epochs,
+    total_covers_all_epochs,
     no_faster_than_the_device,
-    rounds_are_the_epochs,
-    warm_ups_are_the_processes_firsts,
-    time_went_on,
-    checks_were_asked,
+    rounds_match_the_epochs,
+    warm_ups_match_the_interruptions,
+    times_are_in_order,
+    required_checks_are_present,
 )
-RULES = (*ALWAYS, *BOUNDS, *DERIVED)
-FILE_RULES: tuple[FileRule, ...] = (each_cell_stands_once, same_images, same_beginning)
+RULES = (*ALWAYS, *PRECONDITIONS, *DERIVED)
+FILE_RULES: tuple[FileRule, ...] = (cells_are_unique, same_images, same_first_weights_and_batch)
 
 
-def violations(saved: LoadedFile) -> list[str]:
-    """Every sentence that every rule has to say, each with its cell."""
-    found = list(saved.problems)
-    for run in saved.runs:
-        always, bounds = _asked(ALWAYS, run), _asked(BOUNDS, run)
-        derived = [] if bounds else _asked(DERIVED, run)
-        found += [f"{run.cell.id}: {sentence}" for sentence in (*always, *bounds, *derived)]
-    return found + [sentence for rule in FILE_RULES for sentence in rule(saved)]
+def violations(file: LoadedFile) -> list[str]:
+    """What could not be loaded, then what each rule finds; a sentence on a run begins with its cell."""
+    found = list(file.problems)
+    for run in file.runs:
+        always, preconditions = sentences(ALWAYS, run), sentences(PRECONDITIONS, run)
+        derived = [] if preconditions else sentences(DERIVED, run)
+        found += [f"{run.cell.id}: {sentence}" for sentence in (*always, *preconditions, *derived)]
+    return found + [sentence for rule in FILE_RULES for sentence in rule(file)]
 
 
-def _asked(rules: Sequence[Rule], run: LoadedRun) -> list[str]:
+def sentences(rules: Sequence[Rule], run: LoadedRun) -> list[str]:
+    """What these rules find wrong with one run."""
     return [sentence for rule in rules for sentence in rule(run)]

@@ -1,4 +1,4 @@
-"""What one saved run began with: names, network, numbers of images, first weights."""
+"""Rules on the start of a run: names, network, numbers of images and first weights."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
 from alexnet.imagenet import TORCHVISION_SHA256_PREFIX
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
-from bench.check.compare import unlike
-from bench.records.read import LoadedRun, Problems, as_text
+from bench.check.compare import mismatch
+from bench.records.read import LoadedRun, Problems, format_value
 
-MOST_DRAWN = 300_000_000
-"""Parameters that are drawn again to check a run's first weights: 1.2 GB, half as much again as the
-largest network at 224 px."""
+MAX_DRAWN_PARAMETERS = 300_000_000
+"""Up to this size, first weights are drawn again to be checked: 1.2 GB, 1.5 times the largest network
+at 224 px."""
 
 
-def network_is_the_experiments(run: LoadedRun) -> Problems:
-    """Variant, parameters, FLOPs, numbers of images and steps follow from cell and plan."""
+def start_follows_from_the_plan(run: LoadedRun) -> Problems:
+    """Variant, parameters, FLOPs, numbers of images and steps are those of the cell and its plan."""
     if (start := run.start) is None:
         return
     plan = run.plan
-    due = {
+    expected = {
         "variant": EXPERIMENTS[run.cell.experiment].variant,
         "parameters": run.net.parameters,
         "forward_flops": run.net.forward_flops,
@@ -30,33 +30,34 @@ def network_is_the_experiments(run: LoadedRun) -> Problems:
         "test_images": TEST_IMAGES if plan.test_images is None else plan.test_images,
         "steps_per_epoch": start.train_images // plan.batch_size,
     }
-    for field, value in due.items():
-        yield from unlike(f"start.{field}", getattr(start, field), value, by="by cell and plan it is")
+    for field, value in expected.items():
+        yield from mismatch(f"start.{field}", getattr(start, field), value, by="by cell and plan it is")
 
 
 def names_agree(run: LoadedRun) -> Problems:
-    """The benchmark's name and param are the cell's; device and versions are the framework's own."""
+    """The benchmark's name and param are the cell's id; device name and versions fit the cell."""
     if run.benchmark is not None:
-        yield from unlike("param", run.benchmark.get("param"), run.cell.id, by="the cell is")
+        yield from mismatch("param", run.benchmark.get("param"), run.cell.id, by="the cell is")
         if not str(run.benchmark.get("name")).endswith(f"[{run.cell.id}]"):
-            yield f"name is {as_text(run.benchmark.get('name'))}, and does not end with the cell's id"
+            name = format_value(run.benchmark.get("name"))
+            yield f"name is {name}, and does not end with the cell's id"
     if (start := run.start) is None:
         return
     if not start.device_name or (start.device_name == "CPU") != (run.cell.device == "cpu"):
-        yield f"start.device_name is {as_text(start.device_name)} on the device {run.cell.device}"
+        yield f"start.device_name is {format_value(start.device_name)} on the device {run.cell.device}"
     if run.cell.framework not in start.versions:
         yield f"start.versions has no {run.cell.framework}"
 
 
 @cache
 def first_weights_sha256(variant: str, image_size: int, seed: int) -> str:
-    """The fingerprint of the He-normal first weights, drawn anew: a second, for the largest four."""
+    """Fingerprint of the He-normal first weights, drawn again: 1 s, for the largest network 4 s."""
     net = network(variant, image_size=image_size)
     return weights.fingerprint(weights.initialise(net, seed=seed))
 
 
-def first_weights_are_the_seeds(run: LoadedRun) -> Problems:
-    """He-normal weights are drawn again; carried-over ones name the file that they come from."""
+def first_weights_match_the_seed(run: LoadedRun) -> Problems:
+    """He-normal weights are those that the seed draws; pretrained ones name their source file."""
     if (start := run.start) is None:
         return
     drawn = EXPERIMENTS[run.cell.experiment].weights == "he-normal"
@@ -64,13 +65,18 @@ def first_weights_are_the_seeds(run: LoadedRun) -> Problems:
     source = start.weights_source_sha256
     if start.weights_origin not in origins:
         allowed = " or ".join(origins)
-        yield f"start.weights_origin is {as_text(start.weights_origin)}, where it can be {allowed}"
+        yield f"start.weights_origin is {format_value(start.weights_origin)}, where it can be {allowed}"
     elif drawn != (source is None):
-        yield f"start.weights_source_sha256 is {as_text(source)} of weights from {start.weights_origin}"
+        yield (
+            f"start.weights_source_sha256 is {format_value(source)} of weights from"
+            f" {start.weights_origin}"
+        )
     elif start.weights_origin == "torchvision" and not (source or "").startswith(
         TORCHVISION_SHA256_PREFIX
     ):
-        yield f"start.weights_source_sha256 is {as_text(source)}, which is not torchvision's file"
-    if drawn and run.net.parameters <= MOST_DRAWN:
-        due = first_weights_sha256(run.net.variant, run.plan.image_size, run.cell.seed)
-        yield from unlike("start.weights_sha256", start.weights_sha256, due, by="its seed draws")
+        yield f"start.weights_source_sha256 is {format_value(source)}, which is not torchvision's file"
+    if drawn and run.net.parameters <= MAX_DRAWN_PARAMETERS:
+        expected_sha256 = first_weights_sha256(run.net.variant, run.plan.image_size, run.cell.seed)
+        yield from mismatch(
+            "start.weights_sha256", start.weights_sha256, expected_sha256, by="its seed draws"
+        )

@@ -1,1 +1,1 @@
-"""`python -m bench.doctor`: what would spoil a run on this computer."""
+"""`python -m bench.doctor`: checks whether this computer is ready for a run."""

@@ -1,4 +1,4 @@
-"""`python -m bench.doctor`: what would spoil a run on this computer, each with its one-line fix."""
+"""`python -m bench.doctor`: what is wrong with this computer for a run, each with a one-line fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from alexnet.layers import IllegalNetwork
 from bench.doctor.findings import Finding, Level
-from bench.doctor.rules import RULES, findings
+from bench.doctor.rules import RULES, diagnose
 from bench.plan.options import OPTIONS, Options
 
 MARKS: dict[Level, tuple[str, str]] = {
@@ -23,10 +23,10 @@ MARKS: dict[Level, tuple[str, str]] = {
 }
 
 
-def findings_table(found: list[Finding], *, show_good: bool = False) -> Table:
-    """One finding below the other, its level in words too, and under it what mends it."""
+def findings_table(findings: list[Finding], *, show_good: bool = False) -> Table:
+    """One row per finding, with its level as a mark and a word; the fix is a second row below it."""
     table = Table.grid(padding=(0, 1))
-    for finding in found:
+    for finding in findings:
         if finding.level != "good" or show_good:
             mark, style = MARKS[finding.level]
             table.add_row(Text(f"{mark} {finding.level}", style), Text(finding.message))
@@ -35,9 +35,10 @@ def findings_table(found: list[Finding], *, show_good: bool = False) -> Table:
     return table
 
 
-def summary(found: list[Finding]) -> str:
+def summary(findings: list[Finding]) -> str:
     """Two lines: how many checks found nothing wrong, and how many warnings and errors there are."""
-    good, warnings, errors = ([f.level for f in found].count(level) for level in MARKS)
+    levels = [finding.level for finding in findings]
+    good, warnings, errors = (levels.count(level) for level in MARKS)
     return (
         f"{good} of {len(RULES)} checks found nothing wrong.\n{warnings} warning{'s' * (warnings != 1)},"
         f" {errors} error{'s' * (errors != 1)}."
@@ -45,23 +46,23 @@ def summary(found: list[Finding]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 where there is no error, 1 where there is one, 2 for a wrong command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.doctor.rules", description=__doc__)
+    """The exit status: 0 without errors, 1 with an error, 2 for a wrong command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.doctor", description=__doc__)
     parser.add_argument("--all", action="store_true", help="show the checks that found nothing, too")
     run = parser.add_argument_group("the run to judge, with the options of pytest bench")
     for name, settings in OPTIONS.items():
         run.add_argument(name, **settings)
-    given = parser.parse_args(arguments)
-    values = {f"--{name.replace('_', '-')}": value for name, value in vars(given).items()}
+    namespace = parser.parse_args(arguments)
+    values = {f"--{name.replace('_', '-')}": value for name, value in vars(namespace).items()}
     options = Options.from_config(SimpleNamespace(getoption=values.__getitem__))  # type: ignore[arg-type]
     try:
-        found = findings(options, ask=True)
+        findings = diagnose(options, probe=True)
     except IllegalNetwork as error:
         parser.error(str(error))
     console = Console(highlight=False)
-    console.print(findings_table(found, show_good=given.all))
-    console.print(summary(found))
-    return int(any(finding.level == "error" for finding in found))
+    console.print(findings_table(findings, show_good=namespace.all))
+    console.print(summary(findings))
+    return int(any(finding.level == "error" for finding in findings))
 
 
 if __name__ == "__main__":

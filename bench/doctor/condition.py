@@ -1,4 +1,4 @@
-"""Rules on the computer's condition: memory, power, heat, load, sleep."""
+"""Rules on the computer's condition: memory, power, heat, load, swap, sleep."""
 
 from __future__ import annotations
 
@@ -7,31 +7,37 @@ from bench.doctor.findings import Findings, error, gigabytes, warning
 
 
 def memory(facts: Facts) -> Findings:
-    """Whether the largest network and its gate have room."""
-    need, total = facts.memory_needs_bytes, facts.machine.memory_bytes
-    available = facts.condition.available_memory_bytes
-    if total < need:
-        what = f"The largest network needs {gigabytes(need)} of memory; there are {gigabytes(total)}."
-        yield error(what, "take smaller networks: --experiment scratch, or --profile quick")
-    elif total < facts.gate_needs_bytes:
-        gate = gigabytes(facts.gate_needs_bytes)
-        what = f"The gate of the largest network needs {gate} for a while; there are {gigabytes(total)}."
-        yield warning(what, "quit other programs; while it swaps, the gate takes minutes more")
-    elif available < need:
-        free = gigabytes(available)
-        what = f"The largest network needs {gigabytes(need)} of memory; {free} are free."
-        yield warning(what, "quit other programs, web browsers above all")
+    """The largest network and its gate must fit into memory."""
+    network, gate = facts.memory_needs_bytes, facts.gate_needs_bytes
+    total, available = facts.machine.memory_bytes, facts.condition.available_memory_bytes
+    if total < network:
+        yield error(
+            f"The largest network needs {gigabytes(network)} of memory; there are {gigabytes(total)}.",
+            "take smaller networks: --experiment scratch, or --profile quick",
+        )
+    elif total < gate:
+        yield warning(
+            f"The gate of the largest network needs {gigabytes(gate)} for a while; there are"
+            f" {gigabytes(total)}.",
+            "quit other programs; while it swaps, the gate takes minutes more",
+        )
+    elif available < network:
+        yield warning(
+            f"The largest network needs {gigabytes(network)} of memory;"
+            f" {gigabytes(available)} are free.",
+            "quit other programs, web browsers above all",
+        )
 
 
 def power(facts: Facts) -> Findings:
-    """Whether it runs on its battery."""
+    """The computer should not run on its battery."""
     if facts.condition.power == "battery":
         yield warning("The computer runs on its battery, and may slow down.", "plug in its charger")
 
 
 def low_power(facts: Facts) -> Findings:
-    """Whether Low Power Mode slows it down."""
-    if facts.condition.low_power:  # seen to skew figures by about 24 %
+    """Low Power Mode should be off."""
+    if facts.condition.low_power:  # figures about 24 % off have been seen with it
         yield warning(
             "Low Power Mode is on, which makes a computer about a quarter slower.",
             "switch it off, on a Mac in System Settings > Battery",
@@ -40,7 +46,7 @@ def low_power(facts: Facts) -> Findings:
 
 
 def thermal(facts: Facts) -> Findings:
-    """Whether it is hot already."""
+    """The computer should not be hot before the run."""
     thermal = facts.condition.thermal
     if thermal not in (None, "nominal"):
         yield warning(
@@ -51,7 +57,7 @@ def thermal(facts: Facts) -> Findings:
 
 
 def load(facts: Facts) -> Findings:
-    """Whether other programs keep the processor busy."""
+    """Other programs should leave the processor idle."""
     cores = sum((facts.machine.cpu_cores or {}).values())
     if cores and facts.condition.load / cores > 0.5:
         yield warning(
@@ -62,22 +68,24 @@ def load(facts: Facts) -> Findings:
 
 
 def swap(facts: Facts) -> Findings:
-    """Whether memory has run short."""
+    """Little memory should be swapped out."""
     used = facts.condition.swap_used_bytes
     if used > 0.1 * facts.machine.memory_bytes:
-        what = f"Memory has run short: {gigabytes(used)} of it are swapped out to the disk."
-        yield warning(what, "quit other programs, or restart the computer")
+        message = f"Memory has run short: {gigabytes(used)} of it are swapped out to the disk."
+        yield warning(message, "quit other programs, or restart the computer")
 
 
 def virtual(facts: Facts) -> Findings:
-    """Whether this Mac is a virtual machine."""
+    """A Mac should not be a virtual machine."""
     if facts.platform == "darwin" and facts.machine.virtual:
-        what = "This Mac is a virtual machine, so its results are marked as not comparable."
-        yield warning(what, "run on the Mac itself for figures that can be compared")
+        message = "This Mac is a virtual machine, so its results are marked as not comparable."
+        yield warning(message, "run on the Mac itself for figures that can be compared")
 
 
 def caffeinate(facts: Facts) -> Findings:
-    """Whether the command that keeps a Mac awake is there."""
+    """A Mac needs caffeinate, which keeps it awake."""
     if facts.platform == "darwin" and not facts.caffeinate:
-        what = "/usr/bin/caffeinate, which keeps a Mac awake during a run, is not there."
-        yield warning(what, "let the Mac never sleep, in System Settings > Energy or Battery > Options")
+        message = "/usr/bin/caffeinate, which keeps a Mac awake during a run, is not there."
+        yield warning(
+            message, "let the Mac never sleep, in System Settings > Energy or Battery > Options"
+        )

@@ -1,4 +1,4 @@
-"""What a rule of the doctor finds."""
+"""What a rule of the doctor reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Level = Literal["good", "warning", "error"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One sentence on this computer, and one line that mends it, empty where all is good."""
+    """One sentence about this computer, and a one-line fix. A good finding needs no fix."""
 
     level: Level
     message: str
@@ -21,16 +21,16 @@ class Finding:
 Findings = Iterator[Finding]
 
 
-def warning(what: str, fix: str, *, error_if: bool = False) -> Finding:
-    """A finding that stops no run, unless `spoils_if` says that here it does."""
-    return Finding(level="error" if error_if else "warning", message=what, fix=fix)
+def warning(message: str, fix: str, *, error_if: bool = False) -> Finding:
+    """A finding that does not stop a run, or an error where `error_if` is true."""
+    return Finding(level="error" if error_if else "warning", message=message, fix=fix)
 
 
-def error(what: str, fix: str) -> Finding:
-    """A finding that makes a run fail, or its figures worthless."""
-    return Finding(level="error", message=what, fix=fix)
+def error(message: str, fix: str) -> Finding:
+    """A finding that makes a run fail or its figures worthless."""
+    return Finding(level="error", message=message, fix=fix)
 
 
-def gigabytes(count: int) -> str:
-    """Bytes as a person reads them."""
-    return f"{count / 1e9:.1f} GB"
+def gigabytes(byte_count: int) -> str:
+    """Bytes as "3.0 GB", where 1 GB is 10^9 bytes."""
+    return f"{byte_count / 1e9:.1f} GB"

@@ -1,4 +1,4 @@
-"""The doctor's rules, in the order in which they are asked, and what they find for one run."""
+"""The table of the doctor's rules, and the findings of all of them for one run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from alexnet.frameworks.protocol import Device, Framework
-from bench.doctor import condition, installation, storage
-from bench.doctor.facts import Facts, gather
+from bench.doctor import condition, gpu, installation, storage
+from bench.doctor.facts import Facts, gather_facts
 from bench.doctor.findings import Finding, Findings
 from bench.paths import ROOT
 from bench.plan.options import Options
@@ -18,10 +18,10 @@ RULES: dict[str, Rule] = {
     "Python": installation.python,
     "processor": installation.processor,
     "macOS": installation.macos,
-    "frameworks": installation.installed,
-    "Metal plugin": installation.plugin,
-    "versions": installation.pins,
-    "GPU": installation.gpu,
+    "frameworks": installation.frameworks,
+    "Metal plugin": gpu.metal_plugin,
+    "versions": installation.versions,
+    "GPU": gpu.gpu,
     "environment": installation.environment,
     "open files": storage.open_files,
     "disk": storage.disk,
@@ -39,24 +39,25 @@ RULES: dict[str, Rule] = {
 
 
 def apply_rules(facts: Facts) -> list[Finding]:
-    """What every rule finds, in the order of RULES; one that finds nothing wrong is a good finding."""
-    found = []
+    """The findings of every rule, in the order of RULES; a rule without any gives a good finding."""
+    findings = []
     for topic, rule in RULES.items():
         good = Finding(level="good", message=f"{topic}: nothing wrong was found.")
-        found += list(rule(facts)) or [good]
-    return found
+        findings += list(rule(facts)) or [good]
+    return findings
 
 
-def findings(
+def diagnose(
     options: Options,
     *,
     results: Path = ROOT / "results",
     profile: str | None = None,
     devices: Mapping[Framework, Device] | None = None,
-    here: Machine | None = None,
-    ask: bool = False,
+    machine: Machine | None = None,
+    probe: bool = False,
 ) -> list[Finding]:
-    """What is good, doubtful or wrong here for a run with these options; see `doctor_facts.gather`."""
-    return apply_rules(
-        gather(options, results=results, profile=profile, devices=devices, here=here, ask=ask)
+    """The findings on this computer for a run with these options; parameters as in `gather_facts`."""
+    facts = gather_facts(
+        options, results=results, profile=profile, devices=devices, machine=machine, probe=probe
     )
+    return apply_rules(facts)

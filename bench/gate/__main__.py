@@ -1,4 +1,4 @@
-"""`python -m bench.gate FD`: asks the gate of one cell; its job comes on stdin, records leave by FD."""
+"""`python -m bench.gate FD` runs one cell's gate: reads its job from stdin, writes records to FD."""
 
 from __future__ import annotations
 

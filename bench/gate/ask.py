@@ -1,4 +1,4 @@
-"""The parent's side of the correctness gate: asked once for each cell, then both frameworks compared."""
+"""The parent's side of the correctness gate: one process per cell, then both frameworks are compared."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alexnet.frameworks.protocol import Device, Framework
 from bench.gate.agreement import FrameworkOutputs, with_agreement
+from bench.ipc.cell_files import outputs_file
 from bench.ipc.messages import Job
 from bench.ipc.parent import (
     GATE_COMMAND,
@@ -18,7 +19,6 @@ from bench.ipc.parent import (
     read_records,
     worker_process,
 )
-from bench.ipc.scratch import outputs_file
 from bench.records.codec import RecordError
 from bench.records.journal import Journal
 from bench.records.types import Cell, Check, Failure, Gate, Roofline
@@ -26,7 +26,7 @@ from bench.records.types import Cell, Check, Failure, Gate, Roofline
 
 @dataclass(frozen=True, kw_only=True)
 class GateReply:
-    """What a gate's process sent, or why it sent no verdict."""
+    """What a gate process sent. `reason` says why there is no gate, and is empty if there is one."""
 
     gate: Gate | None
     roofline: Roofline | None
@@ -40,7 +40,7 @@ def ask_gate(
     command: Sequence[str] = GATE_COMMAND,
     timeout_seconds: float = MIN_TIMEOUT_SECONDS,
 ) -> GateReply:
-    """Asks one cell's gate, in a process of its own; what that prints is in `folder`/CELL.gate.log."""
+    """Runs one cell's gate in its own process, whose output goes to `folder`/CELL.gate.log."""
     gate: Gate | None = None
     roofline: Roofline | None = None
     reason = ""
@@ -66,54 +66,54 @@ def ask_gate(
 
 @dataclass(kw_only=True)
 class Gates:
-    """The gates of a session, and the rooflines that were measured on the way; all kept in journals."""
+    """The gates of a session, and the rooflines that their processes measured. Journals keep both."""
 
     gates: dict[Cell, Gate] = field(default_factory=dict)
     rooflines: dict[tuple[Framework, Device], Roofline] = field(default_factory=dict)
 
     def gate_of(
-        self, cell: Cell, alike: Sequence[Cell], job_of: Callable[[Cell], Job], folder: Path
+        self, cell: Cell, peers: Sequence[Cell], job_of: Callable[[Cell], Job], folder: Path
     ) -> Gate:
-        """One cell's gate; `alike` are all cells with its first weights and batches, itself included.
+        """One cell's gate. `peers` are all cells with its first weights and batches, itself included.
 
-        All of them are asked before the first one trains, so that each can have its certificate.
+        All peers run their gates before the first one trains, since their outputs are compared.
         """
         if cell not in self.gates:
-            jobs = [job_of(other) for other in alike]
+            jobs = [job_of(peer) for peer in peers]
             try:
-                witnesses = [self._ask_twice(job, folder) for job in jobs]
-                for ours in [witness for witness in witnesses if witness.cell not in self.gates]:
-                    others = [w for w in witnesses if w.cell.framework != ours.cell.framework]
+                outputs = [self._ask_with_retry(job, folder) for job in jobs]
+                for ours in [o for o in outputs if o.cell not in self.gates]:
+                    others = [o for o in outputs if o.cell.framework != ours.cell.framework]
                     gate = self.gates[ours.cell] = with_agreement(ours, others[0] if others else None)
-                    if gate.seconds is not None:  # one that did not answer may do so another time
-                        _keep(folder, ours.cell, "gate", gate)
+                    if gate.seconds is not None:  # without an answer it is run again on resume
+                        _add_to_journal(folder, ours.cell, "gate", gate)
             finally:
                 for job in jobs:
                     outputs_file(job).unlink(missing_ok=True)
         return self.gates[cell]
 
-    def _ask_twice(self, job: Job, folder: Path) -> FrameworkOutputs:
-        """Asks once more where there is no answer: a process may have died by chance."""
+    def _ask_with_retry(self, job: Job, folder: Path) -> FrameworkOutputs:
+        """Runs the gate, and once more if its process died without an answer, which may be chance."""
         cell = job.cell
-        asked = ask_gate(job, folder=folder)
-        if asked.gate is None:
-            asked = ask_gate(job, folder=folder)
-        if asked.roofline:
-            self.rooflines[cell.framework, cell.device] = asked.roofline
-            _keep(folder, cell, "roofline", asked.roofline)
-        gate = asked.gate or _unanswered(asked.reason)
+        reply = ask_gate(job, folder=folder)
+        if reply.gate is None:
+            reply = ask_gate(job, folder=folder)
+        if reply.roofline:
+            self.rooflines[cell.framework, cell.device] = reply.roofline
+            _add_to_journal(folder, cell, "roofline", reply.roofline)
+        gate = reply.gate or _unanswered_gate(reply.reason)
         return FrameworkOutputs(cell=cell, gate=gate, outputs=outputs_file(job))
 
 
-def _keep(folder: Path, cell: Cell, part: str, record: Gate | Roofline) -> None:
-    """In the cell's journal. Where it cannot be, the cell itself will fail at that, and say so."""
+def _add_to_journal(folder: Path, cell: Cell, part: str, record: Gate | Roofline) -> None:
+    """Adds a record to the cell's journal. Ignores write errors: the cell itself will fail with them."""
     with suppress(OSError):
         Journal(folder / f"{cell.id}.jsonl").add(part, record)
 
 
-def _unanswered(reason: str) -> Gate:
-    """A gate that gave no verdict counts as one that was not passed."""
-    lost = Check(
+def _unanswered_gate(reason: str) -> Gate:
+    """A gate that sent no verdict counts as failed."""
+    check = Check(
         name="gate", measured=None, least=0, most=0, says=f"it did not answer, asked twice: {reason}"
     )
-    return Gate(checks=(lost,), not_checked=(), weights_sha256=None, batch_sha256=None, seconds=None)
+    return Gate(checks=(check,), not_checked=(), weights_sha256=None, batch_sha256=None, seconds=None)

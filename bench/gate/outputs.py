@@ -1,4 +1,4 @@
-"""What a device answers to one batch, how far that is from exact, and how far it may be."""
+"""A trainer's outputs for one batch, and how far two outputs are apart."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from alexnet.frameworks.protocol import Trainer
 STEPS = 3
 LAYER_IMAGES = 8
 
-
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The first batch that the cell will train on, and the rate of its first step."""
+    """The batch of the cell's first step, and that step's learning rate."""
 
     images: Images
     labels: Labels
@@ -38,69 +37,72 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """What a trainer says of a batch: every layer's output, logits, three steps' losses and their way.
+    """A trainer's outputs for a batch: each layer's, the logits (n, classes), the losses of three steps.
 
-    `gradient` is the first step's, `moved` how far three steps take each tensor, and `update` how far
-    off the first step was from minus the rate times that gradient, as a share of it, tensor by tensor.
+    Tensor by tensor: `gradient` is the first step's; `displacement` is what three steps add to the
+    weights; `update_error` is how far the first step is from minus the rate times that gradient, as a
+    share of it.
     """
 
     layers: dict[str, Array]
     logits: Array
     losses: Array
     gradient: dict[str, Array]
-    moved: dict[str, Array]
-    update: dict[str, float]
+    displacement: dict[str, Array]
+    update_error: dict[str, float]
 
 
 def collect(
     trainer: Trainer,
     first: canonical.Weights,
     batch: Batch,
-    alive: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> Outputs:
-    """Trains three steps on the one batch, from `first` on; calls `alive` after each."""
-    outputs = trainer.activations(batch.images[:LAYER_IMAGES])
+    """Trains three steps on one batch, from the weights `first`; calls `heartbeat` after each step."""
+    layers = trainer.activations(batch.images[:LAYER_IMAGES])
     logits = trainer.logits(batch.images)
-    placed, losses = trainer.to_device(batch.images, batch.labels), []
+    device_batch, losses = trainer.to_device(batch.images, batch.labels), []
     gradient: dict[str, Array] = {}
-    update: dict[str, float] = {}
+    update_error: dict[str, float] = {}
     for step in range(STEPS):
-        trainer.step(placed, batch.rate)
+        trainer.step(device_batch, batch.rate)
         losses.append(trainer.pop_metrics()[0])
         if step == 0:
             gradient = {name: array.astype(np.float32) for name, array in trainer.momentum().items()}
-            update = _updates(trainer.weights(), first, gradient, batch.rate)
-        alive()
-    moved = {name: (array - first[name]).astype(np.float32) for name, array in trainer.weights().items()}
+            update_error = _update_errors(trainer.weights(), first, gradient, batch.rate)
+        heartbeat()
+    displacement = {
+        name: (array - first[name]).astype(np.float32) for name, array in trainer.weights().items()
+    }
     return Outputs(
-        layers=outputs,
+        layers=layers,
         logits=logits,
         losses=np.array(losses),
         gradient=gradient,
-        moved=moved,
-        update=update,
+        displacement=displacement,
+        update_error=update_error,
     )
 
 
-def _updates(
+def _update_errors(
     now: dict[str, Array], first: canonical.Weights, gradient: dict[str, Array], rate: float
 ) -> dict[str, float]:
     return {
         name: relative_norm_error(
-            now[name].astype(np.float64) - first[name], -rate * g.astype(np.float64)
+            now[name].astype(np.float64) - first[name], -rate * array.astype(np.float64)
         )
-        for name, g in gradient.items()
+        for name, array in gradient.items()
     }
 
 
 def relative_max_error(ours: Array, exact: Array) -> float:
-    """The largest difference as a share of the largest exact value; infinite where one is not finite."""
+    """The largest difference over the largest exact value; infinite if it is not finite."""
     error = float(np.abs(ours - exact).max() / np.abs(exact).max())
     return error if np.isfinite(error) else np.inf
 
 
 def relative_norm_error(ours: Array | None, exact: Array) -> float:
-    """The difference's norm as a share of the exact one's; infinite if not finite, or not there."""
+    """The norm of the difference over the exact norm; infinite if it is not finite or `ours` is None."""
     if ours is None:
         return np.inf
     error = float(np.linalg.norm(ours - exact) / max(float(np.linalg.norm(exact)), 1e-30))

@@ -1,4 +1,4 @@
-"""How far a device's outputs may be from the exact ones, and how far they are."""
+"""Errors of a device's outputs against the exact ones, and the tolerance of each check."""
 
 from __future__ import annotations
 
@@ -8,118 +8,130 @@ import numpy as np
 
 from alexnet.frameworks.protocol import Trainer
 from bench.gate.outputs import Batch, Outputs, relative_max_error, relative_norm_error
-from bench.records.codec import finite
+from bench.records.codec import finite_or_none
 from bench.records.types import Check
 
-FLOAT32_ERRORS = 16.0
-"""How many times float32's own error, as the CPU shows it on this very network, a device may be off.
+FLOAT32_ERROR_FACTOR = 16.0
+"""How many times float32's own error, measured on the CPU with the same network, a device may be off.
 
-Another order of summation draws another error of the same size, Winograd's convolutions several times
-as large (Lavin and Gray 2016); ten-bit TF32 is off by 500 times, and the Dense+ReLU fault by 10^6.
+Another order of summation gives another error of the same size. Winograd's convolutions give one several
+times as large (Lavin and Gray 2016). Ten-bit TF32 is off by 500 times, and the Dense+ReLU fault by 10^6.
 """
-
-
-LEAST_ERROR = 1e-6  # 16 roundings: no network can ask for less
-
-
+MIN_TOLERANCE = 1e-6
+"""16 roundings: no tolerance is smaller, whatever the network."""
 KINK_GRADIENT, KINK_STEPS = 0.02, 0.05
-"""What a ReLU or a maximum that turns the other way may change, in a gradient and after three steps.
+"""What a ReLU or a maximum that flips may change in a gradient, and after three steps.
 
-A rounding is enough for one that stands at its edge, and then the error is not of rounding's size. Seen
-in 140 float32 runs a rounding apart, of all experiments: 0.0025 and 0.015 at most; of losses 0.001. Ten
-times the errors turn ten times as many. A tensor that stands still is off by 1, momentum 0.8 by 0.07.
+One rounding is enough to flip a unit at its edge, and the error is then larger than a rounding. Seen in
+140 float32 runs a rounding apart, over all experiments: 0.0025 and 0.015 at most; in losses 0.001.
+Errors ten times as large flip ten times as many units. A tensor that is never updated is off by 1,
+momentum 0.8 for 0.9 by 0.07.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Errors:
-    """How far answers are from the exact ones, each as a share; infinite where they are not finite."""
+    """Errors of `Outputs` relative to the exact outputs; infinite where an output is not finite.
+
+    `loss` is the first step's, `losses` the worst of three. A dict has one error per layer or tensor.
+    """
 
     layers: dict[str, float]
     logits: float
     loss: float
     losses: float
     gradient: dict[str, float]
-    moved: dict[str, float]
+    displacement: dict[str, float]
     update: dict[str, float]
 
 
-def errors(ours: Outputs, exact: Outputs) -> Errors:
-    """The largest difference over the largest exact value; of gradients and ways, of their norms."""
+def errors(outputs: Outputs, exact: Outputs) -> Errors:
+    """Max errors of layers, logits and losses; norm errors of gradients and displacements.
+
+    A gradient or update that `outputs` lacks has an infinite error.
+    """
     return Errors(
         layers={
-            name: relative_max_error(ours.layers[name], output) for name, output in exact.layers.items()
+            name: relative_max_error(outputs.layers[name], array) for name, array in exact.layers.items()
         },
-        logits=relative_max_error(ours.logits, exact.logits),
-        loss=relative_max_error(ours.losses[:1], exact.losses[:1]),
-        losses=relative_max_error(ours.losses, exact.losses),
+        logits=relative_max_error(outputs.logits, exact.logits),
+        loss=relative_max_error(outputs.losses[:1], exact.losses[:1]),
+        losses=relative_max_error(outputs.losses, exact.losses),
         gradient={
-            name: relative_norm_error(ours.gradient.get(name), a) for name, a in exact.gradient.items()
+            name: relative_norm_error(outputs.gradient.get(name), array)
+            for name, array in exact.gradient.items()
         },
-        moved={
-            name: relative_norm_error(ours.moved[name], array) for name, array in exact.moved.items()
+        displacement={
+            name: relative_norm_error(outputs.displacement[name], array)
+            for name, array in exact.displacement.items()
         },
-        update={name: ours.update.get(name, np.inf) for name in exact.update},
+        update={name: outputs.update_error.get(name, np.inf) for name in exact.update_error},
     )
 
 
-def compare_to_reference(device: Errors, single: Errors, exact: Outputs, *, on: str) -> list[Check]:
-    """The device's errors, and where float32 lets them lie: `single` are the CPU's own."""
+def compare_to_reference(device: Errors, float32: Errors, exact: Outputs, *, on: str) -> list[Check]:
+    """Seven checks of the device's errors. `float32` are the errors of float32 on the CPU.
+
+    Each check names the layer or tensor that it measured. `on` is the device's name.
+    """
+    # The first layer that is off is the one at fault: those behind it must be off as well.
+    off = [name for name, error in device.layers.items() if error > _tolerance(float32.layers[name])]
+    layer = off[0] if off else _worst(device.layers)
+    gradient, displacement = _worst(device.gradient), _worst(device.displacement)
+    update = _worst({n: error / _tolerance(float32.update[n]) for n, error in device.update.items()})
+
+    largest_logit, first_loss = float(np.abs(exact.logits).max()), float(exact.losses[0])
+    tolerances = {
+        # Rounding alone.
+        "layers": _tolerance(float32.layers[layer]),
+        "logits": _tolerance(float32.logits),
+        # The cross-entropy changes by at most twice the largest change of a logit.
+        "loss": 2 * _tolerance(float32.logits) * largest_logit / first_loss,
+        # A ReLU or a maximum may flip.
+        "gradient": _tolerance(max(float32.gradient.values()), floor=KINK_GRADIENT),
+        # Rounding alone: the step adds a weight and its update, and sums nothing else.
+        "update": _tolerance(float32.update[update]),
+        # A ReLU or a maximum may flip in any of the three steps.
+        "three losses": _tolerance(float32.losses, floor=KINK_GRADIENT),
+        "three steps": _tolerance(max(float32.displacement.values()), floor=KINK_STEPS),
+    }
     where = f"on {on}, against the CPU in float64"
-    # Whatever is off first is named: the layers behind it can only be off as well.
-    off = [name for name, error in device.layers.items() if error > _tolerance(single.layers[name])]
-    layer = off[0] if off else max(device.layers, key=lambda name: device.layers[name])
-    gradient, moved = (
-        max(each, key=lambda name: each[name]) for each in (device.gradient, device.moved)
-    )
-    # The cross-entropy moves by at most twice the largest change of a logit.
-    most_loss = (
-        2 * _tolerance(single.logits) * float(np.abs(exact.logits).max()) / float(exact.losses[0])
-    )
-    most_gradient = max(FLOAT32_ERRORS * max(single.gradient.values()), KINK_GRADIENT)
-    most_losses = max(FLOAT32_ERRORS * single.losses, KINK_GRADIENT)
-    # Nothing is summed here but a weight and its step, so what float32 rounds is all that may be off.
-    update = max(device.update, key=lambda name: device.update[name] / _tolerance(single.update[name]))
-    most_update = _tolerance(single.update[update])
-    most_moved = max(FLOAT32_ERRORS * max(single.moved.values()), KINK_STEPS)
-    layer_most = _tolerance(single.layers[layer])
-    return [
-        _at_most("layers", device.layers[layer], layer_most, f"the output of {layer} {where}"),
-        _at_most("logits", device.logits, _tolerance(single.logits), f"the compiled logits {where}"),
-        _at_most("loss", device.loss, most_loss, f"the first loss {where}"),
-        _at_most(
-            "gradient",
-            device.gradient[gradient],
-            most_gradient,
-            f"the first step's gradient of {gradient} {where}",
-        ),
-        _at_most(
-            "update",
+    measured = {
+        "layers": (device.layers[layer], f"the output of {layer} {where}"),
+        "logits": (device.logits, f"the compiled logits {where}"),
+        "loss": (device.loss, f"the first loss {where}"),
+        "gradient": (device.gradient[gradient], f"the first step's gradient of {gradient} {where}"),
+        "update": (
             device.update[update],
-            most_update,
             f"how far the first step of {update} on {on} is from minus rate times gradient",
         ),
-        _at_most("three losses", device.losses, most_losses, f"the losses of three steps {where}"),
-        _at_most(
-            "three steps", device.moved[moved], most_moved, f"the way of {moved} in three steps {where}"
+        "three losses": (device.losses, f"the losses of three steps {where}"),
+        "three steps": (
+            device.displacement[displacement],
+            f"the way of {displacement} in three steps {where}",
         ),
-    ]
-
-
-def _tolerance(single: float) -> float:
-    return max(FLOAT32_ERRORS * single, LEAST_ERROR)
+    }
+    return [_at_most(name, error, tolerances[name], says) for name, (error, says) in measured.items()]
 
 
 def check_own_network(
-    trainer: Trainer, single: Errors, exact: Outputs, batch: Batch, *, on: str
+    trainer: Trainer, float32: Errors, exact: Outputs, batch: Batch, *, on: str
 ) -> Check:
-    """The very network that will train, dropout and all; in evaluation it answers as without."""
+    """The logits of the network that will train. In evaluation its dropout must do nothing."""
     error = relative_max_error(trainer.logits(batch.images), exact.logits)
     says = f"the logits of the cell's own network on {on}, against the CPU in float64"
-    return _at_most("own logits", error, _tolerance(single.logits), says)
+    return _at_most("own logits", error, _tolerance(float32.logits), says)
 
 
-def _at_most(name: str, measured: float, most: float, says: str) -> Check:
-    if not np.isfinite(most):
-        says, measured, most = f"{says}: float32 on the CPU itself is not finite", np.inf, 0.0
-    return Check(name=name, measured=finite(measured), least=0.0, most=most, says=says)
+def _tolerance(float32_error: float, *, floor: float = MIN_TOLERANCE) -> float:
+    return max(FLOAT32_ERROR_FACTOR * float32_error, floor)
+
+
+def _worst(errors_by_name: dict[str, float]) -> str:
+    return max(errors_by_name, key=errors_by_name.__getitem__)
+
+
+def _at_most(name: str, measured: float, limit: float, says: str) -> Check:
+    if not np.isfinite(limit):
+        says, measured, limit = f"{says}: float32 on the CPU itself is not finite", np.inf, 0.0
+    return Check(name=name, measured=finite_or_none(measured), least=0.0, most=limit, says=says)

@@ -1,1 +1,1 @@
-"""The computer at hand: what it is, the state it is in, and the lock on it."""
+"""The computer that runs this: what it is, its condition, and the lock that one session holds on it."""

@@ -1,4 +1,4 @@
-"""The state that this computer is in before and after a run, and what keeps a Mac awake meanwhile."""
+"""The computer's condition before and after a run, and caffeinate, which keeps a Mac awake."""
 
 from __future__ import annotations
 
@@ -8,43 +8,44 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from bench.host import macos
-from bench.host.machine import ask_nvidia, kernel_text
+from bench.host.machine import query_nvml, read_kernel_file
 from bench.records.codec import now
 from bench.records.types import Condition
 
 POWER_SUPPLIES = Path("/sys/class/power_supply")
 PLATFORM_PROFILE = Path("/sys/firmware/acpi/platform_profile")
-CAFFEINATE = ("/usr/bin/caffeinate", "-i", "-m")  # no idle sleep, and the disk stays awake as well
+CAFFEINATE = ("/usr/bin/caffeinate", "-i", "-m")  # -i: no idle sleep; -m: no disk sleep
 GRACE_SECONDS = 0.2
-"""How soon a caffeinate that cannot do its work has ended; one that can ends with us."""
+"""A caffeinate that fails exits within this time; one that works runs until this process ends."""
 
-# nvml.h: nvmlClocksEventReasonSwThermalSlowdown and …HwThermalSlowdown, Throttle in older names.
+# nvml.h: nvmlClocksEventReasonSwThermalSlowdown and …HwThermalSlowdown, called …Throttle… before.
 _THERMAL_REASONS = 0x20 | 0x40
 
 _State = tuple[macos.Power | None, bool | None, macos.Thermal | None]
 
 
-def take() -> Condition:
-    """The state at this moment, in bytes and in UTC to the second.
+def current_condition() -> Condition:
+    """The condition now: sizes in bytes, the time in UTC to the second.
 
-    On macOS `pmset -g batt`, `pmset -g` and `notifyutil` are asked, and `vm_stat` for what was
-    swapped; `pmset -g therm` where Python is not arm64. On Linux it is /sys and psutil, and NVML for
-    heat. Memory, swap in use and load are psutil's and `os.getloadavg`'s.
+    On macOS power and heat come from `pmset -g batt`, `pmset -g` and `notifyutil`, also from
+    `pmset -g therm` if Python is not arm64, and the swapped bytes from `vm_stat`. On Linux they come
+    from /sys, psutil and, for heat, NVML. Memory and swap in use are psutil's, the load is
+    `os.getloadavg`'s of the last minute.
     """
     power, low_power, thermal = _mac() if sys.platform == "darwin" else _linux()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # psutil's, where /proc/vmstat is closed to us
+        warnings.simplefilter("ignore", RuntimeWarning)  # psutil warns if /proc/vmstat is unreadable
         swap = psutil.swap_memory()
     swapped_in, swapped_out = swap.sin, swap.sout
     if sys.platform == "darwin":
-        swapped_in, swapped_out = macos.swapped_bytes(macos.ask(*macos.VM_STAT))
+        swapped_in, swapped_out = macos.swapped_bytes(macos.command_output(*macos.VM_STAT))
     return Condition(
         taken_at=now(),
         power=power,
@@ -58,32 +59,31 @@ def take() -> Condition:
     )
 
 
-def awake() -> AbstractContextManager[str | None]:
-    """Keeps a Mac from falling asleep inside, by `caffeinate -i -m -w <this process>`.
-
-    Yields None where sleep is prevented or this is no Mac, else a sentence that says why it is not.
-    Closing the lid, or choosing sleep, still puts it to sleep.
-    """
-    return _caffeinated() if sys.platform == "darwin" else nullcontext()
-
-
 @contextmanager
-def _caffeinated() -> Iterator[str | None]:
-    process, trouble = None, None
+def keep_awake() -> Iterator[str | None]:
+    """Keeps a Mac awake within the context, by `caffeinate -i -m -w <this process>`.
+
+    Yields None if sleep is prevented or this is not a Mac, else a sentence that says why it is not.
+    A closed lid or the Sleep command still puts the Mac to sleep.
+    """
+    if sys.platform != "darwin":
+        yield None
+        return
+    process, failure = None, None
     try:
         process = subprocess.Popen(
-            [*CAFFEINATE, "-w", str(os.getpid())],  # -w: it ends with us, even if we are killed
+            [*CAFFEINATE, "-w", str(os.getpid())],  # -w: it exits with this process, even if killed
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        trouble = f"caffeinate ended at once, with status {process.wait(GRACE_SECONDS)}"
+        failure = f"caffeinate ended at once, with status {process.wait(GRACE_SECONDS)}"
     except subprocess.TimeoutExpired:
         pass
     except OSError as error:
-        trouble = f"caffeinate could not be started ({error.strerror})"
+        failure = f"caffeinate could not be started ({error.strerror})"
     try:
-        yield f"this Mac may fall asleep during the run: {trouble}" if trouble else None
+        yield f"this Mac may fall asleep during the run: {failure}" if failure else None
     finally:
         if process:
             process.terminate()
@@ -91,27 +91,24 @@ def _caffeinated() -> Iterator[str | None]:
 
 
 def _mac() -> _State:
-    thermal = macos.thermal_level(macos.ask(*macos.PRESSURE))
+    thermal = macos.thermal_level(macos.command_output(*macos.PRESSURE))
     if thermal in (None, "nominal") and platform.machine() != "arm64":
-        thermal = _hotter(thermal, macos.speed_limit(macos.ask(*macos.SPEED)))
+        speed_limit = macos.speed_limit(macos.command_output(*macos.SPEED))
+        thermal = "moderate" if speed_limit == "moderate" else thermal or speed_limit
     return (
-        macos.power_source(macos.ask(*macos.BATTERY)),
-        macos.low_power(macos.ask(*macos.SETTINGS)),
+        macos.power_source(macos.command_output(*macos.BATTERY)),
+        macos.low_power(macos.command_output(*macos.SETTINGS)),
         thermal,
     )
 
 
-def _hotter(level: macos.Thermal | None, limit: macos.Thermal | None) -> macos.Thermal | None:
-    return limit if limit == "moderate" else level or limit
-
-
 def _linux() -> _State:
-    profile = kernel_text(PLATFORM_PROFILE)
-    return _linux_power(), profile == "low-power" if profile else None, ask_nvidia(_nvidia_thermal)
+    profile = read_kernel_file(PLATFORM_PROFILE)
+    return _linux_power(), profile == "low-power" if profile else None, query_nvml(_nvidia_thermal)
 
 
 def _linux_power() -> macos.Power | None:
-    """Mains or battery by psutil; without a battery it is mains, if /sys can be read at all."""
+    """The answer of psutil if there is a battery, "mains" if not, None if /sys is unreadable."""
     batteries = _batteries()
     if batteries == 0:
         return "mains"
@@ -125,18 +122,18 @@ def _linux_power() -> macos.Power | None:
 
 
 def _batteries() -> int | None:
-    """How many batteries feed this computer; that of a mouse has the scope "Device", and feeds none."""
+    """The number of batteries that power the computer; a mouse's has the scope "Device"."""
     try:
         supplies = list(POWER_SUPPLIES.iterdir())
     except OSError:
         return None
-    batteries = [supply for supply in supplies if kernel_text(supply / "type") == "Battery"]
-    return sum(kernel_text(battery / "scope") != "Device" for battery in batteries)
+    batteries = [supply for supply in supplies if read_kernel_file(supply / "type") == "Battery"]
+    return sum(read_kernel_file(battery / "scope") != "Device" for battery in batteries)
 
 
 def _nvidia_thermal(nvml: Any, handle: Any) -> macos.Thermal:
     try:
         reasons = nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)
-    except (nvml.NVMLError, AttributeError):  # the name before driver 535
+    except (nvml.NVMLError, AttributeError):  # the function's name before driver 535
         reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
     return "heavy" if reasons & _THERMAL_REASONS else "nominal"

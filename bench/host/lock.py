@@ -1,4 +1,4 @@
-"""One measuring session at a time on a computer: two would spoil each other's figures."""
+"""The lock that allows one measuring session at a time: two would slow each other down."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from bench.records.codec import now
 
 
 class Busy(Exception):
-    """Another session is at work, or may be; the message names it."""
+    """Another session holds the lock, or may hold it; the message names its process."""
 
 
 def lock_file() -> Path:
-    """The same for every clone and results folder of one user, as long as TMPDIR is."""
+    """The lock's path: one per user and TMPDIR, whatever the clone or the results folder."""
     return Path(tempfile.gettempdir()) / f"alexnet-bench-{os.getuid()}.lock"
 
 
 class Lock:
-    """Held from `take` to `release`. The system takes it from a process that dies, however it dies."""
+    """Held from `acquire` to `release`. The system releases it when its process dies for any reason."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or lock_file()
         self._descriptor: int | None = None
 
-    def take(self, what: str) -> None:
-        """Raises Busy, in a sentence that names who holds it, and where `what` it is."""
+    def acquire(self, purpose: str) -> None:
+        """Raises Busy if another process holds the lock, naming that process and its `purpose`."""
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
@@ -40,22 +40,22 @@ class Lock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 4096, 0)
+            content = os.pread(descriptor, 4096, 0)
             os.close(descriptor)
-            raise Busy(_named(holder.decode("utf8", "replace"))) from None
+            raise Busy(_busy_message(content.decode("utf8", "replace"))) from None
         except OSError as error:
             os.close(descriptor)
             raise Busy(
                 f"{self.path} cannot be locked ({error.strerror}): set TMPDIR elsewhere"
             ) from error
         self._descriptor = descriptor
-        name = json.dumps({"process": os.getpid(), "since": now(), "what": what})
-        with suppress(OSError):  # a full disk: it is held all the same, by nobody's name
+        holder = json.dumps({"process": os.getpid(), "since": now(), "what": purpose})
+        with suppress(OSError):  # a full disk: the lock is held, but does not name its holder
             os.truncate(descriptor, 0)
-            os.pwrite(descriptor, name.encode(), 0)
+            os.pwrite(descriptor, holder.encode(), 0)
 
     def release(self) -> None:
-        """Lets the next one in."""
+        """Frees the lock; does nothing if it is not held."""
         if self._descriptor is not None:
             with suppress(OSError):
                 os.truncate(self._descriptor, 0)
@@ -63,15 +63,15 @@ class Lock:
             self._descriptor = None
 
 
-def _named(text: str) -> str:
-    """Who holds the lock, as far as the file says."""
+def _busy_message(content: str) -> str:
+    """Names the holder as far as the content of the lock file does."""
     try:
-        holder = json.loads(text)
-        who = f"process {holder['process']} since {holder['since']}: {holder['what']}"
-        end = f"end it with `kill {holder['process']}`"
+        holder = json.loads(content)
+        description = f"process {holder['process']} since {holder['since']}: {holder['what']}"
+        remedy = f"end it with `kill {holder['process']}`"
     except (ValueError, TypeError, KeyError, RecursionError):
-        who, end = "a process that has not yet said its name", "end it"
+        description, remedy = "a process that has not yet said its name", "end it"
     return (
-        f"this computer is measuring already ({who}). Two at once would spoil each other's figures:"
-        f" wait, or {end}, which saves what it has"
+        f"this computer is measuring already ({description}). Two at once would spoil each other's"
+        f" figures: wait, or {remedy}, which saves what it has"
     )

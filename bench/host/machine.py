@@ -21,45 +21,46 @@ from bench.records.types import Machine
 
 Answer = TypeVar("Answer")
 
-# What may change a figure; a package that is not installed is left out of the record.
+# Packages that may change a figure. One that is not installed is absent from the record.
 PACKAGES = (
     *("torch", "torchvision", "tensorflow", "tensorflow-metal", "keras", "numpy"),
     *("zeus-apple-silicon", "pytest", "pytest-benchmark", "psutil"),
 )
 CPUINFO = Path("/proc/cpuinfo")
-PRODUCT_NAME = Path("/sys/class/dmi/id/product_name")  # the serial numbers beside it stay unread
+PRODUCT_NAME = Path("/sys/class/dmi/id/product_name")  # the serial numbers in this folder are not read
 
 
 def describe(name: str | None = None) -> Machine:
-    """The computer that runs this, under `name`, else under its chip and model.
+    """The record of this computer, named `name`, or else by its chip and model.
 
-    Not under its host's name, which is often its owner's and changes with the network.
+    The host name is not used: it often has the owner's name in it, and it changes with the network.
 
-    Asked once per process. The sources are `sysctl`, `sw_vers`, `ioreg` and `system_profiler` on
-    macOS; /proc/cpuinfo, /sys/class/dmi, os-release and NVML on Linux; psutil's memory in bytes.
+    The sources are `sysctl`, `sw_vers`, `ioreg` and `system_profiler` on macOS; /proc/cpuinfo,
+    /sys/class/dmi, os-release and NVML on Linux; psutil for memory in bytes. They are read once per
+    process.
     """
-    this = unnamed()
-    kind = this.model or platform.system()
-    return replace(this, name=slug(name or f"{this.chip or this.architecture}-{kind}"))
+    machine = describe_unnamed()
+    model = machine.model or platform.system()
+    return replace(machine, name=slug(name or f"{machine.chip or machine.architecture}-{model}"))
 
 
 def slug(text: str) -> str:
-    """A name that is safe as a folder everywhere: lower-case letters, digits and single dashes."""
+    """A name that is a safe folder name everywhere: lower-case letters, digits, single dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
 
 
 def likely_gpu() -> Device | None:
-    """The GPU whose driver this computer has; whether a framework can use it only that can tell."""
+    """The GPU for which this computer has a driver; only a framework knows whether it can use it."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mps"
     nvidia = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi")
     return "cuda" if nvidia else None
 
 
-def ask_nvidia(question: Callable[[Any, Any], Answer]) -> Answer | None:
-    """What NVML says of the first GPU: `question` gets pynvml and the GPU's handle.
+def query_nvml(query: Callable[[Any, Any], Answer]) -> Answer | None:
+    """The result of `query`, called with pynvml and the handle of the first GPU.
 
-    None where there is no NVIDIA driver, no pynvml, or one of the two does not know the answer.
+    None if there is no NVIDIA driver or no pynvml, or if either does not support the query.
     """
     if likely_gpu() != "cuda":
         return None
@@ -70,15 +71,15 @@ def ask_nvidia(question: Callable[[Any, Any], Answer]) -> Answer | None:
     try:
         pynvml.nvmlInit()
         try:
-            return question(pynvml, pynvml.nvmlDeviceGetHandleByIndex(0))
+            return query(pynvml, pynvml.nvmlDeviceGetHandleByIndex(0))
         finally:
             pynvml.nvmlShutdown()
     except (pynvml.NVMLError, AttributeError):  # an older pynvml lacks functions
         return None
 
 
-def kernel_text(file: Path) -> str | None:
-    """What a file under /proc or /sys says; None if it is missing, closed to us or empty."""
+def read_kernel_file(file: Path) -> str | None:
+    """The text of a file under /proc or /sys; None if it is missing, unreadable or empty."""
     try:
         return file.read_text(errors="replace").strip() or None
     except OSError:
@@ -86,39 +87,39 @@ def kernel_text(file: Path) -> str | None:
 
 
 @cache
-def unnamed() -> Machine:
-    """All of the record but the name, found out once: system_profiler alone may take seconds."""
-    own = _mac() if sys.platform == "darwin" else _linux()
+def describe_unnamed() -> Machine:
+    """The record without a name. It is cached, since system_profiler alone may take seconds."""
+    fields = _mac() if sys.platform == "darwin" else _linux()
     return Machine(
         name="",
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
-        architecture=platform.machine(),  # under Rosetta x86_64, as Python is
+        architecture=platform.machine(),  # Python's: x86_64 under Rosetta
         packages=_packages(),
-        **own,
+        **fields,
     )
 
 
 def _packages() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
             version: str | None = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-        if version:  # None where an installation was broken off
-            found[name] = version
-    return found
+        if version:  # None after an installation that was broken off
+            versions[name] = version
+    return versions
 
 
 def _mac() -> dict[str, Any]:
-    values = macos.pairs(macos.ask(*macos.SYSCTL))
-    system = macos.pairs(macos.ask(*macos.SW_VERS))
+    values = macos.parse_pairs(macos.command_output(*macos.SYSCTL))
+    system = macos.parse_pairs(macos.command_output(*macos.SW_VERS))
     version = system.get("ProductVersion") or values.get("kern.osproductversion")
-    gpu, gpu_cores = macos.ioreg_gpu(macos.ask(*macos.IOREG))
+    gpu, gpu_cores = macos.ioreg_gpu(macos.command_output(*macos.IOREG))
     if not (gpu and gpu_cores):
-        named, cores = macos.displays_gpu(macos.ask(*macos.DISPLAYS))
-        gpu, gpu_cores = gpu or named, gpu_cores or cores
+        name, cores = macos.displays_gpu(macos.command_output(*macos.DISPLAYS))
+        gpu, gpu_cores = gpu or name, gpu_cores or cores
     return {
         "chip": values.get("machdep.cpu.brand_string"),
         "model": values.get("hw.model"),
@@ -126,7 +127,7 @@ def _mac() -> dict[str, Any]:
         "gpu": gpu,
         "gpu_cores": gpu_cores,
         "os": f"{system.get('ProductName', 'macOS')} {version}" if version else None,
-        # Metal's graph library comes with the build, so the version alone does not settle it.
+        # Metal's graph library changes with the build, so the version alone is not enough.
         "os_build": system.get("BuildVersion") or values.get("kern.osversion"),
         "translated": macos.is_translated(values, platform.machine()),
         "virtual": macos.is_virtual(values),
@@ -134,14 +135,14 @@ def _mac() -> dict[str, Any]:
 
 
 def _linux() -> dict[str, Any]:
-    cpuinfo = kernel_text(CPUINFO) or ""
+    cpuinfo = read_kernel_file(CPUINFO) or ""
     chip = re.search(r"^model name[ \t]*:[ \t]*(\S.*)$", cpuinfo, re.MULTILINE)
     flags = re.search(r"^flags[ \t]*:(.*)$", cpuinfo, re.MULTILINE)  # x86 only
     cores = psutil.cpu_count(logical=False)
-    gpu, gpu_cores = ask_nvidia(_nvidia) or (None, None)
+    gpu, gpu_cores = query_nvml(_nvidia_gpu) or (None, None)
     return {
         "chip": chip[1].strip() if chip else None,
-        "model": kernel_text(PRODUCT_NAME),
+        "model": read_kernel_file(PRODUCT_NAME),
         "cpu_cores": {"cores": cores} if cores else None,
         "gpu": gpu,
         "gpu_cores": gpu_cores,
@@ -152,7 +153,7 @@ def _linux() -> dict[str, Any]:
     }
 
 
-def _nvidia(nvml: Any, handle: Any) -> tuple[str, int | None]:
+def _nvidia_gpu(nvml: Any, handle: Any) -> tuple[str, int | None]:
     name = nvml.nvmlDeviceGetName(handle)
     try:
         cores = nvml.nvmlDeviceGetNumGpuCores(handle)

@@ -1,4 +1,4 @@
-"""What macOS says of itself: its own commands, and parsers that find None where nothing is said."""
+"""macOS's own commands about a Mac, and parsers of their output that give None for what is absent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ Thermal = Literal["nominal", "moderate", "heavy", "trapping", "sleeping"]
 
 TIMEOUT_SECONDS = 10.0
 
-# Named one by one, and those that not every Mac has come last: sysctl says on stderr what it does not
-# know. Three kinds of cores are the most that a chip has been seen with; a fourth costs nothing.
+# Every name is given, so that no serial number is printed; those that only some Macs have come last.
+# sysctl reports unknown names on stderr. No chip with more than three kinds of cores is known; asking
+# for a fourth costs nothing.
 SYSCTL = (
     "sysctl",
     *("machdep.cpu.brand_string", "hw.model", "hw.physicalcpu", "machdep.cpu.core_count"),
     *("kern.osversion", "kern.osproductversion", "kern.hv_vmm_present"),
     *("hw.optional.arm64", "sysctl.proc_translated"),
-    *(f"hw.perflevel{level}.{what}" for level in range(4) for what in ("physicalcpu", "name")),
+    *(f"hw.perflevel{level}.{field}" for level in range(4) for field in ("physicalcpu", "name")),
 )
 SW_VERS = ("sw_vers",)
 IOREG = ("ioreg", "-r", "-d", "1", "-w", "0", "-c", "IOAccelerator")
@@ -31,11 +32,11 @@ SPEED = ("pmset", "-g", "therm")
 VM_STAT = ("vm_stat",)
 PRESSURE = ("notifyutil", "-g", "com.apple.system.thermalpressurelevel")
 
-# Where macOS keeps all of these, whatever PATH an environment manager or a job scheduler has left.
-# A variable such as SYSTEM_VERSION_COMPAT, which makes macOS 14 answer "10.16", is not passed on.
+# All commands are in these folders, whatever PATH an environment manager or a job scheduler has set.
+# Other variables are not passed on: SYSTEM_VERSION_COMPAT makes macOS 14 answer "10.16".
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
 
-# notify(3) keeps the level as a number, as OSThermalNotification.h numbers them for the Mac.
+# notify(3) gives the level as a number; OSThermalNotification.h has the Mac's numbers.
 _PRESSURES: dict[str, Thermal] = {
     "0": "nominal",
     "1": "moderate",
@@ -43,16 +44,19 @@ _PRESSURES: dict[str, Thermal] = {
     "3": "trapping",
     "4": "sleeping",
 }
-_SOURCES: dict[str, Power] = {"AC": "mains", "Battery": "battery"}  # of a UPS it is not known
+_SOURCES: dict[str, Power] = {
+    "AC": "mains",
+    "Battery": "battery",
+}  # a UPS may be on mains or on its battery
 
 
-def ask(*command: str) -> str:
-    """What a command prints, whatever its exit status; "" if it is missing or takes over 10 s.
+def command_output(*command: str) -> str:
+    """The stdout of a command, whatever its exit status; "" if it is missing or takes over 10 s.
 
-    The status says little: sysctl fails for one unknown name and prints all the others.
+    The status is ignored because sysctl fails for one unknown name and still prints all the others.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -65,27 +69,27 @@ def ask(*command: str) -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout
+    return process.stdout
 
 
-def pairs(text: str) -> dict[str, str]:
-    """The `key: value` lines of `sysctl NAME…` and of `sw_vers`, without those that have no value."""
-    found = {}
+def parse_pairs(text: str) -> dict[str, str]:
+    """The `key: value` lines of `sysctl NAME…` or `sw_vers`; a line without a value is left out."""
+    values = {}
     for line in text.splitlines():
         key, _, value = line.partition(":")
         if key.strip() and value.strip():
-            found[key.strip()] = value.strip()
-    return found
+            values[key.strip()] = value.strip()
+    return values
 
 
 def core_kinds(values: Mapping[str, str]) -> dict[str, int] | None:
-    """Physical cores by kind, from the pairs of `sysctl hw.perflevelN.name hw.perflevelN.physicalcpu`.
+    """Physical cores by kind, from the values of `hw.perflevelN.name` and `hw.perflevelN.physicalcpu`.
 
-    Up to macOS 12 at least the kinds have no names; of two the first is then the faster. Without
-    kinds, or where they do not add up to `hw.physicalcpu`, all cores are {"cores": n}, at last by
-    `machdep.cpu.core_count`.
+    Up to macOS 12 at least the kinds have no names; if there are two, the first is the faster one.
+    Without kinds, or if they do not add up to `hw.physicalcpu`, the result is {"cores": n}; n is
+    `hw.physicalcpu`, or else `machdep.cpu.core_count`.
     """
-    total = count(values.get("hw.physicalcpu")) or count(values.get("machdep.cpu.core_count"))
+    total = core_count(values.get("hw.physicalcpu")) or core_count(values.get("machdep.cpu.core_count"))
     levels = _levels(values)
     if levels and total in (None, sum(cores for _, cores in levels)):
         kinds: dict[str, int] = {}
@@ -98,37 +102,37 @@ def core_kinds(values: Mapping[str, str]) -> dict[str, int] | None:
 def ioreg_gpu(text: str) -> tuple[str | None, int | None]:
     """The GPU's name and cores, from `ioreg -r -d 1 -w 0 -c IOAccelerator`.
 
-    Intel Macs and virtual ones have accelerators there too, without a count.
+    Intel Macs and virtual Macs list accelerators without a core count; these give (None, None).
     """
     for node in re.split(r"^\+-o ", text, flags=re.MULTILINE):
         name = re.search(r'^[ \t|]*"model" = <?"([^"\n]+)"', node, re.MULTILINE)
         cores = re.search(r'^[ \t|]*"gpu-core-count" = ([0-9]+)[ \t]*$', node, re.MULTILINE)
         if cores:
-            return (name[1].strip() or None) if name else None, count(cores[1])
+            return (name[1].strip() or None) if name else None, core_count(cores[1])
     return None, None
 
 
 def displays_gpu(text: str) -> tuple[str | None, int | None]:
     """The GPU's name and cores, from `system_profiler SPDisplaysDataType -json`.
 
-    Of several it is the one that is not Intel's integrated one. Only Apple's have `sppci_cores`. The
-    displays, whose serial numbers stand there too, are not looked at.
+    Of several GPUs it is the first that is not Intel's, which is the integrated one. Only Apple's have
+    `sppci_cores`. The displays in the same output, with their serial numbers, are not read.
     """
     try:
-        found = json.loads(text)
+        report = json.loads(text)
     except (ValueError, RecursionError):  # a number of over 4,300 digits is a ValueError as well
         return None, None
-    cards = found.get("SPDisplaysDataType") if isinstance(found, dict) else None
-    named = [card for card in cards if _model(card)] if isinstance(cards, list) else []
-    named.sort(key=lambda card: str(_model(card)).startswith("Intel"))  # stable: else as they come
-    return (_model(named[0]), count(named[0].get("sppci_cores"))) if named else (None, None)
+    cards = report.get("SPDisplaysDataType") if isinstance(report, dict) else None
+    gpus = [card for card in cards if _model(card)] if isinstance(cards, list) else []
+    gpus.sort(key=lambda card: str(_model(card)).startswith("Intel"))  # stable: otherwise in order
+    return (_model(gpus[0]), core_count(gpus[0].get("sppci_cores"))) if gpus else (None, None)
 
 
 def low_power(text: str) -> bool | None:
     """Whether low power mode is on, from the block "Currently in use" of `pmset -g`.
 
-    `lowpowermode` is 0 or 1; Macs that also have a high power mode say `powermode` 0, 1 (low) or 2.
-    An Intel Mac may have neither, which is not "off".
+    `lowpowermode` is 0 or 1. Macs with a high power mode too have `powermode` 0, 1 (low) or 2 (high).
+    An Intel Mac may have neither: the result is then None, not False.
     """
     in_use = re.split(r"^\S", text.partition("Currently in use:")[2], maxsplit=1, flags=re.MULTILINE)[0]
     settings = dict(re.findall(r"^[ \t]+(lowpowermode|powermode)[ \t]+([0-9]+)\b", in_use, re.MULTILINE))
@@ -138,13 +142,13 @@ def low_power(text: str) -> bool | None:
 
 
 def power_source(text: str) -> Power | None:
-    """What feeds the Mac, from `pmset -g batt`; a desktop prints only its first line."""
-    drawing = re.search(r"^Now drawing from '(\w+) Power'", text, re.MULTILINE)
-    return _SOURCES.get(drawing[1]) if drawing else None
+    """The Mac's power source, from `pmset -g batt`; a desktop Mac prints only the first line."""
+    source = re.search(r"^Now drawing from '(\w+) Power'", text, re.MULTILINE)
+    return _SOURCES.get(source[1]) if source else None
 
 
 def thermal_level(text: str) -> Thermal | None:
-    """How far heat slows the Mac, from `notifyutil -g com.apple.system.thermalpressurelevel`."""
+    """The thermal pressure, from `notifyutil -g com.apple.system.thermalpressurelevel`."""
     words = text.split()
     if len(words) != 2 or words[0].rstrip(":") != PRESSURE[-1]:
         return None
@@ -152,9 +156,9 @@ def thermal_level(text: str) -> Thermal | None:
 
 
 def speed_limit(text: str) -> Thermal | None:
-    """The same from `pmset -g therm` of an Intel Mac: a speed limit under 100 % is "moderate".
+    """An Intel Mac's thermal pressure, from `pmset -g therm`: a speed limit under 100 % is "moderate".
 
-    Apple silicon prints "No … has been recorded", under full load too: that is None.
+    None on Apple silicon, which prints "No … has been recorded", even under full load.
     """
     limit = re.search(r"^[ \t]*CPU_Speed_Limit[ \t]*=[ \t]*([0-9]{1,4})[ \t]*$", text, re.MULTILINE)
     if not limit:
@@ -163,10 +167,10 @@ def speed_limit(text: str) -> Thermal | None:
 
 
 def is_translated(values: Mapping[str, str], architecture: str) -> bool | None:
-    """Whether Rosetta translates this Python, from the pairs of `sysctl sysctl.proc_translated`.
+    """Whether Rosetta translates this Python, from the value of `sysctl.proc_translated`.
 
-    That name is missing on Intel's hardware. sysctl itself may run untranslated where Python does
-    not, so an x86_64 Python on a chip that says `hw.optional.arm64: 1` is translated as well.
+    That name is missing on Intel hardware. sysctl may run natively while Python is translated, so an
+    x86_64 Python is also translated if `hw.optional.arm64` is 1.
     """
     if architecture == "arm64":
         return False
@@ -176,15 +180,15 @@ def is_translated(values: Mapping[str, str], architecture: str) -> bool | None:
 
 
 def is_virtual(values: Mapping[str, str]) -> bool | None:
-    """Whether this is a virtual Mac, from the pairs of `sysctl hw.model kern.hv_vmm_present`."""
+    """Whether this is a virtual Mac, from the chip, `hw.model` and `kern.hv_vmm_present`."""
     chip, model = values.get("machdep.cpu.brand_string", ""), values.get("hw.model", "")
     if model.startswith("VirtualMac") or "(Virtual)" in chip:
         return True
     return {"0": False, "1": True}.get(values.get("kern.hv_vmm_present", ""))
 
 
-def count(value: Any) -> int | None:
-    """A number of cores, given as text or as a number; None if it is none from 1 to 99,999."""
+def core_count(value: Any) -> int | None:
+    """A number of cores from text or a number; None unless it is from 1 to 99,999."""
     if isinstance(value, str):
         value = int(value) if re.fullmatch("[0-9]{1,5}", value.strip()) else None
     is_number = isinstance(value, int) and not isinstance(value, bool)
@@ -192,16 +196,16 @@ def count(value: Any) -> int | None:
 
 
 def _levels(values: Mapping[str, str]) -> list[tuple[str, int]]:
-    """Each performance level's kind and cores, fastest first; none at all unless each is whole."""
-    given = [n for n in range(4) if any(key.startswith(f"hw.perflevel{n}.") for key in values)]
-    names = [values.get(f"hw.perflevel{n}.name", "").lower() for n in given]
-    cores = [count(values.get(f"hw.perflevel{n}.physicalcpu")) for n in given]
+    """Each performance level's kind and cores, fastest first; empty if one is incomplete."""
+    levels = [n for n in range(4) if any(key.startswith(f"hw.perflevel{n}.") for key in values)]
+    names = [values.get(f"hw.perflevel{n}.name", "").lower() for n in levels]
+    cores = [core_count(values.get(f"hw.perflevel{n}.physicalcpu")) for n in levels]
     if not all(names):
-        names = ["performance", "efficiency"] if given == [0, 1] else []
-    if len(names) != len(given):
+        names = ["performance", "efficiency"] if levels == [0, 1] else []
+    if len(names) != len(levels):
         return []
-    whole = [(name, number) for name, number in zip(names, cores, strict=True) if number]
-    return whole if len(whole) == len(given) else []
+    kinds = [(name, number) for name, number in zip(names, cores, strict=True) if number]
+    return kinds if len(kinds) == len(levels) else []
 
 
 def _model(card: Any) -> str | None:
@@ -210,13 +214,15 @@ def _model(card: Any) -> str | None:
 
 
 def swapped_bytes(text: str) -> tuple[int | None, int | None]:
-    """Bytes swapped in and out since the boot, by `vm_stat`, which counts them in pages.
+    """Bytes swapped in and out since boot, from `vm_stat`, which counts pages.
 
-    Its "Pageins" are file pages too, which come and go on an idle Mac; psutil gives those.
+    psutil gives "Pageins" and "Pageouts" instead. Those include pages of files, which an idle Mac
+    reads and writes too.
     """
-    size = re.search(r"page size of ([0-9]{1,9}) bytes", text)
-    pages = (
-        re.search(rf"^Swap{way}:\s+([0-9]{{1,15}})\.?$", text, re.MULTILINE) for way in ("ins", "outs")
+    page = re.search(r"page size of ([0-9]{1,9}) bytes", text)
+    pages = dict(re.findall(r"^(Swapins|Swapouts):\s+([0-9]{1,15})\.?$", text, re.MULTILINE))
+    swapped_in, swapped_out = (
+        int(page[1]) * int(pages[name]) if page and name in pages else None
+        for name in ("Swapins", "Swapouts")
     )
-    came, went = (int(found[1]) * int(size[1]) if found and size else None for found in pages)
-    return came, went
+    return swapped_in, swapped_out

@@ -1,1 +1,1 @@
-"""A child process and its parent: the job in, the records out."""
+"""A child process and its parent: the job goes in, the records come out."""

@@ -1,6 +1,6 @@
-"""The child's end of the line to its parent: the job comes in, records go out, each is waited for.
+"""The child's end: it reads its job, sends records, and waits for the parent to acknowledge each.
 
-A record counts as sent when the parent has it on disk, so no epoch begins before the one before is safe.
+The parent acknowledges a record once it is on disk, so no epoch begins before the last one is safe.
 """
 
 from __future__ import annotations
@@ -14,39 +14,44 @@ from bench.ipc.messages import Heartbeat, Record, to_line
 
 ACK, STOP = b"kept\n", b"stop\n"
 ORPHANED = 3
-"""The exit status of a child whose parent is gone."""
+"""The exit status of a child whose parent has died."""
 
 
 class ParentPipe:
-    """Reads stdin in a thread of its own, and ends the process once nobody is at the other end."""
+    """Reads stdin in its own thread, and exits the process when the parent closes it or dies.
 
-    def __init__(self, pipe: int, stdin: int = 0, leave: Callable[[int], None] = os._exit) -> None:
-        self._pipe, self._stdin, self._leave = pipe, stdin, leave
+    `pipe` and `stdin` are file descriptors.
+    """
+
+    def __init__(
+        self, pipe: int, stdin: int = 0, exit_process: Callable[[int], None] = os._exit
+    ) -> None:
+        self._pipe, self._stdin, self._exit_process = pipe, stdin, exit_process
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         self._stop = Event()
         Thread(target=self._listen, name="parent", daemon=True).start()
 
     def _listen(self) -> None:
-        """Not by sys.stdin, whose lock would still be held when the interpreter ends."""
+        """Uses os.read: this thread would still hold sys.stdin's lock when the interpreter exits."""
         pending = b""
-        while part := os.read(self._stdin, 65536):
-            *lines, pending = (pending + part).split(b"\n")
+        while chunk := os.read(self._stdin, 65536):
+            *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
                 if line + b"\n" == STOP:
                     self._stop.set()
                 else:
                     self._lines.put(line)
-        # The device is needed by whoever comes next, and what is not on disk yet is lost anyway.
-        self._leave(ORPHANED)
+        # Exits at once: the next session needs the device, and unsaved records are lost anyway.
+        self._exit_process(ORPHANED)
 
     def job(self) -> str:
-        """The first line."""
+        """The first line: the job as JSON. Waits for it."""
         return self._lines.get().decode("utf8")
 
     def send(self, record: Record) -> None:
-        """Hands a record to the parent, and returns when it is on disk; a Beat is not waited for.
+        """Sends a record and waits until the parent has it on disk; for a Heartbeat, does not wait.
 
-        Raises BrokenPipeError where the parent is gone.
+        Raises BrokenPipeError if the parent has died.
         """
         line = to_line(record).encode()
         while line:
@@ -54,6 +59,6 @@ class ParentPipe:
         if not isinstance(record, Heartbeat):
             self._lines.get()
 
-    def stop_asked(self) -> bool:
-        """Whether the parent wants no further epoch."""
+    def stop_requested(self) -> bool:
+        """Whether the parent asked for a stop after this epoch."""
         return self._stop.is_set()

@@ -1,4 +1,4 @@
-"""What parent and child say to each other: a job one way, records the other, one JSON line each."""
+"""The messages: a job from parent to child, records from child to parent, one JSON line each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.records.types import Cell, Epoch, Failure, Gate, Plan, Result, Roofli
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
-    """A sign of life within an epoch, for the progress display; never kept."""
+    """A sign of life within an epoch, for the progress display and the timeout; never saved."""
 
     epoch: int
     step: int
@@ -20,14 +20,16 @@ class Heartbeat:
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed:
-    """From which epoch on a run goes on, 0 for the beginning, and why not from its last on disk."""
+    """The epoch after which a run resumes, 0 for a new start.
+
+    `setback` says why it is not the last epoch on disk, and is None if it is.
+    """
 
     after_epoch: int
     setback: str | None
 
 
 Record = Gate | Roofline | Start | Heartbeat | Resumed | Epoch | Result | Failure
-
 
 _RECORDS = {
     kind.__name__: kind for kind in (Gate, Roofline, Start, Heartbeat, Resumed, Epoch, Result, Failure)
@@ -36,9 +38,9 @@ _RECORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What the parent hands to a worker. It names folders, so it is never saved.
+    """The input of a worker or gate process. It names folders, so it is never saved.
 
-    `known` are the epochs on disk of a run that is to go on, None for one that begins.
+    `known` holds the epochs on disk of a run that resumes, and is None for a new run.
     """
 
     cell: Cell
@@ -52,13 +54,13 @@ class Job:
 
 
 def to_line(record: Record) -> str:
-    """One line of JSON, its newline included."""
+    """The record as one line of JSON with its newline."""
     fields = {"record": type(record).__name__} | dataclasses.asdict(record)
     return json.dumps(fields, allow_nan=False) + "\n"
 
 
 def from_line(line: str) -> Record:
-    """The record of one line. Raises RecordError for anything else."""
+    """The record of one line. Raises RecordError if the line is not a record."""
     fields = parse(line)
     if not isinstance(fields, dict) or str(fields.get("record")) not in _RECORDS:
         raise RecordError(f"this line is no record of {', '.join(_RECORDS)}: {line[:80]!r}")
@@ -67,11 +69,11 @@ def from_line(line: str) -> Record:
 
 
 def job_to_json(job: Job) -> str:
-    """The job as the worker reads it from its stdin: one line."""
+    """The job as one line of JSON with its newline, for the worker's stdin."""
     return json.dumps(dataclasses.asdict(job), allow_nan=False) + "\n"
 
 
 def job_from_json(text: str) -> Job:
-    """The job that `job_to_json` wrote. Raises RecordError for anything else."""
+    """The job that `job_to_json` wrote. Raises RecordError if the text is not a job."""
     job: Job = build(Job, parse(text))
     return job

@@ -1,4 +1,4 @@
-"""A child process that has a job on its stdin and sends records through a pipe of its own."""
+"""The parent's end: it starts a child with a job on stdin, and reads records from a private pipe."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from bench.ipc.messages import Heartbeat, Job, Record, from_line, job_to_json
 from bench.paths import ROOT
 from bench.records.types import Epoch
 
-# Unbuffered, and with a traceback of a crash in C: the log's last words are the ones that are needed.
+# Unbuffered, and with a traceback for a crash in C: the end of the log is what explains a failure.
 PYTHON = (sys.executable, "-u", "-X", "faulthandler", "-m")
 WORKER_COMMAND, GATE_COMMAND = (*PYTHON, "bench.worker"), (*PYTHON, "bench.gate")
 
-# A framework's import, a first graph's compilation and a cold disk together stay well under this.
+# Importing a framework and compiling its first graph from a cold disk take far less.
 MIN_TIMEOUT_SECONDS = 300.0
-# A beat comes every two seconds of training; only an evaluation, far shorter than an epoch, has none.
+# A heartbeat comes every two seconds of training. An evaluation sends none, but is far shorter than
+# an epoch.
 TIMEOUT_EPOCHS = 3
 EXIT_SECONDS = 60.0
 
 
 class WorkerTimeout(Exception):
-    """A worker that said nothing for too long."""
+    """A worker sent nothing for too long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,29 +43,29 @@ class Child:
     pipe: IO[bytes]
 
     def write(self, line: bytes) -> None:
-        """Says something on its stdin; a dead one hears nothing, and its exit status says why."""
+        """Writes to the child's stdin. Ignores a dead child, whose exit status is reported later."""
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):
             while line:
                 line = line[os.write(self.process.stdin.fileno(), line) :]
 
-    def stop(self) -> None:
-        """Wishes for no further epoch."""
+    def request_stop(self) -> None:
+        """Asks the child to stop after this epoch."""
         self.write(STOP)
 
     def close(self) -> None:
-        """Closes its stdin, which tells it that nobody is there any more."""
+        """Closes the child's stdin."""
         assert self.process.stdin is not None
         self.process.stdin.close()
 
 
 @contextmanager
 def worker_process(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[Child]:
-    """The child with its job on stdin; gone afterwards.
+    """Starts a child, sends it its job, and kills its whole process group on leaving.
 
-    It has a session of its own, so that Ctrl-C reaches the parent alone, which then decides. Its stdin
-    stays open as long as this process lives: should that be killed, the child sees the end of it and
-    leaves by itself.
+    The child is in its own process session, so that Ctrl-C reaches only the parent, which then decides.
+    Its stdin stays open while the parent lives. If the parent is killed, the child reads the end of its
+    stdin and exits.
     """
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb", buffering=0) as pipe:
@@ -83,59 +84,64 @@ def worker_process(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[C
             os.close(write_end)
         child = Child(process=process, pipe=pipe)
         try:
-            # In a thread, since a pipe holds 64 KiB and nobody knows whether the child will ever read.
-            tell = Thread(target=child.write, args=(job_to_json(job).encode(),), daemon=True)
-            tell.start()
+            # In a thread: a pipe holds 64 KiB, so the write blocks if the child never reads.
+            job_writer = Thread(target=child.write, args=(job_to_json(job).encode(),), daemon=True)
+            job_writer.start()
             yield child
         finally:
-            _kill(process)
-            tell.join()  # whom the dead one's pipe has told that nobody reads
+            _kill_group(process)
+            job_writer.join()  # killing the child ended its write with BrokenPipeError
             child.close()
 
 
-def read_records(child: Child, limit: float, min_limit: float) -> Iterator[Record]:
-    """The child's records until it closes its pipe, each answered once whoever takes it has kept it.
+def read_records(child: Child, timeout_seconds: float, min_timeout_seconds: float) -> Iterator[Record]:
+    """Yields the child's records until it closes its pipe.
 
-    Raises Silent past the limit, without spinning.
+    A record is acknowledged when the caller asks for the next one, so the caller saves it before that.
+    After each epoch the timeout becomes TIMEOUT_EPOCHS times its training seconds, at least
+    `min_timeout_seconds`. Raises WorkerTimeout, and RecordError for a line that is not a record.
     """
     pending = b""
     while True:
         before = monotonic()
-        ready, _, _ = select.select([child.pipe], [], [], limit)
+        ready, _, _ = select.select([child.pipe], [], [], timeout_seconds)
         if not ready:
             minutes = (monotonic() - before) / 60
             raise WorkerTimeout(
                 f"the worker gave no sign of life for {minutes:.1f} minutes and was stopped"
             )
-        read = child.pipe.read(65536)
-        if not read:
+        chunk = child.pipe.read(65536)
+        if not chunk:
             return
-        *lines, pending = (pending + read).split(b"\n")
+        *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
             record = from_line(line.decode("utf8", errors="replace"))
             if isinstance(record, Epoch):
-                limit = max(min_limit, TIMEOUT_EPOCHS * record.train_seconds)
+                timeout_seconds = max(min_timeout_seconds, TIMEOUT_EPOCHS * record.train_seconds)
             yield record
             if not isinstance(record, Heartbeat):
                 child.write(ACK)
 
 
-def _kill(worker: subprocess.Popen[bytes]) -> None:
-    """Ends what is left of the worker and of all that it started, a stopped one too."""
-    # macOS answers "not permitted" for a group in which nothing but the dead is left.
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kills the child and all processes that it started, suspended ones too."""
+    # macOS raises PermissionError for a group of zombies only.
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(worker.pid, signal.SIGKILL)
-    worker.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
-def exit_reason(process: subprocess.Popen[bytes], after: str) -> str:
-    """Why a worker closed its pipe without a result, as far as its exit status tells."""
+def exit_reason(process: subprocess.Popen[bytes], moment: str) -> str:
+    """Why a worker closed its pipe without a result, from its exit status.
+
+    `moment` says when, such as "after epoch 3".
+    """
     try:
         status = process.wait(EXIT_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"the worker closed its pipe {after}, did not end and was stopped"
+        return f"the worker closed its pipe {moment}, did not end and was stopped"
     if status == -signal.SIGKILL:
-        return f"the worker was killed {after}; the system does that when memory runs out"
+        return f"the worker was killed {moment}; the system does that when memory runs out"
     if status < 0:
-        return f"the worker died of {signal.Signals(-status).name} {after}"
-    return f"the worker ended with status {status} {after}, without a result"
+        return f"the worker died of {signal.Signals(-status).name} {moment}"
+    return f"the worker ended with status {status} {moment}, without a result"

@@ -1,1 +1,1 @@
-"""What measures: time, memory, energy, the reference kernel, the roofline."""
+"""The meters of time, memory and energy, the reference kernel and the roofline."""

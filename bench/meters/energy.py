@@ -1,4 +1,4 @@
-"""Energy counters that only ever rise: Apple's through zeus, NVIDIA's through NVML, RAPL on Linux."""
+"""Cumulative energy counters: Apple's through zeus, NVIDIA's through NVML, RAPL on Linux."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
-from bench.records.derive import _computes
-from bench.records.limits import WINDOW_SECONDS
+from bench.records.derive import is_processor
+from bench.records.limits import MIN_ENERGY_SECONDS
 from bench.records.types import Joules, Watts
 
-MOST_WATTS = 400.0  # of one processor package
+MAX_WATTS = 400.0  # of one processor package
 
 
 class Counter(Protocol):
-    """One source. `reads` names it, or says why it cannot be read."""
+    """One cumulative energy counter. `reads` names it, or says why it cannot be read."""
 
     reads: str
 
     def available(self) -> bool: ...
 
     def joules(self) -> Joules:
-        """Part -> joules since some moment in the past. Parts that are not there are left out."""
+        """Part -> joules since a fixed moment in the past. Parts without a counter are left out."""
 
 
 class AppleCounter:
     """Apple's own estimates for the whole chip (IOReport "Energy Model"), without sudo.
 
-    They are the chip's, not the process's: what else runs is in them.
+    They count the chip, not the process: other programs are included.
     """
 
     _PARTS = ("cpu_total", "gpu", "gpu_sram", "dram", "ane")
@@ -53,10 +53,10 @@ class AppleCounter:
 
     def joules(self) -> Joules:
         try:
-            found = self._monitor.get_cumulative_energy()
-        except Exception:  # whatever its C++ raises; and before it there is no monitor to ask
+            reading = self._monitor.get_cumulative_energy()
+        except Exception:  # whatever its C++ raises, or no monitor
             return {}
-        millijoules = {part: getattr(found, f"{part}_mj", None) for part in self._PARTS}
+        millijoules = {part: getattr(reading, f"{part}_mj", None) for part in self._PARTS}
         return {
             part.removesuffix("_total"): value / 1000
             for part, value in millijoules.items()
@@ -65,14 +65,14 @@ class AppleCounter:
 
 
 class LinuxCounter:
-    """NVIDIA's board counter (Volta and newer) and RAPL's packages and memory, where readable."""
+    """NVIDIA's board counter (Volta and newer), and RAPL's packages and memory where readable."""
 
     def __init__(self, powercap: Path = Path("/sys/class/powercap"), nvml: Any = None) -> None:
         self._zones = {}
         for zone in sorted(powercap.glob("intel-rapl:*")):
-            if (name := _text(zone / "name")) and (name.startswith("package") or name == "dram"):
+            if (name := _read_text(zone / "name")) and (name.startswith("package") or name == "dram"):
                 self._zones[f"cpu {name}" if name != "dram" else f"dram {zone.name}"] = _Zone(zone)
-        self._gpu = _nvidia(nvml)
+        self._gpu = _nvidia_reader(nvml)
         if self.available():
             self.reads = f"{', '.join(self.joules())}, in windows of 20 s or more"
         elif self._zones:
@@ -84,40 +84,40 @@ class LinuxCounter:
         return bool(self.joules())
 
     def joules(self) -> Joules:
-        found = {name: zone.joules() for name, zone in self._zones.items()}
+        joules = {part: zone.joules() for part, zone in self._zones.items()}
         if self._gpu:
-            found["gpu"] = self._gpu()
-        return {name: value for name, value in found.items() if value is not None}
+            joules["gpu"] = self._gpu()
+        return {part: value for part, value in joules.items() if value is not None}
 
 
 class _Zone:
-    """One RAPL zone, whose microjoules begin anew at `max_energy_range_uj`.
+    """One RAPL zone, whose microjoules wrap around at `max_energy_range_uj`.
 
-    Read too seldom, it may have begun anew more than once: then that reading is left out.
+    If two readings are so far apart that it may have wrapped more than once, the second is left out.
     """
 
     def __init__(self, folder: Path) -> None:
         self._energy = folder / "energy_uj"
-        self._range = int(_text(folder / "max_energy_range_uj") or 0)
-        self._before = self._turns = 0
+        self._range = int(_read_text(folder / "max_energy_range_uj") or 0)
+        self._last_microjoules = self._wraps = 0
         self._read_at = perf_counter()
 
     def joules(self) -> float | None:
-        text, now = _text(self._energy), perf_counter()
+        text, now = _read_text(self._energy), perf_counter()
         if text is None:
             return None
-        unsure = (now - self._read_at) * MOST_WATTS * 1e6 > self._range
+        may_have_wrapped_twice = (now - self._read_at) * MAX_WATTS * 1e6 > self._range
         microjoules = int(text)
-        if microjoules < self._before:
-            self._turns += 1
-        self._before, self._read_at = microjoules, now
-        return None if unsure else (microjoules + self._turns * self._range) / 1e6
+        if microjoules < self._last_microjoules:
+            self._wraps += 1
+        self._last_microjoules, self._read_at = microjoules, now
+        return None if may_have_wrapped_twice else (microjoules + self._wraps * self._range) / 1e6
 
 
-def _nvidia(nvml: Any) -> Callable[[], float | None] | None:
-    """A reader of the one GPU's joules, or None where it counts none, or where there are several.
+def _nvidia_reader(nvml: Any) -> Callable[[], float | None] | None:
+    """A function that reads the GPU's joules; None if it does not count them, or if there are several.
 
-    NVML numbers GPUs by their slot and CUDA by their speed: of several, nobody knows which one works.
+    NVML orders GPUs by slot and CUDA by speed, so with several it is not known which one trains.
     """
     try:
         library = nvml or importlib.import_module("pynvml")
@@ -132,13 +132,13 @@ def _nvidia(nvml: Any) -> Callable[[], float | None] | None:
     def joules() -> float | None:
         try:
             return float(library.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
-        except Exception:  # a GPU that was lost meanwhile costs its joules, not the run
+        except Exception:  # a GPU lost during the run loses its joules, not the run
             return None
 
     return joules
 
 
-def _text(file: Path) -> str | None:
+def _read_text(file: Path) -> str | None:
     try:
         return file.read_text().strip()
     except OSError:
@@ -151,21 +151,21 @@ def counter() -> Counter:
 
 
 def used_between(before: Joules, after: Joules, *, seconds: float) -> Joules | None:
-    """What was used between two readings; None in too short a window.
+    """Joules by part between two readings; None if the window is shorter than `MIN_ENERGY_SECONDS`.
 
-    A part that used nothing at all in such a window is not counting, and left out: macOS 27 freezes the
-    CPU's (macmon#76). Where a processor could not be read at the end, nothing is left to say.
+    A part that used nothing in such a window has a dead counter and is left out: macOS 27 freezes the
+    CPU's (macmon#76). None as well if a processor could not be read at the end.
     """
-    if seconds < WINDOW_SECONDS:
+    if seconds < MIN_ENERGY_SECONDS:
         return None
-    if any(_computes(part) and part not in after for part in before):
+    if any(is_processor(part) and part not in after for part in before):
         return None
     used = {part: after[part] - before[part] for part in before if part in after}
     return {part: joules for part, joules in used.items() if joules > 0} or None
 
 
-def idle_watts(source: Counter, *, seconds: float = WINDOW_SECONDS) -> Watts | None:
-    """What the machine draws by part while nothing of ours runs. Waits for `seconds`."""
+def idle_watts(source: Counter, *, seconds: float = MIN_ENERGY_SECONDS) -> Watts | None:
+    """Watts by part that the machine draws while this suite trains nothing. Waits for `seconds`."""
     if not source.available():
         return None
     began, before = perf_counter(), source.joules()
@@ -176,7 +176,7 @@ def idle_watts(source: Counter, *, seconds: float = WINDOW_SECONDS) -> Watts | N
 
 
 class EnergyMeter:
-    """Joules by part within the meter, None where nothing counts or the window is too short."""
+    """Joules by part within the meter; None if there is no counter or the window is too short."""
 
     def __init__(self, source: Counter | None = None) -> None:
         self._source = source or counter()
@@ -187,7 +187,7 @@ class EnergyMeter:
         return self._source.available()
 
     def __enter__(self) -> EnergyMeter:
-        self._source.joules()  # a counter that nobody has read for long gives its first reading up
+        self._source.joules()  # after a long pause, RAPL leaves one reading out
         self._began, self._before = perf_counter(), self._source.joules()
         return self
 

@@ -1,4 +1,4 @@
-"""How much of the host's memory this process has, and had at most since the last reset."""
+"""Host memory of this process, now and at its peak, and peak device memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alexnet.frameworks.protocol import Backend
 
 
 class HostMemory(Protocol):
-    """One system's counter. `reads` names it, or says why it cannot be read."""
+    """One system's counter of host memory. `reads` names it, or says why it cannot be read."""
 
     reads: str
 
@@ -23,7 +23,7 @@ class HostMemory(Protocol):
     def now_bytes(self) -> int | None: ...
 
     def peak_bytes(self) -> int | None:
-        """The most since the last `reset`, or since the process began where that is not possible."""
+        """The peak since the last `reset`, or since the process began where a reset is not possible."""
 
     def reset(self) -> None: ...
 
@@ -44,10 +44,10 @@ class LinuxMemory:
 
     def _field(self, name: str) -> int | None:
         try:
-            found = re.search(rf"^{name}:\s+(\d+) kB$", self._status.read_text(), re.MULTILINE)
+            match = re.search(rf"^{name}:\s+(\d+) kB$", self._status.read_text(), re.MULTILINE)
         except OSError:
             return None
-        return int(found[1]) * 1024 if found else None
+        return int(match[1]) * 1024 if match else None
 
     def _try_reset(self) -> bool:
         try:
@@ -72,20 +72,20 @@ PHYS_FOOTPRINT, LIFETIME_MAX_FOOTPRINT, INTERVAL_MAX_FOOTPRINT = 72, 240, 280
 
 
 class MacMemory:
-    """The physical footprint, by which macOS itself judges a process; it counts Metal's buffers.
+    """The physical footprint, by which macOS itself judges a process.
 
-    Resident memory does not. `proc_pid_rusage` and `proc_reset_footprint_interval` are libSystem's
-    and need no rights for one's own process.
+    It counts Metal's buffers; resident memory does not. `proc_pid_rusage` and
+    `proc_reset_footprint_interval` are libSystem's and need no privileges for the process itself.
     """
 
     def __init__(self, library: Any = None) -> None:
         self._library = library or ctypes.CDLL(None)
-        self._peak_at = LIFETIME_MAX_FOOTPRINT
+        self._peak_offset = LIFETIME_MAX_FOOTPRINT
         self.reads = "physical footprint, the most since the process began: no reset allowed"
         if not self.available():
             self.reads = "not measured: proc_pid_rusage gives this process nothing"
         elif self._try_reset():
-            self._peak_at = INTERVAL_MAX_FOOTPRINT
+            self._peak_offset = INTERVAL_MAX_FOOTPRINT
             self.reads = "physical footprint, the most within the epoch"
 
     def available(self) -> bool:
@@ -110,8 +110,8 @@ class MacMemory:
         return self._field(PHYS_FOOTPRINT)
 
     def peak_bytes(self) -> int | None:
-        # Older kernels begin an interval at 0, newer ones at what is there.
-        peak, now = self._field(self._peak_at), self.now_bytes()
+        # Older kernels start an interval at 0, newer ones at the current footprint.
+        peak, now = self._field(self._peak_offset), self.now_bytes()
         return None if peak is None or now is None else max(peak, now)
 
     def reset(self) -> None:
@@ -124,7 +124,7 @@ def host_memory() -> HostMemory:
 
 
 class HostMemoryMeter:
-    """The most host memory that the process had within the meter: one definition for every framework."""
+    """Peak host memory of the process within the meter, defined alike for every framework."""
 
     def __init__(self, source: HostMemory | None = None) -> None:
         self._source = source or host_memory()
@@ -147,7 +147,7 @@ class HostMemoryMeter:
 
 
 class DeviceMemoryMeter:
-    """The most that the framework's own allocator had of the device's memory within the meter."""
+    """Peak device memory within the meter, by the framework's own allocator."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend

@@ -1,4 +1,4 @@
-"""What measures one thing around the one measured line: context managers with a reading."""
+"""The meters of one run: context managers around an epoch's training, each with a reading."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.meters.time import TimeMeter
 
 
 class Meter(Protocol):
-    """Measures from __enter__ to __exit__; the reading is there afterwards, None where there is none.
+    """Measures from __enter__ to __exit__. Afterwards its reading is set, to None if there is none.
 
     `reads` says what it reads, or why it cannot.
     """
@@ -27,9 +27,9 @@ class Meter(Protocol):
 
 
 class Meters:
-    """All the meters of one run; `around` them is the one measured line.
+    """All meters of one run.
 
-    The time meter is entered last and left first, so none of the others' work is in its seconds.
+    The time meter is entered last and left first, so its seconds include none of the others' work.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Meters:
         self.energy, self.time = EnergyMeter(), TimeMeter(synchronize)
 
     def all(self) -> dict[str, Meter]:
-        """Name -> meter, in the order in which they are entered."""
+        """Name -> meter, in the order of entry."""
         return {
             "host memory": self.host,
             "device memory": self.device,

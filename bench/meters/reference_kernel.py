@@ -1,4 +1,4 @@
-"""The device by itself: a reference kernel that shows drift, twice the work, the roofline."""
+"""The reference kernel: a matrix product, timed between epochs to see whether the device slows down."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from time import perf_counter
 from alexnet.frameworks.protocol import Backend, Device, Kernel
 
 KERNEL_SECONDS = 0.02
-"""What a kernel should take: three of them are the 1 % that a probe may cost in an epoch of 6 s."""
+"""Target seconds of one measurement. A probe takes three: 1 % of an epoch of 6 s."""
 PROBE_KERNELS = 3
 WAKING_SECONDS = 0.5
 PROBE_SHARE = 0.01
-_SIZE: dict[Device, int] = {"cpu": 1024, "mps": 2048, "cuda": 2048}
+MATRIX_SIZE: dict[Device, int] = {"cpu": 1024, "mps": 2048, "cuda": 2048}
 
 
-def seconds(kernel: Kernel, repeats: int = 1, wait: Callable[[], None] | None = None) -> float:
+def time_kernel(kernel: Kernel, repeats: int = 1, wait: Callable[[], None] | None = None) -> float:
     """Wall-clock seconds of `repeats` kernels, from an idle device to an idle device.
 
-    `wait` is what says that it is idle, if not the kernel's own.
+    `wait` returns once the device is idle; by default the kernel's own.
     """
     wait = wait or kernel.wait
     wait()
@@ -30,40 +30,40 @@ def seconds(kernel: Kernel, repeats: int = 1, wait: Callable[[], None] | None = 
 
 
 def repeats_for(kernel: Kernel, aim_seconds: float) -> int:
-    """How many kernels take about `aim_seconds` together."""
-    return max(1, round(aim_seconds / min(seconds(kernel) for _ in range(3))))
+    """How many kernels take about `aim_seconds` in all."""
+    return max(1, round(aim_seconds / min(time_kernel(kernel) for _ in range(3))))
 
 
 class ReferenceKernel:
-    """The same matrix product again and again, between epochs: slower means that the device is."""
+    """One matrix product, timed between epochs: if it becomes slower, the device has become slower."""
 
     def __init__(self, backend: Backend) -> None:
-        size = _SIZE[backend.device]
-        # Small, and repeated: its operands (50 MB at most) stay in the memory that is measured.
+        size = MATRIX_SIZE[backend.device]
+        # Small, and repeated instead: its operands (50 MB at most) count in the measured memory.
         self._kernel = backend.product(size, size)
-        seconds(self._kernel)  # the first one compiles or loads its code
+        time_kernel(self._kernel)  # the first one compiles or loads its code
         self._repeats = repeats_for(self._kernel, KERNEL_SECONDS)
         self.flops = self._repeats * self._kernel.flops
         self._trained_seconds = 0.0
         self._cost_seconds = 0.0
 
     def measure_cold(self) -> float:
-        """The first one, before any epoch: after half a second of work, since clocks rise from idle."""
+        """The measurement before any epoch, after half a second of work, since clocks rise from idle."""
         began = perf_counter()
         while perf_counter() - began < WAKING_SECONDS:
-            seconds(self._kernel, self._repeats)
+            time_kernel(self._kernel, self._repeats)
         return self.measure()
 
     def measure(self) -> float:
-        """Seconds of the kernel's repeats: the fastest of three, since what else runs only adds."""
+        """Seconds of the repeated kernel: the fastest of three, since other programs only add time."""
         began = perf_counter()
-        found = min(seconds(self._kernel, self._repeats) for _ in range(PROBE_KERNELS))
+        fastest = min(time_kernel(self._kernel, self._repeats) for _ in range(PROBE_KERNELS))
         self._cost_seconds = perf_counter() - began
         self._trained_seconds = 0.0
-        return found
+        return fastest
 
     def measure_after(self, train_seconds: float) -> float | None:
-        """The same after an epoch; None while it would cost over 1 % of the training since the last."""
+        """The measurement after an epoch; None if that costs over 1 % of the training since the last."""
         self._trained_seconds += train_seconds
         if self._cost_seconds > PROBE_SHARE * self._trained_seconds:
             return None

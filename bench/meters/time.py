@@ -1,4 +1,4 @@
-"""Seconds of training, on a clock that waits for the device."""
+"""Seconds of training, by a clock that waits for the device."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import perf_counter
 
 
 class TimeMeter:
-    """Wall-clock seconds, the device synchronised before the start and before the stop."""
+    """Wall-clock seconds, with the device synchronised before start and before stop."""
 
     reads = "the worker's perf_counter, device synchronised before start and stop"
     seconds: float

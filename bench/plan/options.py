@@ -1,4 +1,4 @@
-"""What `pytest bench` can be asked: one table of options, one frozen value."""
+"""The command-line options of `pytest bench`: a table of them, and their values."""
 
 from __future__ import annotations
 
@@ -16,82 +16,107 @@ from alexnet.recipe import EXPERIMENTS
 from bench.plan.profiles import PROFILES
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def _at_least(minimum: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         value = int(text)
-        if value < least:
-            raise ValueError(f"{value} is less than {least}")
+        if value < minimum:
+            raise ValueError(f"{value} is less than {minimum}")
         return value
 
-    number.__name__ = f"whole number of at least {least}"  # argparse names it in its error
+    number.__name__ = f"whole number of at least {minimum}"  # argparse prints it in its error
     return number
 
 
-_MANY: dict[str, Any] = {"action": "append", "default": []}
+_REPEATABLE: dict[str, Any] = {"action": "append", "default": []}
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--profile": {
         "choices": ["auto", *PROFILES],
         "default": "auto",
-        "help": "how much of the protocol: auto is full where each framework has a GPU, else quick",
+        "help": "how much of the protocol to run; auto: full if every framework has a GPU, else quick",
     },
-    "--framework": {"choices": FRAMEWORKS, "help": "may be repeated; default: both", **_MANY},
+    "--framework": {
+        "choices": FRAMEWORKS,
+        "help": "run this framework; may be repeated; default: all",
+        **_REPEATABLE,
+    },
     "--experiment": {
         "choices": list(EXPERIMENTS),
-        "help": "may be repeated; default: all",
-        **_MANY,
+        "help": "run this experiment; may be repeated; default: all",
+        **_REPEATABLE,
     },
     "--device": {
         "choices": ["auto", *get_args(Device)],
         "default": "auto",
-        "help": "auto is the best that each framework can use",
+        "help": "auto: the best device that each framework can use",
     },
     "--dataset": {
         "choices": ["auto", *get_args(DatasetName)],
         "default": "auto",
-        "help": "auto is cifar10, and below full the synthetic stand-in where that cannot be had",
+        "help": "auto: cifar10; if it cannot be had, and the profile is not full, synthetic images",
     },
     "--data-dir": {
         "type": Path,
         "metavar": "DIR",
-        "help": "a folder with cifar-10-batches-bin that you vouch for (also: ALEXNET_DATA)",
+        "help": "your own folder with cifar-10-batches-bin, used unverified (also: ALEXNET_DATA)",
     },
-    "--image-size": {"type": _at_least(1), "metavar": "PX", "help": "default: the profile's"},
-    "--train-images": {"type": _at_least(10), "metavar": "N", "help": "default: the profile's"},
-    "--epochs": {"type": _at_least(2), "metavar": "N", "help": "the cap; the first is a warm-up"},
+    "--image-size": {
+        "type": _at_least(1),
+        "metavar": "PX",
+        "help": "height and width of an image in pixels; default: the profile's",
+    },
+    "--train-images": {
+        "type": _at_least(10),
+        "metavar": "N",
+        "help": "training images per epoch; default: the profile's",
+    },
+    "--epochs": {
+        "type": _at_least(2),
+        "metavar": "N",
+        "help": "train for at most N epochs, of which the first is a warm-up",
+    },
     "--patience": {
         "type": _at_least(1),
         "metavar": "N",
-        "help": "stop after N epochs without a better validation loss; default: the recipe's",
+        "help": "stop after N epochs without a lower validation loss; default: the recipe's",
     },
-    "--seeds": {"type": _at_least(1), "metavar": "N", "default": 1, "help": "seeds 0 to N-1"},
-    "--batch-size": {"type": _at_least(1), "metavar": "N", "help": "default: the recipe's"},
+    "--seeds": {
+        "type": _at_least(1),
+        "metavar": "N",
+        "default": 1,
+        "help": "run every cell with the seeds 0 to N-1; default: 1",
+    },
+    "--batch-size": {
+        "type": _at_least(1),
+        "metavar": "N",
+        "help": "images per training step; default: the recipe's",
+    },
     "--weights": {
         "type": Path,
         "metavar": "PATH",
-        "help": "torchvision's alexnet-owt-7be5be79.pth; default: torchvision fetches it",
+        "help": "your copy of alexnet-owt-7be5be79.pth; default: torchvision downloads it",
     },
     "--ignore-doctor": {
         "action": "store_true",
-        "help": "run even where `python -m bench.doctor` finds what would spoil it",
+        "help": "run even if `python -m bench.doctor` finds an error",
     },
     "--resume": {
         "action": "store_true",
-        "help": "go on with the last session that is not finished, with its own options",
+        "help": "continue the last unfinished session, with its own options",
     },
     "--resume-anyway": {
         "action": "store_true",
-        "help": "the same, even where code, versions, data, options or machine are not what they were",
+        "help": "the same, even if code, versions, data, options or machine have changed",
     },
-    "--machine": {"metavar": "NAME", "help": "this computer's name in results/NAME"},
+    "--machine": {"metavar": "NAME", "help": "name this computer; its results go to results/NAME"},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of one session, as they were given; None is the profile's or recipe's own.
+    """The options of one session. None stands for the value of the profile or the recipe.
 
-    `given` names those that are not at their default.
+    `explicit` names the options that differ from their defaults.
     """
 
     profile: str
@@ -111,13 +136,13 @@ class Options:
     ignore_doctor: bool = False
     resume: bool = False
     resume_anyway: bool = False
-    given: tuple[str, ...] = ()
+    explicit: tuple[str, ...] = ()
 
     @classmethod
     def from_config(cls, config: pytest.Config) -> Options:
         values = {_field(name): config.getoption(name) for name in OPTIONS}
         defaults = {_field(name): settings.get("default") for name, settings in OPTIONS.items()}
-        values["given"] = tuple(
+        values["explicit"] = tuple(
             name for name, value in values.items() if value and value != defaults[name]
         )
         values["resume"] = values["resume"] or values["resume_anyway"]
@@ -126,18 +151,16 @@ class Options:
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """What a session that goes on with this one takes over, as JSON has it."""
-        values = asdict(self)
-        for name in _NOT_KEPT:
-            del values[name]
+        """The options that a resumed session takes over, as JSON values; paths are absolute."""
+        values = {name: value for name, value in asdict(self).items() if name not in _NOT_SAVED}
         return {
             name: str(value.expanduser().resolve()) if isinstance(value, Path) else value
             for name, value in values.items()
         }
 
-    def merged_with(self, kept: Mapping[str, Any]) -> Options:
-        """These options, and the first session's where nothing was given now."""
-        fields = {name: value for name, value in kept.items() if name not in self.given}
+    def merged_with(self, saved: Mapping[str, Any]) -> Options:
+        """These options, with the first session's `saved` ones wherever none was set explicitly."""
+        fields = {name: value for name, value in saved.items() if name not in self.explicit}
         for name, value in fields.items():
             if isinstance(value, list):
                 fields[name] = tuple(value)
@@ -146,22 +169,21 @@ class Options:
         return replace(self, **fields)
 
 
-_NOT_KEPT = ("ignore_doctor", "resume", "resume_anyway", "given", "machine")
-
+_NOT_SAVED = ("ignore_doctor", "resume", "resume_anyway", "explicit", "machine")
 
 CELL_OPTIONS = {
     *("profile", "framework", "experiment", "device", "dataset", "image_size", "train_images"),
     *("epochs", "patience", "seeds", "batch_size"),
 }
-"""The options that say which cells there are and how much of the protocol they run."""
+"""The options that decide which cells a session has and how much of the protocol they run."""
 
 
 def _field(option: str) -> str:
     return option[2:].replace("-", "_")
 
 
-def add_to(parser: pytest.Parser) -> None:
-    """Adds every option to pytest's own."""
+def add_options(parser: pytest.Parser) -> None:
+    """Adds every option to pytest's command line."""
     group = parser.getgroup("alexnet", "AlexNet benchmarks (pytest bench)")
     for name, settings in OPTIONS.items():
         group.addoption(name, **settings)

@@ -1,4 +1,4 @@
-"""What must be there before the first cell: devices, data, carried-over weights."""
+"""Preparation of the first cell: devices, data, ImageNet's weights."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from bench.records.recipe import IllegalPlan
 from bench.records.types import Plan
 
 PROBE_SECONDS = 180.0
-EXPLAINED = 2  # the status with which `python -m alexnet` ends after a sentence on stderr
+EXPLAINED = 2  # the exit status of `python -m alexnet` when stderr ends with the reason
 
 
 class NotPrepared(Exception):
-    """Something that a cell needs cannot be had; the message is the reason and the remedy."""
+    """Something that a cell needs is missing; the message says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the images come from. `provenance` goes into results, the folder never does.
+    """Where the images come from. Results have `provenance`, and never the folder.
 
-    `sha256` is over all pixels and labels, None of the stand-in, which the code makes.
+    `sha256` covers all pixels and labels. It is None for synthetic images, which the code generates.
     """
 
     dataset: DatasetName
@@ -45,20 +45,20 @@ class Source:
     sha256: str | None = None
 
 
-VOUCHED_FOR = "a folder that the user vouches for"
-NOT_LOOKED_FOR = Source(dataset="cifar10", folder=None, provenance="not looked for yet")
+USER_FOLDER = "a folder that the user vouches for"
+PENDING_SOURCE = Source(dataset="cifar10", folder=None, provenance="not looked for yet")
 
 
 def cache_folder() -> Path:
-    """Where downloads and converted weights are kept, the same for every clone."""
+    """The folder for downloads and converted weights, shared by all clones."""
     return Path(pooch.os_cache("alexnet-bench"))
 
 
 def devices(options: Options) -> dict[Framework, Device]:
-    """The device of each framework asked for. Raises NotPrepared for one that it cannot use.
+    """The device of each requested framework. Raises NotPrepared if one cannot use it.
 
-    Only the framework itself knows, so each is asked in a process of its own; for the CPU, or where
-    the computer has no GPU's driver, there is nothing to ask.
+    Only the framework itself knows, so each is asked in a process of its own. Nothing is asked for
+    the CPU, or for "auto" on a computer without a GPU driver.
     """
     if options.device == "cpu" or (options.device == "auto" and likely_gpu() is None):
         return dict.fromkeys(options.framework, "cpu")
@@ -66,64 +66,62 @@ def devices(options: Options) -> dict[Framework, Device]:
 
 
 def _probe(framework: Framework, device: str) -> Device:
-    status, stdout, stderr = _ask("device", framework, device)
+    status, stdout, stderr = _run_alexnet("device", framework, device)
     if status:
-        raise NotPrepared(_reason(f"asking {framework} for {device}", status, stderr))
+        raise NotPrepared(_failure_reason(f"asking {framework} for {device}", status, stderr))
     chosen: Device = stdout.split()[-1]  # type: ignore[assignment]
     return chosen
 
 
-def _ask(*arguments: str) -> tuple[int, str, str]:
-    """(status, stdout, stderr) of `python -m alexnet …`, which must answer soon."""
+def _run_alexnet(*arguments: str) -> tuple[int, str, str]:
+    """(exit status, stdout, stderr) of `python -m alexnet …`, within PROBE_SECONDS."""
     command = [sys.executable, "-m", "alexnet", *arguments]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        asked = " ".join(command[1:])
-        return EXPLAINED, "", f"`python {asked}` did not answer within {PROBE_SECONDS:g} seconds"
-    return done.returncode, done.stdout, done.stderr
+        command_line = " ".join(["python", *command[1:]])
+        return EXPLAINED, "", f"`{command_line}` did not answer within {PROBE_SECONDS:g} seconds"
+    return process.returncode, process.stdout, process.stderr
 
 
-def _watch(*arguments: str) -> tuple[int, str]:
-    """(status, stderr) of `python -m alexnet …`, its stderr shown as it comes: it may download."""
+def _run_alexnet_with_progress(*arguments: str) -> tuple[int, str]:
+    """(exit status, stderr) of `python -m alexnet …`; stderr, with its downloads, is shown live."""
     command = [sys.executable, "-m", "alexnet", *arguments]
-    shown, decoder = "", codecs.getincrementaldecoder("utf8")("replace")
+    stderr, decoder = "", codecs.getincrementaldecoder("utf8")("replace")
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
         assert child.stderr is not None
-        while part := os.read(child.stderr.fileno(), 4096):
-            text = decoder.decode(part)
-            shown += text
+        while chunk := os.read(child.stderr.fileno(), 4096):
+            text = decoder.decode(chunk)
+            stderr += text
             sys.stderr.write(text)
             sys.stderr.flush()
-    return child.returncode, shown
+    return child.returncode, stderr
 
 
-def _reason(doing: str, status: int, stderr: str) -> str:
-    """The child's own sentence where it gave one, else how it ended and the last that it said."""
-    last = (stderr.strip().splitlines() or ["nothing"])[-1]
+def _failure_reason(action: str, status: int, stderr: str) -> str:
+    """The reason that the child printed, or else its exit status and its last line."""
+    last_line = (stderr.strip().splitlines() or ["nothing"])[-1]
     if status == EXPLAINED:
-        return last
-    return f"{doing} ended with status {status}; the last that it said was: {last}"
+        return last_line
+    return f"{action} ended with status {status}; the last that it said was: {last_line}"
 
 
 def source(options: Options, profile: str) -> Source:
-    """CIFAR-10 from the user's folder, else from the official archive, else the stand-in if allowed.
+    """CIFAR-10 from the user's folder or the official archive, or synthetic images where allowed.
 
-    Raises IllegalPlan where the options forbid each other, DataError for a folder that is not
-    CIFAR-10, NotPrepared where `full`, or the user, will have CIFAR-10 and nothing else.
+    Raises IllegalPlan if options contradict each other, DataError for a folder that is not CIFAR-10,
+    and NotPrepared if CIFAR-10 cannot be had and the user or the profile `full` requires it.
     """
     if options.dataset == "synthetic":
         if options.data_dir:
             raise IllegalPlan("--dataset synthetic reads no folder: leave out --data-dir, or --dataset")
         return _synthetic("as asked for")
-    named = options.data_dir or os.environ.get("ALEXNET_DATA")
-    if named:
-        folder = Path(named).expanduser()
-        return _cifar10(folder, VOUCHED_FOR)
+    if path := options.data_dir or os.environ.get("ALEXNET_DATA"):
+        return _cifar10(Path(path).expanduser(), USER_FOLDER)
     try:
-        folder = _downloaded()
+        folder = _download()
     except (download.DownloadError, DataError) as error:
         if options.dataset == "cifar10" or not PROFILES[profile].synthetic_allowed:
             raise NotPrepared(
@@ -134,8 +132,8 @@ def source(options: Options, profile: str) -> Source:
     return _cifar10(folder, "the official archive, md5 verified")
 
 
-def source_again(options: Options, first: Plan) -> Source:
-    """The images that a session was begun with, for one that goes on with it; raises as `source`."""
+def source_for_resume(options: Options, first: Plan) -> Source:
+    """The images of a resumed session, whose `first` plan names the data set; raises as `source`."""
     if options.dataset not in ("auto", first.dataset):
         return source(options, first.profile)
     if first.dataset == "synthetic":
@@ -145,14 +143,14 @@ def source_again(options: Options, first: Plan) -> Source:
 
 def _cifar10(folder: Path, provenance: str) -> Source:
     digest = hashlib.sha256()
-    for part in read_cifar10(folder):
-        digest.update(part.images.data)
-        digest.update(part.labels.data)
+    for split in read_cifar10(folder):
+        digest.update(split.images.data)
+        digest.update(split.labels.data)
     return Source(dataset="cifar10", folder=folder, provenance=provenance, sha256=digest.hexdigest())
 
 
-def _downloaded() -> Path:
-    """The official archive's folder, unpacked once more where an earlier unpacking was cut short."""
+def _download() -> Path:
+    """The unpacked official archive. It is unpacked again if the files are incomplete."""
     folder = download.fetch_cifar10(cache_folder())
     try:
         read_cifar10(folder)
@@ -163,35 +161,36 @@ def _downloaded() -> Path:
     return folder
 
 
-def _synthetic(why: str) -> Source:
-    return Source(dataset="synthetic", folder=None, provenance=f"made by this suite, {why}")
+def _synthetic(reason: str) -> Source:
+    return Source(dataset="synthetic", folder=None, provenance=f"made by this suite, {reason}")
 
 
 def check_weights_option(options: Options) -> None:
-    """Raises IllegalPlan for a file that is not there, before hours go by until it is needed."""
+    """Raises IllegalPlan if the file is missing: now, and not hours later when a cell needs it."""
     if options.weights and not options.weights.expanduser().is_file():
         raise IllegalPlan(f"--weights {options.weights}: there is no such file")
 
 
-def carried_over_weights(path: Path | None, session_folder: Path) -> Path:
-    """ImageNet's weights as a canonical safetensors file, made in a process that may use torch.
+def imagenet_weights(path: Path | None, session_folder: Path) -> Path:
+    """ImageNet's weights as a canonical safetensors file, converted in a process that loads torch.
 
-    The user's own file is carried over for this session alone, torchvision's once for all. Raises
+    The user's file is converted for this session alone, torchvision's once for all sessions. Raises
     NotPrepared with the reason and the remedy.
     """
     if path is None:
-        target, given = cache_folder() / "torchvision-alexnet.safetensors", []
+        target, arguments = cache_folder() / "torchvision-alexnet.safetensors", []
         if target.is_file():
             return target
     else:
-        target, given = session_folder / "weights.safetensors", [str(path.expanduser().resolve())]
+        target, arguments = session_folder / "weights.safetensors", [str(path.expanduser().resolve())]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NotPrepared(f"{target.parent} cannot be made: {error}") from error
-    status, stderr = _watch("carry-over", *given, "--output", str(target.resolve()))
+    output = str(target.resolve())
+    status, stderr = _run_alexnet_with_progress("carry-over", *arguments, "--output", output)
     if status:
-        reason = _reason("carrying the weights over", status, stderr)
+        reason = _failure_reason("carrying the weights over", status, stderr)
         remedy = f"download {TORCHVISION_FILE} elsewhere and name it with --weights PATH"
         raise NotPrepared(reason if "--weights" in reason else f"{reason}; {remedy}")
     return target

@@ -1,18 +1,14 @@
-"""The profiles: how much of the protocol runs, as data."""
+"""The profiles: how much of the protocol a session runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How long one cell trains. None means all of it: every image, the recipe's epochs."""
+    """How long one cell trains. None means no limit: every image, the recipe's epochs."""
 
     train_images: int | None = None
     epochs: int | None = None
@@ -20,9 +16,13 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """How much of the protocol runs; `amounts` are the experiments that differ from `amount`."""
+    """How much of the protocol runs.
 
-    about: str
+    `budget` is every cell's, except for the experiments that have their own in `budgets`.
+    `test_images` is None for all of them. `synthetic_allowed` permits synthetic images where CIFAR-10
+    cannot be had.
+    """
+
     image_size: int
     test_images: int | None = None
     budget: Budget = Budget()
@@ -32,23 +32,23 @@ class Profile:
 
 # Every train_images here is a whole number of batches, of 64 and of 128.
 PROFILES: dict[str, Profile] = {
+    # Does everything run? Well under a minute a cell; its figures are not worth keeping.
     "smoke": Profile(
-        about="does everything run? well under a minute a cell, and no figure worth keeping",
         image_size=64,
         test_images=500,
         budget=Budget(train_images=640, epochs=2),
     ),
-    # At 64 px `scratch` passes 30 % after some 18,000 images seen, so it alone gets 21,120. The others
-    # show how fast they are: one epoch to warm up, two to time.
+    # Does it learn, and about how fast? Minutes for all cells.
+    # At 64 px `scratch` passes 30 % accuracy after about 18,000 images, so it alone gets 21,120. The
+    # other experiments only show their speed: one warm-up epoch and two timed ones.
     "quick": Profile(
-        about="minutes for all: does it learn, and about how fast?",
         image_size=64,
         test_images=2000,
         budget=Budget(train_images=1280, epochs=3),
         budgets={"scratch": Budget(train_images=1920, epochs=11)},
     ),
+    # The protocol: every image at 224 px, to convergence.
     "full": Profile(
-        about="the protocol: every image at 224 px, to convergence",
         image_size=224,
         synthetic_allowed=False,
     ),

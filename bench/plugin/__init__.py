@@ -1,1 +1,1 @@
-"""What pytest and pytest-benchmark show and save of a session."""
+"""The glue to pytest and pytest-benchmark: what they show and save of a session."""

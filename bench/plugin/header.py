@@ -1,27 +1,28 @@
-"""What stands above every figure: images, profile, devices, machine, and what is still to be done."""
+"""The lines above the figures: images, profile, devices, machine, cells, and how to resume."""
 
 from __future__ import annotations
 
 from alexnet import data
-from bench.plan import grid
+from bench.plan import estimate
 from bench.records.types import Cell
 from bench.session.session import Session
 
-DATASETS: dict[data.DatasetName, str] = {"cifar10": "CIFAR-10", "synthetic": "SYNTHETIC"}
+DATASETS = data.DATASETS | {"synthetic": "SYNTHETIC"}
+"""In capitals, so that nobody takes the stand-in for CIFAR-10."""
 
 
 def data_line(session: Session) -> str:
-    """Which images these are, in words that a stand-in cannot hide behind."""
+    """Which images are used and where they come from."""
     return f"{DATASETS[session.source.dataset]} images, {session.source.provenance}"
 
 
 def conditions_line(session: Session) -> str:
-    """The line that every figure stands under: profile, data, devices, machine."""
+    """The conditions of all figures: profile, data, devices, machine."""
     cells = session.picked or list(session.plans)
     devices = sorted({f"{cell.framework} on {cell.device}" for cell in cells})
     plan = session.plans[cells[0]]
-    sizes = sorted({session.plans[cell].train_images or data.TRAINED_IMAGES for cell in cells})
-    images = " or ".join(f"{size:,}" for size in sizes)
+    counts = sorted({session.plans[cell].train_images or data.TRAINED_IMAGES for cell in cells})
+    images = " or ".join(f"{count:,}" for count in counts)
     return (
         f"{session.profile}: {images} {DATASETS[plan.dataset]} training images at {plan.image_size} px;"
         f" {', '.join(devices)}; {session.machine.name}"
@@ -29,36 +30,35 @@ def conditions_line(session: Session) -> str:
 
 
 def device_warning(session: Session) -> list[str]:
-    """A warning where auto gave the frameworks different devices."""
+    """A warning if `--device auto` gave the frameworks different devices."""
     devices = {cell.framework: cell.device for cell in session.plans}
     if len(set(devices.values())) == 1:
         return []
-    found = " and ".join(f"{framework} {device}" for framework, device in devices.items())
-    return [f"note: {found}: set side by side they compare devices, not frameworks"]
+    pairs = " and ".join(f"{framework} {device}" for framework, device in devices.items())
+    return [f"note: {pairs}: this compares devices, not frameworks"]
 
 
 def resumed_from(session: Session) -> list[str]:
-    """Which session is gone on with and what of it was damaged, or which might be."""
+    """The session that is resumed and the damage in its files, or one that could be resumed."""
     if earlier := session.log.earlier:
-        return [earlier.line(), *earlier.problems]
-    return [session.unfinished_session] if session.unfinished_session else []
+        return [earlier.summary_line(), *earlier.problems]
+    return [session.unfinished_session_note] if session.unfinished_session_note else []
 
 
 def accepted_differences(session: Session) -> list[str]:
-    """What is not as it was when the session began, and was accepted."""
-    accepted = session.log.accepted
-    return [f"resumed anyway, though not all is as it was: {what}" for what in accepted]
+    """The differences since the session began that --resume-anyway accepted."""
+    return [f"resumed anyway, despite a difference: {line}" for line in session.log.accepted_differences]
 
 
 def cell_lines(session: Session) -> list[str]:
-    """The picked cells, and what is left to be done of each."""
+    """The picked cells and the state of each."""
     return [f"  {cell.id}{_state(session, cell)}" for cell in session.picked]
 
 
 def _state(session: Session, cell: Cell) -> str:
     if session.skip_reason(cell):
         return " (will be skipped)"
-    run = session.log.run_of(cell)
+    run = session.log.earlier_run(cell)
     if run is None or not (run.result or run.interrupted):
         return ""
     if run.result:
@@ -68,23 +68,25 @@ def _state(session: Session, cell: Cell) -> str:
 
 
 def expected_seconds(session: Session) -> float:
-    """A rough guess, before anything was measured."""
-    able = [cell for cell in session.picked if session.skip_reason(cell) is None]
-    left = [cell for cell in able if not session.log.is_done(cell)]
-    return sum(grid.expected_seconds(cell, session.plans[cell]) for cell in left)
+    """A rough estimate of the time left, made before anything is measured."""
+    return sum(
+        estimate.expected_seconds(cell, session.plans[cell])
+        for cell in session.picked
+        if session.skip_reason(cell) is None and not session.log.is_done(cell)
+    )
 
 
 def resume_hint(session: Session) -> list[str]:
-    """The line that resumes, where a cell has no result, or one that stands in no file."""
+    """How to resume, if a cell has no result or its result is in no file."""
     unfinished = session.unfinished()
     results = {run.cell.id for run in session.runs if run.result}
-    lost = sorted(results - session.log.in_file)
-    lines = [
-        f"{what}: {', '.join(cells) if len(cells) < 4 else f'{len(cells)} cells'}."
-        for what, cells in (("no result yet", unfinished), ("in no result file yet", lost))
+    unsaved = sorted(results - session.log.saved_cells)
+    sentences = [
+        f"{state}: {', '.join(cells) if len(cells) < 4 else f'{len(cells)} cells'}."
+        for state, cells in (("no result yet", unfinished), ("in no result file yet", unsaved))
         if cells
     ]
-    named = f"--machine {session.machine.name}" if session.options.machine else ""
-    make = f'make resume ARGS="{named}"' if named else "make resume"
-    go_on = f"To go on:  {' '.join(['pytest bench --resume', named]).strip()}  (or: {make})"
-    return [" ".join([*lines, go_on])] if lines else []
+    machine = f"--machine {session.machine.name}" if session.options.machine else ""
+    make = f'make resume ARGS="{machine}"' if machine else "make resume"
+    command = f"pytest bench --resume {machine}".strip()
+    return [" ".join([*sentences, f"To go on:  {command}  (or: {make})"])] if sentences else []

@@ -20,14 +20,14 @@ from rich.progress import (
 from bench.ipc.messages import Heartbeat, Record
 from bench.records import derive
 from bench.records.types import Epoch, Gate, Start
-from bench.records.verdict import failed
+from bench.records.verdict import why_failed
 
 REFRESHES_PER_SECOND = 1
-"""Seldom, since every refresh takes time from the machine that is being measured."""
+"""Low, because every refresh takes time from the machine that is being measured."""
 
 
-def seconds(value: float) -> str:
-    """A duration as a person says it."""
+def format_seconds(value: float) -> str:
+    """A duration in seconds, minutes or hours."""
     if value < 90:
         return f"{value:.0f} s"
     if value < 90 * 60:
@@ -37,17 +37,17 @@ def seconds(value: float) -> str:
 
 @contextmanager
 def terminal(config: Any) -> Iterator[Console]:
-    """The terminal itself, while pytest, whose `config` it is, captures nothing."""
+    """The terminal, with pytest's capturing switched off; `config` is pytest's."""
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        console = Console(stderr=True)  # it asks only now whether it is a terminal
+        console = Console(stderr=True)  # made here, because it looks now whether it is a terminal
         if console.is_terminal:
-            console.print()  # leave pytest's half-written line alone
+            console.print()  # ends the line that pytest has begun
         yield console
 
 
-def progress(console: Console) -> Progress:
-    """The live line; it shows nothing where there is no terminal."""
+def progress_bar(console: Console) -> Progress:
+    """The live line; it shows nothing if there is no terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -63,7 +63,7 @@ def progress(console: Console) -> Progress:
 
 
 def progress_updater(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[Record], None]:
-    """A listener that turns a cell's records into progress."""
+    """A callback that shows a cell's records on the progress bar."""
     steps_per_epoch, note = 1, "starting"
 
     def follow(record: Record) -> None:
@@ -72,7 +72,7 @@ def progress_updater(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[R
             case Gate():
                 for check in record.checks:
                     if not check.passed:
-                        bar.console.print(f"gate: {escape(failed(check))}; the run will be invalid")
+                        bar.console.print(f"gate: {escape(why_failed(check))}; the run will be invalid")
                 bar.update(task, note="starting")
             case Start():
                 steps_per_epoch = record.steps_per_epoch

@@ -1,6 +1,6 @@
-"""How pytest-benchmark saves and compares: our records and words, and a file that is whole or not there.
+"""How pytest-benchmark saves and compares: with our records, and each file written whole or not at all.
 
-Its hooks are registered from conftest.py; its storage is replaced by `Storage`.
+conftest.py registers the hooks, and replaces pytest-benchmark's storage by `Storage`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ SESSION = pytest.StashKey[Session]()
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    """Puts our own account of the machine beside pytest-benchmark's."""
+    """Adds our record of the machine to pytest-benchmark's."""
     machine_info["machine"] = asdict(machine.describe(config.option.machine))
-    del machine_info["node"]  # the host's full name, which is often its owner's
+    del machine_info["node"]  # the full host name, which often contains the owner's name
     for name in [name for name in machine_info["cpu"] if name.startswith("hz_actual")]:
-        del machine_info["cpu"][name]  # the clock of one instant, which would make machines differ
+        del machine_info["cpu"][name]  # the momentary clock rate
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """Adds the cells that failed or were skipped, which pytest-benchmark leaves out."""
+    """Adds the failed and skipped cells, which pytest-benchmark leaves out."""
     if session := config.stash.get(SESSION, None):
-        session.in_order(output_json["benchmarks"])
-        output_json.update(session.not_measured())
+        session.sort_benchmarks(output_json["benchmarks"])
+        output_json.update(session.extra_fields())
         output_json.update(with_checksums(output_json))
 
 
@@ -44,13 +44,13 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 def pytest_benchmark_compare_machine_info(
     benchmarksession: Any, machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
 ) -> Generator[None]:
-    """Says in words what differs between the machines; pytest-benchmark would print both as dicts."""
+    """Logs what differs between the machines; pytest-benchmark would print both as dicts."""
     saved = compared_benchmark["machine_info"]
     ours, theirs = machine_info.get("machine"), saved.get("machine")
     lines = diff.diff_machines(ours, theirs) if ours and theirs else ["saved by another suite"]
     for line in lines:
         benchmarksession.logger.info(f"this machine against the saved one: {line}", newline=False)
-    compared_benchmark["machine_info"] = machine_info  # what it compares, and finds equal
+    compared_benchmark["machine_info"] = machine_info  # so that pytest-benchmark finds them equal
     try:
         yield
     finally:
@@ -58,9 +58,9 @@ def pytest_benchmark_compare_machine_info(
 
 
 class Storage(FileStorage):
-    """One file a session, under the next number, or under its own if it goes on with an earlier one.
+    """One file per session, under the next number; a resumed session replaces its own file.
 
-    `trouble` is a sentence where one could not be written: an error would end in a traceback.
+    `problem` is a sentence if the file could not be written: an exception would end in a traceback.
     """
 
     def __init__(self, path: Path, logger: Logger, machine: str) -> None:
@@ -69,46 +69,46 @@ class Storage(FileStorage):
         self._session: Session | None = None
         self._plugin: Any = None
 
-    def serve(self, session: Session, plugin: Any) -> None:
-        """Saves for this session from now on, `--benchmark-json` as well."""
+    def attach(self, session: Session, plugin: Any) -> None:
+        """Saves for this session from now on, including `--benchmark-json`."""
         self._session, self._plugin = session, plugin
         plugin.save_json = lambda content: self._write(Path(plugin.json), content)
 
     @property
     def _own_file(self) -> str | None:
-        """The session's file of before, unless another name is given now."""
+        """The file of the resumed session; None if the command line gives another name."""
         if self._session is None or self._plugin.config.option.benchmark_save:
             return None
         return self._session.file_to_replace()
 
     def would_lose(self, benchmarks: Sequence[Any]) -> bool:
-        """Whether the file that would be replaced has results that this one has not; it then stands."""
+        """Whether the file to be replaced has results that these benchmarks lack."""
         if self._session is None or self._own_file is None:
             return False
-        return not self._session.log.in_file <= self._standing(benchmarks)
+        return not self._session.log.saved_cells <= self._standing(benchmarks)
 
     def _standing(self, benchmarks: Sequence[Any]) -> set[str]:
         assert self._session
-        return self._session.standing(benchmark.param for benchmark in benchmarks)
+        return self._session.cells_to_save(benchmark.param for benchmark in benchmarks)
 
     def save(self, output_json: dict[str, Any], save: str) -> None:
-        """Called by pytest-benchmark at the end."""
+        """Writes the session's file; pytest-benchmark calls it at the end."""
         name = self._own_file or f"{self._next_num}_{save}.json"
         file: Path = self.get(name)  # type: ignore[no-untyped-call]
         if self._write(file, output_json):
             self.logger.info(f"Saved benchmark data in: {file}")
             if self._session:
-                self._session.log.saved(file.name, self._standing(self._plugin.benchmarks))
+                self._session.log.add_saved_file(file.name, self._standing(self._plugin.benchmarks))
 
     def query(self, *globs: str) -> list[Path]:
-        """The saved files; a session that goes on is not compared with what it saved itself."""
+        """The saved files, without the resumed session's own: it is not compared with itself."""
         earlier = self._session.log.earlier if self._session else None
         own = earlier.saved.file if earlier and earlier.saved else None
-        found: list[Path] = super().query(*globs)  # type: ignore[no-untyped-call]
-        return found if globs else [file for file in found if file.name != own]
+        files: list[Path] = super().query(*globs)  # type: ignore[no-untyped-call]
+        return files if globs else [file for file in files if file.name != own]
 
     def _write(self, file: Path, content: dict[str, Any]) -> bool:
-        """The whole file or none; returns whether it is there."""
+        """Writes the whole file or nothing; returns whether it was written."""
         text: str = safe_dumps(content, ensure_ascii=True, indent=4)  # type: ignore[no-untyped-call]
         try:
             with durable.replacing(file) as partial:
@@ -116,14 +116,14 @@ class Storage(FileStorage):
         except OSError as error:
             self.problem = (
                 f"{file} could not be written ({error.strerror or error}). All that was measured is in"
-                f" the journals: free space, or let the folder be written to"
+                f" the journals: free space, or make the folder writable"
             )
             return False
         return True
 
 
 def save_without_benchmarks(config: pytest.Config) -> None:
-    """What pytest-benchmark declines to do: saves a session in which no cell succeeded."""
+    """Saves a session in which no cell succeeded; pytest-benchmark would not."""
     plugin = config._benchmarksession  # type: ignore[attr-defined]
     output = config.hook.pytest_benchmark_generate_json(
         config=config,

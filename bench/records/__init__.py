@@ -1,1 +1,1 @@
-"""All that a result means: records, files, limits, derived figures, verdicts."""
+"""The records of a run: types, files, limits, derived figures and verdicts."""

@@ -1,4 +1,4 @@
-"""A hash over each saved run: it shows damage and edits, and does not stop whoever makes it anew."""
+"""The checksum of a saved run: it shows damage and edits, but anyone can compute a new one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def run_checksum(run: dict[str, Any], machine: dict[str, Any]) -> str:
-    """sha256 (hex) over a run as it is saved, its own seal left out, and the machine that it ran on."""
+    """SHA-256 (hex) of a run as it is saved, without its field `seal`, and of the machine it ran on."""
     sealed = {key: value for key, value in run.items() if key != "seal"}
     text = json.dumps([sealed, machine], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Records as JSON: one line each through a pipe or into a journal, checked on the way back in."""
+"""Records from JSON, checked field by field."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ import msgspec
 
 
 class RecordError(ValueError):
-    """A line that is no record of this schema, and why."""
+    """Text that is no record of this schema, and why."""
 
 
-def finite(value: float) -> float | None:
-    """The value, or None where it is NaN or infinite: JSON has neither, and neither is a figure."""
+def finite_or_none(value: float) -> float | None:
+    """The value, or None if it is NaN or infinite, which JSON cannot hold."""
     return value if math.isfinite(value) else None
 
 
 def parse(text: str) -> Any:
-    """What JSON holds. Raises RecordError for what is none, NaN and Infinity included."""
+    """The value of a JSON text. Raises RecordError if it is not JSON, NaN and Infinity included."""
 
-    def refuse(constant: str) -> Any:
+    def reject_constant(constant: str) -> Any:
         raise ValueError(f"{constant} is no JSON")
 
-    def finite_float(digits: str) -> float:
+    def parse_float(digits: str) -> float:
         value = float(digits)
-        return value if math.isfinite(value) else refuse(digits)
+        return value if math.isfinite(value) else reject_constant(digits)
 
     try:
-        return json.loads(text, parse_constant=refuse, parse_float=finite_float)
+        return json.loads(text, parse_constant=reject_constant, parse_float=parse_float)
     except (ValueError, RecursionError) as error:
         raise RecordError(f"this line is not JSON ({error}): {text[:80]!r}") from error
 
 
 def build(kind: Any, fields: Any) -> Any:
-    """A record from what JSON held. Raises RecordError naming the field that is not as it should be."""
+    """A record of this dataclass from a JSON value. Raises RecordError, which names the wrong field."""
     if not isinstance(fields, dict):
         raise RecordError(f"{kind.__name__} is an object, not {json.dumps(fields)[:40]}")
     known = {field.name for field in dataclasses.fields(kind)}
@@ -51,26 +51,26 @@ def build(kind: Any, fields: Any) -> Any:
         record = msgspec.convert(fields, kind)
     except (msgspec.ValidationError, UnicodeError) as error:  # half a character in a name
         raise RecordError(f"{kind.__name__}: {error}") from error
-    if lost := _lost(fields, msgspec.to_builtins(record), kind.__name__):
-        raise RecordError(f"there is no field {lost}")
+    if path := _ignored_field(fields, msgspec.to_builtins(record), kind.__name__):
+        raise RecordError(f"there is no field {path}")
     return record
 
 
-def _lost(given: Any, kept: Any, path: str) -> str | None:
-    """The first field of a nested record that is not its own, which msgspec passes over."""
+def _ignored_field(given: Any, converted: Any, path: str) -> str | None:
+    """The path of the first field of a nested record that msgspec has ignored, since it is unknown."""
     if isinstance(given, dict):
         for key, value in given.items():
-            if key not in kept:
+            if key not in converted:
                 return f"{path}.{key}"
-            if lost := _lost(value, kept[key], f"{path}.{key}"):
-                return lost
+            if ignored := _ignored_field(value, converted[key], f"{path}.{key}"):
+                return ignored
     elif isinstance(given, list):
-        for i, (value, other) in enumerate(zip(given, kept, strict=True)):
-            if lost := _lost(value, other, f"{path}[{i}]"):
-                return lost
+        for index, (value, item) in enumerate(zip(given, converted, strict=True)):
+            if ignored := _ignored_field(value, item, f"{path}[{index}]"):
+                return ignored
     return None
 
 
 def now() -> str:
-    """The present moment in UTC, to the second."""
+    """The current time in UTC, ISO format, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

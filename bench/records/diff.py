@@ -1,15 +1,17 @@
-"""What differs between two records, in words for a reader who is no programmer."""
+"""The differences between two records, in words for a reader who is no programmer."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from bench.records.types import is_virtual_mac
+
 Sides = tuple[str, str]
 
 _ABSENT = object()
 
-# The words for a field; a nested record's stand before those of its own fields.
+# The words for a field. Those of a nested record are put before those of its own fields.
 _WORDS = {
     "available_memory_bytes": "free memory",
     "cpu_cores": "CPU cores",
@@ -27,13 +29,14 @@ _WORDS = {
     "translated": "translated by Rosetta",
     "virtual": "virtual machine",
 }
-_WHOLE = "cpu_cores"  # one sentence: where the kinds differ, each alone would be absent on one side
+_CPU_CORES = "cpu_cores"
+"""Compared as a whole: if the kinds of core differ, each would be absent on one side."""
 
-_CHANGED = 0.25
-"""The share by which load and memory must differ to be worth a word: they never stand still."""
-_LEAST = {"load": 0.5, "available_memory_bytes": 500e6, "swap_used_bytes": 500e6}
-"""And by how much, in processes and bytes: on an idle computer 0.02 and 0.04 say the same."""
-_SETTLED = ("schema", "device_name", "data_sha256", "weights_sha256", "versions", "settings")
+_CHANGE = 0.25
+"""Load and memory are compared only beyond this share of the larger value: they never stand still."""
+_MIN_CHANGE = {"load": 0.5, "available_memory_bytes": 500e6, "swap_used_bytes": 500e6}
+"""And only beyond this change, in processes and bytes: a load of 0.02 and one of 0.04 are the same."""
+_START_FIELDS = ("schema", "device_name", "data_sha256", "weights_sha256", "versions", "settings")
 _COUNTERS = ("taken_at", "swapped_in_bytes", "swapped_out_bytes")
 
 
@@ -50,126 +53,136 @@ def diff(
     named, None is "unknown", and a list equals a tuple, since JSON has no tuples. `skip` holds paths
     with dots, such as "packages.numpy". Bytes are given in GB (10^9), seconds in s.
     """
-    return [
-        f"{words}: {_side(one, other, key, sides[0])}, {_side(other, one, key, sides[1])}"
-        for path, words, one, other in _walk(ours, theirs, "", "")
-        for key in [path.rpartition(".")[2]]
-        if not any(path == hidden or path.startswith(f"{hidden}.") for hidden in skip)
-    ]
+    sentences = []
+    for path, words, our_value, their_value in _differing_fields(ours, theirs, "", ""):
+        if any(path == skipped or path.startswith(f"{skipped}.") for skipped in skip):
+            continue
+        key = path.rpartition(".")[2]
+        here = _describe_side(our_value, their_value, key, sides[0])
+        there = _describe_side(their_value, our_value, key, sides[1])
+        sentences.append(f"{words}: {here}, {there}")
+    return sentences
 
 
 def diff_machines(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], *, sides: Sides = ("here", "there")
 ) -> list[str]:
-    """The differences of two `asdict(Machine)`, but for their names.
+    """The differences between two `asdict(Machine)`, except their names.
 
-    A virtual Mac on one side is said first, in a sentence of its own: its GPU is not the chip's.
+    If one of the two is a virtual Mac, the first sentence says so: its GPU is not the chip's.
     """
-    virtual = [side for side in (ours, theirs) if _is_virtual_mac(side)]
+    virtual = [side for side in (ours, theirs) if is_virtual_mac(side.get("model"), side.get("virtual"))]
     if len(virtual) != 1:
         return diff(ours, theirs, skip=("name",), sides=sides)
-    said = (
-        f"{virtual[0].get('name') or 'one of the two'} is a virtual Mac: its figures are not comparable"
-    )
-    return [said, *diff(ours, theirs, skip=("name", "virtual"), sides=sides)]
+    name = virtual[0].get("name") or "one of the two"
+    warning = f"{name} is a virtual Mac: its figures are not comparable"
+    return [warning, *diff(ours, theirs, skip=("name", "virtual"), sides=sides)]
 
 
 def diff_conditions(
     before: Mapping[str, Any], after: Mapping[str, Any], *, sides: Sides = ("before", "after")
 ) -> list[str]:
-    """The differences of two `asdict(Condition)`: "power source: mains before, battery after".
+    """The differences between two `asdict(Condition)`: "power source: mains before, battery after".
 
-    Load, free memory and memory moved to disk are named only if they differ by more than 25 % of the
-    larger, and by more than half a process or 500 MB. The time and the counters are no condition.
+    Load, free memory and swap are named only if they differ by more than 25 % of the larger value and
+    by more than half a process or 500 MB. The time and the swap counters are not compared.
     """
-    steady = [key for key in _LEAST if _about_equal(key, before.get(key), after.get(key))]
-    return diff(before, after, skip=(*_COUNTERS, *steady), sides=sides)
+    similar = [key for key in _MIN_CHANGE if _about_equal(key, before.get(key), after.get(key))]
+    return diff(before, after, skip=(*_COUNTERS, *similar), sides=sides)
 
 
 def diff_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """The differences of two saved runs in what they were: plan, network, data, settings and condition.
+    """The differences between two saved runs in plan, network, data, settings and condition.
 
-    Of a run in another schema there may be less, and what is absent is named.
+    A field that a run of another schema lacks is named as absent.
     """
 
-    def settled(run: Mapping[str, Any]) -> dict[str, Any]:
-        start = run.get("start") or {}
-        return {"plan": run.get("plan")} | {name: start.get(name) for name in _SETTLED}
+    def inputs(run: Mapping[str, Any]) -> dict[str, Any]:
+        return {"plan": run.get("plan")} | _start_inputs(run.get("start") or {})
 
-    states = [run.get("before") or {} for run in (ours, theirs)]
-    found = diff(settled(ours), settled(theirs))
-    return found + (diff_conditions(*states, sides=("here", "there")) if all(states) else [])
+    sentences = diff(inputs(ours), inputs(theirs))
+    before, their_before = ours.get("before"), theirs.get("before")
+    if before and their_before:
+        sentences += diff_conditions(before, their_before, sides=("here", "there"))
+    return sentences
 
 
 def diff_starts(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
-    """The differences of two `asdict(Start)` of one run: of a resumed worker and of the first one."""
-    settled = ({name: start.get(name) for name in _SETTLED} for start in (now, first))
-    return diff(*settled, sides=("now", "when it began"))
+    """The differences between two `asdict(Start)` of one run: a resumed worker's and the first one's."""
+    return diff(_start_inputs(now), _start_inputs(first), sides=("now", "when it began"))
 
 
-def _walk(
-    ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str, around: str
+def _start_inputs(start: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: start.get(name) for name in _START_FIELDS}
+
+
+def _differing_fields(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str, words: str
 ) -> Iterator[tuple[str, str, Any, Any]]:
-    """Path, words and both values of every field that differs; ours in its order, then theirs."""
+    """Path, words and both values of every field that differs; ours in order, then theirs."""
     for key in {**ours, **theirs}:
-        one, other = ours.get(key, _ABSENT), theirs.get(key, _ABSENT)
-        here = f"{path}.{key}" if path else str(key)
+        our_value, their_value = ours.get(key, _ABSENT), theirs.get(key, _ABSENT)
+        field_path = f"{path}.{key}" if path else str(key)
         # A package may have the name of a field, and keeps it.
-        own = str(key) if around == _WORDS["packages"] else _WORDS.get(key, _plain(str(key)))
-        words = f"{around} {own}".strip()
-        if isinstance(one, Mapping) and isinstance(other, Mapping) and key != _WHOLE:
-            yield from _walk(one, other, here, words)
-        elif not _equal(one, other):
-            yield here, "packages" if here == "packages" else words, one, other
+        is_package = words == _WORDS["packages"]
+        name = str(key) if is_package else _WORDS.get(key, _without_unit(str(key)))
+        field_words = f"{words} {name}".strip()
+        both_nested = isinstance(our_value, Mapping) and isinstance(their_value, Mapping)
+        if both_nested and key != _CPU_CORES:
+            yield from _differing_fields(ours[key], theirs[key], field_path, field_words)
+        elif not _equal(our_value, their_value):
+            if field_path == "packages":  # absent on one side: more than one package
+                field_words = "packages"
+            yield field_path, field_words, our_value, their_value
 
 
-def _plain(key: str) -> str:
-    for unit in ("_bytes", "_seconds"):  # the value says its unit
+def _without_unit(key: str) -> str:
+    for unit in ("_bytes", "_seconds"):  # the value has its unit
         key = key.removesuffix(unit)
     return key.replace("_", " ")
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+def _equal(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
+        return len(ours) == len(theirs) and all(map(_equal, ours, theirs))
+    return bool(ours == theirs) and isinstance(ours, bool) == isinstance(theirs, bool)
 
 
-def _side(value: Any, other: Any, key: str, side: str) -> str:
-    """One side's value and where it is; the exact value if both would read the same."""
+def _describe_side(value: Any, other: Any, key: str, side: str) -> str:
+    """One side's value and the side; the exact value if both would read the same."""
     if value is _ABSENT:
         return f"absent {side}"
-    said = _said(value, key)
-    same = other is not _ABSENT and said == _said(other, key)
-    return f"{_exactly(value, key) if same else said} {side}"
+    text = _describe(value, key)
+    same_text = other is not _ABSENT and text == _describe(other, key)
+    return f"{_exactly(value, key) if same_text else text} {side}"
 
 
-def _said(value: Any, key: str) -> str:
+def _describe(value: Any, key: str) -> str:
     if value is None:
         return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return _number(value, key)
+        return _describe_number(value, key)
     if isinstance(value, Mapping):
-        return _together(value, key)
+        return _describe_mapping(value, key)
     if isinstance(value, list | tuple):
-        return ", ".join(_said(part, key) for part in value) or "none"
+        return ", ".join(_describe(item, key) for item in value) or "none"
     return str(value) or "empty"
 
 
-def _together(parts: Mapping[str, Any], key: str) -> str:
-    if key != _WHOLE:
-        return (
-            ", ".join(f"{_plain(str(name))} {_said(part, str(name))}" for name, part in parts.items())
-            or "none"
-        )
-    if set(parts) == {"cores"}:  # their kinds are not known
-        return _said(parts["cores"], key)
-    return " and ".join(f"{_said(number, key)} {kind}" for kind, number in parts.items()) or "none"
+def _describe_mapping(fields: Mapping[str, Any], key: str) -> str:
+    if key != _CPU_CORES:
+        texts = [
+            f"{_without_unit(str(name))} {_describe(value, str(name))}" for name, value in fields.items()
+        ]
+        return ", ".join(texts) or "none"
+    if set(fields) == {"cores"}:  # their kinds are unknown
+        return _describe(fields["cores"], key)
+    return " and ".join(f"{_describe(count, key)} {kind}" for kind, count in fields.items()) or "none"
 
 
-def _number(value: float, key: str) -> str:
+def _describe_number(value: float, key: str) -> str:
     if key.endswith("_bytes") and value == 0:
         return "0 GB"
     if key.endswith("_bytes"):
@@ -189,10 +202,5 @@ def _exactly(value: Any, key: str) -> str:
 def _about_equal(key: str, before: Any, after: Any) -> bool:
     if not isinstance(before, int | float) or not isinstance(after, int | float):
         return False
-    apart, larger = abs(after - before), max(abs(before), abs(after))
-    return apart <= _CHANGED * larger or apart <= _LEAST[key]
-
-
-def _is_virtual_mac(machine: Mapping[str, Any]) -> bool:
-    system = str(machine.get("os") or machine.get("model") or "")
-    return machine.get("virtual") is True and system.startswith(("macOS", "Mac OS", "VirtualMac"))
+    change, larger = abs(after - before), max(abs(before), abs(after))
+    return change <= _CHANGE * larger or change <= _MIN_CHANGE[key]

@@ -1,4 +1,4 @@
-"""When a run ends: patience, the cap, or a loss that has left all bounds."""
+"""When training ends: patience, the last epoch of the recipe, or a loss that diverges."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ import math
 from dataclasses import dataclass
 
 from alexnet.recipe import Recipe
-from bench.records.types import Epoch, Stop
+from bench.records.types import Epoch, StopReason
 
-DIVERGED = 10
-"""Times what guessing costs, ln(classes), and no lower than the epoch before: nobody comes back from
-there. A first epoch alone may cost as much, where large features meet a new head."""
+DIVERGENCE_FACTOR = 10
+"""A run has diverged if its training loss exceeds this multiple of ln(classes), the loss of guessing,
+and does not fall: none recovers from there. A first epoch may, if large features meet a new head."""
 
 
 @dataclass(kw_only=True)
 class EarlyStopping:
-    """Follows the epochs of one run: which was the best, and whether one was the last."""
+    """Follows the epochs of one run: which is the best, and which is the last."""
 
     recipe: Recipe
     classes: int
     best_epoch: int | None = None
     best_loss: float = math.inf
     _train_loss: float = math.inf
-    """The epoch before's."""
+    """That of the previous epoch."""
 
-    def improves(self, number: int, validation_loss: float | None) -> bool:
-        """Takes an epoch's validation loss, and says whether it is lower than all before."""
+    def update_best(self, number: int, validation_loss: float | None) -> bool:
+        """Takes the validation loss of an epoch; True if it is lower than all before it."""
         if validation_loss is None or not validation_loss < self.best_loss:  # NaN is never lower
             return False
         self.best_epoch, self.best_loss = number, validation_loss
         return True
 
-    def stop(self, epoch: Epoch) -> Stop | None:
-        """What ends the run after this epoch, which `improves` has been told of; None if it goes on.
+    def stop_reason(self, epoch: Epoch) -> StopReason | None:
+        """Why the run ends after this epoch, or None if it goes on.
 
-        To be asked of every epoch in its order.
+        To be called for every epoch in order, after `update_best`.
         """
         diverged = self._diverged(epoch.train_loss, epoch.validation_loss)
         self._train_loss = math.inf if epoch.train_loss is None else epoch.train_loss
         if diverged:
             return "diverged"
-        # Patience counts in the last stage alone: every stage before it has its own end.
+        # Patience applies to the last stage alone: earlier stages have a fixed length.
         before_last_stage = self.recipe.epochs - self.recipe.stages[-1].epochs
         if epoch.epoch - max(self.best_epoch or 0, before_last_stage) >= self.recipe.patience:
             return "patience"
         return "cap" if epoch.epoch == self.recipe.epochs else None
 
     def _diverged(self, train_loss: float | None, validation_loss: float | None) -> bool:
-        """A validation loss alone may rise as it likes: that is overfitting."""
+        # A rising validation loss alone is overfitting, not divergence.
         if train_loss is None or validation_loss is None:
             return True
-        return train_loss > DIVERGED * math.log(self.classes) and train_loss >= self._train_loss
+        return train_loss > DIVERGENCE_FACTOR * math.log(self.classes) and train_loss >= self._train_loss

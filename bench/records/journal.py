@@ -1,7 +1,7 @@
-"""Records on disk as they come: one JSON line each, appended, synced, never changed again.
+"""An append-only file of records: one JSON line each, synced to disk before `add` returns.
 
-A line is {"at": UTC time, "part": what it is, "record": its fields, "crc32": over the three before}. A
-reader passes over what is torn or damaged, and says so.
+A line is {"at": UTC time, "part": its kind, "record": its fields, "crc32": of the three before}. The
+reader skips torn and damaged lines, and reports them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bench.records.codec import RecordError, build, now, parse
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One sound line: when it was written, what it is, and the record."""
+    """One intact line: when it was written, its kind, and the record."""
 
     at: str
     part: str
@@ -30,26 +30,26 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Damaged:
-    """A line that is no record any more, and why."""
+class DamagedLine:
+    """A line that cannot be read as a record, and why."""
 
     number: int
     why: str
 
 
 class Journal:
-    """A file that only grows."""
+    """Appends to one file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def add(self, part: str, record: Any) -> None:
-        """Returns when the record is on the disk. Raises OSError where it cannot be."""
+        """Appends a record, and returns when it is on the disk. Raises OSError if it cannot."""
         line = to_line(part, record).encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            # What a cut left without its end must not swallow the line that follows.
+            # A torn line, left by an interruption, must not run into the new one.
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 line = b"\n" + line
@@ -58,13 +58,13 @@ class Journal:
             sync(descriptor)
         finally:
             os.close(descriptor)
-        if not size:  # the folders may be as new as the file
+        if not size:  # a new file: its name, and its folder's, must be on the disk as well
             for folder in self.path.parents[:2]:
                 sync_folder(folder)
 
 
 def to_line(part: str, record: Any) -> str:
-    """The line of one record, its newline included."""
+    """The line of one record, with its newline."""
     fields = {"at": now(), "part": part, "record": dataclasses.asdict(record)}
     return json.dumps(fields | {"crc32": _crc32(fields)}, allow_nan=False) + "\n"
 
@@ -74,32 +74,32 @@ def _crc32(fields: Mapping[str, Any]) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
-def read(path: Path, kinds: Mapping[str, Any]) -> list[Line | Damaged]:
-    """Every line in its order, `kinds` being part -> record class. Raises OSError."""
+def read(path: Path, kinds: Mapping[str, Any]) -> list[Line | DamagedLine]:
+    """All lines in order; `kinds` maps each part to its record class. Raises OSError."""
     lines = path.read_bytes().split(b"\n")
-    return [_line(number, line, kinds) for number, line in enumerate(lines, 1) if line]
+    return [_parse_line(number, line, kinds) for number, line in enumerate(lines, 1) if line]
 
 
-def _line(number: int, line: bytes, kinds: Mapping[str, Any]) -> Line | Damaged:
+def _parse_line(number: int, line: bytes, kinds: Mapping[str, Any]) -> Line | DamagedLine:
     try:
         fields = parse(line.decode("utf8"))
         if not isinstance(fields, dict) or set(fields) != {"at", "part", "record", "crc32"}:
-            return Damaged(number=number, why="it is no line of a journal")
+            return DamagedLine(number=number, why="it is no line of a journal")
         if fields["crc32"] != _crc32(fields):
-            return Damaged(number=number, why="its checksum is not its own")
+            return DamagedLine(number=number, why="its checksum is not its own")
         part = str(fields["part"])
         if part not in kinds:
-            return Damaged(number=number, why=f"there is no part {part!r} in this schema")
+            return DamagedLine(number=number, why=f"there is no part {part!r} in this schema")
         if datetime.fromisoformat(fields["at"]).tzinfo is None:
-            return Damaged(number=number, why="its time has no zone")
+            return DamagedLine(number=number, why="its time has no zone")
         record = build(kinds[part], fields["record"])
     except UnicodeDecodeError:
-        return Damaged(number=number, why="it is no text")
+        return DamagedLine(number=number, why="it is no text")
     except (RecordError, ValueError, TypeError, RecursionError) as error:
-        return Damaged(number=number, why=str(error))
+        return DamagedLine(number=number, why=str(error))
     return Line(at=fields["at"], part=part, record=record)
 
 
-def describe(path: Path, damaged: Damaged) -> str:
-    """A damaged line in a sentence."""
+def describe(path: Path, damaged: DamagedLine) -> str:
+    """A sentence on a damaged line."""
     return f"{path.name}, line {damaged.number}, was passed over: {damaged.why}"

@@ -1,36 +1,33 @@
-"""The limits that hold for every network: what a check allows, and from where on a run is warned of."""
+"""Limits that are the same for every network: of checks, of measurements and of warnings."""
 
 from __future__ import annotations
 
-MAX_PICTURES = 16
-
-
-WINDOW_SECONDS = 20.0
-"""No shorter window is read: on an M5 Max counters were seen to be published every 2.2 s, so that 20 s
-are off by a tenth at most."""
-
-
-LEAST_RATIO, MOST_RATIO = 1.6, 2.5
-"""Where twice the work must lie. A clock that does not wait times the calls and finds 1. Seen where
-it waits: 1.98 to 2.02 on an idle computer."""
-
-
-MOST_LEFT = 0.1
-
-
-MOST_IN_FLOAT64 = 1e-9
-"""Seen: 1e-14. Float64 rounds at 1e-16: what is more is another network, not another order."""
-
-
-ASKED_FROM_IMAGES = 20_000
-"""Seen fewer, a run need not have left chance behind: `scratch` at 64 px passes 30 % after 18,000."""
-
-
+# Checks of the gate.
+MIN_WORK_RATIO, MAX_WORK_RATIO = 1.6, 2.5
+"""How many times longer twice the work may take. A clock that does not wait for the device times only
+the calls and gives 1. Measured with a clock that waits: 1.98 to 2.02 on an idle computer."""
+MAX_SHARE_LEFT = 0.1
+"""How long one image's logits may take once the clock has stopped, as a share of the timed seconds."""
+MAX_FLOAT64_DIFFERENCE = 1e-9
+"""How far two frameworks may differ in float64. Measured: 1e-14. Float64 rounds at 1e-16, so a larger
+difference means another network, not another order of summation."""
 PLACEMENT_UNKNOWN = "where a training step runs"
+"""The sentence in `not_checked` begins with this if a framework does not tell where its step runs."""
 
+# Results.
+MIN_IMAGES_TO_LEARN = 20_000
+"""Training images from which on a run is checked for having learnt: `scratch` at 64 px passes 30 %
+after 18,000."""
+MAX_PICTURES = 16
+"""The number of sample test images in a result."""
 
-MOST_DRIFT = 0.05
+# Energy.
+MIN_ENERGY_SECONDS = 20.0
+"""The shortest epoch whose energy is measured. An M5 Max published its counters every 2.2 s, so that
+20 s are off by a tenth at most."""
 
-
-MOST_SWAPPED_BYTES = 100e6
-"""Less than this many bytes come back from the disk on any idle computer."""
+# Warnings.
+MAX_DRIFT = 0.05
+"""The share by which a run, or the reference kernel, may end slower than it began."""
+MAX_SWAPPED_BYTES = 100e6
+"""Fewer bytes than this are swapped in on any idle computer."""

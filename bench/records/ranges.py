@@ -1,4 +1,4 @@
-"""What each figure of a run can be at all: asked of every file before anything is derived from it."""
+"""The range of each figure in a run, checked before anything is derived from it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from bench.records.read import LoadedRun, Problems, as_text
+from bench.records.read import LoadedRun, Problems, format_value
 
 POSITIVE, COUNT = (1e-12, math.inf), (1, 1e15)
 SECONDS = (1e-7, 1e9)
-LOSS = (-1e-4, 1e30)  # a rounding below 0 is no fault
+LOSS = (-1e-4, 1e30)  # rounding may give a loss just below 0
 SHARE, NOT_NEGATIVE = (0, 1), (0, math.inf)
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("epoch", "stage", "epochs", "patience", "batch_size", "steps_per_epoch"), COUNT),
@@ -25,7 +25,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("train_loss", "validation_loss", "test_loss"), LOSS),
     **dict.fromkeys(("train_accuracy", "validation_accuracy", "test_accuracy"), SHARE),
     **dict.fromkeys(("step_images_per_second", "flops_per_second", "bytes_per_second"), POSITIVE),
-    **dict.fromkeys(("energy_joules", "idle_watts"), POSITIVE),  # each of their parts
+    **dict.fromkeys(("energy_joules", "idle_watts"), POSITIVE),  # each part
     **dict.fromkeys(("load", "available_memory_bytes", "swap_used_bytes"), NOT_NEGATIVE),
     **dict.fromkeys(("swapped_in_bytes", "swapped_out_bytes", "seconds", "seed"), NOT_NEGATIVE),
     **dict.fromkeys(("after_epoch", "resumed_after"), NOT_NEGATIVE),
@@ -35,20 +35,20 @@ RANGES: dict[str, tuple[float, float]] = {
     "roofline_share": POSITIVE,
     "shares": SHARE,
 }
-"""Field -> the least and the most that it can be; what is null was not measured, and not asked."""
+"""Field -> its minimum and maximum. A field that is null was not measured and is not checked."""
 
 
 def figures_in_range(run: LoadedRun) -> Problems:
-    """Nothing is negative, zero or without end that cannot be."""
+    """Every figure lies in the range of its field."""
     for path, name, value in _leaves(msgspec.to_builtins(replace(run, benchmark=None))):
         if name in RANGES and isinstance(value, int | float):
-            least, most = RANGES[name]
-            if not least <= value <= most:
-                yield f"{path} is {as_text(value)}, which it cannot be"
+            lower, upper = RANGES[name]
+            if not lower <= value <= upper:
+                yield f"{path} is {format_value(value)}, which it cannot be"
 
 
 def _leaves(value: Any, path: str = "", name: str = "") -> Iterator[tuple[str, str, Any]]:
-    """(Path, field, value) of all that is no object or list; a part of `energy_joules` is that field."""
+    """(Path, field, value) of every plain value; the field of a part of `energy_joules` is that name."""
     if isinstance(value, dict):
         for key, inner in value.items():
             field = name if name in ("energy_joules", "idle_watts") else key

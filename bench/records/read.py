@@ -1,4 +1,4 @@
-"""A saved result file as records: read without trust, and refused in a sentence."""
+"""Reads a saved result file as records. The file is not trusted: what is wrong becomes a sentence."""
 
 from __future__ import annotations
 
@@ -33,6 +33,20 @@ from bench.records.types import (
     Verdict,
 )
 
+Problems = Iterator[str]
+"""Sentences, each on one thing that is wrong, beginning with the path of the field."""
+
+MAX_BYTES = 200_000_000
+MAX_DEPTH = 32  # a saved file has eight levels
+
+
+class UnreadableFile(Exception):
+    """A file that cannot be checked at all, and why."""
+
+
+class _ValueNotAllowed(ValueError):
+    """A value that Python reads from JSON and that no saved file has."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SavedRun:
@@ -54,7 +68,7 @@ class SavedRun:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedRun(SavedRun):
-    """A run where it stands: pytest-benchmark's part of it, None among the failures, and its machine."""
+    """A run with its machine and its entry in pytest-benchmark's list, None if it is a failure."""
 
     machine: Machine
     benchmark: Mapping[str, Any] | None
@@ -62,18 +76,18 @@ class LoadedRun(SavedRun):
 
     @cached_property
     def net(self) -> Network:
-        """Raises IllegalNetwork, as `plan_makes_a_run` finds first."""
+        """The network that was trained. Raises IllegalNetwork if the plan cannot be run."""
         return network(EXPERIMENTS[self.cell.experiment].variant, image_size=self.plan.image_size)
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe as bench/worker/ runs it."""
+        """The recipe as the worker ran it."""
         return recipe_of(self.cell, self.plan)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedFile:
-    """A file: its runs as far as they are records of this schema, and in words what is not."""
+    """The runs of a file that are records of this schema, and a sentence on each part that is not."""
 
     machine: str
     runs: tuple[LoadedRun, ...]
@@ -81,92 +95,79 @@ class LoadedFile:
     problems: tuple[str, ...]
 
 
-Problems = Iterator[str]
-
-
-def as_text(value: Any) -> str:
-    """A value as a sentence has it, cut where it is long."""
+def format_value(value: Any) -> str:
+    """A value as it stands in a sentence; a long one is cut."""
     text = f"{value:.9g}" if isinstance(value, float) else json.dumps(value, default=str)
     return text if len(text) <= 72 else f"{text[:60]}…"
 
 
-MOST_BYTES = 200_000_000
-MOST_DEPTH = 32  # a saved file has eight
-
-
-class UnreadableFile(Exception):
-    """A file that cannot be asked anything, and why."""
-
-
-class _NoFigure(ValueError):
-    """JSON that Python reads and that is none, or says two things at once."""
-
-
 def read(path: Path) -> Any:
-    """The JSON value of a file. Raises Unreadable, in a sentence, for whatever is none."""
+    """The JSON value in a file. Raises UnreadableFile, with a sentence, for anything else."""
     try:
         if not path.is_file():
             raise UnreadableFile("there is no such file" if not path.exists() else "this is no file")
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise UnreadableFile(f"it has {size:,} bytes, and no result file has over {MOST_BYTES:,}")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise UnreadableFile(f"it has {size:,} bytes, and no result file has over {MAX_BYTES:,}")
         content = json.loads(
             path.read_text("utf8"),
-            parse_constant=_refused,
-            parse_float=_finite,
-            parse_int=_whole,
-            object_pairs_hook=_once,
+            parse_constant=_reject_constant,
+            parse_float=_parse_float,
+            parse_int=_parse_int,
+            object_pairs_hook=_dict_without_duplicates,
         )
     except OSError as error:
         raise UnreadableFile(f"it cannot be read: {error.strerror}") from error
     except RecursionError:
-        raise UnreadableFile(f"it is nested deeper than {MOST_DEPTH} levels") from None
-    except _NoFigure as error:
+        raise UnreadableFile(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    except _ValueNotAllowed as error:
         raise UnreadableFile(str(error)) from None
     except ValueError as error:  # UnicodeDecodeError, JSONDecodeError
         raise UnreadableFile(f"it is not JSON: {error}") from error
-    _limit_depth(content)
+    _check_depth(content)
     return content
 
 
-def _refused(text: str) -> Any:
-    raise _NoFigure(f"it holds {text}, which is no JSON and no figure")
+def _reject_constant(text: str) -> Any:
+    raise _ValueNotAllowed(f"it holds {text}, which is no JSON and no figure")
 
 
-def _finite(text: str) -> float:
+def _parse_float(text: str) -> float:
     value = float(text)
-    return value if math.isfinite(value) else _refused(text[:20])
+    return value if math.isfinite(value) else _reject_constant(text[:20])
 
 
-def _whole(text: str) -> int:
+def _parse_int(text: str) -> int:
     if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
-        raise _NoFigure(f"it holds a whole number of {len(text)} digits, and none has over 63 bits")
+        raise _ValueNotAllowed(
+            f"it holds a whole number of {len(text)} digits, and none has over 63 bits"
+        )
     return int(text)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise _NoFigure(f"one object in it has the key {as_text(twice)} twice")
-    return found
+def _dict_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise _ValueNotAllowed(f"one object in it has the key {format_value(key)} twice")
+    return fields
 
 
-def _limit_depth(content: Any) -> None:
-    """Level by level, since whoever nests that deep wants a recursion to fail."""
+def _check_depth(content: Any) -> None:
+    # Level by level: a recursion would overflow on a file that is made to be deep.
     level = [content]
-    for _ in range(MOST_DEPTH):
+    for _ in range(MAX_DEPTH):
         level = [
-            inner
+            child
             for value in level
             if isinstance(value, dict | list)
-            for inner in (value.values() if isinstance(value, dict) else value)
+            for child in (value.values() if isinstance(value, dict) else value)
         ]
     if level:
-        raise UnreadableFile(f"it is nested deeper than {MOST_DEPTH} levels")
+        raise UnreadableFile(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def load(content: Any) -> LoadedFile:
-    """The records of a file. Raises Unreadable where it is not one that pytest-benchmark saved."""
+    """The records of a file. Raises UnreadableFile if pytest-benchmark did not save it."""
     if not isinstance(content, dict):
         raise UnreadableFile("it is no object, and so no file that pytest-benchmark saved")
     if not isinstance(content.get("machine_info"), dict) or not isinstance(
@@ -175,49 +176,52 @@ def load(content: Any) -> LoadedFile:
         raise UnreadableFile(
             "it lacks machine_info or benchmarks, and so is no file of pytest-benchmark"
         )
-    amiss: list[str] = []
-    own = content["machine_info"].get("machine")
-    machine = _build_or_note(Machine, own, "machine_info.machine", amiss)
-    lists = {name: content.get(name) for name in ("failures", "skipped", "interruptions")}
-    amiss += [f"{name} is no list" for name, value in lists.items() if not isinstance(value, list)]
+    problems: list[str] = []
+    raw_machine = content["machine_info"].get("machine")
+    machine = _build_or_report(Machine, raw_machine, "machine_info.machine", problems)
+    name = str(raw_machine.get("name")) if isinstance(raw_machine, dict) else "unknown"
+    lists = {key: content.get(key) for key in ("failures", "skipped", "interruptions")}
+    problems += [f"{key} is no list" for key, value in lists.items() if not isinstance(value, list)]
     failures, skipped, pauses = (value if isinstance(value, list) else [] for value in lists.values())
-    entries: list[tuple[str, Any, Any]] = []
-    for index, benchmark in enumerate(content["benchmarks"]):
-        given = benchmark if isinstance(benchmark, dict) else {}
-        entries.append((f"benchmarks[{index}].extra_info", given, given.get("extra_info")))
+    entries: list[tuple[str, Any, Any]] = []  # where a run stands, its benchmark, the run
+    for index, item in enumerate(content["benchmarks"]):
+        benchmark = item if isinstance(item, dict) else {}
+        entries.append((f"benchmarks[{index}].extra_info", benchmark, benchmark.get("extra_info")))
     entries += [(f"failures[{index}]", None, raw) for index, raw in enumerate(failures)]
-    others = [sentence for where, _, raw in entries for sentence in _other_schema(where, raw)]
-    if others:  # its machine is of that schema as well
-        return LoadedFile(machine=_name(own), runs=(), skipped=(), problems=tuple(others))
+    if other_schema := [text for where, _, raw in entries for text in _other_schema(where, raw)]:
+        # The machine is of the other schema as well, so that its problems say nothing more.
+        return LoadedFile(machine=name, runs=(), skipped=(), problems=tuple(other_schema))
     runs = []
     for where, benchmark, raw in entries:
-        run = _build_or_note(SavedRun, raw, _named(where, raw), amiss)
+        run = _build_or_report(SavedRun, raw, _cell_id(raw) or where, problems)
         if run and machine:
-            due = {
-                "machine": machine,
-                "benchmark": benchmark,
-                "computed_checksum": run_checksum(raw, own),
-            }
-            runs.append(LoadedRun(**{f.name: getattr(run, f.name) for f in fields(run)}, **due))
+            saved_fields = {field.name: getattr(run, field.name) for field in fields(run)}
+            checksum = run_checksum(raw, raw_machine)
+            runs.append(
+                LoadedRun(
+                    **saved_fields, machine=machine, benchmark=benchmark, computed_checksum=checksum
+                )
+            )
     for index, raw in enumerate(pauses):
-        _build_or_note(Pause, raw, f"interruptions[{index}]", amiss)
-    skips = [
-        _build_or_note(SkippedCell, raw, f"skipped[{index}]", amiss) for index, raw in enumerate(skipped)
+        _build_or_report(Pause, raw, f"interruptions[{index}]", problems)
+    skipped_cells = [
+        _build_or_report(SkippedCell, raw, f"skipped[{index}]", problems)
+        for index, raw in enumerate(skipped)
     ]
     return LoadedFile(
-        machine=_name(own),
+        machine=name,
         runs=tuple(runs),
-        skipped=tuple(skip for skip in skips if skip),
-        problems=tuple(amiss),
+        skipped=tuple(cell for cell in skipped_cells if cell),
+        problems=tuple(problems),
     )
 
 
-def _build_or_note(kind: Any, raw: Any, where: str, amiss: list[str]) -> Any:
-    """The record, or None and a sentence more in `amiss`."""
+def _build_or_report(kind: Any, raw: Any, where: str, problems: list[str]) -> Any:
+    """The record; or None, and a sentence is added to the problems."""
     try:
         return build(kind, raw)
     except RecordError as error:
-        amiss.append(f"{where}: {error}")
+        problems.append(f"{where}: {error}")
         return None
 
 
@@ -225,18 +229,14 @@ def _other_schema(where: str, raw: Any) -> Problems:
     start = raw.get("start") if isinstance(raw, dict) else None
     if isinstance(start, dict) and "schema" in start and start["schema"] != SCHEMA_VERSION:
         yield (
-            f"{_named(where, raw)}: start.schema is {as_text(start['schema'])}, and this reads version"
-            f" {SCHEMA_VERSION} alone: check it with the version of this suite that saved it"
+            f"{_cell_id(raw) or where}: start.schema is {format_value(start['schema'])}, and this reads"
+            f" version {SCHEMA_VERSION} alone: check it with the version of this suite that saved it"
         )
 
 
-def _named(where: str, raw: Any) -> str:
-    """The cell's id, or where it stands if even that cannot be read."""
+def _cell_id(raw: Any) -> str | None:
+    """The id of a run's cell, or None if even the cell cannot be read."""
     try:
         return str(build(Cell, raw["cell"]).id)
     except (RecordError, KeyError, TypeError):
-        return where
-
-
-def _name(machine: Any) -> str:
-    return str(machine.get("name")) if isinstance(machine, dict) else "unknown"
+        return None

@@ -1,31 +1,27 @@
-"""The recipe that a cell's plan makes of its experiment's, and the plans that make no run."""
+"""The recipe of a cell: its experiment's recipe with the numbers of the plan."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from alexnet.data import CLASSES, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
 from alexnet.spec import network
 from bench.records.types import Cell, Plan
 
-if TYPE_CHECKING:
-    pass
-
 
 class IllegalPlan(ValueError):
-    """Options that make no run, and which to change."""
+    """Options that cannot be run, and which to change."""
 
 
 def recipe_of(cell: Cell, plan: Plan) -> Recipe:
-    """The experiment's recipe as this plan runs it. Raises IllegalRecipe for too few epochs."""
+    """The experiment's recipe with the plan's numbers. Raises IllegalRecipe for too few epochs."""
     recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(plan.epochs)
     return replace(recipe, batch_size=plan.batch_size, patience=plan.patience)
 
 
 def check_plan(cell: Cell, plan: Plan) -> None:
-    """Raises IllegalPlan, or the network's own error, for numbers that make no run."""
+    """Raises IllegalPlan or IllegalNetwork for a plan that cannot be run."""
     experiment = EXPERIMENTS[cell.experiment]
     network(experiment.variant, image_size=plan.image_size)
     try:

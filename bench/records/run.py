@@ -1,4 +1,4 @@
-"""Where a session or a run stopped, and where it went on: by whom, for how long, from which epoch."""
+"""One cell as the session carries it out: its records so far, and where it was interrupted."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from bench.records.types import (
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupted:
-    """Where something stopped that has not yet gone on."""
+    """A session or run that stopped and has not been resumed yet."""
 
     stopped_at: str
     why: str | None
 
     def pause(self, differences: tuple[str, ...]) -> Pause:
-        """The pause that ends now."""
+        """The pause, if the session is resumed now."""
         resumed_at = now()
-        apart = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
+        elapsed = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
         return Pause(
             stopped_at=self.stopped_at,
             why=self.why,
             resumed_at=resumed_at,
-            seconds=max(apart.total_seconds(), 0.0),  # a clock may have been set back in between
+            seconds=max(elapsed.total_seconds(), 0.0),  # the clock may have been set back meanwhile
             differences=differences,
         )
 
@@ -49,7 +49,7 @@ class Interrupted:
         setback: str | None,
         differences: tuple[str, ...],
     ) -> Interruption:
-        """The interruption of a run that goes on now."""
+        """The interruption, if the run is resumed now."""
         return Interruption(
             **vars(self.pause(differences)),
             after_epoch=after_epoch,
@@ -63,10 +63,10 @@ NOT_BEGUN = Verdict(validity="invalid", reasons=("it did not begin",), warnings=
 
 @dataclass(kw_only=True)
 class Run:
-    """One cell carried out, and what came of it; `cut` is where it is to go on from, if it is.
+    """The records of one cell; `interrupted` is set while the run waits to be resumed.
 
-    `replay` and `clock` hand the epochs to pytest-benchmark as rounds on the worker's own clock:
-    each call of `replay` moves the clock on by one epoch's training seconds, warm-ups first.
+    `replay` and `clock` give pytest-benchmark the epochs as rounds, on the worker's clock: each call
+    of `replay` advances the clock by one epoch's training seconds, warm-ups first.
     """
 
     cell: Cell
@@ -85,7 +85,7 @@ class Run:
     _clock: float = 0.0
 
     def timed_epochs(self) -> list[Epoch]:
-        """The epochs that count in the statistics."""
+        """The epochs that count in pytest-benchmark's statistics."""
         return derive.timed_epochs(self.epochs)
 
     def replay(self) -> None:
@@ -98,7 +98,7 @@ class Run:
         return self._clock
 
     def resume_after(self, interruption: Interruption) -> None:
-        """Takes back what came after the epoch that it goes on from."""
+        """Drops the records of all that came after the epoch that the run resumes from."""
         self.interruptions.append(interruption)
         self.epochs = self.epochs[: interruption.resumed_after]
         if interruption.resumed_after == 0:

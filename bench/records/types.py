@@ -1,4 +1,4 @@
-"""All that crosses a pipe or a file: frozen records, one JSON object each (bench/records/codec.py)."""
+"""Every record that is sent or saved: frozen, one JSON object each (bench/records/codec.py)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from alexnet.frameworks.protocol import Device, Framework
 # 4 (2026-11): pictures.
 SCHEMA_VERSION = 4
 
-Stop = Literal["patience", "cap", "diverged"]
+VIRTUAL_MAC = "VirtualMac"
+"""The model of a macOS guest on Apple silicon begins with this."""
+
+StopReason = Literal["patience", "cap", "diverged"]
 Watts = dict[str, float]
 Joules = dict[str, float]
 
@@ -42,7 +45,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How much of the protocol a cell runs, every number settled before it starts.
+    """How much of the protocol a cell runs; every number is fixed before it starts.
 
     `train_images` and `test_images` of None mean all there are.
     """
@@ -59,19 +62,11 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Roofline:
-    """What a framework gets out of a device at best: a float32 matrix product, and a scaled copy."""
-
-    flops_per_second: float
-    bytes_per_second: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Machine:
-    """One computer. What could not be found out is None, never a guess.
+    """One computer. What is unknown is None, never a guess.
 
-    `cpu_cores` counts physical cores by kind. Nothing identifies a person or a single computer but
-    `name`, which its owner chooses.
+    `cpu_cores` counts physical cores by kind. Only `name`, which the owner chooses, identifies the
+    computer or its owner.
     """
 
     name: str
@@ -90,11 +85,16 @@ class Machine:
     packages: dict[str, str]
 
 
+def is_virtual_mac(model: object, virtual: object) -> bool:
+    """Whether a machine of this model is macOS in a virtual machine, whose GPU is not the chip's."""
+    return virtual is True and str(model).startswith(VIRTUAL_MAC)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """The state that a computer was in at one moment. What could not be found out is None.
+    """The state of a computer at one moment. What is unknown is None.
 
-    `load` is the one-minute load average; the swap counters run from the boot on.
+    `load` is the one-minute load average; the swap counters count from boot on.
     """
 
     taken_at: str
@@ -109,8 +109,16 @@ class Condition:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Roofline:
+    """The best that a framework gets out of a device: a float32 matrix product, and a scaled copy."""
+
+    flops_per_second: float
+    bytes_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing that was measured and where it must lie; `says` is the sentence if it does not."""
+    """One measured value and its limits; `says` describes what was measured."""
 
     name: str
     measured: float | None
@@ -127,8 +135,8 @@ class Check:
 class Gate:
     """What was checked before the first epoch, in a process of its own.
 
-    `not_checked` are sentences on what could not be asked here. The hashes are those of the
-    weights and of the batch (its images, then its labels) that all of it was asked of.
+    `not_checked` are sentences on what could not be checked here. The hashes are those of the weights
+    and of the batch (its images, then its labels) that all checks used.
     """
 
     checks: tuple[Check, ...]
@@ -140,9 +148,10 @@ class Gate:
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """What a worker found and settled before its first epoch.
+    """What a worker reports before its first epoch: network, data, weights, versions and meters.
 
-    `meters` says of each meter what it reads, or why it cannot; `probe_seconds` is the cold probe.
+    `meters` says of each meter what it reads, or why it cannot; `probe_seconds` is the reference
+    kernel's time on the cold device.
     """
 
     schema: int
@@ -173,8 +182,9 @@ class Start:
 class Epoch:
     """One epoch, counted from 1; a process's first is a warm-up that stays out of the statistics.
 
-    `train_seconds` is the round: device synchronised before and after, nothing else in it. The rest is
-    timed on its own, and None where it was not due. A loss is None if not finite.
+    `train_seconds` is the round: training alone, the device synchronised before and after. The other
+    durations are timed separately, and None if the step did not take place. A loss that is not finite
+    is None.
     """
 
     epoch: int
@@ -198,7 +208,7 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """How the rate held. `drift` and `probe_drift` are shares, negative where it got slower."""
+    """How the rate changed. `drift` and `probe_drift` are shares, negative if it became slower."""
 
     cold_images_per_second: float
     sustained_images_per_second: float | None
@@ -207,15 +217,37 @@ class Drift:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """How a cell ended. `converged_at` is the best epoch where patience ended the run.
+class Pictures:
+    """Sample test images, the same for every framework, and the best epoch's answers to them.
 
-    Test figures are of the weights of `best_epoch`, and None in a run that diverged.
+    `pixels` are uint8 (n, 32, 32, 3), RGB, row by row in base64; `positions` are indices into the test
+    images. `answers` are classes, 10 for any class beyond the ten; `shares` are their softmax values.
+    """
+
+    positions: tuple[int, ...]
+    pixels: str
+    labels: tuple[int, ...]
+    answers: tuple[int, ...]
+    shares: tuple[float, ...]
+
+    def images(self) -> Images:
+        """The pixels, uint8 (n, 32, 32, 3). Raises ValueError if they are not one image per label."""
+        raw = base64.b64decode(self.pixels, validate=True)
+        if len(raw) != len(self.labels) * math.prod(IMAGE_SHAPE):
+            raise ValueError(f"{len(raw):,} bytes are not {len(self.labels)} images of 32x32 RGB")
+        return np.frombuffer(raw, np.uint8).reshape(len(self.labels), *IMAGE_SHAPE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a cell ended. `converged_at` is the best epoch if patience ended the run, and else None.
+
+    Test figures are those of the weights of `best_epoch`, and None if the run diverged.
     """
 
     epochs: int
     best_epoch: int | None
-    stopped: Stop
+    stopped: StopReason
     converged_at: int | None
     test_images: int
     test_loss: float | None
@@ -243,9 +275,9 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether a run may be compared. An invalid one is kept and shown, with its reasons in words.
+    """Whether a run may be compared, with the reasons if not. An invalid run is kept and shown.
 
-    `warnings` are what a reader should know of a valid one.
+    `warnings` are what a reader should know of a run, valid or not.
     """
 
     validity: Literal["valid", "invalid"]
@@ -255,7 +287,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a cell has no result, in a sentence, with the end of what its worker printed."""
+    """Why a cell has no result, in a sentence, with the end of its worker's output."""
 
     reason: str
     log_tail: str
@@ -263,9 +295,9 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:
-    """Where a session stopped and a later one went on with it. Times are UTC, to the second.
+    """A session that stopped and was resumed later. Times are UTC, to the second.
 
-    `why` is None where nobody was left to say it; `differences` were accepted by --resume-anyway.
+    `why` is None if the process died without saying; `differences` were accepted by --resume-anyway.
     """
 
     stopped_at: str
@@ -277,10 +309,10 @@ class Pause:
 
 @dataclass(frozen=True, kw_only=True)
 class Interruption(Pause):
-    """Where a run was cut off and went on in a new process, in the same session or a later one.
+    """A run that stopped and was resumed in a new process, in the same session or a later one.
 
-    `after_epoch` was its last on disk, `resumed_after` the one it went on from, 0 where it began anew;
-    `setback` says why that is an earlier one.
+    `after_epoch` is the last epoch on disk, `resumed_after` the one that training resumed from, 0 if it
+    started over; `setback` says why that is an earlier one.
     """
 
     after_epoch: int
@@ -289,30 +321,8 @@ class Interruption(Pause):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pictures:
-    """Test images, the same for both frameworks, and the best epoch's answers to them.
-
-    `pixels` are uint8 (n, 32, 32, 3), RGB, row by row in base64; `positions` say where each stands among
-    the test images. `answers` are classes, 10 for one beyond the ten; `shares` is the softmax of each.
-    """
-
-    positions: tuple[int, ...]
-    pixels: str
-    labels: tuple[int, ...]
-    answers: tuple[int, ...]
-    shares: tuple[float, ...]
-
-    def images(self) -> Images:
-        """The pixels as an array. Raises ValueError where they are not one image for each label."""
-        raw = base64.b64decode(self.pixels, validate=True)
-        if len(raw) != len(self.labels) * math.prod(IMAGE_SHAPE):
-            raise ValueError(f"{len(raw):,} bytes are not {len(self.labels)} images of 32x32 RGB")
-        return np.frombuffer(raw, np.uint8).reshape(len(self.labels), *IMAGE_SHAPE)
-
-
-@dataclass(frozen=True, kw_only=True)
 class SkippedCell:
-    """A cell that was not run, with the reason and what would mend it."""
+    """A cell that was not run; `reason` also says what to do about it."""
 
     cell: Cell
     plan: Plan

@@ -1,4 +1,4 @@
-"""A run as it stands in the saved file, sealed, and with nobody's home folder in it."""
+"""Runs as they are saved: fields, checksum, and no home folder in them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bench.records.checksum import run_checksum
 from bench.records.run import Run
 
 
-def why_unfinished(run: Run) -> str | None:
-    """Why a run is no benchmark, in a sentence, or None when it is one."""
+def rejection_reason(run: Run) -> str | None:
+    """Why a run is saved among the failures, in a sentence; None if it is a benchmark."""
     if run.failure:
         return run.failure.reason
     return "; ".join(run.verdict.reasons) if run.verdict.validity == "invalid" else None
 
 
 def extra_info(run: Run) -> dict[str, Any]:
-    """A run as it stands in the saved file, but for its seal; docs/results.md explains the fields."""
-    parts = (
+    """A run as it is saved, without its checksum; docs/results.md explains the fields."""
+    fields = (
         "cell",
         "plan",
         "gate",
@@ -33,17 +33,17 @@ def extra_info(run: Run) -> dict[str, Any]:
         "verdict",
         "failure",
     )
-    return {name: _plain(getattr(run, name)) for name in parts}
+    return {name: _to_builtins(getattr(run, name)) for name in fields}
 
 
-def _plain(value: Any) -> Any:
+def _to_builtins(value: Any) -> Any:
     if isinstance(value, list):
         return [asdict(item) for item in value]
     return asdict(value) if value else None
 
 
 def with_checksums(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a saved file with the user's home folder out of it, and a seal on every run."""
+    """The content of a saved file without the user's home folder, and with a checksum in every run."""
     content = without_home(content)
     runs = [benchmark["extra_info"] for benchmark in content["benchmarks"]] + content["failures"]
     for run in runs:
@@ -52,7 +52,7 @@ def with_checksums(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_home(value: Any) -> Any:
-    """The same JSON value with the user's home folder, which names them, written as ~."""
+    """The same JSON value with the user's home folder, which has their name in it, written as ~."""
     match value:
         case str():
             home = str(Path.home())

@@ -1,4 +1,4 @@
-"""A run as its journal tells it: what was on disk when nobody was there any more to say it."""
+"""Rebuilding one run from its journal, for a session that resumes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alexnet.frameworks.protocol import Device, Framework
 from bench.records import journal
-from bench.records.journal import Damaged, Line
+from bench.records.journal import DamagedLine, Line
 from bench.records.run import Interrupted, Run
 from bench.records.types import (
     Cell,
@@ -38,10 +38,10 @@ PARTS = {
 
 @dataclass(kw_only=True)
 class CellHistory:
-    """One cell's journal, read from the first line to the last.
+    """One cell's run, built up line by line from its journal.
 
-    After a damaged line nothing is believed that builds on what stood there, until a line says from
-    which epoch on the run went on, and that epoch is known.
+    After a damaged line, lines that depend on it are ignored (`_sound` is False) until the run begins
+    anew or resumes after an epoch that is known. `last_at` is the time of the last undamaged line.
     """
 
     run: Run
@@ -51,6 +51,7 @@ class CellHistory:
     _sound: bool = True
 
     def add(self, line: Line) -> None:
+        """Updates the run by the next line."""
         run, record = self.run, line.record
         self.last_at = line.at
         match line.part:
@@ -58,7 +59,7 @@ class CellHistory:
                 run.gate = record
             case "roofline":
                 self.rooflines[run.cell.framework, run.cell.device] = record
-            case "plan":  # a beginning, be it the first or another
+            case "plan":  # the run begins, for the first time or anew
                 run.plan, self._sound = record, True
                 run.before = run.start = run.result = run.after = run.failure = run.interrupted = None
                 run.epochs = []
@@ -70,14 +71,14 @@ class CellHistory:
                 run.failure = record
                 run.interrupted = run.interrupted or Interrupted(stopped_at=line.at, why=record.reason)
             case "epochs" if not self._sound:
-                # Trained once more, where the line that said so is damaged: what was known of it and of
-                # all after it is another attempt's.
+                # The damaged line may be the one that resumed the run before this epoch. Then this epoch
+                # was trained again, and the known one and those after it are of an older attempt.
                 run.epochs = run.epochs[: max(record.epoch - 1, 0)]
             case part if self._sound:
-                self._build_on(part, line)
+                self._append(part, line)
 
-    def _build_on(self, part: str, line: Line) -> None:
-        """What only counts if all before it is there: a gap ends it."""
+    def _append(self, part: str, line: Line) -> None:
+        """Adds a record that is valid only if nothing before it is missing."""
         run, record = self.run, line.record
         if part == "epochs":
             if run.start is None or record.epoch != len(run.epochs) + 1:
@@ -92,23 +93,24 @@ class CellHistory:
         elif part in ("before", "start", "after"):
             setattr(run, part, record)
 
-    def damaged(self, path: Path, line: Damaged) -> None:
+    def add_damaged(self, path: Path, line: DamagedLine) -> None:
+        """Notes a damaged line as a problem."""
         self.problems.append(journal.describe(path, line))
         self._sound = False
 
 
 def read_history(path: Path, cell: Cell, plan: Plan) -> CellHistory:
-    """What the journal of a cell holds; nothing of a cell that has none. Raises OSError.
+    """Reads a cell's journal; without one, the run has not begun. Raises OSError.
 
-    A run that has no result and had begun is cut off where its journal ends.
+    A run that had begun and has no result was interrupted where its journal ends.
     """
     history = CellHistory(run=Run(cell=cell, plan=plan))
     if not path.exists():
         return history
     for line in journal.read(path, PARTS):
         match line:
-            case Damaged():
-                history.damaged(path, line)
+            case DamagedLine():
+                history.add_damaged(path, line)
             case Line():
                 history.add(line)
     run = history.run

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets the epoch end, the second ends it, what is saved stays whole."""
+"""Ctrl-C and SIGTERM: the first lets the epoch end, the second drops it; saving is never interrupted."""
 
 from __future__ import annotations
 
@@ -7,35 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STATUS = 128 + signal.SIGINT
-"""The exit status of an interrupted session, as a shell has it for Ctrl-C."""
+EXIT_STATUS = 128 + signal.SIGINT
+"""The exit status of an interrupted session: what a shell reports for Ctrl-C."""
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 class Interrupts:
-    """What was asked for by signals since `watching` began: None, or what asked for an end first."""
+    """The signals received inside `handle_signals`. `requested_by` names the first one, or is None."""
 
     def __init__(self) -> None:
         self.requested_by: str | None = None
-        self.say: Callable[[str], None] = lambda text: None
+        self.notify: Callable[[str], None] = lambda text: None
         self._stop: Callable[[], None] | None = None
-        self._deaf = False
-        self._unsaid = False
-
-    def announce(self) -> None:
-        """Says what the first signal does; not from its handler, where a terminal may be locked."""
-        if self._unsaid:
-            self._unsaid = False
-            self.say(
-                f"{self.requested_by}: this epoch ends, then all is saved."
-                f" Once more drops the epoch and ends at once."
-            )
+        self._ignoring = False
+        self._announcement_pending = False
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Takes both signals; one that is ignored, as in a script's background, stays ignored."""
-        taken = [number for number in _NAMES if signal.getsignal(number) != signal.SIG_IGN]
-        before = {number: signal.signal(number, self._take) for number in taken}
+    def handle_signals(self) -> Iterator[None]:
+        """Handles both signals; one that is ignored, as in a script's background job, stays ignored."""
+        handled = [number for number in _NAMES if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._handle) for number in handled}
         try:
             yield
         finally:
@@ -44,7 +35,7 @@ class Interrupts:
 
     @contextmanager
     def stop_after_epoch(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Inside, the first signal calls `stop`, and whoever is inside has to come to an end."""
+        """Inside, the first signal calls `stop` instead of raising; the caller then ends by itself."""
         self._stop = stop
         if self.requested_by:
             stop()
@@ -53,24 +44,38 @@ class Interrupts:
         finally:
             self._stop = None
 
-    def raise_if_requested(self) -> None:
-        """Raises KeyboardInterrupt where a gentle stop has come to its end."""
-        if self.requested_by and not self._deaf:
-            self._deaf = True
-            raise KeyboardInterrupt(f"{self.requested_by}: all that was measured is kept")
-
-    def ignore_from_now(self) -> None:
-        """From here on signals change nothing: what is to be saved is being saved."""
-        self._deaf = True
-
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        if self._deaf:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._ignoring:
             return
         first = self.requested_by is None
         self.requested_by = self.requested_by or _NAMES[signal.Signals(number)]
         if first and self._stop:
             self._stop()
-            self._unsaid = True
+            self._announcement_pending = True
             return
-        self._deaf = True
+        self._raise()
+
+    def announce(self) -> None:
+        """Notifies the user of what the first signal does.
+
+        The handler does not, since it may run while the terminal is locked.
+        """
+        if self._announcement_pending:
+            self._announcement_pending = False
+            self.notify(
+                f"{self.requested_by}: this epoch ends, then all is saved."
+                f" Once more drops the epoch and ends at once."
+            )
+
+    def raise_if_requested(self) -> None:
+        """Raises KeyboardInterrupt once the epoch that a signal let end has ended."""
+        if self.requested_by and not self._ignoring:
+            self._raise()
+
+    def _raise(self) -> None:
+        self.ignore_signals()
         raise KeyboardInterrupt(f"{self.requested_by}: all that was measured is kept")
+
+    def ignore_signals(self) -> None:
+        """From now on signals do nothing, since results are being saved."""
+        self._ignoring = True

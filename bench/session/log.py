@@ -1,4 +1,4 @@
-"""What a session notes on disk of itself, and what it knows of an earlier one that it goes on with."""
+"""The session's own journal, and the earlier session that it resumes."""
 
 from __future__ import annotations
 
@@ -17,52 +17,55 @@ from bench.session.resume import EarlierSession, SavedFile, Stopped
 
 @dataclass(kw_only=True)
 class SessionLog:
-    """The session's own journal. `in_file` are the cells whose result stands in the result file."""
+    """The session's own journal.
+
+    `saved_cells` are the ids of the cells with a result in the result file.
+    """
 
     folder: Path
     earlier: EarlierSession | None = None
     pauses: list[Pause] = field(default_factory=list)
     begun: bool = False
-    in_file: set[str] = field(default_factory=set)
+    saved_cells: set[str] = field(default_factory=set)
 
-    def begin(self, terms: Manifest, *, anyway: bool) -> None:
-        """Notes what a session is, or that it goes on. Raises SessionRefused."""
+    def begin(self, manifest: Manifest, *, anyway: bool) -> None:
+        """Writes the manifest of a new session, or that one resumes. Raises SessionRefused."""
         if self.earlier is None:
-            resume.begin(self.folder, terms)
+            resume.add_line(self.folder, "manifest", manifest)
         else:
-            pause = resume.go_on(self.earlier, terms, anyway=anyway)
+            pause = resume.resume_session(self.earlier, manifest, anyway=anyway)
             self.pauses = [*self.earlier.pauses, pause]
-            self.in_file = set(self.earlier.saved.cells) if self.earlier.saved else set()
+            self.saved_cells = set(self.earlier.saved.cells) if self.earlier.saved else set()
         self.begun = True
 
     @property
-    def accepted(self) -> tuple[str, ...]:
-        """What is not as it was when the session began, and was accepted."""
+    def accepted_differences(self) -> tuple[str, ...]:
+        """What differs from the session's beginning and was accepted by --resume-anyway."""
         return self.pauses[-1].differences if self.pauses else ()
 
-    def run_of(self, cell: Cell) -> Run | None:
-        """What the earlier session had of a cell: its result, or from where it is to go on."""
+    def earlier_run(self, cell: Cell) -> Run | None:
+        """The earlier session's run of a cell, done or interrupted; None if there is no such session."""
         history = self.earlier.histories.get(cell) if self.earlier else None
         return history.run if history else None
 
     def is_done(self, cell: Cell) -> bool:
-        """Whether the earlier session had a cell's result."""
-        run = self.run_of(cell)
+        """Whether the earlier session has a cell's result."""
+        run = self.earlier_run(cell)
         return bool(run and run.result)
 
     def file_to_replace(self, picked: Collection[Cell]) -> str | None:
-        """The file that the earlier session saved, if all of its cells are picked: it has one file."""
+        """The file that the earlier session saved, if all of that session's cells are picked."""
         if self.earlier and self.earlier.saved and set(self.earlier.histories) <= set(picked):
             return self.earlier.saved.file
         return None
 
-    def note(self, part: str, record: SkippedCell | Stopped | SavedFile) -> None:
-        """Adds a line. What cannot be noted is done once more by whoever resumes."""
+    def add(self, part: str, record: SkippedCell | Stopped | SavedFile) -> None:
+        """Adds a line. Ignores write errors: resuming repeats what the line would have said."""
         if self.begun:
             with suppress(OSError):
-                Journal(self.folder / resume.FILE).add(part, record)
+                Journal(self.folder / resume.JOURNAL_NAME).add(part, record)
 
-    def saved(self, file: str, cells: Collection[str]) -> None:
-        """Notes the result file, and whose results stand in it."""
-        self.in_file = set(cells)
-        self.note("saved", SavedFile(file=file, cells=tuple(sorted(cells))))
+    def add_saved_file(self, file: str, cells: Collection[str]) -> None:
+        """Adds the name of the result file and the ids of the cells with a result in it."""
+        self.saved_cells = set(cells)
+        self.add("saved", SavedFile(file=file, cells=tuple(sorted(cells))))

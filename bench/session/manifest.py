@@ -1,4 +1,4 @@
-"""What a session was begun with, and what of it differs when another goes on with it."""
+"""What a session was begun with, and how that differs when it is resumed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CODE = ("conftest.py", "alexnet/**/*.py", "bench/**/*.py")
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedCell:
-    """A cell and how much of the protocol it runs."""
+    """A cell and its plan."""
 
     cell: Cell
     plan: Plan
@@ -26,7 +26,7 @@ class PlannedCell:
 class Manifest:
     """What one session was begun with; it stays on this computer.
 
-    `options` are as they were given, with folders; `code` has a hash of each of this project's files.
+    `options` are as given, with folders. `code` maps each file of this project to its hash.
     """
 
     schema: int
@@ -40,48 +40,55 @@ class Manifest:
     code: dict[str, str]
 
     def differences(self, first: Manifest) -> list[str]:
-        """What differs from the first session's, field by field."""
-        return [*_cells(self, first), *_fields(self, first), *_code(self.code, first.code)]
+        """What differs from the session's first manifest, field by field."""
+        return [
+            *_cell_differences(self, first),
+            *_field_differences(self, first),
+            *_code_differences(self.code, first.code),
+        ]
 
 
 def code_hashes() -> dict[str, str]:
-    """File -> the first digits of its sha256, of all that measures."""
+    """File -> the first 12 digits of its sha256, for all code that measures."""
     files = sorted(file for pattern in CODE for file in ROOT.glob(pattern))
     return {
         str(file.relative_to(ROOT)): hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in files
     }
 
 
-def _cells(now: Manifest, first: Manifest) -> Iterator[str]:
-    ours, theirs = ({each.cell.id: each.plan for each in terms.cells} for terms in (now, first))
-    for cell in {**theirs, **ours}:
-        if cell not in ours:
+def _cell_differences(now: Manifest, first: Manifest) -> Iterator[str]:
+    """Cells in one manifest only, then differences in the plans; equal lines are joined."""
+    plans, first_plans = (
+        {planned.cell.id: planned.plan for planned in manifest.cells} for manifest in (now, first)
+    )
+    for cell in {**first_plans, **plans}:
+        if cell not in plans:
             yield f"cell {cell}: not asked for now"
-        elif cell not in theirs:
+        elif cell not in first_plans:
             yield f"cell {cell}: not asked for when it began"
-    shared = [cell for cell in ours if cell in theirs]
-    found: dict[str, list[str]] = {}
+    shared = [cell for cell in plans if cell in first_plans]
+    cells_by_line: dict[str, list[str]] = {}
     for cell in shared:
-        for line in _between({"plan": asdict(ours[cell])}, {"plan": asdict(theirs[cell])}):
-            found.setdefault(line, []).append(cell)
-    for line, cells in found.items():
+        for line in _diff({"plan": asdict(plans[cell])}, {"plan": asdict(first_plans[cell])}):
+            cells_by_line.setdefault(line, []).append(cell)
+    for line, cells in cells_by_line.items():
         yield line if len(cells) == len(shared) else f"{line} ({', '.join(cells)})"
 
 
-def _fields(now: Manifest, first: Manifest) -> list[str]:
-    def compared(terms: Manifest) -> dict[str, Any]:
-        fields = asdict(terms)
+def _field_differences(now: Manifest, first: Manifest) -> list[str]:
+    def compared_fields(manifest: Manifest) -> dict[str, Any]:
+        fields = asdict(manifest)
         return {name: fields[name] for name in ("schema", "machine", "data_sha256", "environment")}
 
-    return _between(compared(now), compared(first))
+    return _diff(compared_fields(now), compared_fields(first))
 
 
-def _code(now: Mapping[str, str], first: Mapping[str, str]) -> Iterator[str]:
+def _code_differences(now: Mapping[str, str], first: Mapping[str, str]) -> Iterator[str]:
     for file in sorted({**now, **first}):
         if now.get(file) != first.get(file):
-            how = "is gone" if file not in now else "is new" if file not in first else "has changed"
-            yield f"code: {file} {how}"
+            change = "is gone" if file not in now else "is new" if file not in first else "has changed"
+            yield f"code: {file} {change}"
 
 
-def _between(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
+def _diff(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
     return diff.diff(now, first, sides=("now", "when it began"))

@@ -1,4 +1,4 @@
-"""How a session comes to be: from options alone, or from an earlier one that it goes on with."""
+"""Opening a session, new or resumed."""
 
 from __future__ import annotations
 
@@ -18,42 +18,64 @@ from bench.session.session import Session
 
 
 def open_session(options: Options, results: Path, *, only_list: bool = False) -> Session:
-    """Settles devices, profile, data and plans. Raises what the options make impossible for all cells.
+    """Decides on devices, profile, data and plans. Raises if the options are impossible for all cells.
 
-    `only_list` settles the cells and looks for no data.
+    `only_list` lists the cells without looking for data.
     """
-    this = machine.describe(options.machine)
-    runs = results / this.name / resume.RUNS
+    this_machine = machine.describe(options.machine)
+    runs = results / this_machine.name / resume.RUNS
     if options.resume:
-        return _resumed(options, this, resume.find(runs), only_list=only_list)
+        earlier = resume.find_unfinished_session(runs)
+        return _open_resumed(options, this_machine, earlier, only_list=only_list)
     prepare.check_weights_option(options)
     devices = prepare.devices(options)
     profile = options.profile
-    if profile == "auto":  # one framework left on the CPU would take days over the full protocol
+    if profile == "auto":  # on a CPU the full protocol would take days
         profile = "quick" if "cpu" in devices.values() else "full"
-    source = prepare.NOT_LOOKED_FOR if only_list else prepare.source(options, profile)
+    source = prepare.PENDING_SOURCE if only_list else prepare.source(options, profile)
     return Session(
         options=options,
-        machine=this,
+        machine=this_machine,
         profile=profile,
         source=source,
         plans=_plans(options, profile, source, devices),
         log=SessionLog(folder=_new_folder(runs, profile)),
-        unfinished_session=None if only_list else resume.unfinished_session(runs),
+        unfinished_session_note=None if only_list else resume.unfinished_session_note(runs),
     )
 
 
-def _new_folder(runs: Path, profile: str) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    names = [f"{stamp}{again}-{profile}" for again in ("", *(f"-{n}" for n in range(2, 100)))]
-    return next(runs / name for name in names if not (runs / name).exists())
+def _open_resumed(
+    options: Options, this_machine: Machine, earlier: EarlierSession, *, only_list: bool
+) -> Session:
+    """The session that resumes an earlier one: with its options and cells, unless given anew."""
+    earlier_plans = {planned.cell: planned.plan for planned in earlier.manifest.cells}
+    merged = options.merged_with(earlier.manifest.options)
+    prepare.check_weights_option(merged)
+    profile = earlier.manifest.profile if "profile" not in options.explicit else merged.profile
+    source = prepare.PENDING_SOURCE
+    if not only_list:
+        source = prepare.source_for_resume(merged, next(iter(earlier_plans.values())))
+    plans = earlier_plans
+    if CELL_OPTIONS & set(options.explicit):
+        devices = {cell.framework: cell.device for cell in earlier_plans}
+        if "device" in options.explicit or not set(merged.framework) <= set(devices):
+            devices = prepare.devices(merged)
+        plans = _plans(merged, profile, source, devices)
+    return Session(
+        options=merged,
+        machine=this_machine,
+        profile=profile,
+        source=source,
+        plans=plans,
+        log=SessionLog(folder=earlier.folder, earlier=earlier),
+    )
 
 
 def _plans(
     options: Options, profile: str, source: prepare.Source, devices: Mapping[Framework, Device]
 ) -> dict[Cell, Plan]:
     return {
-        cell: grid.plan(
+        cell: grid.plan_cell(
             cell,
             options,
             profile=profile,
@@ -64,25 +86,8 @@ def _plans(
     }
 
 
-def _resumed(options: Options, this: Machine, earlier: EarlierSession, *, only_list: bool) -> Session:
-    """The session that goes on with an earlier one: its options and cells, but for what is given now."""
-    first = {each.cell: each.plan for each in earlier.manifest.cells}
-    merged = options.merged_with(earlier.manifest.options)
-    prepare.check_weights_option(merged)
-    profile = earlier.manifest.profile if "profile" not in options.given else merged.profile
-    source = prepare.NOT_LOOKED_FOR
-    if not only_list:
-        source = prepare.source_again(merged, next(iter(first.values())))
-    plans = first
-    if CELL_OPTIONS & set(options.given):
-        devices = {cell.framework: cell.device for cell in first}
-        asked = "device" in options.given or not set(merged.framework) <= set(devices)
-        plans = _plans(merged, profile, source, prepare.devices(merged) if asked else devices)
-    return Session(
-        options=merged,
-        machine=this,
-        profile=profile,
-        source=source,
-        plans=plans,
-        log=SessionLog(folder=earlier.folder, earlier=earlier),
-    )
+def _new_folder(runs: Path, profile: str) -> Path:
+    """A folder name that no session has yet; a second session within the same second gets -2."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    names = [f"{stamp}{suffix}-{profile}" for suffix in ("", *(f"-{n}" for n in range(2, 100)))]
+    return next(runs / name for name in names if not (runs / name).exists())

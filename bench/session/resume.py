@@ -1,4 +1,4 @@
-"""Finding the last session that is not finished, and all that its journals tell of it."""
+"""Finding the last unfinished session, reading it from its journals, and resuming it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,40 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.records import journal
-from bench.records.journal import Damaged, Journal, Line
+from bench.records.journal import DamagedLine, Journal, Line
 from bench.records.run import Interrupted
 from bench.records.types import Cell, Pause, SkippedCell
 from bench.session.cell_history import CellHistory, read_history
 from bench.session.manifest import Manifest
 
 RUNS = ".runs"
-FILE = "session.jsonl"
+JOURNAL_NAME = "session.jsonl"
 
 
 class SessionRefused(Exception):
-    """Why a session cannot begin or be gone on with, and what to do."""
+    """A session cannot begin or resume; the message says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """The end of a session that has not carried out all of its cells, and why."""
+    """The end of a session that did not complete all of its cells, and why."""
 
     why: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class SavedFile:
-    """The result file, in the folder of the machine, and the cells whose result stands in it."""
+    """The result file, by its name in the machine's folder, and the cells with a result in it."""
 
     file: str
     cells: tuple[str, ...]
 
 
+FIRST_EDITION, FIRST_EDITION_LAST_COMMIT = "terms", "bc1f4d1"
+"""The part name of the manifest in sessions of the first edition, and the commit that finishes them."""
 PARTS = {
-    "terms": Manifest,
+    "manifest": Manifest,
+    FIRST_EDITION: Manifest,
     "skipped": SkippedCell,
     "pause": Pause,
     "stopped": Stopped,
@@ -46,11 +49,15 @@ PARTS = {
 
 @dataclass(kw_only=True)
 class EarlierSession:
-    """A session as its journals tell it; `cut` is where it stopped last."""
+    """A session as read from its journals; `interrupted` is where it last stopped.
+
+    `skipped` holds ids of cells, `problems` a sentence for each damaged line.
+    """
 
     folder: Path
     manifest: Manifest
-    cut: Interrupted
+    interrupted: Interrupted
+    by_first_edition: bool = False
     saved: SavedFile | None = None
     pauses: list[Pause] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
@@ -58,99 +65,119 @@ class EarlierSession:
     histories: dict[Cell, CellHistory] = field(default_factory=dict)
 
     def finished(self) -> bool:
-        """Whether nothing of it is left to be done: every result stands in the file."""
+        """Whether every cell has a result or was skipped, and every result is in the result file."""
         if self.saved is None or self.unfinished():
             return False
         return {cell.id for cell in self.done()} <= set(self.saved.cells)
 
     def done(self) -> list[Cell]:
-        """The cells that have their result."""
+        """The cells with a result."""
         return [cell for cell, history in self.histories.items() if history.run.result]
 
     def unfinished(self) -> list[str]:
-        """The cells that have no result and were not skipped either."""
+        """The ids of the cells that have no result and were not skipped."""
         runs = [history.run for history in self.histories.values()]
         return [run.cell.id for run in runs if not run.result and run.cell.id not in self.skipped]
 
-    def line(self) -> str:
-        """What is being gone on with, for the terminal."""
-        why = f" ({self.cut.why})" if self.cut.why else ""
+    def summary_line(self) -> str:
+        """One line for the terminal: what is resumed, where it stopped, how many cells are done."""
+        why = f" ({self.interrupted.why})" if self.interrupted.why else ""
         return (
-            f"resuming: {self.folder.name}, which stopped at {self.cut.stopped_at}{why};"
+            f"resuming: {self.folder.name}, which stopped at {self.interrupted.stopped_at}{why};"
             f" {len(self.done())} of {len(self.histories)} cells have their result"
         )
 
 
-def _newest_first(runs: Path) -> list[Path]:
-    return sorted((file.parent for file in runs.glob(f"*/{FILE}")), reverse=True)
-
-
-def unfinished_session(runs: Path) -> str | None:
-    """A sentence where the last session is not finished, for whoever begins another."""
-    try:
-        earlier = [_read(folder) for folder in _newest_first(runs)[:1]]
-    except (SessionRefused, OSError):
-        return None
-    if not earlier or earlier[0].finished():
-        return None
-    folder, unfinished = earlier[0].folder, earlier[0].unfinished()
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors*"))
-    kept = f", and keeps {size / 1e6:,.0f} MB of checkpoints in {folder}" if size else ""
-    what = f"no result yet of {', '.join(unfinished)}" if unfinished else "results in no file yet"
-    return f"note: the session before this, {folder.name}, has {what}{kept}; --resume goes on with it"
-
-
-def find(runs: Path) -> EarlierSession:
-    """The last session under `runs` that is not finished. Raises SessionRefused where there is none."""
+def find_unfinished_session(runs: Path) -> EarlierSession:
+    """The last unfinished session in `runs`. Raises SessionRefused if there is none to resume."""
     folders = _newest_first(runs)
     for folder in folders:
         try:
-            earlier = _read(folder)
+            earlier = _read_session(folder)
         except OSError as error:
             raise SessionRefused(f"{folder} cannot be read: {error}") from error
-        if not earlier.finished():
-            return earlier
-    raise SessionRefused(f"there is nothing to resume in {runs}{_elsewhere(runs, bool(folders))}")
+        if earlier.finished():
+            continue
+        if earlier.by_first_edition:
+            raise SessionRefused(
+                f"{folder} was begun by the first edition of this suite, whose files had other names:"
+                f" {_first_edition_hint()}, or move the folder away"
+            )
+        return earlier
+    if folders:
+        hint = ": every session in it is finished and saved"
+    else:  # --machine may have been given when the session began
+        machines = {file.parents[2].name for file in runs.parents[1].glob(f"*/{RUNS}/*/{JOURNAL_NAME}")}
+        options = " or ".join(f"--machine {name}" for name in sorted(machines))
+        hint = f"; there are sessions of {options}" if options else ": no session was begun there"
+    raise SessionRefused(f"there is nothing to resume in {runs}{hint}")
 
 
-def _elsewhere(runs: Path, any_here: bool) -> str:
-    """Where else to look: a machine may have been named when the session began."""
-    if any_here:
-        return ": every session in it is finished and saved"
-    others = sorted({f.parents[2].name for f in runs.parents[1].glob(f"*/{RUNS}/*/{FILE}")})
-    named = " or ".join(f"--machine {name}" for name in others)
-    return f"; there are sessions of {named}" if others else ": no session was begun there"
+def unfinished_session_note(runs: Path) -> str | None:
+    """A note to the user who begins another session while the last one is unfinished."""
+    try:
+        folders = _newest_first(runs)
+        earlier = _read_session(folders[0]) if folders else None
+    except (SessionRefused, OSError):
+        return None
+    if earlier is None or earlier.finished():
+        return None
+    folder, unfinished = earlier.folder, earlier.unfinished()
+    checkpoint_bytes = sum(file.stat().st_size for file in folder.glob("*.safetensors*"))
+    state = f"no result yet of {', '.join(unfinished)}" if unfinished else "results in no file yet"
+    if checkpoint_bytes:
+        state += f", and keeps {checkpoint_bytes / 1e6:,.0f} MB of checkpoints in {folder}"
+    hint = "--resume goes on with it"
+    if earlier.by_first_edition:
+        hint = f"it was begun by the first edition: {_first_edition_hint()}"
+    return f"note: the session before this, {folder.name}, has {state}; {hint}"
 
 
-def _read(folder: Path) -> EarlierSession:
-    """Raises SessionRefused where the session's own journal does not say what it was."""
-    lines = journal.read(folder / FILE, PARTS)
+def _newest_first(runs: Path) -> list[Path]:
+    """The folders of all sessions; their names begin with their time."""
+    return sorted((file.parent for file in runs.glob(f"*/{JOURNAL_NAME}")), reverse=True)
+
+
+def _first_edition_hint() -> str:
+    return f"to finish it, git checkout {FIRST_EDITION_LAST_COMMIT} and call make resume"
+
+
+def _read_session(folder: Path) -> EarlierSession:
+    """Reads all journals of a session. Raises SessionRefused if none of its manifests can be read."""
+    lines = journal.read(folder / JOURNAL_NAME, PARTS)
     sound = [line for line in lines if isinstance(line, Line)]
-    terms = [line.record for line in sound if line.part == "terms"]
-    damaged = [journal.describe(folder / FILE, line) for line in lines if isinstance(line, Damaged)]
-    if not terms:
-        why = damaged[0] if damaged else f"{FILE} is empty"
+    manifests = [line for line in sound if line.part in ("manifest", FIRST_EDITION)]
+    damaged = [
+        journal.describe(folder / JOURNAL_NAME, line) for line in lines if isinstance(line, DamagedLine)
+    ]
+    if not manifests:
+        why = damaged[0] if damaged else f"{JOURNAL_NAME} is empty"
         raise SessionRefused(
             f"{folder} cannot be resumed, since it does not say any more what it was ({why})."
             f" The records in it are whole; move the folder away to go on with an older session"
         )
     earlier = EarlierSession(
-        folder=folder, manifest=terms[-1], cut=Interrupted(stopped_at=sound[-1].at, why=None)
+        folder=folder,
+        manifest=manifests[-1].record,
+        interrupted=Interrupted(stopped_at=sound[-1].at, why=None),
+        by_first_edition=manifests[-1].part == FIRST_EDITION,
     )
     for line in sound:
-        _take(earlier, line)
-    for each in earlier.manifest.cells:
-        history = read_history(folder / f"{each.cell.id}.jsonl", each.cell, each.plan)
-        earlier.histories[each.cell] = history
+        _apply(earlier, line)
+    for planned in earlier.manifest.cells:
+        history = read_history(folder / f"{planned.cell.id}.jsonl", planned.cell, planned.plan)
+        earlier.histories[planned.cell] = history
         earlier.problems += history.problems
     earlier.problems += damaged
-    if earlier.cut.why is None:  # nobody was left to note the end: it came after the last line of all
-        ends = [history.last_at for history in earlier.histories.values() if history.last_at]
-        earlier.cut = Interrupted(stopped_at=max([earlier.cut.stopped_at, *ends]), why=None)
+    if earlier.interrupted.why is None:  # killed, so it stopped after the last line of any journal
+        times = [history.last_at for history in earlier.histories.values() if history.last_at]
+        stopped_at = max([earlier.interrupted.stopped_at, *times])
+        earlier.interrupted = Interrupted(stopped_at=stopped_at, why=None)
     return earlier
 
 
-def _take(earlier: EarlierSession, line: Line) -> None:
+def _apply(earlier: EarlierSession, line: Line) -> None:
+    """Updates the session by one line of its own journal."""
     record = line.record
     match line.part:
         case "saved":
@@ -160,39 +187,39 @@ def _take(earlier: EarlierSession, line: Line) -> None:
         case "pause":
             earlier.pauses.append(record)
             earlier.skipped.clear()
-            earlier.cut = Interrupted(stopped_at=line.at, why=None)
+            earlier.interrupted = Interrupted(stopped_at=line.at, why=None)
         case "stopped":
-            earlier.cut = Interrupted(stopped_at=line.at, why=record.why)
+            earlier.interrupted = Interrupted(stopped_at=line.at, why=record.why)
 
 
-def begin(folder: Path, terms: Manifest) -> None:
-    """Notes what a session begins with. Raises SessionRefused where that cannot be written."""
-    _note(folder, "terms", terms)
+def resume_session(earlier: EarlierSession, manifest: Manifest, *, anyway: bool) -> Pause:
+    """Adds to the session's journal that it resumes, and returns the pause that ends.
 
-
-def go_on(earlier: EarlierSession, terms: Manifest, *, anyway: bool) -> Pause:
-    """Notes that a session goes on. Raises SessionRefused where it differs and nobody accepts it."""
-    unlike = terms.differences(earlier.manifest)
-    if unlike and not anyway:
-        lines = "\n  ".join(unlike)
+    Raises SessionRefused if something differs, unless `anyway`, and if the journal cannot be written.
+    """
+    differences = manifest.differences(earlier.manifest)
+    if differences and not anyway:
+        lines = "\n  ".join(differences)
         raise SessionRefused(
             f"{earlier.folder.name} was begun otherwise:\n  {lines}\n"
             f"put it back as it was, or go on all the same with --resume-anyway; the results will say so"
         )
-    pause = earlier.cut.pause(tuple(unlike))
-    _note(earlier.folder, "pause", pause)
-    if unlike:  # cells that were not asked for now are still the session's
-        asked = {each.cell for each in terms.cells}
-        others = [each for each in earlier.manifest.cells if each.cell not in asked]
-        _note(earlier.folder, "terms", replace(terms, cells=(*terms.cells, *others)))
+    pause = earlier.interrupted.pause(tuple(differences))
+    add_line(earlier.folder, "pause", pause)
+    if differences:  # cells that were not picked now still belong to the session
+        picked = {planned.cell for planned in manifest.cells}
+        others = [planned for planned in earlier.manifest.cells if planned.cell not in picked]
+        add_line(earlier.folder, "manifest", replace(manifest, cells=(*manifest.cells, *others)))
     return pause
 
 
-def _note(folder: Path, part: str, record: Manifest | Pause) -> None:
+def add_line(folder: Path, part: str, record: Manifest | Pause) -> None:
+    """Adds a line to a session's journal. Raises SessionRefused if it cannot be written."""
+    file = folder / JOURNAL_NAME
     try:
-        Journal(folder / FILE).add(part, record)
+        Journal(file).add(part, record)
     except OSError as error:
         raise SessionRefused(
-            f"{folder / FILE} cannot be written ({error.strerror}), and without it nothing that is"
+            f"{file} cannot be written ({error.strerror}), and without it nothing that is"
             f" measured would be safe: free some space, or let the folder be written to"
         ) from error

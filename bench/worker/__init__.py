@@ -1,1 +1,1 @@
-"""The child that trains one cell."""
+"""The child process that trains one cell."""

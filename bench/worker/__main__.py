@@ -1,4 +1,4 @@
-"""`python -m bench.worker FD`: trains one cell; its job comes on stdin, records leave by FD."""
+"""`python -m bench.worker FD` trains one cell: reads its job from stdin, writes records to FD."""
 
 from __future__ import annotations
 

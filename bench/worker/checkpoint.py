@@ -1,7 +1,7 @@
-"""What a run goes on from after it was cut off: all that its next step depends on, in one file.
+"""Checkpoints: everything that the next step of an interrupted run depends on.
 
-A checkpoint is `CELL.checkpoint.safetensors` and the best weights that it names; its header is JSON.
-It is read only by the run that wrote it, and believed only as far as its hash and the journal agree.
+A checkpoint is `CELL.checkpoint.safetensors` and the best weights that it names. Its header is JSON.
+Only the run that wrote it may load it, and only if its hash is right and the journal has its epochs.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from bench.records.early_stopping import EarlyStopping
 from bench.records.types import Epoch, Start
 
 MAX_CHECKPOINT_SHARE = 0.02
-"""The most that checkpoints may cost, as a share of the training since the last."""
+"""The most that a checkpoint may cost, as a share of the training since the last one."""
 HEADER = "alexnet-bench checkpoint"
 
 
 class UnusableCheckpoint(Exception):
-    """A checkpoint that a run cannot go on from, and why."""
+    """A checkpoint that a run cannot resume from, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A run after one of its epochs. `seconds` is what it had taken until then."""
+    """The state of a run after `epoch`. `seconds` is how long the run had taken until then."""
 
     epoch: int
     best_epoch: int | None
@@ -52,7 +52,7 @@ class Checkpoint:
 
 @dataclass(kw_only=True)
 class Checkpoints:
-    """The files of one cell: the best weights, and at most one checkpoint besides."""
+    """The files of one cell: the best weights and at most one checkpoint."""
 
     job: Job
     net: Network
@@ -69,49 +69,49 @@ class Checkpoints:
     def best_file(self, epoch: int) -> Path:
         return Path(self.job.scratch_folder) / f"{self.job.cell.id}.best-{epoch:04}.safetensors"
 
-    def keep_best(self, trainer: Trainer, epoch: int) -> float:
-        """Saves the weights as the best; returns the seconds it took. Raises WeightsError."""
+    def save_best(self, trainer: Trainer, epoch: int) -> float:
+        """Saves the weights as the best so far; returns the seconds it took. Raises WeightsError."""
         began = perf_counter()
         weights = trainer.weights()
-        canonical.save(self.best_file(epoch), weights, about=_header(weights, {"epoch": epoch}))
+        canonical.save(self.best_file(epoch), weights, metadata=_metadata(weights, {"epoch": epoch}))
         self._remove_unneeded(epoch)
         seconds = perf_counter() - began
-        if self._checkpoint_seconds == math.inf:  # a guess, from the same disk: three times the bytes
+        if self._checkpoint_seconds == math.inf:  # an estimate: a checkpoint has three times the bytes
             self._checkpoint_seconds = 3 * seconds
         return seconds
 
-    def due(self, train_seconds: float) -> bool:
-        """Whether one is due after an epoch of so many seconds, by what the last one took."""
+    def is_due(self, train_seconds: float) -> bool:
+        """Whether a checkpoint is due after an epoch of `train_seconds`, by what the last one took."""
         self._trained_seconds += train_seconds
         return self._checkpoint_seconds <= MAX_CHECKPOINT_SHARE * self._trained_seconds
 
     def save(
-        self, trainer: Trainer, done: Sequence[Epoch], stopping: EarlyStopping, *, seconds: float
+        self, trainer: Trainer, epochs: Sequence[Epoch], stopping: EarlyStopping, *, seconds: float
     ) -> float:
-        """Writes the checkpoint after the last epoch of `done`; returns the seconds it took.
+        """Writes the checkpoint after the last of `epochs`; returns the seconds that this took.
 
-        Raises WeightsError where it cannot be written; the one before it then still stands.
+        Raises WeightsError if it cannot be written. The previous checkpoint then remains.
         """
         began = perf_counter()
         arrays: dict[str, Any] = _with_prefix("weights", trainer.weights())
         arrays |= _with_prefix("momentum", trainer.momentum())
         arrays |= _with_prefix("random", trainer.random_state())
-        about = {
+        header = {
             **self._identity(),
-            "epoch": done[-1].epoch,
+            "epoch": epochs[-1].epoch,
             "best_epoch": stopping.best_epoch,
             "best_loss": stopping.best_loss if stopping.best_epoch else None,
             "seconds": seconds,
-            "history_sha256": _history(done),
+            "history_sha256": _history_sha256(epochs),
         }
-        canonical.save(self.file, arrays, about=_header(arrays, about))
+        canonical.save(self.file, arrays, metadata=_metadata(arrays, header))
         self._checkpoint_best_epoch = stopping.best_epoch
         self._remove_unneeded(stopping.best_epoch)
         self._checkpoint_seconds, self._trained_seconds = perf_counter() - began, 0.0
         return self._checkpoint_seconds
 
     def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must have in common with the run that goes on from it."""
+        """What a checkpoint must have in common with the run that resumes from it."""
         return {
             "cell": asdict(self.job.cell),
             "plan": asdict(self.job.plan),
@@ -120,20 +120,20 @@ class Checkpoints:
         }
 
     def load(self, known: Sequence[Epoch]) -> Checkpoint:
-        """The checkpoint, after one of the epochs that are known. Raises Unusable with the reason."""
+        """The checkpoint of a run whose journal has the epochs `known`. Raises UnusableCheckpoint."""
         if not self.file.exists():
             raise UnusableCheckpoint("no checkpoint had been taken yet")
         began = perf_counter()
-        arrays, about = _read(self.file)
+        arrays, header = _read(self.file)
         for name, value in self._identity().items():
-            if about.get(name) != value:
+            if header.get(name) != value:
                 raise UnusableCheckpoint(f"the checkpoint is of another {name.replace('_', ' ')}")
-        epoch = about["epoch"]
-        if epoch > len(known) or about["history_sha256"] != _history(known[:epoch]):
+        epoch = header["epoch"]
+        if epoch > len(known) or header["history_sha256"] != _history_sha256(known[:epoch]):
             raise UnusableCheckpoint(
                 f"the checkpoint is of epoch {epoch}, and the epochs on disk are not its own"
             )
-        best_epoch = about["best_epoch"]
+        best_epoch = header["best_epoch"]
         if best_epoch is not None:
             self.load_best(best_epoch)
         self._checkpoint_best_epoch = best_epoch
@@ -141,22 +141,22 @@ class Checkpoints:
         return Checkpoint(
             epoch=epoch,
             best_epoch=best_epoch,
-            best_loss=math.inf if best_epoch is None else about["best_loss"],
-            seconds=about["seconds"],
+            best_loss=math.inf if best_epoch is None else header["best_loss"],
+            seconds=header["seconds"],
             weights=_without_prefix("weights", arrays),
             momentum=_without_prefix("momentum", arrays),
             random_state=_without_prefix("random", arrays),
         )
 
     def load_best(self, epoch: int) -> Weights:
-        """The best weights, which are those of this epoch. Raises Unusable."""
-        weights, about = _read(self.best_file(epoch))
-        if about.get("epoch") != epoch:
-            raise UnusableCheckpoint(f"{self.best_file(epoch).name} is of epoch {about.get('epoch')}")
+        """The best weights, saved after `epoch`. Raises UnusableCheckpoint."""
+        weights, header = _read(self.best_file(epoch))
+        if header.get("epoch") != epoch:
+            raise UnusableCheckpoint(f"{self.best_file(epoch).name} is of epoch {header.get('epoch')}")
         return weights
 
     def _remove_unneeded(self, best: int | None) -> None:
-        """Removes best weights that neither the run nor its checkpoint needs any more."""
+        """Removes best weights that neither the run nor its checkpoint needs."""
         needed = {self.best_file(epoch) for epoch in (best, self._checkpoint_best_epoch) if epoch}
         for file in self.file.parent.glob(f"{self.job.cell.id}.best-*"):
             if file not in needed:
@@ -172,14 +172,14 @@ def _without_prefix(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
 
 
-def _history(done: Sequence[Epoch]) -> str:
-    """sha256 (hex) over what the epochs learnt: of a repeated epoch on a GPU it may be another."""
-    learnt = [(e.epoch, e.train_loss, e.validation_loss, e.validation_accuracy) for e in done]
-    return hashlib.sha256(json.dumps(learnt).encode()).hexdigest()
+def _history_sha256(epochs: Sequence[Epoch]) -> str:
+    """sha256 (hex) over the epochs' losses and accuracy, which may differ if a GPU repeats an epoch."""
+    scores = [(e.epoch, e.train_loss, e.validation_loss, e.validation_accuracy) for e in epochs]
+    return hashlib.sha256(json.dumps(scores).encode()).hexdigest()
 
 
-def _header(arrays: dict[str, Any], about: dict[str, Any]) -> dict[str, str]:
-    text = json.dumps(about, allow_nan=False)
+def _metadata(arrays: dict[str, Any], header: dict[str, Any]) -> dict[str, str]:
+    text = json.dumps(header, allow_nan=False)
     return {HEADER: text, "sha256": _sha256(arrays, text)}
 
 
@@ -192,14 +192,14 @@ def _sha256(arrays: dict[str, Any], text: str) -> str:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(arrays, about) of a file whose hash is its own. Raises Unusable for any other."""
+    """(arrays, header) of a file whose hash is right. Raises UnusableCheckpoint for any other."""
     try:
         arrays = safetensors.numpy.load_file(file)
-        header = canonical.about(file)
+        metadata = canonical.metadata(file)
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise UnusableCheckpoint(f"{file.name} cannot be read: {error}") from error
-    text = header.get(HEADER, "")
-    if header.get("sha256") != _sha256(arrays, text):
+    text = metadata.get(HEADER, "")
+    if metadata.get("sha256") != _sha256(arrays, text):
         raise UnusableCheckpoint(f"{file.name} is damaged: its hash is not its own")
     try:
         return arrays, parse(text)

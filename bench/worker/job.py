@@ -1,6 +1,6 @@
-"""The job of a worker: one cell prepared, trained and measured, each record sent as it is made.
+"""A worker's job: prepares, trains and measures one cell, and sends each record at once.
 
-Prints and warnings go to stdout and stderr, which the parent keeps in the cell's log.
+Prints and warnings go to stdout and stderr, which the parent writes to the cell's log.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from bench.worker.checkpoint import UnusableCheckpoint
 from bench.worker.result import build_result
 from bench.worker.training_loop import Send, TrainingLoop
 
-# What a user or a machine can cause: told in a sentence, without a traceback.
-EXPLAINED = (
+# What a user or a machine can cause: reported in a sentence, without a traceback.
+EXPECTED_ERRORS = (
     data.DataError,
     canonical.WeightsError,
     IllegalNetwork,
@@ -43,28 +43,28 @@ EXPLAINED = (
 )
 
 
-def run_cell(job: Job, link: ParentPipe) -> None:
-    """Trains, measures and scores one cell, sending each record as it is made."""
-    training = prepare(job, link.send)
-    training.stop_asked = link.stop_asked
-    link.send(training.start)
+def run_cell(job: Job, parent: ParentPipe) -> None:
+    """Trains, measures and scores one cell, and sends each record at once."""
+    training = prepare(job, parent.send)
+    training.stop_requested = parent.stop_requested
+    parent.send(training.start)
     if job.known is not None:
-        link.send(training.resume(job.known))
+        parent.send(training.resume(job.known))
     for epoch in training.epochs():
-        link.send(epoch)
+        parent.send(epoch)
     if training.stopped:
-        link.send(build_result(training))
+        parent.send(build_result(training))
 
 
 def prepare(job: Job, send: Send) -> TrainingLoop:
-    """All that a cell needs before its first epoch."""
+    """Loads and builds everything that a cell needs before its first epoch."""
     began = perf_counter()
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = registry.backend(job.cell.framework, job.cell.device)
-    # The framework and its device are there, the data and the network are not.
-    prober, host = ReferenceKernel(backend), HostMemoryMeter()
-    baseline = host.baseline_bytes()
+    # The memory baseline covers the framework and its device, but neither data nor network.
+    kernel, host = ReferenceKernel(backend), HostMemoryMeter()
+    baseline_host_bytes = host.baseline_bytes()
     dataset, first = load_data(job), first_weights(job, net)
     trainer = backend.trainer(net, first.weights, recipe, seed=job.cell.seed)
     meters = Meters(backend, trainer.synchronize, host)
@@ -77,7 +77,7 @@ def prepare(job: Job, send: Send) -> TrainingLoop:
         dataset=dataset,
         send=send,
         meters=meters,
-        kernel=prober,
+        kernel=kernel,
         start=build_start(
             job,
             net,
@@ -85,13 +85,13 @@ def prepare(job: Job, send: Send) -> TrainingLoop:
             dataset=dataset,
             first=first,
             meters=meters,
-            prober=prober,
-            baseline_host_bytes=baseline,
+            kernel=kernel,
+            baseline_host_bytes=baseline_host_bytes,
         ),
         first_weights={n: canonical.fingerprint({n: array}) for n, array in first.weights.items()},
         began=began,
     )
-    first.weights.clear()  # the trainer has them now, and the peak should not
+    first.weights.clear()  # the trainer has them now, and the peak must not count them twice
     return training
 
 
@@ -114,10 +114,10 @@ def build_start(
     dataset: Dataset,
     first: FirstWeights,
     meters: Meters,
-    prober: ReferenceKernel,
+    kernel: ReferenceKernel,
     baseline_host_bytes: int | None,
 ) -> Start:
-    """The record of all that is settled before the first epoch."""
+    """The start record: everything known before the first epoch. Takes the cold probe."""
     return Start(
         schema=SCHEMA_VERSION,
         started_at=now(),
@@ -139,14 +139,14 @@ def build_start(
         baseline_host_bytes=baseline_host_bytes,
         idle_watts=job.idle_watts,
         roofline=job.roofline,
-        probe_flops=prober.flops,
-        probe_seconds=prober.measure_cold(),
+        probe_flops=kernel.flops,
+        probe_seconds=kernel.measure_cold(),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FirstWeights:
-    """The weights that a cell starts from, and where they come from."""
+    """The weights that a cell starts from, and their origin."""
 
     weights: canonical.Weights
     origin: str
@@ -154,35 +154,35 @@ class FirstWeights:
 
 
 def first_weights(job: Job, net: Network) -> FirstWeights:
-    """He-normal weights drawn by the cell's seed, or ImageNet's with a new head drawn by it."""
+    """He-normal weights drawn from the cell's seed, or ImageNet's with a new head drawn from it."""
     if EXPERIMENTS[job.cell.experiment].weights == "he-normal":
-        drawn = canonical.initialise(net, seed=job.cell.seed)
-        return FirstWeights(weights=drawn, origin="he-normal", source_sha256=None)
+        weights = canonical.initialise(net, seed=job.cell.seed)
+        return FirstWeights(weights=weights, origin="he-normal", source_sha256=None)
     if job.weights_file is None:
         raise canonical.WeightsError("a pretrained cell needs a weights file: name it with --weights")
     file = Path(job.weights_file)
-    carried = canonical.load(file, network(net.variant, classes=1000))
-    about = canonical.about(file)
+    pretrained = canonical.load(file, network(net.variant, classes=1000))
+    metadata = canonical.metadata(file)
     return FirstWeights(
-        weights=canonical.with_new_head(carried, net, seed=job.cell.seed),
-        origin=about["origin"],
-        source_sha256=about["source_sha256"],
+        weights=canonical.with_new_head(pretrained, net, seed=job.cell.seed),
+        origin=metadata["origin"],
+        source_sha256=metadata["source_sha256"],
     )
 
 
 def serve(work: Callable[[Job, ParentPipe], None]) -> int:
-    """Does the work of the job on stdin; a failure is a record too, and the exit status then 1."""
-    link = ParentPipe(int(sys.argv[-1]))
+    """Does the job on stdin. Sends a failure as a record and returns the exit status, then 1."""
+    parent = ParentPipe(int(sys.argv[-1]))
     try:
-        work(job_from_json(link.job()), link)
+        work(job_from_json(parent.job()), parent)
     except BrokenPipeError:
         return ORPHANED
-    except EXPLAINED as error:
-        link.send(Failure(reason=str(error), log_tail=""))
+    except EXPECTED_ERRORS as error:
+        parent.send(Failure(reason=str(error), log_tail=""))
         return 1
     except Exception as error:
         traceback.print_exc()
         first_line = (str(error).strip() or "no message").splitlines()[0]
-        link.send(Failure(reason=f"{type(error).__name__}: {first_line}", log_tail=""))
+        parent.send(Failure(reason=f"{type(error).__name__}: {first_line}", log_tail=""))
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""How one cell ended: the bare step timed, the best weights scored, every figure derived."""
+"""The result of one cell: times the bare step, scores the best weights, derives every figure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alexnet import weights as canonical
 from alexnet.score import Logits, score
 from bench.meters.time import TimeMeter
 from bench.records import derive
-from bench.records.codec import finite
+from bench.records.codec import finite_or_none
 from bench.records.roofline import AchievedSpeed
 from bench.records.types import Result
 from bench.worker.result_checks import check_result
@@ -23,19 +23,20 @@ MIN_RATE_STEPS, MAX_RATE_STEPS = 5, 100
 def build_result(training: TrainingLoop) -> Result:
     """Times the bare step, then scores the best epoch's weights on the test images."""
     assert training.stopped, "a run that goes on has no result yet"
+    epochs, best_epoch = training.completed_epochs, training.stopping.best_epoch
     step_rate = _step_images_per_second(training)
     best, logits = _test_best_weights(training)
     test = score(logits, training.dataset.test.labels) if logits is not None else None
-    last, typical = training.done[-1], derive.typical_images_per_second(training.done)
+    last, typical = epochs[-1], derive.typical_images_per_second(epochs)
     speed = AchievedSpeed.from_run(training.net, training.recipe, last, typical, training.start.roofline)
-    joules = derive.run_energy(training.done, training.stopping.best_epoch, training.job.cell.device)
+    joules = derive.run_energy(epochs, best_epoch, training.job.cell.device)
     return Result(
-        epochs=len(training.done),
-        best_epoch=training.stopping.best_epoch,
+        epochs=len(epochs),
+        best_epoch=best_epoch,
         stopped=training.stopped,
-        converged_at=training.stopping.best_epoch if training.stopped == "patience" else None,
+        converged_at=best_epoch if training.stopped == "patience" else None,
         test_images=len(training.dataset.test),
-        test_loss=finite(test.loss) if test else None,
+        test_loss=finite_or_none(test.loss) if test else None,
         test_accuracy=test.accuracy if test else None,
         per_class_accuracy=test.per_class_accuracy if test else None,
         confusion=test.confusion if test else None,
@@ -45,9 +46,9 @@ def build_result(training: TrainingLoop) -> Result:
         pipeline_ratio=derive.images_per_second(last) / step_rate,
         achieved_flops_per_second=speed.flops_per_second,
         roofline_share=speed.roofline_share,
-        drift=derive.drift(training.done, cold_probe_seconds=training.start.probe_seconds),
-        peak_host_bytes=_largest(epoch.peak_host_bytes for epoch in training.done),
-        peak_device_bytes=_largest(epoch.peak_device_bytes for epoch in training.done),
+        drift=derive.drift(epochs, cold_probe_seconds=training.start.probe_seconds),
+        peak_host_bytes=_largest(epoch.peak_host_bytes for epoch in epochs),
+        peak_device_bytes=_largest(epoch.peak_device_bytes for epoch in epochs),
         joules_per_epoch=joules.per_epoch,
         joules_per_image=joules.per_image,
         joules_to_best_epoch=joules.to_best_epoch,
@@ -55,7 +56,7 @@ def build_result(training: TrainingLoop) -> Result:
         data_sha256=training.dataset.fingerprint(),
         versions=training.backend.versions(),
         checks=check_result(
-            training.done,
+            epochs,
             test,
             best,
             first_weights=training.first_weights,
@@ -67,10 +68,10 @@ def build_result(training: TrainingLoop) -> Result:
 
 
 def _trained_tensors(training: TrainingLoop) -> list[str]:
-    """The tensors that the stages up to the best epoch were there to move."""
-    stages = training.recipe.stages[
-        : max((e.stage for e in training.done if e.epoch == training.stopping.best_epoch), default=0)
-    ]
+    """The tensors that the stages up to the best epoch train."""
+    best_epoch = training.stopping.best_epoch
+    last_stage = max((e.stage for e in training.completed_epochs if e.epoch == best_epoch), default=0)
+    stages = training.recipe.stages[:last_stage]
     everything = any(stage.train == "all" for stage in stages)
     return [
         name for name in training.net.tensors if everything or name.split(".")[0] == training.net.head
@@ -78,7 +79,7 @@ def _trained_tensors(training: TrainingLoop) -> list[str]:
 
 
 def _test_best_weights(training: TrainingLoop) -> tuple[canonical.Weights | None, Logits | None]:
-    """The best epoch's weights and their logits of the test images; nothing where a run diverged."""
+    """The best epoch's weights and their logits of the test images; (None, None) if the run diverged."""
     if not training.stopping.best_epoch or training.stopped == "diverged":
         return None, None
     best = training.checkpoints.load_best(training.stopping.best_epoch)
@@ -87,18 +88,18 @@ def _test_best_weights(training: TrainingLoop) -> tuple[canonical.Weights | None
 
 
 def _step_images_per_second(training: TrainingLoop) -> float:
-    """The rate of the training step on a batch that already lies on the device.
+    """Images per second of the training step on a batch that is already on the device.
 
-    Taken right after the last epoch, which it is compared with, and with a learning rate of 0:
-    the same work, and the weights stay.
+    Measured right after the last epoch, with which it is compared. The learning rate is 0: the work is
+    the same and the weights stay.
     """
-    last, size = training.done[-1], training.recipe.batch_size
+    last, size = training.completed_epochs[-1], training.recipe.batch_size
     seconds_per_step = last.train_seconds / (last.images / size)
     steps = round(STEP_RATE_SECONDS / seconds_per_step)
     steps = min(max(steps, MIN_RATE_STEPS), MAX_RATE_STEPS)
     train = training.dataset.train
     batch = training.trainer.to_device(train.images[:size], train.labels[:size])
-    training.trainer.step(batch, 0.0)  # a run that went on after its last epoch has compiled none yet
+    training.trainer.step(batch, 0.0)  # compiles, if the run was resumed after its last epoch
     with TimeMeter(training.trainer.synchronize) as time:
         for _ in range(steps):
             training.trainer.step(batch, 0.0)

@@ -1,4 +1,4 @@
-"""What is checked once a run has ended: finite, learnt, moved, and judged on images of its own."""
+"""The checks of a run that has ended: finite, disjoint, learnt, moved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from alexnet import weights as canonical
 from alexnet.data import CLASSES, Dataset
 from alexnet.score import Score
-from bench.records.limits import ASKED_FROM_IMAGES
+from bench.records.limits import MIN_IMAGES_TO_LEARN
 from bench.records.types import Check, Epoch
 
 CHANCE = 1 / len(CLASSES)
@@ -24,16 +24,17 @@ def check_result(
     dataset: Dataset,
     trained: Collection[str],
 ) -> tuple[Check, ...]:
-    """The checks of one run; what a diverged run has no answer to is not asked.
+    """The checks of one run. A diverged run has neither `test` nor `best`, and fewer checks.
 
-    `trained` are the tensors that some stage up to the best epoch was there to move.
+    `trained` are the tensors that the stages up to the best epoch train. `first_weights` are the
+    fingerprints of the first weights by tensor.
     """
-    found = [_finite_losses(epochs), _disjoint(dataset)]
+    checks = [_finite_losses(epochs), _disjoint(dataset)]
     if test:
-        found += _above_chance(test, sum(epoch.images for epoch in epochs))
+        checks += _above_chance(test, sum(epoch.images for epoch in epochs))
     if best:
-        found.append(_moved({name: best[name] for name in trained}, first_weights))
-    return tuple(found)
+        checks.append(_moved({name: best[name] for name in trained}, first_weights))
+    return tuple(checks)
 
 
 def _finite_losses(epochs: Sequence[Epoch]) -> Check:
@@ -54,8 +55,8 @@ def _disjoint(dataset: Dataset) -> Check:
 
 
 def _above_chance(test: Score, images_seen: int) -> list[Check]:
-    """Four standard errors above a tenth, once enough images were seen to ask for it."""
-    if images_seen < ASKED_FROM_IMAGES:
+    """At least four standard errors above chance, checked only after `MIN_IMAGES_TO_LEARN` images."""
+    if images_seen < MIN_IMAGES_TO_LEARN:
         return []
     error = math.sqrt(CHANCE * (1 - CHANCE) / test.images)
     return [
@@ -70,12 +71,12 @@ def _above_chance(test: Score, images_seen: int) -> list[Check]:
 
 
 def _moved(best: canonical.Weights, first_weights: dict[str, str]) -> Check:
-    stale = canonical.unmoved(best, first_weights)
-    named = f": {', '.join(stale)}" if stale else ""
+    unmoved = canonical.unchanged(best, first_weights)
+    names = f": {', '.join(unmoved)}" if unmoved else ""
     return Check(
         name="moved",
-        measured=len(stale),
+        measured=len(unmoved),
         least=0,
         most=0,
-        says=f"tensors that training has not moved{named}",
+        says=f"tensors that training has not moved{names}",
     )

@@ -1,4 +1,4 @@
-"""The epochs of one cell: trained, measured, scored, kept, ended when they should."""
+"""The training loop of one cell: trains, measures and scores its epochs until the run ends."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from alexnet.recipe import Recipe
 from alexnet.score import Logits, score
 from alexnet.spec import Network
 from alexnet.weights import WeightsError
+from bench.ipc.cell_files import remove_checkpoint
 from bench.ipc.messages import Heartbeat, Job, Record, Resumed
-from bench.ipc.scratch import remove_checkpoint
 from bench.meters.meters import Meters
 from bench.meters.reference_kernel import ReferenceKernel
-from bench.records.codec import finite
+from bench.records.codec import finite_or_none
 from bench.records.early_stopping import EarlyStopping
-from bench.records.types import Epoch, Start, Stop
+from bench.records.types import Epoch, Start, StopReason
 from bench.worker.checkpoint import Checkpoint, Checkpoints, UnusableCheckpoint
 
 Send = Callable[[Record], None]
@@ -34,7 +34,7 @@ HEARTBEAT_SECONDS = 2.0
 class TrainingLoop:
     """The epochs of one cell, with early stopping, the best weights and a checkpoint on disk.
 
-    `began` is the perf_counter of the run's beginning; `stop_asked` is looked at after each epoch.
+    `began` is the run's start by perf_counter. `stop_requested` is polled between epochs.
     """
 
     job: Job
@@ -49,10 +49,10 @@ class TrainingLoop:
     start: Start
     first_weights: dict[str, str]
     began: float = field(default_factory=perf_counter)
-    stop_asked: Callable[[], bool] = lambda: False
-    done: list[Epoch] = field(default_factory=list)
+    stop_requested: Callable[[], bool] = lambda: False
+    completed_epochs: list[Epoch] = field(default_factory=list)
     stage: int = -1
-    stopped: Stop | None = None
+    stopped: StopReason | None = None
 
     def __post_init__(self) -> None:
         self.stopping = EarlyStopping(recipe=self.recipe, classes=self.net.classes)
@@ -65,20 +65,20 @@ class TrainingLoop:
         return len(self.dataset.train) // self.recipe.batch_size
 
     def resume(self, known: Sequence[Epoch]) -> Resumed:
-        """Goes on from the checkpoint, or from the beginning where there is none that can be used."""
+        """Resumes from the checkpoint, or starts from the beginning if there is no usable one."""
         try:
             checkpoint = self.checkpoints.load(known)
             self._restore(checkpoint)
         except (UnusableCheckpoint, ResumeError, WeightsError) as error:
             remove_checkpoint(self.checkpoints.file.parent, self.job.cell.id)
             return Resumed(after_epoch=0, setback=str(error))
-        self.done = list(known[: checkpoint.epoch])
-        for epoch in self.done:
-            self.stopped = self.stopping.stop(epoch)
+        self.completed_epochs = list(known[: checkpoint.epoch])
+        for epoch in self.completed_epochs:
+            self.stopped = self.stopping.stop_reason(epoch)
         self.began -= checkpoint.seconds
         self._first_epoch = checkpoint.epoch + 1
-        late = checkpoint.epoch < len(known)
-        setback = f"the last checkpoint was of epoch {checkpoint.epoch}" if late else None
+        behind = checkpoint.epoch < len(known)
+        setback = f"the last checkpoint was of epoch {checkpoint.epoch}" if behind else None
         return Resumed(after_epoch=checkpoint.epoch, setback=setback)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -89,31 +89,31 @@ class TrainingLoop:
         self.stopping.best_epoch, self.stopping.best_loss = checkpoint.best_epoch, checkpoint.best_loss
 
     def epochs(self) -> Iterator[Epoch]:
-        """Trains epoch by epoch until the run ends, or somebody asks it to stop."""
-        leave = self.stop_asked()
-        while self.stopped is None and not leave:
-            number = len(self.done) + 1
+        """Trains epoch by epoch until the run ends or a stop is requested."""
+        interrupted = self.stop_requested()
+        while self.stopped is None and not interrupted:
+            number = len(self.completed_epochs) + 1
             if self.recipe.stage_index(number) != self.stage:
                 self.stage = self.recipe.stage_index(number)
                 self.trainer.begin_stage(self.recipe.stages[self.stage].train)
             epoch = self._train_and_score(number)
-            self.done.append(epoch)
-            self.stopped = self.stopping.stop(epoch)
-            yield epoch  # and it is on disk: no checkpoint is ever of an epoch that is not
-            leave = self.stop_asked()
-            self._checkpoint_seconds = self._checkpoint(epoch, last_here=leave)
+            self.completed_epochs.append(epoch)
+            self.stopped = self.stopping.stop_reason(epoch)
+            yield epoch  # the parent writes it to disk, so that no checkpoint is ahead of the journal
+            interrupted = self.stop_requested()
+            self._checkpoint_seconds = self._checkpoint_if_due(epoch, last_here=interrupted)
 
     def _train_and_score(self, number: int) -> Epoch:
         images = self.measure(number)
         train_seconds = self.meters.time.seconds
-        probe_seconds = self.kernel.measure_after(train_seconds)  # while the device is as it was
+        probe_seconds = self.kernel.measure_after(train_seconds)  # while the device is still warm
         loss, accuracy = self.trainer.pop_metrics()
         began = perf_counter()
         logits = evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)
         validation = score(logits, self.dataset.validation.labels)
         evaluate_seconds = perf_counter() - began
-        better = self.stopping.improves(number, finite(validation.loss))
-        best_weights_seconds = self.checkpoints.keep_best(self.trainer, number) if better else None
+        improved = self.stopping.update_best(number, finite_or_none(validation.loss))
+        best_weights_seconds = self.checkpoints.save_best(self.trainer, number) if improved else None
         steps = self.steps_per_epoch
         return Epoch(
             epoch=number,
@@ -126,9 +126,9 @@ class TrainingLoop:
             best_weights_seconds=best_weights_seconds,
             checkpoint_seconds=self._checkpoint_seconds,
             probe_seconds=probe_seconds,
-            train_loss=finite(loss),
+            train_loss=finite_or_none(loss),
             train_accuracy=accuracy,
-            validation_loss=finite(validation.loss),
+            validation_loss=finite_or_none(validation.loss),
             validation_accuracy=validation.accuracy,
             peak_host_bytes=self.meters.host.peak_bytes,
             peak_device_bytes=self.meters.device.peak_bytes,
@@ -136,14 +136,14 @@ class TrainingLoop:
         )
 
     def measure(self, number: int) -> int:
-        """Trains one epoch with every meter around it. Returns the images that were trained on."""
+        """Trains one epoch inside every meter. Returns the number of images trained on."""
         with ExitStack() as stack:
             for meter in self.meters.all().values():
                 stack.enter_context(meter)
             return self._train(number)
 
     def _train(self, number: int) -> int:
-        """One pass over the training images: the measured line. Returns how many were trained on."""
+        """One pass over the training images, which is what the meters measure."""
         recipe, trainer, steps = self.recipe, self.trainer, self.steps_per_epoch
         batches = data.epoch_batches(
             self.dataset.train,
@@ -152,25 +152,27 @@ class TrainingLoop:
             epoch=number,
             augment=recipe.augment,
         )
-        said = perf_counter()
+        last_heartbeat = perf_counter()
         for step, (images, labels) in enumerate(batches, 1):
             rate = recipe.learning_rate((number - 1) * steps + step - 1, steps_per_epoch=steps)
             trainer.step(trainer.to_device(images, labels), rate)
-            if perf_counter() - said > HEARTBEAT_SECONDS:
-                said = perf_counter()
+            if perf_counter() - last_heartbeat > HEARTBEAT_SECONDS:
+                last_heartbeat = perf_counter()
                 self.send(Heartbeat(epoch=number, step=step))
         return steps * recipe.batch_size
 
-    def _checkpoint(self, epoch: Epoch, *, last_here: bool) -> float | None:
-        """Takes a checkpoint where one is due, or no epoch follows here; returns the seconds it took."""
-        if not (self.checkpoints.due(epoch.train_seconds) or last_here):
+    def _checkpoint_if_due(self, epoch: Epoch, *, last_here: bool) -> float | None:
+        """Takes a checkpoint if one is due or no epoch follows in this process; returns its seconds."""
+        if not (self.checkpoints.is_due(epoch.train_seconds) or last_here):
             return None
         return self.checkpoints.save(
-            self.trainer, self.done, self.stopping, seconds=perf_counter() - self.began
+            self.trainer, self.completed_epochs, self.stopping, seconds=perf_counter() - self.began
         )
 
 
 def evaluate(trainer: Trainer, split: Split, batch_size: int) -> Logits:
-    """The logits, float32 (n, classes), of a split's images, in batches no larger than training's."""
-    logits = [trainer.logits(images) for images, _ in data.in_order(split, batch_size=batch_size)]
+    """Logits, float32 (n, classes), of a split's images, in batches of at most `batch_size`."""
+    logits = [
+        trainer.logits(images) for images, _ in data.evaluation_batches(split, batch_size=batch_size)
+    ]
     return np.concatenate(logits)

@@ -10,10 +10,10 @@ from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
+from reports.published import IMAGE_SIZE
 from reports.words import missing
 
 VARIANTS = ("standard", "mistaken", "torchvision")
-IMAGE_SIZE = 224
 ROOM_MILLIONS = 58.0
 """Beside the longest bar of each panel, for its figure."""
 NOTES = {"fc6": ":\nno third pool", "extra": ": not in AlexNet", "fc8": ": 1000 outputs"}

@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 
 from reports.compare import Study
-from reports.document import Number, Sentence, say
+from reports.document import MOST_MACHINES, Number, Sentence, say
 from reports.plots import house
 from reports.settings import EXPERIMENT_ORDER, FRAMEWORK_ORDER
 from reports.words import DEVICES, FRAMEWORKS, count
 
-MOST_MACHINES = 12
 MOST_POINTS = 300
 """So many of a group, and ten times as many of a picture, are drawn; a file of any size stays small."""
 LETTERS = 20

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from bench.records.limits import MAX_DRIFT
 from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose.parts import (
@@ -24,8 +25,6 @@ from reports.prose.parts import (
     share,
 )
 
-MOST_DRIFT = 0.05
-"""As bench/records/verdict.py has it, which this room does not import."""
 OWN_WARNINGS = ("it ended ", "the device itself ended ", "cut off after ", "a virtual Mac")
 """The beginnings of warnings that the sentences here tell in their own words."""
 
@@ -49,8 +48,8 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
         return [put("No run has more than one timed epoch, so nothing is known of drift.")]
     found = []
     for word, own in (
-        ("slower", measured[measured["drift"] < -MOST_DRIFT]),
-        ("faster", measured[measured["drift"] > MOST_DRIFT]),
+        ("slower", measured[measured["drift"] < -MAX_DRIFT]),
+        ("faster", measured[measured["drift"] > MAX_DRIFT]),
     ):
         if len(own):
             place = own["drift"].abs().idxmax()
@@ -80,7 +79,7 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
 
 
 def _probe(runs: pd.DataFrame) -> Sentence | None:
-    slowed = runs[runs["probe_drift"].astype(float) < -MOST_DRIFT]
+    slowed = runs[runs["probe_drift"].astype(float) < -MAX_DRIFT]
     if slowed.empty:
         return None
     return put(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from alexnet.data import DATASETS
 from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose.parts import (
@@ -22,8 +23,6 @@ from reports.prose.parts import (
     row,
     several,
 )
-
-PROFILE_IMAGES = {"cifar10": "CIFAR-10", "synthetic": "synthetic images"}
 
 
 def apart(study: Study) -> tuple[Paragraph, ...]:
@@ -66,7 +65,7 @@ def _setting(each: dict[str, Any], runs: pd.DataFrame) -> Sentence:
         "{differs}.",
         letter=each["setting"],
         profile=str(each["profile"]),
-        dataset=PROFILE_IMAGES.get(each["dataset"], each["dataset"]),
+        dataset=DATASETS.get(each["dataset"], each["dataset"]),
         size=size,
         images=put(" with {n}", n=images) if images else "",
         runs=of_runs(ids(runs), "of a setting"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.compare import Study
+from reports.compare import Study, virtual_macs
 from reports.document import Paragraph, Sentence
 from reports.intervals import LEAST_EPOCHS
 from reports.prose.parts import FEW, Part, cut, extremes, figure, framework, paragraph, put, row
@@ -39,17 +39,9 @@ def machines(study: Study) -> tuple[Paragraph, ...]:
     return found + paragraph(_one_run(means), *_left_out(study))
 
 
-def virtual_macs(study: Study) -> list[str]:
-    """Machines whose speed is comparable with no other's."""
-    table = study.frames.machines
-    model = table["model"].fillna("").astype(str)
-    virtual = table["virtual"].eq(True) & model.str.startswith("VirtualMac")
-    return list(table.loc[virtual, "machine"])
-
-
 def comparable(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means and cells without the virtual Macs."""
-    virtual = virtual_macs(study)
+    virtual = virtual_macs(study.frames)
     if study.baseline in virtual:
         return study.means.iloc[:0], study.machines.iloc[:0]
     return (
@@ -183,7 +175,7 @@ def _left_out(study: Study) -> list[Sentence]:
     if study.baseline is None:
         return []
     valid = study.frames.valid
-    virtual = virtual_macs(study)
+    virtual = virtual_macs(study.frames)
     compared = {study.baseline, *study.machines["machine"], *virtual}
     settings = set(valid.loc[valid["machine"] == study.baseline, "setting"])
     same: list[str] = []
@@ -207,7 +199,7 @@ def _left_out(study: Study) -> list[Sentence]:
             )
             if names
         ]
-    return [*found, *_virtual(virtual)]
+    return [*found, *_virtual(sorted(virtual))]
 
 
 def _virtual(names: Sequence[str]) -> list[Sentence]:

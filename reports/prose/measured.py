@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from alexnet.data import DATASETS
 from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
-from reports.prose.apart import PROFILE_IMAGES
 from reports.prose.parts import (
     FEW,
     Part,
@@ -177,7 +177,7 @@ def _images(study: Study) -> Sentence | None:
         " for the test.",
         runs=figure(len(runs), "runs; valid in the main setting", ids(runs), "valid run"),
         profile=str(study.setting["profile"]),
-        dataset=PROFILE_IMAGES.get(study.setting["dataset"], "images"),
+        dataset=DATASETS.get(study.setting["dataset"], "images"),
         origin=cut(origins, "origins", 2),
         size=figure(study.setting["image_size"], "image size, pixels a side", ids(runs)),
         **amounts,

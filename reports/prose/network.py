@@ -7,8 +7,8 @@ from alexnet.spec import mistaken_changes, network
 from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
 from reports.prose.parts import figure, ids, paragraph, put, row
+from reports.published import IMAGE_SIZE
 
-PUBLISHED_SIZE = 224
 WORDS = {
     "no third pool": "leaving out the third pool",
     "an extra linear Dense(1000)": "the extra linear Dense(1000)",
@@ -19,14 +19,14 @@ WORDS = {
 
 def mistaken(study: Study) -> tuple[Paragraph, ...]:
     """The extra parameters change by change, at the original report's image size and at ours."""
-    standard, whole, told = _parts(PUBLISHED_SIZE)
+    standard, whole, told = _parts(IMAGE_SIZE)
     first = put(
         "The network that the original report trained by accident has {whole} parameters at"
         " {size} pixels a side, {extra} more than the standard one's {standard}.",
         whole=whole,
         standard=standard,
-        size=figure(PUBLISHED_SIZE, "image size of the original report, pixels a side", ()),
-        extra=_parameters(whole.value - standard.value, "more than standard", PUBLISHED_SIZE),
+        size=figure(IMAGE_SIZE, "image size of the original report, pixels a side", ()),
+        extra=_parameters(whole.value - standard.value, "more than standard", IMAGE_SIZE),
     )
     second = put("Of these, {told}; the original report named the extra layer alone.", told=row(told))
     return paragraph(first, second, _trained(study))
@@ -62,7 +62,7 @@ def _trained(study: Study) -> Sentence | None:
     if own.empty:
         return put("It was not trained in the runs of this report that are valid.")
     size, runs = int(own["image_size"].iloc[0]), ids(own)
-    if size == PUBLISHED_SIZE:
+    if size == IMAGE_SIZE:
         return put(
             "That is the network that {n} of this report trained.",
             n=figure(len(own), "runs; mistaken", runs, "valid run"),

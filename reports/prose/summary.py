@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from alexnet.data import DATASETS
+from bench.records.limits import MAX_DRIFT
 from reports.compare import Study
 from reports.document import Paragraph, Sentence
-from reports.prose import abnormal, learning, machines
-from reports.prose.apart import PROFILE_IMAGES
+from reports.prose import learning, machines
 from reports.prose.headline import speeds
 from reports.prose.parts import (
     FEW,
@@ -64,7 +65,7 @@ def _what(study: Study) -> Sentence:
         " side, on {machines}.",
         runs=figure(len(runs), "runs; valid in the main setting", ids(runs), "valid run"),
         profile=str(setting["profile"]),
-        dataset=PROFILE_IMAGES.get(setting["dataset"], "images"),
+        dataset=DATASETS.get(setting["dataset"], "images"),
         size=figure(setting["image_size"], "image size, pixels a side", ids(runs)),
         machines=row(names)
         if len(names) <= FEW
@@ -142,7 +143,7 @@ def _abnormal(study: Study) -> Sentence | None:
         (every[every["validity"] == "invalid"], "{n} is invalid", "{n} are invalid"),
         (every[every["validity"] == "failed"], "{n} failed", "{n} failed"),
         (
-            runs[runs["drift"].astype(float) < -abnormal.MOST_DRIFT],
+            runs[runs["drift"].astype(float) < -MAX_DRIFT],
             "{n} ended over 5 % slower than it began",
             "{n} ended over 5 % slower than they began",
         ),

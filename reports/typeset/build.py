@@ -9,11 +9,10 @@ from typing import Literal
 import pandas as pd
 
 from reports.compare import Study
-from reports.document import Column, RowKind, Sentence, Table, say
+from reports.document import MOST_MACHINES, Column, RowKind, Sentence, Table, say
 from reports.words import DASH, listed
 
 MOST_ROWS = 60
-MOST_MACHINES = 12
 
 
 @dataclass(frozen=True, kw_only=True)

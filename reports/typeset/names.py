@@ -19,7 +19,6 @@ NETWORKS = {
     "extra-dense": "with an extra Dense(1000) (extra-dense)",
     "torchvision": "torchvision's AlexNet (torchvision)",
 }
-DATASETS = {"cifar10": "CIFAR-10", "synthetic": "synthetic images"}
 ON_MACHINE = "All on {value}."
 ON_DEVICE = "Device: {value}."
 NO_CLAIM = "These runs are not the whole protocol on all of CIFAR-10, so the accuracies carry no claim."

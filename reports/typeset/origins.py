@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from alexnet.data import DATASETS
 from reports import words
 from reports.compare import Study
 from reports.document import Table, say
@@ -53,7 +54,7 @@ def _session(row: Any) -> str:
         if not words.missing(row.test_images)
         else "all test images"
     )
-    dataset = names.DATASETS.get(row.dataset, row.dataset)
+    dataset = DATASETS.get(row.dataset, row.dataset)
     return f"profile {row.profile}, {dataset} at {row.image_size:g} px, {images}"
 
 

@@ -1,4 +1,4 @@
-"""`python -m alexnet` as a person reads it."""
+"""The output of `python -m alexnet`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alexnet.recipe import EXPERIMENTS
 from bench.paths import ROOT
 
 
-def test_the_variants_are_listed_with_the_lawful_parameters(
+def test_the_variants_are_listed_with_their_parameters(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main([]) == 0
@@ -60,31 +60,29 @@ def test_a_device_that_is_not_there_is_one_sentence(framework: str) -> None:
     """On a Mac both have mps, and neither has cuda."""
     absent = "cuda" if sys.platform == "darwin" else "mps"
     command = [sys.executable, "-m", "alexnet", "device", framework, absent]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert f"cannot use {absent} here: it sees" in done.stderr.splitlines()[-1]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == 2
+    assert f"cannot use {absent} here: it sees" in process.stderr.splitlines()[-1]
 
 
 @pytest.mark.slow
 def test_the_carry_over_prints_a_line_for_each_tensor() -> None:
-    """With a file of torchvision's layout, drawn at random by torchvision."""
+    """For a file in torchvision's layout with random weights."""
     script = (
         "import sys, tempfile, pathlib\nfrom tests.support.torchvision_reference import write_state\n"
         "from alexnet.__main__ import main\n"
         "with tempfile.TemporaryDirectory() as folder:\n"  # the file has 244 MB
-        "    file = pathlib.Path(folder) / 'own.pth'\n    write_state(file)\n"
+        "    file = pathlib.Path(folder) / 'random.pth'\n    write_state(file)\n"
         "    sys.exit(main(['carry-over', str(file), '--classes', '10']))"
     )
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    lines = process.stdout.splitlines()
     assert "not torchvision's published file" in lines[0]
     assert max(map(len, lines)) <= 80
     assert sum("✓" in line for line in lines) == 16
-    carried = next(line for line in lines if "classifier.4.weight" in line)
-    assert " ".join(carried.split()) == (
-        "classifier.4.weight fc7.weight 4096x4096 as it is transposed ✓"
-    )
+    fc7 = next(line for line in lines if "classifier.4.weight" in line)
+    assert " ".join(fc7.split()) == ("classifier.4.weight fc7.weight 4096x4096 as it is transposed ✓")
     assert "CHW -> HWC, transposed" in next(line for line in lines if "fc6.weight" in line)
     assert any("fc8.weight" in line and "He-normal" in line and "new" in line for line in lines)

@@ -1,4 +1,4 @@
-"""CIFAR-10 read, split and batched; every kind of broken file told in a sentence."""
+"""CIFAR-10 read, split and batched, and the error of every kind of broken file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from alexnet import data
-from alexnet.data import DataError, Split, crop_and_flip, epoch_batches, in_order
+from alexnet.data import DataError, Split, crop_and_flip, epoch_batches, evaluation_batches
 from bench.paths import ROOT
 
 
@@ -32,8 +32,8 @@ def test_the_inner_folder_is_as_good_as_the_outer(random_cifar10: Path) -> None:
     np.testing.assert_array_equal(inner.images, outer.images)
 
 
-def broken(folder: Path, source: Path) -> Path:
-    """A copy of a CIFAR-10 folder that a test may harm, its files linked until they are written."""
+def linked_copy(folder: Path, source: Path) -> Path:
+    """A copy of a CIFAR-10 folder with hard-linked files, which a test may replace."""
     shutil.copytree(source, folder, copy_function=lambda a, b: Path(b).hardlink_to(a))
     return folder
 
@@ -45,7 +45,7 @@ def replace_file(folder: Path, name: str, content: bytes) -> None:
 
 
 def test_a_truncated_file_is_named(tmp_path: Path, random_cifar10: Path) -> None:
-    folder = broken(tmp_path / "cut", random_cifar10)
+    folder = linked_copy(tmp_path / "cut", random_cifar10)
     whole = (random_cifar10 / data.FOLDER / "data_batch_3.bin").read_bytes()
     replace_file(folder, "data_batch_3.bin", whole[:-1])
     with pytest.raises(DataError, match=r"data_batch_3.bin has 30,729,999 bytes where .* 30,730,000"):
@@ -53,14 +53,14 @@ def test_a_truncated_file_is_named(tmp_path: Path, random_cifar10: Path) -> None
 
 
 def test_a_missing_file_is_named(tmp_path: Path, random_cifar10: Path) -> None:
-    folder = broken(tmp_path / "gone", random_cifar10)
+    folder = linked_copy(tmp_path / "gone", random_cifar10)
     (folder / data.FOLDER / "test_batch.bin").unlink()
     with pytest.raises(DataError, match=r"test_batch.bin is missing"):
         data.read_cifar10(folder)
 
 
 def test_an_impossible_label_is_named(tmp_path: Path, random_cifar10: Path) -> None:
-    folder = broken(tmp_path / "label", random_cifar10)
+    folder = linked_copy(tmp_path / "label", random_cifar10)
     content = bytearray((random_cifar10 / data.FOLDER / "data_batch_1.bin").read_bytes())
     content[4 * data.RECORD_BYTES] = 77
     replace_file(folder, "data_batch_1.bin", bytes(content))
@@ -91,9 +91,9 @@ def test_no_image_is_in_two_splits(random_cifar10: Path) -> None:
 
 
 def test_the_seed_draws_the_split_and_never_the_test_images(random_cifar10: Path) -> None:
-    one, same, other = (data.load("cifar10", random_cifar10, seed=s) for s in (1, 1, 2))
-    assert one.fingerprint() == same.fingerprint() != other.fingerprint()
-    np.testing.assert_array_equal(one.test.images, other.test.images)
+    first, same, different = (data.load("cifar10", random_cifar10, seed=s) for s in (1, 1, 2))
+    assert first.fingerprint() == same.fingerprint() != different.fingerprint()
+    np.testing.assert_array_equal(first.test.images, different.test.images)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def test_one_changed_pixel_changes_the_fingerprint() -> None:
 
 
 def test_the_stand_in_is_the_same_bytes_everywhere() -> None:
-    made = data.synthetic(40, seed=0)
-    assert made.images.dtype == np.uint8
-    assert made.labels.dtype == np.int32
-    assert np.bincount(made.labels).tolist() == [4] * 10
-    assert made.images.sum() == 15_549_915
-    dataset = data.Dataset(name="synthetic", train=made, validation=made, test=made)
+    split = data.synthetic(40, seed=0)
+    assert split.images.dtype == np.uint8
+    assert split.labels.dtype == np.int32
+    assert np.bincount(split.labels).tolist() == [4] * 10
+    assert split.images.sum() == 15_549_915
+    dataset = data.Dataset(name="synthetic", train=split, validation=split, test=split)
     assert dataset.fingerprint().startswith("665448fcfa348f2c")
 
 
@@ -131,7 +131,7 @@ def test_the_stand_ins_classes_can_be_told_apart() -> None:
 
 
 def test_batches_are_identical_whoever_asks(tmp_path: Path) -> None:
-    """Two other processes get the very bytes that this one gets."""
+    """Two processes get the same bytes."""
     script = (
         "import hashlib\nfrom alexnet import data\nd = hashlib.sha256()\n"
         "for i, l in data.epoch_batches(data.synthetic(200, seed=5), batch_size=32, seed=1, epoch=2,"
@@ -155,24 +155,24 @@ def test_order_depends_on_seed_and_epoch_and_not_on_augmentation() -> None:
         "seed": {"seed": 2},
         "augmented": {"augment": True},
     }
-    labels = {
-        name: np.concatenate([found for _, found in batches(split, **changes)]).tolist()
+    orders = {
+        name: np.concatenate([labels for _, labels in batches(split, **changes)]).tolist()
         for name, changes in variations.items()
     }
-    assert labels["base"] == labels["augmented"]
-    assert labels["base"] != labels["epoch"] != labels["seed"] != labels["base"]
+    assert orders["base"] == orders["augmented"]
+    assert orders["base"] != orders["epoch"] != orders["seed"] != orders["base"]
 
 
 def test_training_drops_a_short_batch_and_evaluation_does_not() -> None:
     split = data.synthetic(100, seed=0)
     assert [len(labels) for _, labels in batches(split)] == [32, 32, 32]
-    assert [len(labels) for _, labels in in_order(split, batch_size=32)] == [32, 32, 32, 4]
+    assert [len(labels) for _, labels in evaluation_batches(split, batch_size=32)] == [32, 32, 32, 4]
 
 
 def test_an_epoch_shows_each_image_once() -> None:
     split = data.synthetic(96, seed=0)
-    shown = [image.tobytes() for images, _ in batches(split) for image in images]
-    assert sorted(shown) == sorted(image.tobytes() for image in split.images)
+    trained = [image.tobytes() for images, _ in batches(split) for image in images]
+    assert sorted(trained) == sorted(image.tobytes() for image in split.images)
 
 
 def test_crops_and_flips_are_what_they_say() -> None:
@@ -188,22 +188,22 @@ def test_crops_and_flips_are_what_they_say() -> None:
 
 
 def test_an_augmented_epoch_crops_and_flips_each_image_by_chance() -> None:
-    """Each image is looked for among its own 162 crops; no batch repeats another one's draws."""
+    """Searches each image among its own 162 crops; no batch repeats another's draws."""
     split, offsets = data.synthetic(96, seed=0), np.array([(y, x) for y in range(9) for x in range(9)])
 
     def drawn(epoch: int) -> list[tuple[bool, int, int]]:
-        found = []
+        crops_seen = []
         plain, augmented = (
             np.concatenate([images for images, _ in batches(split, epoch=epoch, augment=augment)])
             for augment in (False, True)
         )
-        for image, shown in zip(plain, augmented, strict=True):
+        for image, crop in zip(plain, augmented, strict=True):
             same = np.repeat(image[None], len(offsets), axis=0)
             for flip in (False, True):
                 crops = crop_and_flip(same, offsets=offsets, flips=np.full(len(offsets), flip))
-                alike = (crops == shown).all(axis=(1, 2, 3))
-                found += [(flip, int(y), int(x)) for y, x in offsets[alike]]
-        return found
+                equal = (crops == crop).all(axis=(1, 2, 3))
+                crops_seen += [(flip, int(y), int(x)) for y, x in offsets[equal]]
+        return crops_seen
 
     first = drawn(1)
     assert len(first) == len(split), "each is one crop of its own image"

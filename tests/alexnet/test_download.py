@@ -1,4 +1,4 @@
-"""The archive fetched from a server on this machine: whole, continued, refused, from the next source."""
+"""Downloads from a local server: whole, resumed, refused, and from the next source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from alexnet.download import DownloadError, fetch_cifar10
 
 
 def archive() -> bytes:
-    """A small archive laid out as the official one."""
+    """A small archive with the official one's file names."""
     buffer, rng = io.BytesIO(), random.Random(0)
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name in (*data.TRAIN_FILES, *data.TEST_FILES):
@@ -30,23 +31,23 @@ def archive() -> bytes:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one file; `served` lists the ranges that were asked for, `breaks_at` cuts answers short."""
+    """Serves one file, records the requested ranges and cuts each response at `breaks_at` bytes."""
 
     content: bytes
-    served: list[str | None]
+    requested_ranges: list[str | None]
     breaks_at: int | None = None
-    ranges: bool = True
+    supports_ranges: bool = True
 
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        asked = self.headers.get("Range") if self.server.ranges else None
-        self.server.served.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        requested = self.headers.get("Range") if self.server.supports_ranges else None
+        self.server.requested_ranges.append(requested)
+        start = int(requested.removeprefix("bytes=").rstrip("-")) if requested else 0
         rest = self.server.content[start:]
-        self.send_response(206 if asked else 200)
+        self.send_response(206 if requested else 200)
         self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
         self.wfile.write(rest[: self.server.breaks_at])
@@ -54,17 +55,26 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: object) -> None: ...
 
 
+@contextmanager
+def serving(content: bytes) -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.content, server.requested_ranges = content, []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    served = Server(("127.0.0.1", 0), Handler)
-    served.content, served.served = archive(), []
-    monkeypatch.setattr(download, "MD5", hashlib.md5(served.content).hexdigest())
-    thread = threading.Thread(target=served.serve_forever)
-    thread.start()
-    yield served
-    served.shutdown()
-    thread.join()
-    served.server_close()
+    content = archive()
+    monkeypatch.setattr(download, "MD5", hashlib.md5(content).hexdigest())
+    with serving(content) as server:
+        yield server
 
 
 def url(server: Server) -> str:
@@ -75,7 +85,7 @@ def test_it_is_fetched_checked_and_unpacked_once(server: Server, tmp_path: Path)
     for _ in range(2):
         folder = fetch_cifar10(tmp_path, (url(server),))
         assert (folder / data.FOLDER / "test_batch.bin").read_bytes().startswith(b"test_batch.bin")
-    assert server.served == [None]
+    assert server.requested_ranges == [None]
 
 
 def test_a_broken_connection_is_continued_where_it_broke(server: Server, tmp_path: Path) -> None:
@@ -85,32 +95,21 @@ def test_a_broken_connection_is_continued_where_it_broke(server: Server, tmp_pat
     server.breaks_at = None
     fetch_cifar10(tmp_path, (url(server),))
     # Whole chunks of 64 KiB are kept.
-    assert server.served == [None, f"bytes={3 * 65536}-"]
+    assert server.requested_ranges == [None, f"bytes={3 * 65536}-"]
     assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> None:
     (tmp_path / f"{download.ARCHIVE}.part").write_bytes(b"half of something")
-    server.ranges = False
+    server.supports_ranges = False
     fetch_cifar10(tmp_path, (url(server),))
     assert (tmp_path / data.FOLDER / "data_batch_5.bin").is_file()
 
 
-def test_a_wrong_file_is_refused_and_the_next_source_is_asked(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good, bad = server.content, b"<html>page moved</html>"
-    wrong = Server(("127.0.0.1", 0), Handler)
-    wrong.content, wrong.served = bad, []
-    thread = threading.Thread(target=wrong.serve_forever)
-    thread.start()
-    try:
+def test_a_wrong_file_is_refused_and_the_next_source_is_asked(server: Server, tmp_path: Path) -> None:
+    with serving(b"<html>page moved</html>") as wrong:
         fetch_cifar10(tmp_path, (url(wrong), url(server)))
-    finally:
-        wrong.shutdown()
-        thread.join()
-        wrong.server_close()
-    assert (tmp_path / download.ARCHIVE).read_bytes() == good
+    assert (tmp_path / download.ARCHIVE).read_bytes() == server.content
 
 
 def test_a_part_of_another_file_is_caught_by_the_md5_and_gone(server: Server, tmp_path: Path) -> None:
@@ -118,7 +117,7 @@ def test_a_part_of_another_file_is_caught_by_the_md5_and_gone(server: Server, tm
     with pytest.raises(DownloadError):
         fetch_cifar10(tmp_path, (url(server),))
     fetch_cifar10(tmp_path, (url(server),))
-    assert server.served == ["bytes=200-", None]
+    assert server.requested_ranges == ["bytes=200-", None]
 
 
 def test_nobody_there_is_a_sentence_with_every_reason(tmp_path: Path) -> None:

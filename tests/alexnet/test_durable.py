@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, whoever reads it and whenever its writer ends."""
+"""A file is replaced atomically, whenever it is read and whenever its writer stops."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 from alexnet import durable
 from bench.paths import ROOT
 
-FULL = 51  # what macOS's <fcntl.h> says
+F_FULLFSYNC = 51  # from macOS's <fcntl.h>
 
 
-def names(folder: Path) -> set[str]:
+def file_names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
@@ -33,7 +33,7 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -
         assert path.read_text() == "old"
         file.write(", second half")
     assert path.read_text() == "new, first half, second half"
-    assert names(tmp_path) == {"file.json"}
+    assert file_names(tmp_path) == {"file.json"}
 
 
 def test_a_file_that_was_not_there_before_appears_whole(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_what_ends_the_writing_leaves_the_old_file_and_nothing_else(
         write_half()
     assert raised.value is error
     assert path.read_text() == "old"
-    assert names(tmp_path) == {"file.json"}
+    assert file_names(tmp_path) == {"file.json"}
 
 
 def test_a_writer_that_is_killed_leaves_the_old_file_and_its_rest_is_in_nobodys_way(
@@ -82,13 +82,13 @@ with replacing(Path({str(path)!r})) as partial:
     with durable.replacing(path) as partial:
         partial.write_text("new")
     assert path.read_text() == "new"
-    assert names(tmp_path) == {"file.json"}
+    assert file_names(tmp_path) == {"file.json"}
 
 
 def test_who_reads_all_the_time_never_meets_half_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The names and the bytes alone: a disk that is waited for would make it slow, not another test."""
+    """Without `sync`, which would only make the test slow."""
     monkeypatch.setattr(durable, "sync", lambda descriptor: None)
     path = tmp_path / "file.json"
     versions = {f"{number:03}" * 100_000 for number in range(100)}
@@ -137,7 +137,7 @@ def test_a_disk_that_cannot_keep_the_bytes_leaves_the_old_file(
     with pytest.raises(OSError, match="the disk failed"), durable.replacing(path) as partial:
         partial.write_text("new")
     assert path.read_text() == "old"
-    assert names(tmp_path) == {"file.json"}
+    assert file_names(tmp_path) == {"file.json"}
 
 
 def test_a_writer_that_wrote_nothing_and_a_folder_that_is_none_are_errors(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_writer_that_wrote_nothing_and_a_folder_that_is_none_are_errors(tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError), durable.replacing(tmp_path / "file" / "x") as partial:
         partial.write_text("new")
-    assert names(tmp_path) == {"file"}
+    assert file_names(tmp_path) == {"file"}
 
 
 def test_a_real_file_and_a_real_folder_are_synced(tmp_path: Path) -> None:
@@ -167,18 +167,18 @@ def test_a_descriptor_that_is_closed_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("system", "calls"),
     [
-        ("macOS", [("fcntl", 7, FULL)]),
-        ("macOS on a network's disk", [("fcntl", 7, FULL), ("fsync", 7)]),
+        ("macOS", [("fcntl", 7, F_FULLFSYNC)]),
+        ("macOS on a network's disk", [("fcntl", 7, F_FULLFSYNC), ("fsync", 7)]),
         ("Linux", [("fsync", 7)]),
     ],
 )
 def test_the_drive_itself_is_asked_where_the_system_can(
     monkeypatch: pytest.MonkeyPatch, system: str, calls: list[tuple[object, ...]]
 ) -> None:
-    made: list[tuple[object, ...]] = []
+    calls_made: list[tuple[object, ...]] = []
 
     def full_sync(descriptor: int, command: int) -> int:
-        made.append(("fcntl", descriptor, command))
+        calls_made.append(("fcntl", descriptor, command))
         if "network" in system:
             raise OSError(errno.ENOTSUP, "not supported")
         return 0
@@ -186,8 +186,8 @@ def test_the_drive_itself_is_asked_where_the_system_can(
     if system == "Linux":
         monkeypatch.delattr(fcntl, "F_FULLFSYNC", raising=False)
     else:
-        monkeypatch.setattr(fcntl, "F_FULLFSYNC", FULL, raising=False)
+        monkeypatch.setattr(fcntl, "F_FULLFSYNC", F_FULLFSYNC, raising=False)
     monkeypatch.setattr(fcntl, "fcntl", full_sync)
-    monkeypatch.setattr(os, "fsync", lambda descriptor: made.append(("fsync", descriptor)))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: calls_made.append(("fsync", descriptor)))
     durable.sync(7)
-    assert made == calls
+    assert calls_made == calls

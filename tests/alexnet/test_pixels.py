@@ -1,4 +1,4 @@
-"""The reference for a device's pixels, held against formulas that are not its own."""
+"""The reference pixel pipeline against independent formulas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alexnet.data import Images
 from alexnet.recipe import FINETUNE, SCRATCH
 
 ROUNDING = 1e-14
-"""Some float64 operations on numbers of about 1, each off by 1e-16 at most."""
+"""A few float64 operations on values near 1, each off by at most 1e-16."""
 
 
 def random_images(count: int = 3) -> Images:
@@ -66,7 +66,7 @@ def four_neighbours(image: npt.NDArray[np.float64], size: int) -> npt.NDArray[np
     out = np.empty((size, size, image.shape[2]))
     for y in range(size):
         for x in range(size):
-            v, u = ((at + 0.5) * 32 / size - 0.5 for at in (y, x))
+            v, u = ((position + 0.5) * 32 / size - 0.5 for position in (y, x))
             top, left = int(np.floor(v)), int(np.floor(u))
             down, right = v - top, u - left
             rows, columns = np.clip([top, top + 1], 0, 31), np.clip([left, left + 1], 0, 31)
@@ -83,8 +83,8 @@ def test_whole_images_are_upsampled_from_four_neighbours(size: int) -> None:
     prepared = pixels.prepare(images, SCRATCH, size=size)
     assert prepared.shape == (2, size, size, 3)
     assert prepared.dtype == np.float64
-    for image, found in zip(images, prepared, strict=True):
-        assert np.abs(found - four_neighbours(image / 255, size)).max() < 10 * ROUNDING
+    for image, result in zip(images, prepared, strict=True):
+        assert np.abs(result - four_neighbours(image / 255, size)).max() < 10 * ROUNDING
 
 
 def test_scratch_takes_pixels_from_nought_to_one() -> None:

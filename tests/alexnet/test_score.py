@@ -25,19 +25,19 @@ def test_confusion_counts_what_was_taken_for_what() -> None:
     labels = np.array([0, 0, 1, 9], np.int32)
     logits = np.zeros((4, 10), np.float32)
     logits[[0, 1, 2, 3], [0, 3, 1, 9]] = 1
-    found = score(logits, labels)
-    assert found.confusion[0][0] == found.confusion[0][3] == found.confusion[9][9] == 1
-    assert found.accuracy == 0.75
-    assert found.per_class_accuracy[:2] == (0.5, 1.0)
-    assert sum(map(sum, found.confusion)) == found.images == 4
+    result = score(logits, labels)
+    assert result.confusion[0][0] == result.confusion[0][3] == result.confusion[9][9] == 1
+    assert result.accuracy == 0.75
+    assert result.per_class_accuracy[:2] == (0.5, 1.0)
+    assert sum(map(sum, result.confusion)) == result.images == 4
 
 
 def test_answers_beyond_ten_classes_share_one_column() -> None:
     logits = np.zeros((2, 1000), np.float32)
     logits[0, 500] = logits[1, 10] = 1
-    found = score(logits, np.array([3, 4], np.int32))
-    assert found.confusion[3][10] == found.confusion[4][10] == 1
-    assert found.accuracy == 0
+    result = score(logits, np.array([3, 4], np.int32))
+    assert result.confusion[3][10] == result.confusion[4][10] == 1
+    assert result.accuracy == 0
 
 
 def test_nan_is_not_made_into_a_number() -> None:

@@ -1,4 +1,4 @@
-"""The layer tables against the numbers that are law."""
+"""The layer tables against the exact parameter counts, shapes and costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Canonical weights: drawn, moved there and back, saved, and refused where they do not fit."""
+"""Canonical weights: drawn, converted, saved, and refused if they do not fit."""
 
 from __future__ import annotations
 
@@ -30,45 +30,46 @@ def test_they_are_he_normal_with_zero_biases() -> None:
 
 
 def test_the_seed_decides_and_a_layer_of_the_same_shape_starts_the_same() -> None:
-    one, same, other = (weights.initialise(NET, seed=s) for s in (1, 1, 2))
-    assert weights.fingerprint(one) == weights.fingerprint(same) != weights.fingerprint(other)
-    larger = weights.initialise(network("standard", image_size=224), seed=1)
-    np.testing.assert_array_equal(one["conv3.weight"], larger["conv3.weight"])
+    first, same, different = (weights.initialise(NET, seed=s) for s in (1, 1, 2))
+    assert weights.fingerprint(first) == weights.fingerprint(same) != weights.fingerprint(different)
+    larger = weights.initialise(network("standard"), seed=1)
+    np.testing.assert_array_equal(first["conv3.weight"], larger["conv3.weight"])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_way_there_and_back_changes_nothing(variant: str) -> None:
+def test_a_conversion_and_its_inverse_change_nothing(variant: str) -> None:
     net = narrow_network(variant, 4, image_size=64)
     drawn = weights.initialise(net, seed=0)
-    for name, move in weights.channels_last(net).items():
-        np.testing.assert_array_equal(move.back(move.there(drawn[name])), drawn[name])
+    for name, conversion in weights.channels_last(net).items():
+        converted = conversion.to_framework(drawn[name])
+        np.testing.assert_array_equal(conversion.to_canonical(converted), drawn[name])
 
 
 def test_the_first_dense_is_reordered_so_that_it_sees_the_same_pixels() -> None:
-    """A dot product with an image flattened each way, which a mere transposition would spoil."""
+    """A dot product with an image flattened in either order; a mere transposition would break it."""
     net = network("mistaken", image_size=64)
     name, chw = net.flattened
     matrix = weights.initialise(net, seed=0)[f"{name}.weight"]
     image = np.random.default_rng(0).standard_normal(chw)
-    moved = weights.channels_last(net)[f"{name}.weight"].there(matrix)
-    channels_last = image.transpose(1, 2, 0).ravel() @ moved
+    converted = weights.channels_last(net)[f"{name}.weight"].to_framework(matrix)
+    channels_last = image.transpose(1, 2, 0).ravel() @ converted
     np.testing.assert_allclose(channels_last, matrix @ image.ravel(), rtol=1e-5, atol=1e-5)
     assert not np.allclose(image.transpose(1, 2, 0).ravel() @ matrix.T, matrix @ image.ravel())
 
 
 def test_saved_and_loaded_they_are_the_same(tmp_path: Path) -> None:
     drawn = weights.initialise(NET, seed=0)
-    weights.save(tmp_path / "w.safetensors", drawn, about={"origin": "he-normal"})
+    weights.save(tmp_path / "w.safetensors", drawn, metadata={"origin": "he-normal"})
     loaded = weights.load(tmp_path / "w.safetensors", NET)
     assert weights.fingerprint(loaded) == weights.fingerprint(drawn)
-    assert weights.about(tmp_path / "w.safetensors") == {"origin": "he-normal"}
+    assert weights.metadata(tmp_path / "w.safetensors") == {"origin": "he-normal"}
     assert [file.name for file in tmp_path.iterdir()] == ["w.safetensors"]
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
-    weights.save(tmp_path / "w.safetensors", weights.initialise(NET, seed=0), about={})
+    weights.save(tmp_path / "w.safetensors", weights.initialise(NET, seed=0), metadata={})
     with pytest.raises(WeightsError, match=r"wants fc6.weight as float32 \(4096, 9216\)"):
-        weights.load(tmp_path / "w.safetensors", network("standard", image_size=224))
+        weights.load(tmp_path / "w.safetensors", network("standard"))
     with pytest.raises(WeightsError, match=r"other tensors than these weights: extra.bias"):
         weights.load(tmp_path / "w.safetensors", network("extra-dense", image_size=64))
 
@@ -88,11 +89,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_new_head_is_drawn_by_the_seed_and_the_rest_stays() -> None:
     carried = weights.initialise(network("torchvision", classes=1000), seed=9)
     net = network("torchvision", image_size=64)
-    one, other = (weights.with_new_head(carried, net, seed=s) for s in (1, 2))
-    weights.check(one, net)
-    assert one["fc8.weight"].shape == (10, 4096)
-    assert not np.array_equal(one["fc8.weight"], other["fc8.weight"])
-    assert one["fc7.weight"] is carried["fc7.weight"]
+    first, second = (weights.with_new_head(carried, net, seed=s) for s in (1, 2))
+    weights.check(first, net)
+    assert first["fc8.weight"].shape == (10, 4096)
+    assert not np.array_equal(first["fc8.weight"], second["fc8.weight"])
+    assert first["fc7.weight"] is carried["fc7.weight"]
 
 
 def test_a_torchvision_file_with_the_wrong_hash_is_refused_unread(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.paths import ROOT
-from tests.support.sessions import without_pytests
+from tests.support.sessions import environment_without
 
 
 @pytest.mark.slow
@@ -18,7 +18,7 @@ from tests.support.sessions import without_pytests
 def test_a_run_of_the_tests_leaves_the_checkout_as_it_was(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    """But for Python's and pytest's own caches, which are switched off here."""
+    """Python's and pytest's own caches are switched off here."""
     for name in ("alexnet", "bench", "reports", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("conftest.py", "pyproject.toml"):
@@ -28,7 +28,7 @@ def test_a_run_of_the_tests_leaves_the_checkout_as_it_was(
     done = subprocess.run(
         [*command, "tests/alexnet/test_score.py"],
         cwd=tmp_path,
-        env=without_pytests(()) | {"PYTHONDONTWRITEBYTECODE": "1"},
+        env=environment_without(()) | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,7 @@ import pytest
 from bench.paths import ROOT
 
 BROKEN = "#!/bin/sh\nexit 127\n"  # a version manager's stub for a Python that is not installed
-# Says yes to the version check; its `-m venv` makes a .venv whose Python says yes to everything.
+# Passes the version check; its `-m venv` makes a .venv whose Python succeeds at everything.
 WORKING = """#!/bin/sh
 case "$*" in
   *venv*) mkdir -p .venv/bin; echo "$0" > used
@@ -24,7 +24,7 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout with nothing on its PATH but the tools that make itself needs."""
+    """A checkout whose PATH has only the tools that make needs."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "bin").mkdir()
@@ -33,16 +33,16 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def put(checkout: Path, name: str, script: str) -> None:
+def install(checkout: Path, name: str, script: str) -> None:
     file = checkout / "bin" / name
     file.write_text(script)
     file.chmod(0o755)
 
 
 def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # What is said to a `make test` is in its environment, and so in that of its children.
-    given = ("MAKE", "NAME", "ARGS", "RESULTS", "OUT")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(given)}
+    # The variables of an outer `make test` are in the environment of its children.
+    outer = ("MAKE", "NAME", "ARGS", "RESULTS", "OUT")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(outer)}
     environment["PATH"] = str(checkout / "bin")
     command = [str(checkout / "bin" / "make"), *arguments]
     return subprocess.run(
@@ -51,8 +51,8 @@ def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_stub_is_passed_over_for_a_python_that_runs(checkout: Path) -> None:
-    put(checkout, "python3.12", BROKEN)
-    put(checkout, "python3.11", WORKING)
+    install(checkout, "python3.12", BROKEN)
+    install(checkout, "python3.11", WORKING)
     done = make(checkout, "bench", "NAME=mine", "ARGS=--profile smoke")
     assert done.returncode == 0, done.stderr
     assert (checkout / "used").read_text().strip().endswith("python3.11")
@@ -64,7 +64,7 @@ def test_a_stub_is_passed_over_for_a_python_that_runs(checkout: Path) -> None:
 
 @pytest.mark.parametrize("target", ["bench", "resume"])
 def test_a_session_that_failed_is_written_up_and_still_fails(checkout: Path, target: str) -> None:
-    put(checkout, "python3", WORKING)
+    install(checkout, "python3", WORKING)
     assert make(checkout, target).returncode == 0
     python = checkout / ".venv" / "bin" / "python"
     python.write_text('#!/bin/sh\necho "$@" >> calls\ncase "$*" in *pytest*) exit 7;; esac\n')
@@ -76,14 +76,14 @@ def test_a_session_that_failed_is_written_up_and_still_fails(checkout: Path, tar
 
 
 def test_a_report_is_of_what_is_named(checkout: Path) -> None:
-    put(checkout, "python3", WORKING)
+    install(checkout, "python3", WORKING)
     make(checkout, "report", "RESULTS=mine yours/*.json", "OUT=there", "ARGS=--baseline me")
     calls = (checkout / "calls").read_text().splitlines()
     assert calls[-1] == "-m reports mine yours/*.json --out there --baseline me"
 
 
 def test_it_installs_once(checkout: Path) -> None:
-    put(checkout, "python3", WORKING)
+    install(checkout, "python3", WORKING)
     for _ in range(2):
         assert make(checkout, "test").returncode == 0
     calls = (checkout / "calls").read_text().splitlines()
@@ -92,15 +92,15 @@ def test_it_installs_once(checkout: Path) -> None:
 
 
 def test_the_fast_tests_are_those_that_are_not_slow(checkout: Path) -> None:
-    put(checkout, "python3", WORKING)
+    install(checkout, "python3", WORKING)
     make(checkout, "test-fast", "ARGS=-q")
     calls = (checkout / "calls").read_text().splitlines()
     assert calls[-1] == "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -m not slow -q"
 
 
 def test_no_python_is_a_sentence(checkout: Path) -> None:
-    put(checkout, "python3.12", BROKEN)
-    put(checkout, "python3", BROKEN)
+    install(checkout, "python3.12", BROKEN)
+    install(checkout, "python3", BROKEN)
     done = make(checkout, "test")
     assert done.returncode != 0
     assert "No Python 3.11 or 3.12 runs here" in done.stderr

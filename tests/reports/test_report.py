@@ -256,7 +256,7 @@ def test_the_least_that_there_can_be_is_still_a_report(
 
 def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path) -> None:
     one = report_cost.template(read(results / "anna" / "0001_full.json"), epochs=20)
-    for number, content in enumerate(report_cost.multiplied(one, 6, machines=3)):
+    for number, content in enumerate(report_cost.copies(one, 6, machines=3)):
         (tmp_path / f"{number}.json").write_text(json.dumps(content))
     found = gather([str(tmp_path)])
     assert len(found.runs) == 6
@@ -266,6 +266,6 @@ def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path
     assert len(made.machines) == 3
     assert set(made.runs["seed"]) == {0, 1}
     assert set(made.runs["epochs"]) == {20}
-    cost = report_cost.cost(tmp_path / "0.json", 1)
+    cost = report_cost.measure_cost(tmp_path / "0.json", 1)
     assert cost.seconds > 0
     assert 50e6 < cost.peak_bytes < 2e9

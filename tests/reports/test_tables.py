@@ -11,7 +11,7 @@ import pytest
 from bench.records.types import Machine
 from reports import published, typeset
 from reports.compare import Study, study
-from reports.document import Table
+from reports.document import MOST_MACHINES, Table
 from reports.frame import frames
 from reports.sources import gather
 from reports.tables import (
@@ -27,7 +27,7 @@ from reports.tables import (
 from reports.tables import glance as glances
 from reports.tables.systems import over_seeds
 from reports.typeset import names
-from reports.typeset.build import MOST_MACHINES, MOST_ROWS, figures, line, table, text
+from reports.typeset.build import MOST_ROWS, figures, line, table, text
 from tests.support.report_files import (
     ANNA,
     BOB,

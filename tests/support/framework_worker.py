@@ -1,8 +1,8 @@
-"""One framework's answers for the parity tests, from a process of its own.
+"""One framework's outputs for the parity tests, computed in its own process.
 
 `python -m tests.support.framework_worker FRAMEWORK OUT STATE CANONICAL`; each section's keys begin
-with its name. The networks are a quarter as wide as the real ones, but where parameters are counted
-and torchvision's own are carried over.
+with its name. The networks are a quarter as wide as the real ones, except where parameters are counted
+and torchvision's weights are loaded.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ LOSS_BATCH = 32
 STEPS = 100
 FLOAT32_ROUNDING = 2.0**-24
 NARROWER = 4
-"""Wide enough for a rounding to grow as it does in the real networks: at 16 it stays a rounding, and
-100 losses could not tell more than float32 does."""
+"""Wide enough for a rounding error to grow as in the real networks. At 16 it stays one rounding, and 100
+losses would show no more than float32's precision."""
 
 Answers = dict[str, npt.NDArray[Any]]
 
 
 def images_and_labels(count: int) -> tuple[data.Images, data.Labels]:
-    some = data.synthetic(count, seed=3)
-    return some.images, some.labels
+    split = data.synthetic(count, seed=3)
+    return split.images, split.labels
 
 
 def layers(backend: Backend) -> Answers:
-    """Every layer's output for every variant at 64 px; torchvision's, whose pooling adapts, at more."""
+    """Every layer's output for every variant at 64 px; torchvision's also at 128 and 224."""
     images, _ = images_and_labels(2)
     answers = {}
     sizes = [(name, IMAGE_SIZE) for name in VARIANTS] + [("torchvision", 128), ("torchvision", 224)]
@@ -55,12 +55,12 @@ def layers(backend: Backend) -> Answers:
 
 
 def parameters(backend: Backend) -> Answers:
-    """How many parameters each framework's own model has, at 224 px."""
+    """The number of parameters of the framework's own model, at 224 px."""
     answers = {}
     for variant, classes in PARAMETERS:
         net = network(variant, classes=classes)
-        nothing = {name: np.zeros(shape, np.float32) for name, shape in net.tensors.items()}
-        trainer: Any = backend.trainer(net, nothing, SCRATCH, seed=0)
+        zeros = {name: np.zeros(shape, np.float32) for name, shape in net.tensors.items()}
+        trainer: Any = backend.trainer(net, zeros, SCRATCH, seed=0)
         model = trainer.model
         if backend.framework == "torch":
             count = sum(parameter.numel() for parameter in model.parameters())
@@ -71,7 +71,7 @@ def parameters(backend: Backend) -> Answers:
 
 
 def one_step(backend: Backend) -> Answers:
-    """The weights of every tensor after one step of SGD, and the weights as they come back unused."""
+    """Every tensor after one step of SGD, and as it is returned before any step."""
     images, labels = images_and_labels(BATCH)
     net = network("standard", image_size=IMAGE_SIZE).without_dropout()
     trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
@@ -83,8 +83,8 @@ def one_step(backend: Backend) -> Answers:
 def losses(backend: Backend) -> Answers:
     """100 steps' losses without dropout, the rate ten times lower from the 51st on.
 
-    torch adds two yardsticks: itself from weights one rounding away, and itself with Keras's form of
-    momentum, whose velocity has the old rate folded in when the rate changes.
+    torch adds two yardsticks: its losses from weights one rounding away, and those with Keras's form
+    of momentum, whose velocity includes the old rate when the rate changes.
     """
     answers = {"losses": hundred_losses(backend)}
     if backend.framework == "torch":
@@ -105,19 +105,19 @@ def hundred_losses(
         for name, array in weights.initialise(net, seed=2).items()
     }
     trainer: Any = backend.trainer(net, first, SCRATCH, seed=0)
-    split, found = data.synthetic(LOSS_BATCH * STEPS, seed=4), []
+    split, losses = data.synthetic(LOSS_BATCH * STEPS, seed=4), []
     batches = data.epoch_batches(split, batch_size=LOSS_BATCH, seed=0, epoch=1, augment=True)
     for step, (images, labels) in enumerate(batches):
         if as_keras and step == STEPS // 2:
             for state in trainer.optimizer.state.values():
                 state["momentum_buffer"].mul_(10)
         trainer.step(trainer.to_device(images, labels), 3e-4 if step < STEPS // 2 else 3e-5)
-        found.append(trainer.pop_metrics()[0])
-    return np.array(found)
+        losses.append(trainer.pop_metrics()[0])
+    return np.array(losses)
 
 
 def stages(backend: Backend) -> Answers:
-    """Which tensors a head-only stage moves, and how much momentum a new stage remembers (none)."""
+    """Which tensors a head-only stage moves, and whether a new stage starts without momentum."""
     images, labels = images_and_labels(BATCH)
     net = network("torchvision", image_size=IMAGE_SIZE).without_dropout()
     first = weights.initialise(net, seed=5)
@@ -129,12 +129,12 @@ def stages(backend: Backend) -> Answers:
     moved = [name for name in first if not np.array_equal(first[name], after_head[name])]
     trainer.begin_stage("all")
     trainer.step(trainer.to_device(images, labels), 0.0)
-    kept = all(np.array_equal(a, after_head[n]) for n, a in trainer.weights().items())
-    return {"stages moved": np.array(moved), "stages kept": np.array(kept)}
+    unchanged = all(np.array_equal(a, after_head[n]) for n, a in trainer.weights().items())
+    return {"stages moved": np.array(moved), "stages kept": np.array(unchanged)}
 
 
 def dropout(backend: Backend) -> Answers:
-    """Losses of the same batch and weights twice under dropout, and twice in evaluation mode."""
+    """Two training losses of the same batch and weights under dropout, and two evaluations."""
     images, labels = images_and_labels(BATCH)
     net = network("standard", image_size=IMAGE_SIZE)
     trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
@@ -147,7 +147,7 @@ def dropout(backend: Backend) -> Answers:
 
 
 def kernels(backend: Backend) -> Answers:
-    """The operands and the product of a probe's kernel, and a sum after two additions of ones."""
+    """The operands and the product of a kernel, and the sum after two additions of ones."""
     product: Any = backend.product(48, 32)
     product.run()
     product.wait()
@@ -166,30 +166,30 @@ def kernels(backend: Backend) -> Answers:
 
 
 def settings(backend: Backend) -> Answers:
-    """The settings with a variable set that changes figures, and one that does not."""
+    """The settings, with one environment variable that changes figures and one that does not."""
     os.environ |= {"MPS_MAX_COMMIT_COUNT": "7", "ALEXNET_NOTHING": "8"}
-    found = backend.settings()
-    return {"settings": np.array([f"{name}={value}" for name, value in found.items()])}
+    settings = backend.settings()
+    return {"settings": np.array([f"{name}={value}" for name, value in settings.items()])}
 
 
 def peaks(backend: Backend) -> Answers:
-    """What torch's peak of a GPU is where its allocator has counted nothing, and where it has."""
+    """torch's peak of a GPU when its allocator has counted nothing, and when it has."""
     if backend.framework != "torch":
         return {}
     torch: Any = sys.modules["torch"]  # as its backend has imported it
     counted = iter((0, 7))
     torch.accelerator.max_memory_allocated = lambda: next(counted)
     backend.device = "mps"
-    found = [backend.peak_device_bytes() for _ in range(2)]
+    peaks = [backend.peak_device_bytes() for _ in range(2)]
     backend.device = "cpu"
-    return {"peaks": np.array([-1 if peak is None else peak for peak in found])}
+    return {"peaks": np.array([-1 if peak is None else peak for peak in peaks])}
 
 
 def placement(backend: Backend) -> Answers:
-    """What is named of labels on their way to a float, of a cast between floats and a ReLU."""
+    """The operations named for casts of integers to floats, a cast between floats and a ReLU."""
     if backend.framework != "tensorflow":
         return {}
-    from alexnet.frameworks.tensorflow.placement import elsewhere
+    from alexnet.frameworks.tensorflow.placement import ops_off_device
 
     tf: Any = sys.modules["tensorflow"]  # as its backend has imported it
 
@@ -201,10 +201,10 @@ def placement(backend: Backend) -> Answers:
 
     def run(exact: Any) -> list[str]:
         values = tf.range(4, dtype=tf.int32), tf.range(4, dtype=tf.int64), exact
-        return elsewhere(lambda: step(*values), "/GPU:0")
+        return ops_off_device(lambda: step(*values), "/GPU:0")
 
     try:
-        unknown = str(elsewhere(lambda: None, "/GPU:0"))
+        unknown = str(ops_off_device(lambda: None, "/GPU:0"))
     except PlacementUnknown as error:
         unknown = str(error)
     return {
@@ -215,7 +215,7 @@ def placement(backend: Backend) -> Answers:
 
 
 def carried_over(backend: Backend, file: Path) -> Answers:
-    """Logits of our torchvision variant from canonical weights that another process made."""
+    """Logits of our torchvision variant from canonical weights that another process wrote."""
     images, _ = images_and_labels(4)
     net = network("torchvision", image_size=224, classes=1000)
     trainer = backend.trainer(net, weights.load(file, net), FINETUNE, seed=0)
@@ -223,12 +223,12 @@ def carried_over(backend: Backend, file: Path) -> Answers:
 
 
 def torchvisions_own(state: Path, canonical: Path) -> Answers:
-    """torchvision's own logits from a file of its making, which is then carried over for both."""
+    """torchvision's own logits from its own state file, which is then converted for both frameworks."""
     from tests.support import torchvision_reference
 
     torchvision_reference.write_state(state)
-    carried = imagenet.load_torchvision(state, classes=1000)
-    weights.save(canonical, carried.weights, about=imagenet.describe(carried))
+    pretrained = imagenet.load_torchvision(state, classes=1000)
+    weights.save(canonical, pretrained.weights, metadata=imagenet.metadata(pretrained))
     images, _ = images_and_labels(4)
     return {"torchvision's own logits": torchvision_reference.logits(state, images)}
 

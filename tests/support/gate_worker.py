@@ -1,4 +1,4 @@
-"""One framework's gate with each fault planted in turn, in a process of its own, on a narrow network.
+"""One framework's gate with each fault planted in turn, in its own process, on a narrow network.
 
 `python -m tests.support.gate_worker FRAMEWORK` prints JSON: fault -> check -> (passed, measured, says).
 """
@@ -21,18 +21,17 @@ from alexnet.frameworks import registry
 from alexnet.recipe import SCRATCH
 from alexnet.spec import network
 from bench.gate import timing
-from bench.gate import timing as clock
 from bench.gate.checks import check_device
 from bench.gate.outputs import Batch
 from tests.support.narrow import narrow_variants
 
-CALL_SECONDS = 0.001  # what handing over work costs a device that answers late
+CALL_SECONDS = 0.001  # what a call costs a device that answers late
 TIMED = ("none", "late")
-"""The faults with which the clock is tried too, which takes real seconds."""
+"""The faults for which the timing checks run too, which take real seconds."""
 
 
 class Faulty:
-    """A backend whose trainers, and kernels, a fault has been planted in."""
+    """A backend with a fault planted in its trainers and, if `late`, in its kernels."""
 
     def __init__(self, backend: Any, plant: Callable[[Any], Any], *, late: bool = False) -> None:
         self._backend, self._plant, self._late = backend, plant, late
@@ -59,7 +58,7 @@ class LateKernel:
 
 
 class Late:
-    """A trainer that does its work when somebody reads its result, and not when it is told to wait."""
+    """A trainer that does its work when a result is read, and not when it is synchronised."""
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
@@ -89,7 +88,7 @@ class Late:
 
 
 class Misplaced:
-    """A trainer of the CPU that was meant for a GPU, when it is asked where its step runs."""
+    """A trainer on the CPU that claims to be on a GPU when its operations are located."""
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
@@ -98,12 +97,12 @@ class Misplaced:
         return getattr(self._trainer, name)
 
     def ops_off_device(self, batch: Any) -> Any:
-        meant = self._trainer.device
-        self._trainer.device = SimpleNamespace(type="cuda") if hasattr(meant, "type") else "/GPU:0"
+        device = self._trainer.device
+        self._trainer.device = SimpleNamespace(type="cuda") if hasattr(device, "type") else "/GPU:0"
         try:
             return self._trainer.ops_off_device(batch)
         finally:
-            self._trainer.device = meant
+            self._trainer.device = device
 
 
 def other_momentum(trainer: Any) -> Any:
@@ -118,16 +117,16 @@ def other_momentum(trainer: Any) -> Any:
 
 def scrambled(trainer: Any) -> Any:
     """Two output channels of one convolution have changed places."""
-    changed = trainer.weights()
-    changed["conv3.weight"][[0, 1]] = changed["conv3.weight"][[1, 0]]
-    trainer.load(changed)
+    weights_now = trainer.weights()
+    weights_now["conv3.weight"][[0, 1]] = weights_now["conv3.weight"][[1, 0]]
+    trainer.load(weights_now)
     return trainer
 
 
 def not_a_number(trainer: Any) -> Any:
-    changed = trainer.weights()
-    changed["fc7.weight"][0, 0] = np.nan
-    trainer.load(changed)
+    weights_now = trainer.weights()
+    weights_now["fc7.weight"][0, 0] = np.nan
+    trainer.load(weights_now)
     return trainer
 
 
@@ -145,7 +144,7 @@ class Stale:
 
 
 def zero_dropout(trainer: Any) -> Any:
-    """Dropout gives zeros, as it did on Apple's GPU in the days of TensorFlow 2.7."""
+    """Dropout gives zeros, as it did on Apple's GPU with TensorFlow 2.7."""
     if hasattr(trainer.model, "named_modules"):
         for module in trainer.model.modules():
             if type(module).__name__ == "Dropout":
@@ -158,7 +157,7 @@ def zero_dropout(trainer: Any) -> Any:
 
 
 def wrong_when_compiled(trainer: Any) -> Any:
-    """Dense+ReLU is wrong in graphs and right eagerly: what Apple's plugin did with later Keras."""
+    """Dense+ReLU is wrong in graphs and right eagerly, as with Apple's plugin and later Keras."""
     import tensorflow as tf
 
     def activation(x: Any) -> Any:
@@ -173,8 +172,8 @@ def main() -> None:
     backend = registry.backend(framework, "cpu")
     spec.VARIANTS.update(narrow_variants(16))
     net = network("standard", image_size=64)
-    first, some = weights.initialise(net, seed=0), data.synthetic(32, seed=0)
-    batch = Batch(images=some.images, labels=some.labels, rate=0.001)
+    first, split = weights.initialise(net, seed=0), data.synthetic(32, seed=0)
+    batch = Batch(images=split.images, labels=split.labels, rate=0.001)
     faults: dict[str, Callable[[Any], Any]] = {
         "none": lambda trainer: trainer,
         "scrambled": scrambled,
@@ -187,14 +186,14 @@ def main() -> None:
     }
     if framework == "tensorflow":
         faults["wrong when compiled"] = wrong_when_compiled
-    found, proof = {}, timing.check_timing
+    results, check_timing = {}, timing.check_timing
     gc.freeze()  # each gate collects three times, and a framework's own objects are many
     for name, plant in faults.items():
-        vars(clock)["check_timing"] = proof if name in TIMED else lambda *arguments: []
+        vars(timing)["check_timing"] = check_timing if name in TIMED else lambda *arguments: []
         faulty: Any = Faulty(backend, plant, late=name == "late")
         checks = check_device(faulty, net, first, SCRATCH, batch, seed=0).checks
-        found[name] = {check.name: (check.passed, check.measured, check.says) for check in checks}
-    json.dump(found, sys.stdout)
+        results[name] = {check.name: (check.passed, check.measured, check.says) for check in checks}
+    json.dump(results, sys.stdout)
 
 
 if __name__ == "__main__":

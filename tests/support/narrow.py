@@ -1,7 +1,7 @@
-"""The same networks with fewer channels and units: all layers and names, a step of milliseconds.
+"""The same networks with fewer channels and units: all layers and names, but steps of milliseconds.
 
-For what does not depend on a network's width: faults that a gate must name, runs that must be
-resumed to the bit. What the real widths give is asked of the real networks elsewhere.
+For tests that do not depend on a network's width: planted faults, and runs resumed to the bit. Other
+tests use the real widths.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from alexnet.spec import Network, Variant
 
 
 def narrow_variants(divisor: int) -> dict[str, Variant]:
-    """Every variant with narrow layers, under its own name: what is to stand in `spec.VARIANTS`."""
+    """Every variant with narrow layers under its own name, as a replacement of `spec.VARIANTS`."""
     return {
         name: replace(variant, layers=tuple(_narrowed(layer, divisor) for layer in variant.layers))
         for name, variant in spec.VARIANTS.items()
@@ -25,7 +25,7 @@ def narrow_variants(divisor: int) -> dict[str, Variant]:
 def narrow_network(
     variant: str, divisor: int, *, image_size: int = 224, classes: int | None = None
 ) -> Network:
-    """As `spec.network` gives it, with narrow layers."""
+    """`spec.network` with narrow layers."""
     with patch.dict(spec.VARIANTS, narrow_variants(divisor)):
         return spec.network(variant, image_size=image_size, classes=classes)
 
@@ -34,7 +34,7 @@ def _narrowed(layer: Layer, divisor: int) -> Layer:
     match layer:
         case Conv():
             return replace(layer, channels=layer.channels // divisor)
-        case Dense(units=int(units)):  # the head has none: it keeps its classes
+        case Dense(units=int(units)):  # the head has no units and keeps its classes
             return replace(layer, units=units // divisor)
         case _:
             return layer

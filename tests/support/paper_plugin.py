@@ -1,7 +1,7 @@
 """`pytest -p tests.support.paper_plugin`: sessions on the workers and gates of paper_worker.py.
 
-PAPER names the cells, by a part of their id, that crash or hang after their first epoch, diverge, or
-do not pass their gate; "doctor" what the doctor finds.
+PAPER is a list of PART=BEHAVIOUR: cells with PART in their id crash or hang after their first epoch,
+diverge, fail their gate (wrong) or get no answer from it (mute). `doctor=LEVEL` plants a finding.
 """
 
 from __future__ import annotations
@@ -28,4 +28,4 @@ def full_moon(*arguments: Any, **keywords: Any) -> list[Finding]:
 
 
 if "doctor=" in os.environ.get("PAPER", ""):
-    vars(rules)["findings"] = full_moon
+    vars(rules)["diagnose"] = full_moon

@@ -1,4 +1,4 @@
-"""A worker and a gate of paper, for tests/support/paper_plugin.py: records in an instant."""
+"""A fake worker and gate that send their records at once, for tests/support/paper_plugin.py."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.ipc.cell_files import outputs_file
 from bench.ipc.messages import Job, Record, Resumed, job_from_json, to_line
-from bench.ipc.scratch import outputs_file
 from tests.support.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
 
 
@@ -24,8 +24,8 @@ def gate(job: Job, behaviour: str) -> Iterator[Record]:
     same = np.ones((2, 10))
     np.savez(outputs_file(job), logits=same, losses=same[0], exact_logits=same)
     names = ("logits", "loss", "three losses")
-    wrong = replace(CHECK, measured=0.9 if behaviour == "wrong" else 1e-6)
-    yield replace(GATE, checks=tuple(replace(wrong, name=name) for name in names))
+    check = replace(CHECK, measured=0.9 if behaviour == "wrong" else 1e-6)
+    yield replace(GATE, checks=tuple(replace(check, name=name) for name in names))
 
 
 def records(job: Job, behaviour: str) -> Iterator[Record]:
@@ -49,7 +49,7 @@ def records(job: Job, behaviour: str) -> Iterator[Record]:
 
 
 def hang() -> None:
-    """Until the parent is gone; that it asked for no further epoch is noted in the file `asked`."""
+    """Waits until the parent is gone; writes the file `asked` when the parent asks it to stop."""
     for line in sys.stdin:
         if line == "stop\n":
             (Path(tempfile.gettempdir()) / "asked").touch()
@@ -58,10 +58,10 @@ def hang() -> None:
 def main() -> None:
     job = job_from_json(sys.stdin.readline())
     behaviours = dict(pair.split("=") for pair in os.environ.get("PAPER", "").split())
-    chosen = [how for part, how in behaviours.items() if part in job.cell.id]
-    asked = gate if sys.argv[1] == "gate" else records
+    matching = [behaviour for part, behaviour in behaviours.items() if part in job.cell.id]
+    answer = gate if sys.argv[1] == "gate" else records
     with os.fdopen(int(sys.argv[-1]), "w", buffering=1) as pipe:
-        for record in asked(job, chosen[0] if chosen else "good"):
+        for record in answer(job, matching[0] if matching else "good"):
             pipe.write(to_line(record))
 
 

@@ -1,4 +1,4 @@
-"""Real frameworks in processes of their own: one cell without a session or gate, or one module."""
+"""Runs a real framework in its own process: one cell without session and gate, or one module."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from bench.session.cell_runner import CellRunner
 from tests.support.samples import PLAN
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-"""The variables of a framework's process beside others. Threads that spin while they wait for one
+"""Environment of a framework's process on a busy machine. Threads that spin while they wait for one
 another took 69 s of processor time for torch's gates, one thread 8 s (AMD EPYC, 2 cores, load 4)."""
 EPOCH_SECONDS = 60.0
-"""What an epoch is expected to take: three of them may pass in silence, on a busy machine too."""
+"""The expected seconds of an epoch. The timeout is three epochs, which suffices on a busy machine."""
 
 
-def said_by(module: str, *arguments: str) -> str:
-    """What a module prints in a process of its own, with one thread, where it ends without an error."""
-    done = subprocess.run(
+def output_of(module: str, *arguments: str) -> str:
+    """The stdout of a module run in its own process with one thread. Asserts that it exits with 0."""
+    process = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         capture_output=True,
@@ -34,16 +34,16 @@ def said_by(module: str, *arguments: str) -> str:
         check=False,
         env={**os.environ, **ONE_THREAD},
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    assert process.returncode == 0, process.stderr[-3000:]
+    return process.stdout
 
 
-def plan_of(*, train_images: int, batch_size: int, epochs: int) -> Plan:
-    """A few images at 64 px, the stand-in's unless another data set is put in."""
+def small_plan(*, train_images: int, batch_size: int, epochs: int) -> Plan:
+    """A plan with few synthetic images at 64 px; `replace` the data set for another."""
     return replace(PLAN, train_images=train_images, batch_size=batch_size, epochs=epochs)
 
 
-def carry(
+def run_to_end(
     run: Run,
     folder: Path,
     *,
@@ -52,7 +52,7 @@ def carry(
     command: Sequence[str] = WORKER_COMMAND,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> Run:
-    """The run after it was carried to its end, or to where `on_record` ended it by an exception."""
+    """Runs a cell to its end, or until `on_record` raises, and returns the run."""
     job = Job(
         cell=run.cell,
         plan=run.plan,
@@ -74,6 +74,6 @@ def carry(
     return run
 
 
-def cell_of(experiment: str, framework: str) -> Cell:
+def cpu_cell(experiment: str, framework: str) -> Cell:
     """A cell on the CPU."""
     return Cell(experiment=experiment, framework=framework, device="cpu", seed=0)  # type: ignore[arg-type]

@@ -13,13 +13,13 @@ from typing import Any
 from bench.paths import ROOT
 
 PASSED, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 4, 130
-NOBODY = "http://127.0.0.1:9"  # a proxy that answers no one: the machine is as good as offline
+DEAD_PROXY = "http://127.0.0.1:9"  # nothing listens there, so the session is offline
 
 
-def without_pytests(unwanted: Collection[str]) -> dict[str, str]:
-    """The environment but for what is unwanted and what pytest tells its own children.
+def environment_without(unwanted: Collection[str]) -> dict[str, str]:
+    """The environment without the unwanted variables and pytest's own.
 
-    A session that believes itself in a process of pytest-xdist measures nothing.
+    With pytest-xdist's variables, a session takes itself for one of its workers and measures nothing.
     """
     return {
         name: value
@@ -34,18 +34,20 @@ def command_and_environment(
     plugin = [] if paper is None else ["-p", "tests.support.paper_plugin"]
     command = [sys.executable, "-m", "pytest", "bench", *plugin, "--machine", "Test Machine"]
     command += [f"--benchmark-storage=file://{folder}", *arguments]
-    environment = without_pytests({"ALEXNET_DATA", "NO_PROXY", "no_proxy"})
+    environment = environment_without({"ALEXNET_DATA", "NO_PROXY", "no_proxy"})
     proxies = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
-    environment |= dict.fromkeys(proxies, NOBODY) | {"PAPER": paper or ""}
+    environment |= dict.fromkeys(proxies, DEAD_PROXY) | {"PAPER": paper or ""}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "TORCH_HOME": str(folder / "torch")}
-    environment |= {"TMPDIR": str(folder)}  # where the lock lies: a session of one's own is none of ours
+    environment |= {
+        "TMPDIR": str(folder)
+    }  # the lock lies there, so a session outside the tests does not conflict
     return command, environment
 
 
 def bench(
     folder: Path, *arguments: str, paper: str | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `pytest bench` offline, saving into `folder`; with `paper`, on workers of paper."""
+    """Runs `pytest bench` offline, saving into `folder`; with `paper`, on paper workers."""
     command, environment = command_and_environment(folder, *arguments, paper=paper)
     return subprocess.run(
         command,
@@ -58,7 +60,7 @@ def bench(
 
 
 def saved(folder: Path) -> dict[str, Any]:
-    """The one file that a session saved."""
+    """The content of the only file that a session saved."""
     (file,) = (folder / "test-machine").glob("0001_*.json")
     content: dict[str, Any] = json.loads(file.read_text())
     return content

@@ -1,7 +1,7 @@
 """`pytest -p tests.support.toy_plugin`: sessions on the workers and gates of toy_worker.py.
 
-`TOY` may say `silence=S` (the seconds after which a worker counts as hanging) and `hold=save` (the
-session waits before it writes its result file), besides what the workers take.
+`TOY` takes `silence=S` (a worker counts as hanging after S seconds) and `hold=save` (the session waits
+before it writes its result file), besides the options of the workers.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import pytest
 
 from bench.doctor import rules
 from bench.gate import ask
-from bench.plan import grid
+from bench.plan import estimate
 from bench.plugin.pytest_benchmark import Storage
 from bench.session import session
 from bench.session.cell_runner import CellRunner
-from tests.support.toy_hold import SAID, hold
+from tests.support.toy_hold import OPTIONS, hold
 
 COMMAND = [sys.executable, "-m", "tests.support.toy_worker"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    silence = float(SAID.get("silence", 300))
+    silence = float(OPTIONS.get("silence", 300))
     vars(session)["CellRunner"] = partial(CellRunner, command=COMMAND, min_timeout_seconds=silence)
     toy_gate = partial(ask.ask_gate, command=[*COMMAND, "gate"], timeout_seconds=silence)
     vars(ask)["ask_gate"] = toy_gate
-    vars(grid)["expected_epoch_seconds"] = lambda cell, plan: 0.0
-    vars(rules)["findings"] = lambda *arguments, **keywords: []
+    vars(estimate)["expected_epoch_seconds"] = lambda cell, plan: 0.0
+    vars(rules)["diagnose"] = lambda *arguments, **keywords: []
     save = Storage.save
 
     def held_save(self: Storage, output_json: dict[str, Any], name: str) -> None:

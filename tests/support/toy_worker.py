@@ -1,9 +1,9 @@
-"""Real workers, journals and checkpoints around a network of toy size, for tests/support/toy_plugin.py.
+"""Real workers, journals and checkpoints around a toy network, for tests/support/toy_plugin.py.
 
-Instead of a framework there is a trainer in numpy that has what a framework's has: weights, momentum and
-a random stream, each of which every later step depends on. `TOY` may say `share=N` (the share that
-checkpoints may cost), `beat=S` (the seconds between signs of life), `step=S` (what a step takes),
-`hold=PLACE` (tests/support/toy_hold.py) and `real` (real frameworks and layers, narrow).
+A numpy trainer replaces the framework. It has the same state: weights, momentum and a random stream, on
+which every later step depends. `TOY` takes `share=N` (the share of time that checkpoints may take),
+`beat=S` (seconds between heartbeats), `step=S` (seconds per step), `hold=PLACE`
+(tests/support/toy_hold.py) and `real` (real frameworks and layers, narrow).
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.score import Logits
 from alexnet.spec import Network, Variant, network
 from alexnet.weights import Weights
+from bench.ipc.cell_files import outputs_file
 from bench.ipc.child import ParentPipe
 from bench.ipc.messages import Job
-from bench.ipc.scratch import outputs_file
 from bench.meters import reference_kernel
 from bench.worker import checkpoint, result, training_loop
 from bench.worker import job as worker_job
 from bench.worker.training_loop import TrainingLoop
 from tests.support.narrow import narrow_variants
 from tests.support.samples import CHECK, GATE, ROOFLINE
-from tests.support.toy_hold import SAID, hold
+from tests.support.toy_hold import OPTIONS, hold
 
-REAL, REAL_WIDTH_DIVISOR = "real" in SAID, 16
+REAL, REAL_WIDTH_DIVISOR = "real" in OPTIONS, 16
 LAYERS = (Conv("conv1", 2, kernel=11, stride=8, padding=2), Flatten(), Dense("fc8", None, relu=False))
-TOY = Variant(layers=LAYERS, classes=10, about="what training needs at least")
+TOY = Variant(layers=LAYERS, classes=10, about="the least that training needs")
 
 
 class ToyTrainer:
-    """Softmax regression on the first pixels; what it leaves alone follows a random walk."""
+    """Softmax regression on the first pixels; all other weights follow a random walk."""
 
     def __init__(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> None:
         self.net, self.recipe = net, recipe
@@ -70,7 +70,7 @@ class ToyTrainer:
         return features @ self._weights[f"{head}.weight"].T + self._weights[f"{head}.bias"]
 
     def step(self, batch: Any, learning_rate: float) -> None:
-        sleep(float(SAID.get("step", 0)))
+        sleep(float(OPTIONS.get("step", 0)))
         features, labels = batch
         features = features * (self._random.random(features.shape, np.float32) < 0.5)
         scores = self._scores(features)
@@ -167,7 +167,7 @@ class ToyBackend:
 
 
 def answer(job: Job, link: ParentPipe) -> None:
-    """A gate of paper, asked with the cell's own first weights."""
+    """A gate that passes without measuring, with the hash of the cell's first weights."""
     hold(f"{job.cell.id}:gate")
     if job.roofline is None:
         link.send(ROOFLINE)
@@ -180,16 +180,16 @@ def answer(job: Job, link: ParentPipe) -> None:
 
 
 class HeldTrainingLoop(TrainingLoop):
-    """The worker's epochs, held where a test wants to act."""
+    """A training loop that waits before the epoch set in `TOY`."""
 
     def measure(self, number: int) -> int:
-        hold(f"{self.job.cell.id}:{number}", self.stop_asked)
+        hold(f"{self.job.cell.id}:{number}", self.stop_requested)
         return super().measure(number)
 
 
 def main() -> int:
-    checkpoint.MAX_CHECKPOINT_SHARE = float(SAID.get("share", 1e9))
-    vars(training_loop)["HEARTBEAT_SECONDS"] = float(SAID.get("beat", 0.1))
+    checkpoint.MAX_CHECKPOINT_SHARE = float(OPTIONS.get("share", 1e9))
+    vars(training_loop)["HEARTBEAT_SECONDS"] = float(OPTIONS.get("beat", 0.1))
     vars(reference_kernel)["WAKING_SECONDS"] = vars(result)["STEP_RATE_SECONDS"] = 0.01
     vars(worker_job)["TrainingLoop"] = HeldTrainingLoop
     if REAL:

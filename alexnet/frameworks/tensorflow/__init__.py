@@ -1,1 +1,1 @@
-"""AlexNet in TensorFlow and Keras: the only place that imports them."""
+"""AlexNet in TensorFlow and Keras: the only package that imports them."""

@@ -1,4 +1,4 @@
-"""AlexNet in TensorFlow/Keras."""
+"""The backend of TensorFlow and Keras."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from importlib import metadata
 
 import numpy as np
 
-# "1" is the one value that the Metal plugin takes for off, and it looks at every optimisation; its
-# remapper computes Dense+ReLU wrongly in graphs on Apple's GPU.
+# The Metal plugin's remapper computes Dense+ReLU wrongly in graphs on Apple's GPU. The plugin reads this
+# variable at every optimisation, and "1" is the only value that turns the remapper off.
 os.environ["TURN_OFF_REMAPPER"] = "1"
-# Read at import. The user's own choice of Keras backend may be torch: both in one process crash.
+# Read at import. The user may have chosen torch as Keras's backend: both in one process crash.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
@@ -27,7 +27,7 @@ from alexnet.weights import Weights
 
 VERSION = tf.__version__
 
-# Whatever ~/.keras/keras.json says.
+# These override ~/.keras/keras.json.
 keras.config.set_image_data_format("channels_last")
 keras.config.set_floatx("float32")
 
@@ -40,7 +40,7 @@ def usable_devices() -> tuple[Device, ...]:
 
 
 def why_unavailable(device: Device) -> str:
-    """One sentence on what keeps TensorFlow from a device."""
+    """One sentence on why TensorFlow cannot use a device."""
     if device == "mps":
         return "Apple's GPU needs macOS on Apple silicon with tensorflow-metal installed."
     return "TensorFlow sees no NVIDIA GPU: it needs a driver and `pip install tensorflow[and-cuda]`."
@@ -119,12 +119,12 @@ class TensorflowBackend:
         return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
 
     def versions(self) -> dict[str, str]:
-        found = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+        versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
         if self.device == "mps":
-            found["tensorflow-metal"] = metadata.version("tensorflow-metal")
+            versions["tensorflow-metal"] = metadata.version("tensorflow-metal")
         if self.device == "cuda":
-            found["cuda"] = str(tf.sysconfig.get_build_info().get("cuda_version"))
-        return found
+            versions["cuda"] = str(tf.sysconfig.get_build_info().get("cuda_version"))
+        return versions
 
     def settings(self) -> dict[str, str]:
         options = tf.config.optimizer.get_experimental_options()
@@ -137,7 +137,7 @@ class TensorflowBackend:
         } | environment()
 
     def peak_device_bytes(self) -> int | None:
-        # Under Metal, get_memory_info returns zeros; on the CPU there is nothing to ask.
+        # Under Metal, get_memory_info returns zeros; on the CPU it does not exist.
         if self.device != "cuda":
             return None
         return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
@@ -148,5 +148,5 @@ class TensorflowBackend:
 
 
 def build(device: Device) -> TensorflowBackend:
-    """The backend of a device that is among the usable ones."""
+    """The backend of a device from `usable_devices`."""
     return TensorflowBackend(device)

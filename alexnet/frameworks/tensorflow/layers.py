@@ -13,10 +13,10 @@ from alexnet.spec import Row
 
 
 class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]
-    """Brings (n, h, w, c) to (n, size, size, c) by averaging, or by repeating where h < size.
+    """Averages (n, h, w, c) to (n, size, size, c), or repeats values if h < size.
 
-    Keras has no such layer. The table allows only sizes of which one divides the other, where
-    this is what torch's does.
+    Keras has no such layer. One size must divide the other, as the layer table requires; there the
+    result equals torch's.
     """
 
     def __init__(self, size: int, **kwargs: Any) -> None:
@@ -24,34 +24,34 @@ class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]
         self.size = size
 
     def call(self, inputs: Any) -> Any:
-        have = inputs.shape[1]
-        if have >= self.size:
-            window = have // self.size
+        input_size = inputs.shape[1]
+        if input_size >= self.size:
+            window = input_size // self.size
             return tf.nn.avg_pool2d(inputs, window, window, "VALID") if window > 1 else inputs
-        times = self.size // have
+        times = self.size // input_size
         return tf.repeat(tf.repeat(inputs, times, axis=1), times, axis=2)
 
 
-def layers(row: Row, *, seed: int, dtype: Precision = "float32") -> list[Any]:
-    """The Keras layers of one row; only the last one carries the row's name."""
-    named: dict[str, Any] = {"name": row.layer.name, "dtype": dtype}
+def keras_layers(row: Row, *, seed: int, dtype: Precision = "float32") -> list[Any]:
+    """The Keras layers of one row; only the last has the row's name."""
+    options: dict[str, Any] = {"name": row.layer.name, "dtype": dtype}
     match row.layer:
         case Conv(channels=channels, kernel=kernel, stride=stride, padding=padding):
-            # Keras pads "same" unevenly under a stride, so the zeros are written out there.
+            # With a stride, Keras pads "same" unevenly, so the zeros are added explicitly.
             same = stride == 1 and 2 * padding == kernel - 1
             pad = [] if same or not padding else [keras.layers.ZeroPadding2D(padding, dtype=dtype)]
             mode = "same" if same else "valid"
             conv = keras.layers.Conv2D(
-                channels, kernel, strides=stride, padding=mode, activation="relu", **named
+                channels, kernel, strides=stride, padding=mode, activation="relu", **options
             )
             return [*pad, conv]
         case MaxPool(kernel=kernel, stride=stride):
-            return [keras.layers.MaxPooling2D(kernel, strides=stride, **named)]
+            return [keras.layers.MaxPooling2D(kernel, strides=stride, **options)]
         case AdaptiveAvgPool(size=size):
-            return [AdaptiveAveragePooling(size, **named)]
+            return [AdaptiveAveragePooling(size, **options)]
         case Flatten():
-            return [keras.layers.Flatten(**named)]
+            return [keras.layers.Flatten(**options)]
         case Dropout(rate=rate):
-            return [keras.layers.Dropout(rate, seed=seed, **named)]
+            return [keras.layers.Dropout(rate, seed=seed, **options)]
         case Dense(units=units, relu=relu):
-            return [keras.layers.Dense(units, activation="relu" if relu else None, **named)]
+            return [keras.layers.Dense(units, activation="relu" if relu else None, **options)]

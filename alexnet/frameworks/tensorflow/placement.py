@@ -1,4 +1,4 @@
-"""Where TensorFlow put the operations of a step: the plugin leaves what it lacks to the CPU unasked."""
+"""Where TensorFlow placed the operations of a step: those that Metal lacks run silently on the CPU."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager import context  # the one door to the graphs as they were placed
+from tensorflow.python.eager import context  # the only access to the placed graphs
 
 from alexnet.frameworks.protocol import PlacementUnknown
 
-# Moves and names values or asks for their shapes, computes nothing.
-_PLUMBING = {
+# Operations that move or name values or read shapes, and compute nothing.
+_NOT_COMPUTING = {
     "Const",
     "ExpandDims",
     "Identity",
@@ -34,41 +34,40 @@ _PLUMBING = {
     "_Retval",
     "_Send",
 }
+_COUNT_TYPES = {tf.int32.as_datatype_enum, tf.int64.as_datatype_enum}
 
 
-_COUNTS = {tf.int32.as_datatype_enum, tf.int64.as_datatype_enum}
+def ops_off_device(run: Callable[[], None], device: str) -> list[str]:
+    """The types of float32 operation that `run` executes in tf.functions, off `device` ("/GPU:0").
 
-
-def elsewhere(run: Callable[[], None], device: str) -> list[str]:
-    """The kinds of float32 operation, in the functions that `run` calls, placed off `device` ("/GPU:0").
-
-    Shapes and counters are integers that TensorFlow keeps on the host, whatever the device. Raises
-    PlacementUnknown where nothing was recorded.
+    Each is "OP on DEVICE". Integers are not counted: TensorFlow keeps shapes and counters on the host,
+    whatever the device. Raises PlacementUnknown if TensorFlow recorded no graph.
     """
-    wanted = device.strip("/")
-    placed = {(op, at) for op, at in _placed(run)}
-    if not placed:
+    expected = device.strip("/")
+    placements = set(_float_op_placements(run))
+    if not placements:
         raise PlacementUnknown("TensorFlow has recorded no graph of the step")
-    return sorted({f"{op} on {at}" for op, at in placed if at != wanted})
+    return sorted(f"{op} on {actual}" for op, actual in placements if actual != expected)
 
 
-def _placed(run: Callable[[], None]) -> Iterator[tuple[str, str]]:
-    here = context.context()
-    here.enable_run_metadata()
+def _float_op_placements(run: Callable[[], None]) -> Iterator[tuple[str, str]]:
+    """(operation type, device) of each float32 operation."""
+    eager_context = context.context()
+    eager_context.enable_run_metadata()
     try:
         run()
-        recorded = here.export_run_metadata()
+        metadata = eager_context.export_run_metadata()
     finally:
-        here.disable_run_metadata()
-    for function in recorded.function_graphs:
+        eager_context.disable_run_metadata()
+    for function in metadata.function_graphs:
         for graph in function.partition_graphs:
             for node in graph.node:
-                if node.op not in _PLUMBING and _computes_floats(node):
+                if node.op not in _NOT_COMPUTING and _computes_floats(node):
                     yield node.op, node.device.split("device:")[-1]
 
 
 def _computes_floats(node: Any) -> bool:
-    if node.op == "Cast" and node.attr["SrcT"].type in _COUNTS:
-        return False  # a count or labels on their way to a float, a few bytes
-    kinds = {node.attr[name].type for name in ("T", "dtype", "DstT", "SrcT") if name in node.attr}
-    return tf.float32.as_datatype_enum in kinds
+    if node.op == "Cast" and node.attr["SrcT"].type in _COUNT_TYPES:
+        return False  # a count or labels cast to float, a few bytes
+    types = {node.attr[name].type for name in ("T", "dtype", "DstT", "SrcT") if name in node.attr}
+    return tf.float32.as_datatype_enum in types

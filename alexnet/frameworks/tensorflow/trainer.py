@@ -1,4 +1,4 @@
-"""AlexNet in TensorFlow/Keras, ready to be trained step by step."""
+"""The trainer of TensorFlow and Keras."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet import pixels
-from alexnet.data import Images, Labels
+from alexnet.data import IMAGE_SHAPE, Images, Labels
 from alexnet.frameworks.protocol import Device, Precision, RandomState, ResumeError, check_same_shapes
-from alexnet.frameworks.tensorflow.layers import layers
-from alexnet.frameworks.tensorflow.placement import elsewhere
+from alexnet.frameworks.tensorflow.layers import keras_layers
+from alexnet.frameworks.tensorflow.placement import ops_off_device
 from alexnet.layers import Dense, Flatten
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
@@ -22,19 +22,16 @@ from alexnet.weights import Weights, channels_last, check
 
 Batch = tuple[Any, Any]
 
-_IMAGES = tf.TensorSpec((None, 32, 32, 3), tf.uint8)
+_IMAGES = tf.TensorSpec((None, *IMAGE_SHAPE), tf.uint8)
 
 
 def device_string(device: Device) -> str:
-    """TensorFlow's name of a device."""
+    """TensorFlow's name for a device."""
     return "/CPU:0" if device == "cpu" else "/GPU:0"
 
 
 class TensorflowTrainer:
-    """The `Trainer` of TensorFlow: a Keras model and one compiled step.
-
-    Without `compiled`, every call runs operation by operation.
-    """
+    """The `Trainer` of TensorFlow: a Keras model and a compiled step, eager if not `compiled`."""
 
     def __init__(
         self,
@@ -49,19 +46,19 @@ class TensorflowTrainer:
     ) -> None:
         self.net, self.recipe, self.precision, self.compiled = net, recipe, precision, compiled
         self.device = device_string(device)
-        self.moves = channels_last(net)
+        self.conversions = channels_last(net)
         with tf.device(self.device):
             size = net.image_size
-            built = [
+            layers = [
                 layer
                 for i, row in enumerate(net.rows)
-                for layer in layers(row, seed=seed + i, dtype=precision)
+                for layer in keras_layers(row, seed=seed + i, dtype=precision)
             ]
-            self.model = keras.Sequential([keras.Input((size, size, 3), dtype=precision), *built])
+            self.model = keras.Sequential([keras.Input((size, size, 3), dtype=precision), *layers])
             self._mean = tf.constant(recipe.mean, tf.float32)
             self._std = tf.constant(recipe.std, tf.float32)
             self._loss_sum = tf.Variable(0.0, dtype=precision)
-            self._right = tf.Variable(0.0)
+            self._correct = tf.Variable(0.0)
         self._steps = self._images = 0
         self._rate: tuple[float | None, Any] = None, None
         self.load(weights)
@@ -69,14 +66,14 @@ class TensorflowTrainer:
         self.begin_stage("all")
 
     def begin_stage(self, train: Literal["all", "head"]) -> None:
-        # The old stage's momentum goes before the new one's comes, or the peak would hold both.
+        # The old momentum is freed before the new one is allocated, or peak memory would include both.
         self._step: Any = None
         self._velocities: list[Any] = []
-        moving = self.model.layers if train == "all" else [self.model.get_layer(self.net.head)]
-        self._moving = [w.value for layer in moving for w in layer.trainable_weights]
+        trained = self.model.layers if train == "all" else [self.model.get_layer(self.net.head)]
+        self._trainable = [w.value for layer in trained for w in layer.trainable_weights]
         with tf.device(self.device):
-            self._velocities = [tf.Variable(tf.zeros_like(w)) for w in self._moving]
-        # A new function, since the old one has the old stage's variables compiled in.
+            self._velocities = [tf.Variable(tf.zeros_like(w)) for w in self._trainable]
+        # A new function: the old one is compiled for the old stage's variables.
         self._step = self._compiled_step()
 
     def _compiled_step(self) -> Any:
@@ -95,7 +92,7 @@ class TensorflowTrainer:
     def _prepare(self, images: Any) -> Any:
         """uint8 (n, 32, 32, 3) -> normalised float32 (n, size, size, 3), on the device."""
         size = self.net.image_size
-        if self.precision == "float64":  # tf.image.resize has float32 alone
+        if self.precision == "float64":  # tf.image.resize computes in float32 only
             return tf.constant(pixels.prepare(images.numpy(), self.recipe, size=size))
         small = (tf.cast(images, tf.float32) / 255.0 - self._mean) / self._std
         return tf.image.resize(small, (size, size), "bilinear")
@@ -103,15 +100,15 @@ class TensorflowTrainer:
     def _train(self, images: Any, labels: Any, learning_rate: Any) -> None:
         prepared = self._prepare(images)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self._moving)
+            tape.watch(self._trainable)
             logits = self.model(prepared, training=True)
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
             )
-        gradients = tape.gradient(loss, self._moving)
-        for weight, velocity, gradient in zip(self._moving, self._velocities, gradients, strict=True):
-            # v = momentum v + g, w = w - rate v: torch's form. Keras's own SGD folds the rate into
-            # v, which is something else as soon as the rate changes.
+        gradients = tape.gradient(loss, self._trainable)
+        for weight, velocity, gradient in zip(self._trainable, self._velocities, gradients, strict=True):
+            # Torch's form: v = momentum v + g, w = w - rate v. Keras's SGD includes the rate in v, which
+            # differs as soon as the rate changes.
             tf.raw_ops.ResourceApplyMomentum(
                 var=weight.handle,
                 accum=velocity.handle,
@@ -120,49 +117,49 @@ class TensorflowTrainer:
                 momentum=self.recipe.momentum,
                 use_nesterov=False,
             )
-        # Compared as floats: TensorFlow keeps int32 on the host, and would fetch it at every step.
-        answers = tf.cast(tf.argmax(logits, axis=1), tf.float32)
-        right = tf.equal(answers, tf.cast(labels, tf.float32))
+        # Compared as floats: TensorFlow keeps int32 on the host, which would mean a copy at every step.
+        predictions = tf.cast(tf.argmax(logits, axis=1), tf.float32)
+        correct = tf.equal(predictions, tf.cast(labels, tf.float32))
         self._loss_sum.assign_add(loss)
-        self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.float32)))
+        self._correct.assign_add(tf.reduce_sum(tf.cast(correct, tf.float32)))
 
     def step(self, batch: Batch, learning_rate: float) -> None:
         images, labels = batch
         with tf.device(self.device):
-            if learning_rate != self._rate[0]:  # or each step would move it to the device
+            if learning_rate != self._rate[0]:  # or every step would copy it to the device
                 self._rate = learning_rate, tf.constant(learning_rate, self.precision)
             self._step(images, labels, self._rate[1])
         self._steps += 1
         self._images += labels.shape[0]
 
     def pop_metrics(self) -> tuple[float, float]:
-        totals = float(self._loss_sum) / self._steps, float(self._right) / self._images
-        with tf.device(self.device):  # float64 never leaves the CPU
+        metrics = float(self._loss_sum) / self._steps, float(self._correct) / self._images
+        with tf.device(self.device):  # the float64 reference stays on the CPU
             self._loss_sum.assign(0.0)
-            self._right.assign(0.0)
+            self._correct.assign(0.0)
         self._steps = self._images = 0
-        return totals
+        return metrics
 
     def synchronize(self) -> None:
-        # The step has put all its work into the device's one queue when it returns, so what is read
-        # now is read last; and of all weights the first layer's have their gradient last. TensorFlow
-        # has no wait that a pluggable device must honour.
+        # When a step returns, all its work is in the device's one queue, so this read comes after it.
+        # The first layer's weights are read because their gradient is computed last. TensorFlow has no
+        # synchronisation that a pluggable device must honour.
         with tf.device(self.device):
-            tf.reshape(self._moving[0], [-1])[0].numpy()
+            tf.reshape(self._trainable[0], [-1])[0].numpy()
 
     def _evaluate(self, images: Any) -> Any:
         return self.model(self._prepare(images), training=False)
 
     def logits(self, images: Images) -> Logits:
         with tf.device(self.device):
-            answers: Logits = self._logits(tf.constant(images)).numpy()
-        return answers
+            logits: Logits = self._logits(tf.constant(images)).numpy()
+        return logits
 
     def activations(self, images: Images) -> dict[str, Any]:
         rows = {row.layer.name: row for row in self.net.rows}
         _, (channels, height, width) = self.net.flattened
         outputs: dict[str, Any] = {}
-        flattened_map = False  # from Flatten to the first Dense a row still is a map, channels last
+        flattened_map = False  # True from Flatten to the first Dense: a flattened channels-last map
         with tf.device(self.device):
             x = self._prepare(tf.constant(images))
             for layer in self.model.layers:
@@ -195,9 +192,10 @@ class TensorflowTrainer:
         return {name: self._canonical(name, v) for name, v in self._momentum_variables().items()}
 
     def _momentum_variables(self) -> dict[str, Any]:
-        """Canonical name -> velocity of each weight that this stage moves."""
+        """Canonical name -> velocity of each weight that this stage trains."""
         velocity_of = {
-            id(weight): velocity for weight, velocity in zip(self._moving, self._velocities, strict=True)
+            id(weight): velocity
+            for weight, velocity in zip(self._trainable, self._velocities, strict=True)
         }
         return {
             name: velocity_of[id(variable.value)]
@@ -206,12 +204,12 @@ class TensorflowTrainer:
         }
 
     def _canonical(self, name: str, variable: Any) -> Any:
-        return np.ascontiguousarray(self.moves[name].back(variable.numpy()))
+        return np.ascontiguousarray(self.conversions[name].to_canonical(variable.numpy()))
 
     def ops_off_device(self, batch: Batch) -> list[str]:
-        # TensorFlow tells where it puts things when it compiles, so the step is compiled once more.
+        # TensorFlow records placement when it compiles, so the step is compiled again.
         self._step = self._compiled_step()
-        return elsewhere(lambda: self.step(batch, 0.0), self.device)
+        return ops_off_device(lambda: self.step(batch, 0.0), self.device)
 
     def load(self, weights: Weights) -> None:
         check(weights, self.net)
@@ -220,10 +218,10 @@ class TensorflowTrainer:
     def _assign(self, variables: dict[str, Any], weights: Weights) -> None:
         with tf.device(self.device):
             for name, variable in variables.items():
-                variable.assign(np.ascontiguousarray(self.moves[name].there(weights[name])))
+                variable.assign(np.ascontiguousarray(self.conversions[name].to_framework(weights[name])))
 
     def _seeds(self) -> dict[str, Any]:
-        """Layer name -> the variable that counts the masks a Dropout has drawn."""
+        """Layer name -> the Dropout's seed variable, which counts the masks drawn."""
         dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
         return {layer.name: layer.seed_generator.state for layer in dropouts}
 

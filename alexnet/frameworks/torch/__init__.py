@@ -1,1 +1,1 @@
-"""AlexNet in PyTorch: the only place that imports torch."""
+"""AlexNet in PyTorch: the only package that imports torch."""

@@ -1,4 +1,4 @@
-"""AlexNet in PyTorch."""
+"""The backend of PyTorch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-# Set, it lets an operation that Apple's GPU lacks run on the CPU without a word, and be timed there.
+# This variable makes operations that Apple's GPU lacks run silently on the CPU, and be timed there.
 os.environ.pop("PYTORCH_ENABLE_MPS_FALLBACK", None)
 
 import torch
@@ -24,16 +24,16 @@ VERSION = torch.__version__
 
 def usable_devices() -> tuple[Device, ...]:
     """The devices that torch can use here, best first."""
-    found: tuple[Device, ...] = ("cpu",)
+    devices: tuple[Device, ...] = ("cpu",)
     if torch.cuda.is_available():
-        found = ("cuda", *found)
+        devices = ("cuda", *devices)
     if torch.backends.mps.is_available():
-        found = ("mps", *found)
-    return found
+        devices = ("mps", *devices)
+    return devices
 
 
 def why_unavailable(device: Device) -> str:
-    """One sentence on what keeps torch from a device."""
+    """One sentence on why torch cannot use a device."""
     if device == "mps" and not torch.backends.mps.is_built():
         return "This build of torch has no MPS; it comes with torch for macOS on Apple silicon."
     if device == "mps":
@@ -81,7 +81,7 @@ class TorchBackend:
     def __init__(self, device: Device) -> None:
         self.device = device
         if device == "cuda":
-            # Full float32 in both frameworks, and the fastest convolution found, as TensorFlow does.
+            # As in TensorFlow: full float32, and cuDNN times convolutions to pick the fastest.
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
             torch.backends.cudnn.benchmark = True
 
@@ -105,24 +105,31 @@ class TorchBackend:
         return str(torch.backends.mps.get_name()) if self.device == "mps" else "CPU"
 
     def versions(self) -> dict[str, str]:
-        versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
-        found = versions | {"numpy": np.__version__}
-        return found | ({"cuda": str(torch.version.cuda)} if self.device == "cuda" else {})
+        versions = {
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+            "numpy": np.__version__,
+        }
+        if self.device == "cuda":
+            versions["cuda"] = str(torch.version.cuda)
+        return versions
 
     def settings(self) -> dict[str, str]:
-        found = {
+        settings = {
             "memory_format": str(memory_format(self.device)).removeprefix("torch."),
             "threads": str(torch.get_num_threads()),
         }
         if self.device == "cuda":
-            found["tf32"] = str(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
-            found["cudnn_benchmark"] = str(torch.backends.cudnn.benchmark)
-        return found | environment()
+            settings["tf32"] = str(
+                torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+            )
+            settings["cudnn_benchmark"] = str(torch.backends.cudnn.benchmark)
+        return settings | environment()
 
     def peak_device_bytes(self) -> int | None:
         if self.device == "cpu":
             return None
-        return int(torch.accelerator.max_memory_allocated()) or None  # 0 where nobody counts
+        return int(torch.accelerator.max_memory_allocated()) or None  # 0 means not counted
 
     def reset_peak_device_bytes(self) -> None:
         if self.device != "cpu":
@@ -130,5 +137,5 @@ class TorchBackend:
 
 
 def build(device: Device) -> TorchBackend:
-    """The backend of a device that is among the usable ones."""
+    """The backend of a device from `usable_devices`."""
     return TorchBackend(device)

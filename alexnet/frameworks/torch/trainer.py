@@ -1,4 +1,4 @@
-"""AlexNet in PyTorch, ready to be trained step by step."""
+"""The trainer of PyTorch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Batch = tuple[Tensor, ...]
 
 
 def modules(layer: Layer, inputs: int) -> list[nn.Module]:
-    """The torch modules of one row, `inputs` being its input channels or features."""
+    """The torch modules of one row with `inputs` input channels or features."""
     match layer:
         case Conv(name=_, channels=channels, kernel=kernel, stride=stride, padding=padding):
             conv = nn.Conv2d(inputs, channels, kernel, stride=stride, padding=padding)
@@ -42,7 +42,7 @@ def modules(layer: Layer, inputs: int) -> list[nn.Module]:
 
 
 def synchronize(device: str) -> None:
-    """Returns when the device has done all that torch gave it."""
+    """Waits until the device has finished all of torch's work."""
     if device == "mps":
         torch.mps.synchronize()
     elif device == "cuda":
@@ -50,7 +50,7 @@ def synchronize(device: str) -> None:
 
 
 class TorchTrainer:
-    """The `Trainer` of torch; the model is an nn.Sequential with one named block per row."""
+    """The `Trainer` of torch; its model is an nn.Sequential with one named block per row."""
 
     def __init__(
         self,
@@ -75,19 +75,20 @@ class TorchTrainer:
         self._mean = torch.tensor(recipe.mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(recipe.std, device=self.device).view(1, 3, 1, 1)
         self._loss_sum = torch.zeros((), dtype=self.dtype, device=self.device)
-        self._right = torch.zeros((), device=self.device)
+        self._correct = torch.zeros((), device=self.device)
         self._steps = self._images = 0
         self.begin_stage("all")
 
     def begin_stage(self, train: Literal["all", "head"]) -> None:
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(train == "all" or name.split(".")[0] == self.net.head)
-        moving = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.SGD(moving, lr=0.0, momentum=self.recipe.momentum, fused=True)
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.SGD(trained, lr=0.0, momentum=self.recipe.momentum, fused=True)
 
     def to_device(self, images: Images, labels: Labels) -> Batch:
         host = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
-        # From pinned memory a copy does not wait for the step before. On MPS it may, and `fed` shows it.
+        # A copy from pinned memory does not wait for the previous step. On MPS it may; the column
+        # `input %` shows the cost.
         if self.device.type == "cuda":
             return tuple(part.pin_memory().to(self.device, non_blocking=True) for part in host)
         return tuple(part.to(self.device) for part in host)
@@ -114,16 +115,16 @@ class TorchTrainer:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._loss_sum += loss.detach()
-        self._right += (logits.detach().argmax(1) == labels).sum()
+        self._correct += (logits.detach().argmax(1) == labels).sum()
         self._steps += 1
         self._images += len(labels)
 
     def pop_metrics(self) -> tuple[float, float]:
-        totals = self._loss_sum.item() / self._steps, self._right.item() / self._images
+        metrics = self._loss_sum.item() / self._steps, self._correct.item() / self._images
         self._loss_sum.zero_()
-        self._right.zero_()
+        self._correct.zero_()
         self._steps = self._images = 0
-        return totals
+        return metrics
 
     def synchronize(self) -> None:
         synchronize(self.device.type)
@@ -131,10 +132,10 @@ class TorchTrainer:
     @torch.inference_mode()
     def logits(self, images: Images) -> Logits:
         self.model.eval()
-        out = self.model(self._prepare(torch.from_numpy(images).to(self.device)))
+        output = self.model(self._prepare(torch.from_numpy(images).to(self.device)))
         self.model.train()
-        answers: Logits = out.cpu().numpy()
-        return answers
+        logits: Logits = output.cpu().numpy()
+        return logits
 
     @torch.inference_mode()
     def activations(self, images: Images) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class TorchTrainer:
         return outputs
 
     def _parameters(self) -> dict[str, nn.Parameter]:
-        """Canonical name -> parameter: a block's layer with weights is always its first module."""
+        """Canonical name -> parameter. A block's layer with weights is its first module, hence `.0.`."""
         return {name.replace(".0.", "."): p for name, p in self.model.named_parameters()}
 
     def weights(self) -> Weights:
@@ -163,13 +164,13 @@ class TorchTrainer:
         }
 
     def ops_off_device(self, batch: Batch) -> list[str]:
-        # An operation that MPS lacks raises, since the fall-back to the CPU is off: what is left to
-        # ask is whether all that a step touches lies on the device.
+        # An operation that MPS lacks raises an error, since the CPU fallback is off. So it is enough to
+        # check that all tensors of a step are on the device.
         self.step(batch, 0.0)
         tensors = dict(self._parameters()) | {"images": batch[0], "labels": batch[1]}
-        moving = [(n, p) for n, p in self._parameters().items() if p in self.optimizer.state]
-        tensors |= {f"{n} momentum": self.optimizer.state[p]["momentum_buffer"] for n, p in moving}
-        tensors |= {f"{n} gradient": p.grad for n, p in moving if p.grad is not None}
+        trained = [(n, p) for n, p in self._parameters().items() if p in self.optimizer.state]
+        tensors |= {f"{n} momentum": self.optimizer.state[p]["momentum_buffer"] for n, p in trained}
+        tensors |= {f"{n} gradient": p.grad for n, p in trained if p.grad is not None}
         return [name for name, tensor in tensors.items() if tensor.device.type != self.device.type]
 
     @torch.no_grad()
@@ -183,9 +184,9 @@ class TorchTrainer:
 
     @torch.no_grad()
     def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
-        moving = {name: p for name, p in self._parameters().items() if p.requires_grad}
+        trained = {name: p for name, p in self._parameters().items() if p.requires_grad}
         check(weights, self.net)
-        check_same_shapes("momentum", momentum, {name: p.shape for name, p in moving.items()})
+        check_same_shapes("momentum", momentum, {name: p.shape for name, p in trained.items()})
         check_same_shapes(
             "random state", random_state, {n: a.shape for n, a in self.random_state().items()}
         )
@@ -194,26 +195,26 @@ class TorchTrainer:
         except (RuntimeError, TypeError) as error:
             raise ResumeError(f"torch does not take this random state: {error}") from error
         self.load(weights)
-        for name, parameter in moving.items():
+        for name, parameter in trained.items():
             velocity = torch.empty_like(parameter).copy_(torch.from_numpy(momentum[name]))
             self.optimizer.state[parameter]["momentum_buffer"] = velocity
 
 
 def _generator(device: str) -> Any:
-    """The module whose generator draws the masks on a device."""
+    """The module with the random generator that draws the dropout masks on a device."""
     return {"cpu": torch, "mps": torch.mps, "cuda": torch.cuda}[device]
 
 
 def _canonical(tensor: Tensor) -> Any:
-    """A copy in numpy: torch keeps weights in the canonical layout."""
+    """A numpy copy; torch's layout is the canonical one."""
     return tensor.detach().cpu().contiguous().numpy().copy()
 
 
 def memory_format(device: Device) -> torch.memory_format:
-    """Channels last where it was measured faster: on the CPU, by 2 % at 224 px, and equal at 64 px.
+    """Channels last on the CPU, where it was 2 % faster at 224 px and equal at 64 px.
 
     (Medians of interleaved steps; AMD EPYC, 2 cores, torch 2.14.1, 2026-11-24.)
-    On Apple's GPU channels-last gradients are slow or wrong in places (pytorch#175189, #192551), and
-    on CUDA it has not been measured.
+    On Apple's GPU some channels-last gradients are slow or wrong (pytorch#175189, #192551). On CUDA it
+    has not been measured.
     """
     return torch.channels_last if device == "cpu" else torch.contiguous_format

@@ -1,9 +1,9 @@
-"""torch against TensorFlow, each in a process of its own, from the same weights and the same bytes.
+"""torch against TensorFlow, each in its own process, from the same weights and the same bytes.
 
 Tolerances are relative to the largest value compared. float32 rounds at 6e-8; a logit is a sum of
-thousands of products over eleven layers, summed in another order by each framework. In the real
-networks 2e-6 was seen at most, and these are a quarter as wide. 1e-4 leaves room for other machines
-and none for a scrambled layer.
+thousands of products over eleven layers, in a different order in each framework. The largest
+difference seen in the real networks was 2e-6, and these are a quarter as wide. 1e-4 leaves room for
+other machines and fails for a scrambled layer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from alexnet.spec import VARIANTS, network
 from tests.alexnet.test_spec import PARAMETERS
 from tests.support.framework_worker import NARROWER, STEPS, Answers
 from tests.support.narrow import narrow_variants
-from tests.support.real_worker import said_by
+from tests.support.real_worker import output_of
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ FORWARD_TOLERANCE = 1e-4
 
 @pytest.fixture(autouse=True)
 def _narrow_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the workers have them; PARAMETERS are the real ones."""
+    """The workers' networks are narrow; PARAMETERS are of the real ones."""
     monkeypatch.setattr(spec, "VARIANTS", narrow_variants(NARROWER))
 
 
@@ -39,7 +39,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
     for framework in ("torch", "tensorflow"):
         out = folder / f"{framework}.npz"
         files = [str(out), str(folder / "state.pth"), str(folder / "canonical.safetensors")]
-        said_by("tests.support.framework_worker", framework, *files)
+        output_of("tests.support.framework_worker", framework, *files)
         answers[framework] = dict(np.load(out))
     return answers
 
@@ -52,7 +52,7 @@ def distance(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_layer_agrees(both: dict[str, Answers], variant: str) -> None:
-    """Layer by layer as TensorFlow runs eagerly, and the logits as its compiled graph gives them."""
+    """Layer by layer with TensorFlow eager, and the logits from its compiled graph."""
     rows = network(variant, image_size=64).rows
     logits = {f: answers[f"layers {variant} 64 logits"] for f, answers in both.items()}
     last = rows[-1].layer.name
@@ -93,28 +93,28 @@ def test_one_step_of_sgd_moves_every_weight_alike(both: dict[str, Answers]) -> N
         before = both["torch"][f"unused {name}"]
         torch, tensorflow = (both[f][f"step {name}"] - before for f in ("torch", "tensorflow"))
         assert np.abs(torch).max() > 0, f"{name} did not move"
-        # Gradients pass eleven layers and back, and a ReLU near 0 may open in one and not the other.
+        # Gradients pass through eleven layers, and a ReLU near 0 may open in one framework only.
         assert distance(torch, tensorflow) < 1e-3, name
 
 
-def apart(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
-    """How far two series of losses are apart: root mean square of the relative difference."""
+def loss_difference(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
+    """Root mean square of the relative difference of two series of losses."""
     return float(np.sqrt(np.mean((b / a - 1) ** 2)))
 
 
 def test_a_hundred_losses_agree_over_a_change_of_rate(both: dict[str, Answers]) -> None:
-    """torch and TensorFlow part no more than torch from itself one float32 rounding away.
+    """torch and TensorFlow differ no more than torch from itself after one float32 rounding.
 
-    From He-normal weights a rounding grows a thousandfold within ten steps (a ReLU opens or not), so
-    no fixed tolerance is both true and sharp. Seen: 0.0004 between the frameworks, 0.0013 from a
-    rounding, and 0.012 with Keras's own momentum, which this test is there to tell apart. In networks
-    of full width it was 0.0034, 0.0029 and 0.0178.
+    From He-normal weights a rounding error grows a thousandfold within ten steps (a ReLU opens or not),
+    so no fixed tolerance is both true and sharp. Seen: 0.0004 between the frameworks, 0.0013 from a
+    rounding, and 0.012 with Keras's own momentum, which this test must detect. In networks of full width
+    it was 0.0034, 0.0029 and 0.0178.
     """
     torch, tensorflow = (both[framework]["losses"] for framework in ("torch", "tensorflow"))
     assert len(torch) == len(tensorflow) == STEPS
-    limit = 2 * max(apart(torch, losses) for losses in both["torch"]["losses perturbed"])
-    assert apart(torch, tensorflow) < limit
-    assert apart(torch, both["torch"]["losses as Keras"]) > limit, "the limit would let anything pass"
+    limit = 2 * max(loss_difference(torch, losses) for losses in both["torch"]["losses perturbed"])
+    assert loss_difference(torch, tensorflow) < limit
+    assert loss_difference(torch, both["torch"]["losses as Keras"]) > limit, "the limit is too loose"
     assert torch[-10:].mean() < 0.9 * torch[:10].mean(), "nothing was learnt, so nothing was compared"
 
 
@@ -141,9 +141,9 @@ def test_both_frameworks_multiply_the_same_bytes(both: dict[str, Answers]) -> No
         assert ours.dtype == np.float32
         assert len(np.unique(ours)) > 1000, "a matrix of ones could be multiplied for less"
         np.testing.assert_array_equal(ours, theirs)
-    due = torch["kernels left"].astype(np.float64) @ torch["kernels right"].astype(np.float64)
+    expected = torch["kernels left"].astype(np.float64) @ torch["kernels right"].astype(np.float64)
     for answers in both.values():
-        assert distance(due, answers["kernels product"]) < 1e-6
+        assert distance(expected, answers["kernels product"]) < 1e-6
         assert list(answers["kernels product's work"]) == [2 * 48 * 48 * 32, 4 * (2 * 48 * 32 + 48 * 48)]
 
 
@@ -151,7 +151,7 @@ def test_both_frameworks_multiply_the_same_bytes(both: dict[str, Answers]) -> No
 def test_an_addition_is_in_place_and_of_twelve_bytes_an_element(
     both: dict[str, Answers], framework: str
 ) -> None:
-    """Two are read and one is written, four bytes each."""
+    """Two values are read and one is written, four bytes each."""
     np.testing.assert_array_equal(both[framework]["kernels sum"], np.full(1000, 3, np.float32))
     assert list(both[framework]["kernels sum's work"]) == [1000, 12_000]
 
@@ -161,20 +161,20 @@ def test_a_variable_that_changes_figures_stands_in_the_settings(
     both: dict[str, Answers], framework: str
 ) -> None:
     assert "MPS_MAX_COMMIT_COUNT=7" in both[framework]["settings"]
-    assert not [each for each in both[framework]["settings"] if each.startswith(("ALEXNET", "PATH"))]
+    assert not [s for s in both[framework]["settings"] if s.startswith(("ALEXNET", "PATH"))]
 
 
-def test_a_gpus_memory_that_nobody_counts_is_unknown_and_not_nothing(both: dict[str, Answers]) -> None:
+def test_gpu_memory_that_is_not_counted_is_unknown_and_not_zero(both: dict[str, Answers]) -> None:
     assert list(both["torch"]["peaks"]) == [-1, 7]
 
 
-def test_counts_on_their_way_to_a_float_are_no_strays(both: dict[str, Answers]) -> None:
+def test_casts_of_counts_to_float_are_not_reported_as_off_device(both: dict[str, Answers]) -> None:
     answers = both["tensorflow"]
     assert {"Cast on CPU:0"} == set(answers["placement of floats"]) - set(answers["placement of counts"])
     assert "Relu on CPU:0" in answers["placement of counts"]
 
 
-def test_where_tensorflow_records_nothing_it_is_unknown_where_it_ran(both: dict[str, Answers]) -> None:
+def test_placement_is_unknown_where_tensorflow_records_nothing(both: dict[str, Answers]) -> None:
     assert both["tensorflow"]["placement of nothing"] == "TensorFlow has recorded no graph of the step"
 
 
@@ -182,5 +182,5 @@ def test_where_tensorflow_records_nothing_it_is_unknown_where_it_ran(both: dict[
 def test_carried_over_weights_give_torchvisions_own_logits(
     both: dict[str, Answers], framework: str
 ) -> None:
-    own = both["torch"]["torchvision's own logits"]
-    assert distance(own, both[framework]["carried logits"]) < FORWARD_TOLERANCE
+    expected = both["torch"]["torchvision's own logits"]
+    assert distance(expected, both[framework]["carried logits"]) < FORWARD_TOLERANCE

@@ -1,4 +1,4 @@
-"""What the gate makes of a trainer's answers, on a trainer of one layer that numpy computes."""
+"""The gate's checks of a trainer's outputs, on a trainer of one layer in numpy."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Array = npt.NDArray[Any]
 
 
 class Linear:
-    """SGD with momentum 0.9 on one layer. `changed` is what it really adds to the weights' way."""
+    """SGD with momentum 0.9 on one layer. `changed` gives what is added in an update's place."""
 
     def __init__(
-        self, precision: Any, changed: Callable[[str, Array], Array] = lambda _, way: way
+        self, precision: Any, changed: Callable[[str, Array], Array] = lambda _, update: update
     ) -> None:
         self.precision, self.changed = precision, changed
         self.now = {name: array.astype(precision) for name, array in FIRST.items()}
@@ -58,8 +58,8 @@ class Linear:
         x = images.reshape(len(images), -1).astype(self.precision) / self.precision(255)
         for name, gradient in {"fc.weight": shares.T @ x, "fc.bias": shares.sum(axis=0)}.items():
             self.velocity[name] = self.precision(0.9) * self.velocity[name] + gradient
-            way = self.precision(-rate) * self.velocity[name]
-            self.now[name] = (self.now[name] + self.changed(name, way)).astype(self.precision)
+            update = self.precision(-rate) * self.velocity[name]
+            self.now[name] = (self.now[name] + self.changed(name, update)).astype(self.precision)
 
     def pop_metrics(self) -> tuple[float, float]:
         return self.loss, 0.1
@@ -71,19 +71,19 @@ class Linear:
         return dict(self.now)
 
 
-def asked(precision: Any, **planted: Any) -> Outputs:
+def outputs_of(precision: Any, **planted: Any) -> Outputs:
     trainer: Any = Linear(precision, **planted)
     return collect(trainer, FIRST, BATCH)
 
 
-EXACT = asked(np.float64)
-SINGLE: Errors = tolerances.errors(asked(np.float32), EXACT)
+EXACT = outputs_of(np.float64)
+FLOAT32: Errors = tolerances.errors(outputs_of(np.float32), EXACT)
 
 
 def gate(**planted: Any) -> dict[str, Check]:
-    device = tolerances.errors(asked(np.float32, **planted), EXACT)
+    device = tolerances.errors(outputs_of(np.float32, **planted), EXACT)
     return {
-        check.name: check for check in tolerances.compare_to_reference(device, SINGLE, EXACT, on="mps")
+        check.name: check for check in tolerances.compare_to_reference(device, FLOAT32, EXACT, on="mps")
     }
 
 
@@ -96,45 +96,45 @@ def test_a_device_that_computes_as_the_cpu_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "check"),
+    ("output", "check"),
     [
         *((name, name) for name in ("layers", "logits", "loss", "gradient", "update")),
         ("losses", "three losses"),
-        ("moved", "three steps"),
+        ("displacement", "three steps"),
     ],
 )
 @pytest.mark.parametrize("error", [0.5, np.inf])
 def test_each_answer_that_is_off_fails_its_own_check_alone(
-    answer: str, check: str, error: float
+    output: str, check: str, error: float
 ) -> None:
-    device = tolerances.errors(asked(np.float32), EXACT)
-    sound = getattr(device, answer)
+    device = tolerances.errors(outputs_of(np.float32), EXACT)
+    sound = getattr(device, output)
     off: Any = dict(sound, **{list(sound)[-1]: error}) if isinstance(sound, dict) else error
-    checks = tolerances.compare_to_reference(replace(device, **{answer: off}), SINGLE, EXACT, on="mps")
-    assert [each.name for each in checks if not each.passed] == [check]
-    (failed,) = (each for each in checks if not each.passed)
+    checks = tolerances.compare_to_reference(replace(device, **{output: off}), FLOAT32, EXACT, on="mps")
+    assert [c.name for c in checks if not c.passed] == [check]
+    (failed,) = (c for c in checks if not c.passed)
     assert failed.measured == (error if error < 1 else None)
 
 
-@pytest.mark.parametrize("answer", ["layers", "logits", "losses", "gradient", "moved"])
-def test_an_answer_is_held_against_the_exact_one(answer: str) -> None:
-    """Whatever part of the answers is another, its own error alone is what it is off by."""
-    ours = asked(np.float64)
-    part = getattr(ours, answer)
+@pytest.mark.parametrize("output", ["layers", "logits", "losses", "gradient", "displacement"])
+def test_an_answer_is_held_against_the_exact_one(output: str) -> None:
+    """An output scaled by 1.5 has an error of 0.5, and no other output has one."""
+    ours = outputs_of(np.float64)
+    part = getattr(ours, output)
     off: Any = part * 1.5 if isinstance(part, np.ndarray) else {n: a * 1.5 for n, a in part.items()}
-    found = tolerances.errors(replace(ours, **{answer: off}), EXACT)
-    for name in ("layers", "logits", "loss", "losses", "gradient", "moved"):
-        error = getattr(found, name)
+    errors = tolerances.errors(replace(ours, **{output: off}), EXACT)
+    for name in ("layers", "logits", "loss", "losses", "gradient", "displacement"):
+        error = getattr(errors, name)
         worst = max(error.values()) if isinstance(error, dict) else error
-        due = 0.5 if name == answer or (name, answer) == ("loss", "losses") else 0.0
-        assert worst == pytest.approx(due), name
+        expected = 0.5 if name == output or (name, output) == ("loss", "losses") else 0.0
+        assert worst == pytest.approx(expected), name
 
 
 @pytest.mark.parametrize("share", [0.0, 0.999, 1.001, 2.0, -1.0])
 @pytest.mark.parametrize("tensor", FIRST)
 def test_a_first_step_that_is_not_minus_rate_times_gradient_is_named(tensor: str, share: float) -> None:
-    """A thousandth is enough: three steps later a kink could hide it."""
-    update = gate(changed=lambda name, way: way * (share if name == tensor else 1))["update"]
+    """A thousandth is enough, which after three steps could pass for a flipped ReLU."""
+    update = gate(changed=lambda name, step: step * (share if name == tensor else 1))["update"]
     assert not update.passed
     assert update.measured == pytest.approx(abs(share - 1), rel=0.1)
     assert update.says == (
@@ -143,29 +143,29 @@ def test_a_first_step_that_is_not_minus_rate_times_gradient_is_named(tensor: str
 
 
 def test_a_weight_that_is_no_number_after_the_first_step_is_named() -> None:
-    update = gate(changed=lambda name, way: way * np.nan if name == "fc.bias" else way)["update"]
+    update = gate(changed=lambda name, step: step * np.nan if name == "fc.bias" else step)["update"]
     assert (update.passed, update.measured) == (False, None)
     assert "fc.bias" in update.says
 
 
-def own(trainer: Any) -> Check:
-    return tolerances.check_own_network(trainer, SINGLE, EXACT, BATCH, on="mps")
+def own_logits(trainer: Any) -> Check:
+    return tolerances.check_own_network(trainer, FLOAT32, EXACT, BATCH, on="mps")
 
 
 def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
-    """In evaluation dropout does nothing: a network that drops there as well is another one."""
-    assert own(Linear(np.float32)).passed
+    """A network that drops in evaluation as well is another one."""
+    assert own_logits(Linear(np.float32)).passed
     dropping = Linear(np.float32)
     dropping.now["fc.weight"] = dropping.now["fc.weight"] * (np.arange(3072) % 2)
-    check = own(dropping)
+    check = own_logits(dropping)
     assert (check.name, check.passed) == ("own logits", False)
     assert check.says == "the logits of the cell's own network on mps, against the CPU in float64"
     dropping.now["fc.bias"][0] = np.nan
-    assert own(dropping).measured is None
+    assert own_logits(dropping).measured is None
 
 
 def test_a_gate_that_is_at_work_says_so_after_every_step() -> None:
-    beats: list[int] = []
+    heartbeats: list[int] = []
     trainer: Any = Linear(np.float32)
-    collect(trainer, FIRST, BATCH, lambda: beats.append(1))
-    assert len(beats) == STEPS
+    collect(trainer, FIRST, BATCH, lambda: heartbeats.append(1))
+    assert len(heartbeats) == STEPS

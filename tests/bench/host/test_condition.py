@@ -1,4 +1,4 @@
-"""The condition is what the system says, and unknown where it says nothing; a Mac is kept awake."""
+"""The condition is what the system reports, and None where it reports nothing; a Mac is kept awake."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.support.mac_samples import MACS, sample
 
 
 def test_this_computer_has_a_condition() -> None:
-    found = condition.take()
-    age = datetime.now(UTC) - datetime.fromisoformat(found.taken_at)
+    state = condition.current_condition()
+    age = datetime.now(UTC) - datetime.fromisoformat(state.taken_at)
     assert timedelta() <= age < timedelta(minutes=1)
-    assert "." not in found.taken_at
-    assert found.load >= 0
-    assert 0 < found.available_memory_bytes < psutil.virtual_memory().total
-    for swapped in (found.swap_used_bytes, found.swapped_in_bytes, found.swapped_out_bytes):
+    assert "." not in state.taken_at
+    assert state.load >= 0
+    assert 0 < state.available_memory_bytes < psutil.virtual_memory().total
+    for swapped in (state.swap_used_bytes, state.swapped_in_bytes, state.swapped_out_bytes):
         assert swapped is not None
         assert swapped >= 0
 
@@ -48,8 +48,8 @@ def test_a_mac_says_how_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     MACS[name].pretend(monkeypatch)
-    found = condition.take()
-    assert (found.power, found.low_power, found.thermal) == (power, low_power, thermal)
+    state = condition.current_condition()
+    assert (state.power, state.low_power, state.thermal) == (power, low_power, thermal)
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_a_mac_says_how_it_is(
 def test_a_mac_counts_what_was_swapped_and_no_file_pages(
     name: str, swapped: tuple[int | None, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """psutil gives macOS's page-ins for swap, and those come of reading any file."""
+    """On macOS psutil reports page-ins as swap, and reading any file causes page-ins."""
     MACS[name].pretend(monkeypatch)
-    said = SimpleNamespace(used=7, sin=10**12, sout=10**12)
-    monkeypatch.setattr(psutil, "swap_memory", lambda: said)
-    found = condition.take()
-    assert (found.swapped_in_bytes, found.swapped_out_bytes) == swapped
-    assert found.swap_used_bytes == 7
+    swap = SimpleNamespace(used=7, sin=10**12, sout=10**12)
+    monkeypatch.setattr(psutil, "swap_memory", lambda: swap)
+    state = condition.current_condition()
+    assert (state.swapped_in_bytes, state.swapped_out_bytes) == swapped
+    assert state.swap_used_bytes == 7
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_an_intel_mac_is_as_hot_as_the_worse_of_two_says(
     )
     answers = {macos.PRESSURE: f"{macos.PRESSURE[-1]} {level}", macos.SPEED: therm}
     replace(MACS["Intel"], answers=MACS["Intel"].answers | answers).pretend(monkeypatch)
-    assert condition.take().thermal == thermal
+    assert condition.current_condition().thermal == thermal
 
 
 @pytest.fixture
 def linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder in the place of /sys, on a computer without an NVIDIA driver."""
+    """A folder that replaces /sys, on a computer without an NVIDIA driver."""
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(condition, "POWER_SUPPLIES", tmp_path / "power_supply")
     monkeypatch.setattr(condition, "PLATFORM_PROFILE", tmp_path / "platform_profile")
@@ -125,15 +125,15 @@ def test_linux_says_what_feeds_it(
         _supply(linux, "AC", type="Mains", online="1")
     if battery:
         _supply(linux, "BAT0", type="Battery")
-    said = SimpleNamespace(power_plugged=plugged) if battery else None
-    monkeypatch.setattr(psutil, "sensors_battery", lambda: said)
-    assert condition.take().power == power
+    reading = SimpleNamespace(power_plugged=plugged) if battery else None
+    monkeypatch.setattr(psutil, "sensors_battery", lambda: reading)
+    assert condition.current_condition().power == power
 
 
 def test_the_battery_of_a_mouse_feeds_no_computer(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _supply(linux, "hidpp_battery_0", type="Battery", scope="Device")
     monkeypatch.setattr(psutil, "sensors_battery", lambda: SimpleNamespace(power_plugged=False))
-    assert condition.take().power == "mains"
+    assert condition.current_condition().power == "mains"
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,11 @@ def test_linux_says_whether_it_saves_power(
 ) -> None:
     if profile is not None:
         (linux / "platform_profile").write_text(profile)
-    assert condition.take().low_power is low_power
+    assert condition.current_condition().low_power is low_power
 
 
 class NvmlError(Exception):
-    """In the place of pynvml.NVMLError."""
+    """Replaces pynvml.NVMLError."""
 
 
 def _raise(_: object) -> int:
@@ -185,7 +185,7 @@ def test_an_nvidia_gpu_says_whether_heat_slows_it(
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     monkeypatch.setattr(machine, "likely_gpu", lambda: "cuda")
-    assert condition.take().thermal == thermal
+    assert condition.current_condition().thermal == thermal
 
 
 def test_a_warning_about_swap_ends_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,28 +194,28 @@ def test_a_warning_about_swap_ends_no_session(monkeypatch: pytest.MonkeyPatch) -
         return SimpleNamespace(used=7, sin=0, sout=0)
 
     monkeypatch.setattr(psutil, "swap_memory", swap)
-    assert condition.take().swap_used_bytes == 7
+    assert condition.current_condition().swap_used_bytes == 7
 
 
 def _caffeinate(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A caffeinate that runs `script`, on what passes for a Mac; returns where it may write."""
+    """Installs a caffeinate that runs `script` on a pretended Mac; returns a file that it may write."""
     command = folder / "caffeinate"
     command.write_text(f"#!/bin/sh\n{script}\n")
     command.chmod(0o755)
     monkeypatch.setattr(condition, "CAFFEINATE", (str(command), *condition.CAFFEINATE[1:]))
     monkeypatch.setattr(sys, "platform", "darwin")
-    return folder / "said"
+    return folder / "arguments"
 
 
 def test_a_mac_is_kept_awake_until_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = _caffeinate(tmp_path, f'echo $$ "$@" > {tmp_path}/said; exec sleep 60', monkeypatch)
-    with condition.awake() as why:
-        assert why is None
+    file = _caffeinate(tmp_path, f'echo $$ "$@" > {tmp_path}/arguments; exec sleep 60', monkeypatch)
+    with condition.keep_awake() as failure:
+        assert failure is None
         deadline = monotonic() + 10
-        while not said.exists() or not said.read_text().endswith("\n"):
+        while not file.exists() or not file.read_text().endswith("\n"):
             assert monotonic() < deadline
             sleep(0.01)
-        pid, *arguments = said.read_text().split()
+        pid, *arguments = file.read_text().split()
         assert arguments == ["-i", "-m", "-w", str(psutil.Process().pid)]
         assert psutil.pid_exists(int(pid))
     assert not psutil.pid_exists(int(pid))
@@ -228,7 +228,7 @@ def test_a_run_that_fails_lets_the_mac_sleep_again(
     before = psutil.Process().children()
 
     def fail() -> None:
-        with condition.awake():
+        with condition.keep_awake():
             assert len(psutil.Process().children()) == len(before) + 1
             raise OSError("the disk is full")
 
@@ -240,16 +240,19 @@ def test_a_run_that_fails_lets_the_mac_sleep_again(
 def test_a_mac_that_may_fall_asleep_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _caffeinate(tmp_path, "exit 64", monkeypatch)
     monkeypatch.setattr(condition, "GRACE_SECONDS", 10)
-    with condition.awake() as why:
-        assert why == "this Mac may fall asleep during the run: caffeinate ended at once, with status 64"
+    with condition.keep_awake() as failure:
+        assert (
+            failure
+            == "this Mac may fall asleep during the run: caffeinate ended at once, with status 64"
+        )
     monkeypatch.setattr(condition, "CAFFEINATE", (str(tmp_path / "missing"),))
-    with condition.awake() as why:
-        assert why is not None
-        assert why.endswith("caffeinate could not be started (No such file or directory)")
+    with condition.keep_awake() as failure:
+        assert failure is not None
+        assert failure.endswith("caffeinate could not be started (No such file or directory)")
 
 
 @pytest.mark.usefixtures("linux")
 def test_elsewhere_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(condition, "CAFFEINATE", ("/missing",))
-    with condition.awake() as why:
-        assert why is None
+    with condition.keep_awake() as failure:
+        assert failure is None

@@ -1,4 +1,4 @@
-"""Of two sessions on one computer the second is refused, and a dead one is in nobody's way."""
+"""A second session on one computer is refused; the lock of a dead session is free."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import subprocess, sys
 from pathlib import Path
 from bench.host.lock import Lock
 lock = Lock(Path(sys.argv[1]))
-lock.take("results/mac, 8 cells")
+lock.acquire("results/mac, 8 cells")
 """
 WAIT = "print('holds it', flush=True); sys.stdin.read(); lock.release(); print('released', flush=True)"
 LEAVE_A_CHILD = """
@@ -34,7 +34,7 @@ sys.stdin.read()
 
 @contextmanager
 def holder(path: Path, then: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process that holds the lock, and the first line that it says; gone afterwards."""
+    """A process that holds the lock, and its first line of output; killed at the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD + then, str(path)],
         stdin=subprocess.PIPE,
@@ -51,15 +51,15 @@ def holder(path: Path, then: str) -> Iterator[tuple[subprocess.Popen[str], str]]
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(Busy) as refused:
-        Lock(path).take("another")
-    return str(refused.value)
+    with pytest.raises(Busy) as exception:
+        Lock(path).acquire("another")
+    return str(exception.value)
 
 
 def test_a_second_session_is_refused_with_who_holds_it_since_when_and_what_for(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with holder(path, WAIT) as (process, said):
-        assert said == "holds it"
+    with holder(path, WAIT) as (process, line):
+        assert line == "holds it"
         text = refusal(path)
         assert f"process {process.pid} since 20" in text
         assert "+00:00: results/mac, 8 cells)" in text
@@ -74,7 +74,7 @@ def test_the_lock_of_a_killed_session_is_free(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         lock = Lock(path)
-        lock.take("the next one")
+        lock.acquire("the next one")
         assert f"process {os.getpid()}" in refusal(path)
         lock.release()
 
@@ -87,17 +87,17 @@ def test_release_lets_the_next_one_in(tmp_path: Path) -> None:
         process.stdin.close()
         assert process.stdout.readline() == "released\n"
         lock = Lock(path)
-        lock.take("the next one")
+        lock.acquire("the next one")
         lock.release()
 
 
 def test_a_session_can_hold_it_again_after_its_own_release(tmp_path: Path) -> None:
     lock = Lock(tmp_path / "lock")
-    lock.take("a first time, said with many words")
+    lock.acquire("a first time, said with many words")
     assert "a first time" in refusal(lock.path)
     lock.release()
     lock.release()
-    lock.take("a second time")
+    lock.acquire("a second time")
     assert "a second time)" in refusal(lock.path)
     lock.release()
 
@@ -121,7 +121,7 @@ def test_garbage_in_the_file_is_in_nobodys_way(tmp_path: Path, name: str) -> Non
     path = tmp_path / "lock"
     path.write_bytes(GARBAGE[name])
     lock = Lock(path)
-    lock.take("a session")
+    lock.acquire("a session")
     assert f"process {os.getpid()} since" in refusal(path)
     lock.release()
 
@@ -129,7 +129,7 @@ def test_garbage_in_the_file_is_in_nobodys_way(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("name", GARBAGE)
 def test_garbage_in_the_file_of_a_holder_is_still_a_refusal(tmp_path: Path, name: str) -> None:
     lock = Lock(tmp_path / "lock")
-    lock.take("a session")
+    lock.acquire("a session")
     lock.path.write_bytes(GARBAGE[name])
     try:
         text = refusal(lock.path)
@@ -140,29 +140,29 @@ def test_garbage_in_the_file_of_a_holder_is_still_a_refusal(tmp_path: Path, name
 
 
 def test_a_child_that_outlives_a_killed_session_does_not_keep_its_lock(tmp_path: Path) -> None:
-    """The child gets every file that can be inherited, as one of a careless library would."""
+    """The child inherits every inheritable file, as the child of a careless library does."""
     path = tmp_path / "lock"
-    with holder(path, LEAVE_A_CHILD) as (process, said):
-        sleeper = psutil.Process(int(said))
+    with holder(path, LEAVE_A_CHILD) as (process, line):
+        sleeper = psutil.Process(int(line))
         try:
             refusal(path)
             process.kill()
             process.wait()
             assert sleeper.status() != psutil.STATUS_ZOMBIE
             lock = Lock(path)
-            lock.take("the next one")
+            lock.acquire("the next one")
             lock.release()
         finally:
             sleeper.send_signal(signal.SIGKILL)
 
 
 def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
-    """The folder for temporary files is everybody's on Linux."""
+    """On Linux every user can write to the folder for temporary files."""
     victim = tmp_path / "victim"
     victim.write_text("mine")
     (tmp_path / "lock").symlink_to(victim)
     with pytest.raises(Busy, match="lock cannot be opened"):
-        Lock(tmp_path / "lock").take("a session")
+        Lock(tmp_path / "lock").acquire("a session")
     assert victim.read_text() == "mine"
 
 

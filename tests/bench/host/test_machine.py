@@ -1,4 +1,4 @@
-"""The machine's record: a name that is safe as a folder, true parts, and nobody's identity."""
+"""The machine's record: a name that is a safe folder name, correct fields, and nobody's identity."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ def test_a_name_is_safe_as_a_folder_and_in_a_glob(given: str, slug: str) -> None
 
 
 def test_this_machine_is_described() -> None:
-    found = machine.describe()
-    assert found.name == machine.slug(found.name)
-    assert found.memory_bytes > 10**9
-    assert found.architecture == platform.machine()
-    assert found.packages["pytest"] == pytest.__version__
-    assert machine.describe("My Mac") == replace(found, name="my-mac")
+    record = machine.describe()
+    assert record.name == machine.slug(record.name)
+    assert record.memory_bytes > 10**9
+    assert record.architecture == platform.machine()
+    assert record.packages["pytest"] == pytest.__version__
+    assert machine.describe("My Mac") == replace(record, name="my-mac")
 
 
 I9 = "Intel(R) Core(TM) i9-9980HK CPU @ 2.40GHz"
 # Chip, model, cores, GPU and its cores, system and build, translated, virtual.
-SEEN: dict[str, tuple[Any, ...]] = {
+EXPECTED: dict[str, tuple[Any, ...]] = {
     "M1 Pro": (
         *("Apple M1 Pro", "MacBookPro18,3", {"performance": 8, "efficiency": 2}),
         *("Apple M1 Pro", 16, "macOS 14.6.1", "23G93", False, False),
     ),
     "M2 Max": (
         *("Apple M2 Max", "Mac14,6", {"performance": 8, "efficiency": 4}),
-        # The system is sysctl's, where sw_vers says nothing.
+        # sw_vers prints nothing here, so the system is sysctl's.
         *("Apple M2 Max", 30, "macOS 26.6.2", "25G83", False, False),
     ),
     "M3 Max": (
@@ -74,7 +74,7 @@ SEEN: dict[str, tuple[Any, ...]] = {
 }
 
 
-NAMED = {
+EXPECTED_NAMES = {
     "M1 Pro": "apple-m1-pro-macbookpro18-3",
     "M2 Max": "apple-m2-max-mac14-6",
     "M3 Max": "apple-m3-max-darwin",  # its sample does not say which model it is
@@ -86,51 +86,53 @@ NAMED = {
 @pytest.mark.parametrize("name", MACS)
 def test_a_mac_is_described(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MACS[name].pretend(monkeypatch)
-    found = machine.describe("a mac")
-    assert (found.name, found.architecture) == ("a-mac", MACS[name].architecture)
-    assert SEEN[name] == (
-        *(found.chip, found.model, found.cpu_cores, found.gpu, found.gpu_cores),
-        *(found.os, found.os_build, found.translated, found.virtual),
+    record = machine.describe("a mac")
+    assert (record.name, record.architecture) == ("a-mac", MACS[name].architecture)
+    assert EXPECTED[name] == (
+        *(record.chip, record.model, record.cpu_cores, record.gpu, record.gpu_cores),
+        *(record.os, record.os_build, record.translated, record.virtual),
     )
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(platform, "node", lambda: "Annas-Mac.local")
-    assert machine.describe().name == NAMED[name], "by chip and model, not by its owner's name for it"
+    assert machine.describe().name == EXPECTED_NAMES[name], (
+        "by chip and model, not by its owner's name for it"
+    )
 
 
 def test_a_mac_that_says_nothing_is_described_as_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     replace(MACS["Intel"], sysctl="", answers={}).pretend(monkeypatch)
-    found = asdict(machine.describe())
+    record = asdict(machine.describe())
     known = {"name", "memory_bytes", "python", "architecture", "packages"}
-    assert {key for key, value in found.items() if value is not None} == known
+    assert {key for key, value in record.items() if value is not None} == known
 
 
 def test_a_translated_python_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     mac = MACS["M1 Pro"]
     translated = mac.sysctl.replace("proc_translated: 0", "proc_translated: 1")
     replace(mac, architecture="x86_64", sysctl=translated).pretend(monkeypatch)
-    found = machine.describe()
-    assert (found.architecture, found.translated) == ("x86_64", True)
-    assert (found.chip, found.gpu_cores) == ("Apple M1 Pro", 16)
+    record = machine.describe()
+    assert (record.architecture, record.translated) == ("x86_64", True)
+    assert (record.chip, record.gpu_cores) == ("Apple M1 Pro", 16)
 
 
 def test_the_slow_command_is_asked_only_where_the_fast_one_does_not_know(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    mac, asked = MACS["M1 Pro"], list[tuple[str, ...]]()
+    mac, commands = MACS["M1 Pro"], list[tuple[str, ...]]()
     fast = replace(mac, answers=mac.answers | {macos.IOREG: sample("ioreg_agx_m4.txt")})
     fast.pretend(monkeypatch)
 
-    def ask(*command: str) -> str:
-        asked.append(command)
-        return fast.ask(*command)
+    def command_output(*command: str) -> str:
+        commands.append(command)
+        return fast.command_output(*command)
 
-    monkeypatch.setattr(macos, "ask", ask)
+    monkeypatch.setattr(macos, "command_output", command_output)
     assert {machine.describe().gpu_cores, machine.describe("twice").gpu_cores} == {10}
-    assert asked == [macos.SYSCTL, macos.SW_VERS, macos.IOREG]
+    assert commands == [macos.SYSCTL, macos.SW_VERS, macos.IOREG]
 
 
-def _anonymous(found: Machine) -> None:
-    text = json.dumps(asdict(found))
+def _assert_anonymous(record: Machine) -> None:
+    text = json.dumps(asdict(record))
     assert "serial" not in text.lower()
     assert not re.search(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", text, re.IGNORECASE)
     assert str(Path.home()) not in text
@@ -139,7 +141,7 @@ def _anonymous(found: Machine) -> None:
 
 
 def test_the_record_holds_nobodys_identity() -> None:
-    _anonymous(machine.describe())
+    _assert_anonymous(machine.describe())
 
 
 @pytest.mark.parametrize("name", MACS)
@@ -147,25 +149,25 @@ def test_what_identifies_a_mac_stays_out(name: str, monkeypatch: pytest.MonkeyPa
     mac = MACS[name]
     lines = f'\n      "IOPlatformSerialNumber" = "{SERIAL}"\n      "IOPlatformUUID" = "{UUID}"\n'
     answers = {command: text + lines for command, text in mac.answers.items()}
-    shown = json.dumps({"_spdisplays_display-serial-number": SERIAL, "uuid": UUID})[1:-1]
+    identifiers = json.dumps({"_spdisplays_display-serial-number": SERIAL, "uuid": UUID})[1:-1]
     answers[macos.DISPLAYS] = mac.answers[macos.DISPLAYS].replace(
-        '"sppci_model"', f'{shown}, "sppci_model"'
+        '"sppci_model"', f'{identifiers}, "sppci_model"'
     )
     identity = f"\nkern.uuid: {UUID}\nkern.hostname: {platform.node()}\nhw.serialnumber: {SERIAL}\n"
     replace(mac, sysctl=mac.sysctl + identity, answers=answers).pretend(monkeypatch)
-    found = machine.describe()
-    assert found.gpu
-    _anonymous(found)
+    record = machine.describe()
+    assert record.gpu
+    _assert_anonymous(record)
 
 
 @pytest.fixture
 def linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder in the place of /proc and /sys, without an NVIDIA driver."""
+    """A folder that replaces /proc and /sys, on a computer without an NVIDIA driver."""
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(machine, "PRODUCT_NAME", tmp_path / "product_name")
     monkeypatch.setattr(machine, "likely_gpu", lambda: None)
-    monkeypatch.setattr(machine, "unnamed", cache(machine.unnamed.__wrapped__))
+    monkeypatch.setattr(machine, "describe_unnamed", cache(machine.describe_unnamed.__wrapped__))
     return tmp_path
 
 
@@ -178,11 +180,11 @@ def test_a_linux_computer_is_described(
     monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 96 if logical else 48)
     release = {"PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
-    found = machine.describe()
-    assert (found.chip, found.model) == ("AMD EPYC 7R13", "PowerEdge R6525")
-    assert (found.cpu_cores, found.gpu, found.gpu_cores) == ({"cores": 48}, None, None)
-    assert (found.os, found.os_build) == (release["PRETTY_NAME"], platform.release())
-    assert (found.translated, found.virtual) == (None, virtual)
+    record = machine.describe()
+    assert (record.chip, record.model) == ("AMD EPYC 7R13", "PowerEdge R6525")
+    assert (record.cpu_cores, record.gpu, record.gpu_cores) == ({"cores": 48}, None, None)
+    assert (record.os, record.os_build) == (release["PRETTY_NAME"], platform.release())
+    assert (record.translated, record.virtual) == (None, virtual)
 
 
 @pytest.mark.parametrize(
@@ -195,12 +197,12 @@ def test_a_linux_computer_that_says_little_is_unknown(
         (linux / "cpuinfo").write_text(cpuinfo)
         (linux / "product_name").write_text("\n")
     monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 4 if logical else None)
-    found = machine.describe()
-    assert (found.chip, found.model, found.cpu_cores, found.virtual) == (None, None, None, None)
+    record = machine.describe()
+    assert (record.chip, record.model, record.cpu_cores, record.virtual) == (None, None, None, None)
 
 
 class NvmlError(Exception):
-    """In the place of pynvml.NVMLError."""
+    """Replaces pynvml.NVMLError."""
 
 
 def _raise(*_: object) -> None:
@@ -234,10 +236,10 @@ def test_an_nvidia_gpu_is_named_by_its_driver(
 ) -> None:
     functions = {name: value for name, value in (NVML | changes).items() if value}
     monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(**functions))
-    assert machine.ask_nvidia(lambda *_: "asked") is None, "there is no driver"
+    assert machine.query_nvml(lambda *_: "asked") is None, "there is no driver"
     monkeypatch.setattr(machine, "likely_gpu", lambda: "cuda")
-    found = machine.describe()
-    assert (found.gpu, found.gpu_cores) == gpu
+    record = machine.describe()
+    assert (record.gpu, record.gpu_cores) == gpu
 
 
 @pytest.mark.usefixtures("linux")

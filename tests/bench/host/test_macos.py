@@ -1,4 +1,4 @@
-"""Every captured sample read to the last value, and nothing made of what cannot be read."""
+"""Every captured sample gives its exact values, and unreadable text gives None."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 
 from bench.host import macos
 from tests.support.mac_samples import FOLDER, SAMPLES, dual_gpu_json, sample
-from tests.support.mac_samples.expected import PARSERS, READ
+from tests.support.mac_samples.expected import EXPECTED, PARSERS
 
 
 def test_every_sample_is_read_and_says_where_it_is_from() -> None:
-    assert sorted(READ) == SAMPLES
+    assert sorted(EXPECTED) == SAMPLES
     for name in SAMPLES:
         source = (FOLDER / name).with_suffix(".source").read_text()
         assert "source: " in source, name
 
 
-@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("name", EXPECTED)
 def test_a_sample_gives_what_it_says(name: str) -> None:
-    parser, expected = READ[name]
+    parser, expected = EXPECTED[name]
     assert PARSERS[parser](sample(name)) == expected
 
 
@@ -83,20 +83,20 @@ def test_low_power_is_what_is_in_use(settings: str, low: bool | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "said"),
+    ("level", "thermal"),
     [("0", "nominal"), ("1", "moderate"), ("2", "heavy"), ("3", "trapping"), ("4", "sleeping")]
-    + [(other, None) for other in ("5", "-1", "00", "", "1 2", "nominal", "9" * 5000, "²")],
+    + [(invalid, None) for invalid in ("5", "-1", "00", "", "1 2", "nominal", "9" * 5000, "²")],
 )
-def test_heat_has_five_levels(level: str, said: str | None) -> None:
-    assert macos.thermal_level(f"com.apple.system.thermalpressurelevel {level}\n") == said
+def test_heat_has_five_levels(level: str, thermal: str | None) -> None:
+    assert macos.thermal_level(f"com.apple.system.thermalpressurelevel {level}\n") == thermal
     assert macos.thermal_level(f"some.other.key {level}\n") is None
 
 
 @pytest.mark.parametrize(
-    ("limit", "said"), [("99", "moderate"), ("100", "nominal"), ("", None), ("-1", None)]
+    ("limit", "thermal"), [("99", "moderate"), ("100", "nominal"), ("", None), ("-1", None)]
 )
-def test_a_speed_limit_under_100_is_heat(limit: str, said: str | None) -> None:
-    assert macos.speed_limit(f"CPU_Speed_Limit \t= {limit}\nCPU_Available_CPUs = 1\n") == said
+def test_a_speed_limit_under_100_is_heat(limit: str, thermal: str | None) -> None:
+    assert macos.speed_limit(f"CPU_Speed_Limit \t= {limit}\nCPU_Available_CPUs = 1\n") == thermal
 
 
 HEADING = "Mach Virtual Memory Statistics: (page size of 4096 bytes)\n"
@@ -151,16 +151,16 @@ def test_a_virtual_mac_is_seen(values: dict[str, str], virtual: bool | None) -> 
     assert macos.is_virtual(values) is virtual
 
 
-MOST = {"vm_stat": 456 * 16_384 + 1}  # bytes; all other numbers are cores
+LIMITS = {"vm_stat": 456 * 16_384 + 1}  # bytes; all other numbers are cores
 
 
-def _is_plain(value: Any, most: int = 100_000) -> bool:
+def _is_plain(value: Any, limit: int = 100_000) -> bool:
     if isinstance(value, tuple):
-        return all(_is_plain(part, most) for part in value)
+        return all(_is_plain(part, limit) for part in value)
     if isinstance(value, dict):
         return all(isinstance(name, str) and 0 < cores < 100_000 for name, cores in value.items())
     if isinstance(value, int) and not isinstance(value, bool):
-        return 0 < value < most
+        return 0 < value < limit
     return value is None or isinstance(value, bool) or (isinstance(value, str) and bool(value.strip()))
 
 
@@ -190,24 +190,26 @@ def test_nothing_is_made_of_nothing(parser: str, text: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_that_is_cut_off_is_read_as_far_as_it_goes(name: str) -> None:
-    """Every parser gets every sample, its own and the others', cut in some 40 places."""
+    """Every parser gets every sample, its own and the others', cut in about 40 places."""
     text = sample(name)
     for end in {
         *range(0, len(text), max(1, len(text) // 30)),
         *range(max(0, len(text) - 10), len(text)),
     }:
         for command, parser in PARSERS.items():
-            most = MOST.get(command, 100_000)
-            assert _is_plain(parser(text[:end]), most), text[:end][-60:]
-            assert _is_plain(parser(text[end:]), most), text[end:][:60]
+            limit = LIMITS.get(command, 100_000)
+            assert _is_plain(parser(text[:end]), limit), text[:end][-60:]
+            assert _is_plain(parser(text[end:]), limit), text[end:][:60]
 
 
-WITHOUT_BLOCKS = [name for name, (parser, _) in READ.items() if parser.startswith(("sysctl", "sw_vers"))]
+WITHOUT_BLOCKS = [
+    name for name, (parser, _) in EXPECTED.items() if parser.startswith(("sysctl", "sw_vers"))
+]
 
 
 @pytest.mark.parametrize("name", WITHOUT_BLOCKS)
 def test_the_order_of_lines_and_unknown_ones_change_nothing(name: str) -> None:
-    parser, expected = READ[name]
+    parser, expected = EXPECTED[name]
     lines = ["an.unknown.key: 7", "another: yes: no", "a line", *sample(name).splitlines()]
     assert PARSERS[parser]("\n".join(reversed(lines))) == expected
 
@@ -219,7 +221,7 @@ def test_a_count_that_is_none_is_none(cores: Any) -> None:
     card = {"sppci_cores": cores, "sppci_model": "Apple M9", "new_key": {"a": [1]}, "_name": "x"}
     if cores != "9" * 5000:
         assert macos.displays_gpu(json.dumps({"SPDisplaysDataType": [card]})) == ("Apple M9", None)
-    assert macos.count(cores) is None
+    assert macos.core_count(cores) is None
     assert macos.core_kinds({"hw.physicalcpu": str(cores), "hw.perflevel0.physicalcpu": "x"}) is None
     assert macos.ioreg_gpu(f'+-o A\n  "gpu-core-count" = {cores}\n') == (None, None)
 
@@ -236,15 +238,15 @@ def test_of_several_accelerators_it_is_the_one_that_counts_its_cores() -> None:
 
 def test_a_command_is_heard_whatever_its_status() -> None:
     script = "import os, sys; print(os.environ['LC_ALL'], 'ö'); sys.stderr.write('x'); sys.exit(1)"
-    assert macos.ask(sys.executable, "-X", "utf8", "-c", script) == "C ö\n"
+    assert macos.command_output(sys.executable, "-X", "utf8", "-c", script) == "C ö\n"
     script = r"import sys; sys.stdout.buffer.write(b'a\xffb')"
-    assert macos.ask(sys.executable, "-c", script) == "a\ufffdb"
+    assert macos.command_output(sys.executable, "-c", script) == "a\ufffdb"
 
 
 def test_a_command_that_is_missing_or_hangs_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert macos.ask("no-such-command-anywhere") == ""
+    assert macos.command_output("no-such-command-anywhere") == ""
     monkeypatch.setattr(macos, "TIMEOUT_SECONDS", 0.2)
-    assert macos.ask(sys.executable, "-c", "import time; time.sleep(30)") == ""
+    assert macos.command_output(sys.executable, "-c", "import time; time.sleep(30)") == ""
 
 
 def test_no_command_prints_a_serial_number_of_the_computer() -> None:
@@ -252,6 +254,6 @@ def test_no_command_prints_a_serial_number_of_the_computer() -> None:
         value for name, value in vars(macos).items() if name.isupper() and isinstance(value, tuple)
     ]
     assert len(commands) == 9
-    asked = " ".join(word for command in commands for word in command).lower()
+    words = " ".join(word for command in commands for word in command).lower()
     for forbidden in ("sphardware", "ioplatform", "uuid", "serial", "hostname", " -a"):
-        assert forbidden not in asked
+        assert forbidden not in words

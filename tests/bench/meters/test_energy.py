@@ -29,10 +29,10 @@ def zeus(**millijoules: int | None) -> SimpleNamespace:
 
 
 def test_apples_millijoules_become_joules_by_part() -> None:
-    found = AppleCounter(zeus(cpu_total=12_500, gpu=3_000, gpu_sram=40, dram=700, ane=0))
-    assert found.available()
-    assert found.joules() == {"cpu": 12.5, "gpu": 3.0, "gpu_sram": 0.04, "dram": 0.7, "ane": 0.0}
-    assert found.reads == "the chip's own estimate by part (IOReport), in windows of 20 s or more"
+    counter = AppleCounter(zeus(cpu_total=12_500, gpu=3_000, gpu_sram=40, dram=700, ane=0))
+    assert counter.available()
+    assert counter.joules() == {"cpu": 12.5, "gpu": 3.0, "gpu_sram": 0.04, "dram": 0.7, "ane": 0.0}
+    assert counter.reads == "the chip's own estimate by part (IOReport), in windows of 20 s or more"
 
 
 def test_apples_missing_parts_are_left_out() -> None:
@@ -43,38 +43,38 @@ def test_a_mac_without_counters_says_why() -> None:
     def no_monitor() -> None:
         raise RuntimeError("no Energy Model here")
 
-    found = AppleCounter(SimpleNamespace(AppleEnergyMonitor=no_monitor))
-    assert not found.available()
-    assert found.reads == (
+    counter = AppleCounter(SimpleNamespace(AppleEnergyMonitor=no_monitor))
+    assert not counter.available()
+    assert counter.reads == (
         "not measured: zeus-apple-silicon cannot read this chip (no Energy Model here)"
     )
 
 
 def test_a_mac_whose_every_counter_is_missing_says_so() -> None:
-    found = AppleCounter(zeus())
-    assert not found.available()
-    assert found.reads == "not measured: zeus-apple-silicon finds no counter on this chip"
+    counter = AppleCounter(zeus())
+    assert not counter.available()
+    assert counter.reads == "not measured: zeus-apple-silicon finds no counter on this chip"
 
 
 def test_a_mac_that_stops_answering_costs_the_joules_and_not_the_run() -> None:
     library = zeus(cpu_total=12_500, gpu=3_000)
-    found = AppleCounter(library)
-    before = found.joules()
+    counter = AppleCounter(library)
+    before = counter.joules()
 
     def lost() -> None:
         raise RuntimeError("IOReport says no")
 
     library.AppleEnergyMonitor().get_cumulative_energy = lost
-    assert found.joules() == {}
-    assert not found.available()
-    assert energy.used_between(before, found.joules(), seconds=60) is None
+    assert counter.joules() == {}
+    assert not counter.available()
+    assert energy.used_between(before, counter.joules(), seconds=60) is None
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="zeus-apple-silicon is installed on a Mac")
 def test_where_the_package_is_missing_the_reason_names_it() -> None:
-    found = AppleCounter()
-    assert not found.available()
-    assert found.reads.startswith("not measured: zeus-apple-silicon cannot read this chip (No module")
+    counter = AppleCounter()
+    assert not counter.available()
+    assert counter.reads.startswith("not measured: zeus-apple-silicon cannot read this chip (No module")
 
 
 def zone(powercap: Path, number: str, name: str, microjoules: int | None, *, top: int = 10**9) -> Path:
@@ -126,22 +126,22 @@ def test_linux_reads_packages_memory_and_gpu(tmp_path: Path) -> None:
     zone(tmp_path, "0:1", "dram", 2_500_000)
     zone(tmp_path, "1", "package-1", 7_000_000)
     zone(tmp_path, "2", "psys", 90_000_000)
-    found = LinuxCounter(tmp_path, Nvml(9_250))
+    counter = LinuxCounter(tmp_path, Nvml(9_250))
     expected = {"cpu package-0": 5.0, "cpu package-1": 7.0, "dram intel-rapl:0:1": 2.5, "gpu": 9.25}
-    assert found.joules() == expected, "the cores are within their package, and psys is all of it"
-    assert found.available()
-    assert set(found.reads.removesuffix(", in windows of 20 s or more").split(", ")) == set(expected)
+    assert counter.joules() == expected, "the cores are within their package, and psys is all of it"
+    assert counter.available()
+    assert set(counter.reads.removesuffix(", in windows of 20 s or more").split(", ")) == set(expected)
 
 
 @pytest.mark.usefixtures("clock")
 def test_linux_goes_on_counting_where_rapl_begins_anew(tmp_path: Path) -> None:
     folder = zone(tmp_path, "0", "package-0", 900_000_000, top=1_000_000_000)
-    found = LinuxCounter(tmp_path, NO_GPU)
-    before = found.joules()
+    counter = LinuxCounter(tmp_path, NO_GPU)
+    before = counter.joules()
     seen = []
     for microjoules in (950_000_000, 50_000_000, 60_000_000, 20_000_000):
         (folder / "energy_uj").write_text(f"{microjoules}\n")
-        seen.append(energy.used_between(before, found.joules(), seconds=60))
+        seen.append(energy.used_between(before, counter.joules(), seconds=60))
     # Joules after 900: 50 more, over the top of 1,000 to 50, 10 more, and once more over the top.
     assert seen == [{"cpu package-0": joules} for joules in (50.0, 150.0, 160.0, 1120.0)]
 
@@ -154,13 +154,13 @@ def rapl_and_gpu(powercap: Path) -> tuple[Path, Nvml, LinuxCounter]:
 
 def test_rapl_that_was_read_too_seldom_is_left_out_of_that_reading(tmp_path: Path, clock: Clock) -> None:
     """In 164 s it may have gone round and further: what it says then could be 65,536 J too little."""
-    folder, nvml, found = rapl_and_gpu(tmp_path)
+    folder, nvml, counter = rapl_and_gpu(tmp_path)
     readings = []
     for seconds, joules in ((163.0, 60_000), (164.0, 62_000), (100.0, 1_000)):
         clock.sleep(seconds)
         (folder / "energy_uj").write_text(f"{joules * 10**6}\n")
         nvml.millijoules += 5_000
-        readings.append(found.joules())
+        readings.append(counter.joules())
     assert readings[0] == {"cpu package-0": 60_000.0, "gpu": 6.0}
     assert readings[1] == {"gpu": 11.0}
     assert set(readings[2]) == {"cpu package-0", "gpu"}, "it counts again, from there on"
@@ -168,8 +168,8 @@ def test_rapl_that_was_read_too_seldom_is_left_out_of_that_reading(tmp_path: Pat
 
 def test_an_epoch_in_which_rapl_could_turn_unseen_has_no_energy(tmp_path: Path, clock: Clock) -> None:
     """Ten minutes at 110 W are 66,000 J: the counter has been round, and shows 464."""
-    folder, nvml, found = rapl_and_gpu(tmp_path)
-    meter = EnergyMeter(found)
+    folder, nvml, counter = rapl_and_gpu(tmp_path)
+    meter = EnergyMeter(counter)
     with meter:
         clock.sleep(600.0)
         (folder / "energy_uj").write_text("464000000\n")
@@ -178,10 +178,10 @@ def test_an_epoch_in_which_rapl_could_turn_unseen_has_no_energy(tmp_path: Path, 
 
 
 def test_an_epoch_in_which_rapl_turned_once_at_most_has_its_energy(tmp_path: Path, clock: Clock) -> None:
-    folder, nvml, found = rapl_and_gpu(tmp_path)
+    folder, nvml, counter = rapl_and_gpu(tmp_path)
     (folder / "energy_uj").write_text("65000000000\n")
     clock.sleep(600.0)  # before the epoch began, however long, nobody needs to have looked
-    meter = EnergyMeter(found)
+    meter = EnergyMeter(counter)
     with meter:
         clock.sleep(100.0)
         (folder / "energy_uj").write_text("464000000\n")
@@ -191,27 +191,27 @@ def test_an_epoch_in_which_rapl_turned_once_at_most_has_its_energy(tmp_path: Pat
 
 def test_where_rapl_is_roots_alone_the_reason_says_so(tmp_path: Path) -> None:
     zone(tmp_path, "0", "package-0", None)
-    found = LinuxCounter(tmp_path, NO_GPU)
-    assert not found.available()
-    assert found.joules() == {}
-    assert found.reads == f"not measured: {tmp_path}/intel-rapl:*/energy_uj is readable by root alone"
+    counter = LinuxCounter(tmp_path, NO_GPU)
+    assert not counter.available()
+    assert counter.joules() == {}
+    assert counter.reads == f"not measured: {tmp_path}/intel-rapl:*/energy_uj is readable by root alone"
 
 
 @pytest.mark.parametrize("raises", ["init", "handle", "energy", "count"])
 def test_linux_without_rapl_and_without_a_gpu_that_counts_says_so(tmp_path: Path, raises: str) -> None:
     """No driver, no GPU, and a GPU before Volta fail in different calls."""
-    found = LinuxCounter(tmp_path / "nowhere", Nvml(raises=raises))
-    assert not found.available()
-    assert found.reads == "not measured: neither RAPL nor NVML counts energy here"
+    counter = LinuxCounter(tmp_path / "nowhere", Nvml(raises=raises))
+    assert not counter.available()
+    assert counter.reads == "not measured: neither RAPL nor NVML counts energy here"
 
 
 def test_a_gpu_alone_is_counted_too(tmp_path: Path) -> None:
     nvml = Nvml(1_000)
     zone(tmp_path, "0", "package-0", None)
-    found = LinuxCounter(tmp_path, nvml)
-    assert found.reads == "gpu, in windows of 20 s or more"
+    counter = LinuxCounter(tmp_path, nvml)
+    assert counter.reads == "gpu, in windows of 20 s or more"
     nvml.millijoules = 4_500
-    assert found.joules() == {"gpu": 4.5}
+    assert counter.joules() == {"gpu": 4.5}
 
 
 def test_of_several_gpus_none_is_read(tmp_path: Path) -> None:
@@ -226,18 +226,18 @@ def test_of_several_gpus_none_is_read(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("clock")
 def test_a_gpu_that_is_lost_costs_the_joules_and_not_the_run(tmp_path: Path) -> None:
     folder, nvml = zone(tmp_path, "0", "package-0", 5_000_000), Nvml(1_000)
-    found = LinuxCounter(tmp_path, nvml)
-    before = found.joules()
+    counter = LinuxCounter(tmp_path, nvml)
+    before = counter.joules()
     (folder / "energy_uj").write_text("65000000\n")
     nvml.raises = "energy"
-    after = found.joules()
+    after = counter.joules()
     assert after == {"cpu package-0": 65.0}
     assert energy.used_between(before, after, seconds=60) is None, "the processor alone is not the run"
 
 
 def test_this_systems_counter_either_counts_or_says_why_not() -> None:
-    found = energy.counter()
-    assert found.available() != found.reads.startswith("not measured: ")
+    counter = energy.counter()
+    assert counter.available() != counter.reads.startswith("not measured: ")
 
 
 def test_too_short_a_window_gives_nothing() -> None:
@@ -275,28 +275,30 @@ def test_where_a_part_that_computes_vanished_nothing_is_left_to_say(lost: str) -
 @pytest.mark.parametrize("device", ["mps", "cuda"])
 def test_on_a_gpu_the_headline_needs_the_processor_that_feeds_it(device: Device) -> None:
     whole = {"cpu": 10.0, "gpu": 20.0, "gpu_sram": 1.0, "dram": 5.0, "ane": 3.0}
-    assert derive.processor_and_gpu(whole, device) == 30.0
+    assert derive.processor_and_gpu_joules(whole, device) == 30.0
     for missing in ("cpu", "gpu"):
         left = {part: joules for part, joules in whole.items() if part != missing}
-        assert derive.processor_and_gpu(left, device) is None
-    assert derive.processor_and_gpu({}, device) is None
+        assert derive.processor_and_gpu_joules(left, device) is None
+    assert derive.processor_and_gpu_joules({}, device) is None
 
 
 def test_on_the_cpu_the_headline_needs_no_gpu() -> None:
-    assert derive.processor_and_gpu({"cpu": 10.0}, "cpu") == 10.0
-    assert derive.processor_and_gpu({"cpu": 10.0, "gpu": 2.0, "dram": 5.0}, "cpu") == 12.0, "on one chip"
+    assert derive.processor_and_gpu_joules({"cpu": 10.0}, "cpu") == 10.0
+    assert derive.processor_and_gpu_joules({"cpu": 10.0, "gpu": 2.0, "dram": 5.0}, "cpu") == 12.0, (
+        "on one chip"
+    )
     for parts in ({"gpu": 20.0}, {"dram": 5.0}, {}):
-        assert derive.processor_and_gpu(parts, "cpu") is None, (
+        assert derive.processor_and_gpu_joules(parts, "cpu") is None, (
             "a processor that was not counted did the work"
         )
 
 
 def test_the_headline_is_of_every_package() -> None:
     whole = {"cpu package-0": 10.0, "cpu package-1": 20.0, "gpu": 40.0, "dram intel-rapl:0:1": 5.0}
-    assert derive.processor_and_gpu(whole, "cuda") == 70.0
+    assert derive.processor_and_gpu_joules(whole, "cuda") == 70.0
     del whole["gpu"]
-    assert derive.processor_and_gpu(whole, "cpu") == 30.0
-    assert derive.processor_and_gpu(whole, "cuda") is None
+    assert derive.processor_and_gpu_joules(whole, "cpu") == 30.0
+    assert derive.processor_and_gpu_joules(whole, "cuda") is None
 
 
 @pytest.mark.parametrize("system", ["darwin", "linux"])
@@ -304,8 +306,8 @@ def test_the_headline_of_a_record_is_the_same_on_whatever_computer_reads_it(
     monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", system)
-    assert derive.processor_and_gpu({"cpu": 10.0}, "cpu") == 10.0
-    assert derive.processor_and_gpu({"gpu": 10.0}, "cuda") is None
+    assert derive.processor_and_gpu_joules({"cpu": 10.0}, "cpu") == 10.0
+    assert derive.processor_and_gpu_joules({"gpu": 10.0}, "cuda") is None
 
 
 class Source:
@@ -341,10 +343,10 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr("bench.meters.energy.perf_counter", made)
-    monkeypatch.setattr("bench.meters.energy.time.sleep", made.sleep)
-    return made
+    fake = Clock()
+    monkeypatch.setattr("bench.meters.energy.perf_counter", fake)
+    monkeypatch.setattr("bench.meters.energy.time.sleep", fake.sleep)
+    return fake
 
 
 def test_the_idle_draw_is_watts_by_part(clock: Clock) -> None:
@@ -392,15 +394,17 @@ def epochs(*joules: float | None) -> list[Epoch]:
 
 
 def test_a_runs_energy_is_the_median_of_its_steady_epochs() -> None:
-    found = derive.run_energy(epochs(900.0, 60.0, 64.0, 128.0), best_epoch=3, device="cpu")
-    assert found.per_epoch == 64.0, "without the first epoch, and without memory"
-    assert found.per_image == 0.1
-    assert found.to_best_epoch == 900.0 + 60.0 + 64.0, "to get there, the first epoch was needed too"
+    run_energy = derive.run_energy(epochs(900.0, 60.0, 64.0, 128.0), best_epoch=3, device="cpu")
+    assert run_energy.per_epoch == 64.0, "without the first epoch, and without memory"
+    assert run_energy.per_image == 0.1
+    assert run_energy.to_best_epoch == 900.0 + 60.0 + 64.0, (
+        "to get there, the first epoch was needed too"
+    )
 
 
 def test_one_missing_epoch_leaves_no_total() -> None:
-    found = derive.run_energy(epochs(900.0, None, 64.0, 70.0), best_epoch=3, device="cpu")
-    assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
+    run_energy = derive.run_energy(epochs(900.0, None, 64.0, 70.0), best_epoch=3, device="cpu")
+    assert (run_energy.per_epoch, run_energy.per_image, run_energy.to_best_epoch) == (None, None, None)
 
 
 def test_a_missing_epoch_that_is_not_needed_does_no_harm() -> None:
@@ -415,22 +419,22 @@ def test_a_run_without_a_best_epoch_has_no_energy_to_it() -> None:
 
 
 def test_an_unmeasured_run_has_no_energy() -> None:
-    found = derive.run_energy(epochs(None, None), best_epoch=2, device="cpu")
-    assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
+    run_energy = derive.run_energy(epochs(None, None), best_epoch=2, device="cpu")
+    assert (run_energy.per_epoch, run_energy.per_image, run_energy.to_best_epoch) == (None, None, None)
 
 
 @pytest.mark.parametrize("device", ["cpu", "mps"])
 def test_on_a_mac_whose_processor_is_frozen_a_run_has_no_energy(device: Device) -> None:
     gpu_alone: Any = {"gpu": 50.0, "dram": 3.0}
     frozen = [replace(epoch, energy_joules=gpu_alone) for epoch in epochs(1.0, 1.0, 1.0)]
-    found = derive.run_energy(frozen, best_epoch=2, device=device)
-    assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
+    run_energy = derive.run_energy(frozen, best_epoch=2, device=device)
+    assert (run_energy.per_epoch, run_energy.per_image, run_energy.to_best_epoch) == (None, None, None)
 
 
 def test_a_run_on_a_gpu_that_was_not_counted_has_no_energy() -> None:
     """As with several GPUs, or one before Volta: the processor alone would look frugal."""
-    found = derive.run_energy(epochs(900.0, 60.0, 64.0), best_epoch=2, device="cuda")
-    assert (found.per_epoch, found.per_image, found.to_best_epoch) == (None, None, None)
+    run_energy = derive.run_energy(epochs(900.0, 60.0, 64.0), best_epoch=2, device="cuda")
+    assert (run_energy.per_epoch, run_energy.per_image, run_energy.to_best_epoch) == (None, None, None)
 
 
 def test_a_run_on_a_gpu_is_charged_with_gpu_and_processor() -> None:
@@ -438,5 +442,5 @@ def test_a_run_on_a_gpu_is_charged_with_gpu_and_processor() -> None:
         replace(epoch, energy_joules={"cpu package-0": 60.0, "gpu": 580.0, "dram x": 9.0})
         for epoch in epochs(1.0, 1.0, 1.0)
     ]
-    found = derive.run_energy(both, best_epoch=2, device="cuda")
-    assert (found.per_epoch, found.per_image, found.to_best_epoch) == (640.0, 1.0, 1280.0)
+    run_energy = derive.run_energy(both, best_epoch=2, device="cuda")
+    assert (run_energy.per_epoch, run_energy.per_image, run_energy.to_best_epoch) == (640.0, 1.0, 1280.0)

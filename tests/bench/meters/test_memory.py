@@ -33,30 +33,30 @@ def proc(folder: Path, status: str = STATUS) -> Path:
     return folder
 
 
-def number(found: int | None) -> int:
-    assert found is not None, "a counter that is there gives a number"
-    return found
+def number(reading: int | None) -> int:
+    assert reading is not None, "an available counter gives a number"
+    return reading
 
 
 def test_linux_reads_resident_memory_and_its_high_water_mark(tmp_path: Path) -> None:
-    found = LinuxMemory(proc(tmp_path))
-    assert found.available()
-    assert found.now_bytes() == 102_400 * 1024
-    assert found.peak_bytes() == 204_800 * 1024
-    assert found.reads == "resident memory (VmHWM), the most within the epoch"
+    memory = LinuxMemory(proc(tmp_path))
+    assert memory.available()
+    assert memory.now_bytes() == 102_400 * 1024
+    assert memory.peak_bytes() == 204_800 * 1024
+    assert memory.reads == "resident memory (VmHWM), the most within the epoch"
 
 
 def test_linux_is_read_anew_each_time(tmp_path: Path) -> None:
-    found = LinuxMemory(proc(tmp_path))
+    memory = LinuxMemory(proc(tmp_path))
     proc(tmp_path, STATUS.replace("204800", "300000").replace("102400", "200000"))
-    assert (found.now_bytes(), found.peak_bytes()) == (200_000 * 1024, 300_000 * 1024)
+    assert (memory.now_bytes(), memory.peak_bytes()) == (200_000 * 1024, 300_000 * 1024)
 
 
 def test_a_reset_asks_linux_for_the_high_water_mark_alone(tmp_path: Path) -> None:
     """proc(5): 5 resets VmHWM; 1 to 4 would clear the bits that pages are aged by."""
-    found = LinuxMemory(proc(tmp_path))
+    memory = LinuxMemory(proc(tmp_path))
     (tmp_path / "clear_refs").write_text("")
-    found.reset()
+    memory.reset()
     assert (tmp_path / "clear_refs").read_text() == "5"
 
 
@@ -71,41 +71,41 @@ def test_a_reset_asks_linux_for_the_high_water_mark_alone(tmp_path: Path) -> Non
     ids=["no such line", "no number", "another name that ends alike", "empty"],
 )
 def test_without_a_high_water_mark_linux_measures_nothing(tmp_path: Path, status: str) -> None:
-    found = LinuxMemory(proc(tmp_path, status))
-    assert not found.available()
-    assert found.reads == f"not measured: {tmp_path / 'status'} has no VmHWM here"
+    memory = LinuxMemory(proc(tmp_path, status))
+    assert not memory.available()
+    assert memory.reads == f"not measured: {tmp_path / 'status'} has no VmHWM here"
 
 
 def test_where_there_is_no_proc_linux_measures_nothing(tmp_path: Path) -> None:
-    found = LinuxMemory(tmp_path / "nowhere")
-    assert not found.available()
-    assert found.reads.startswith("not measured: ")
-    found.reset()  # which a meter calls without asking first
-    assert (found.now_bytes(), found.peak_bytes()) == (None, None)
+    memory = LinuxMemory(tmp_path / "nowhere")
+    assert not memory.available()
+    assert memory.reads.startswith("not measured: ")
+    memory.reset()  # which a meter calls without asking first
+    assert (memory.now_bytes(), memory.peak_bytes()) == (None, None)
 
 
 def test_a_field_that_linux_lacks_is_none_and_not_nothing_used(tmp_path: Path) -> None:
-    found = LinuxMemory(proc(tmp_path, STATUS.replace("VmRSS", "VmOther")))
-    assert (found.now_bytes(), found.peak_bytes()) == (None, 204_800 * 1024)
+    memory = LinuxMemory(proc(tmp_path, STATUS.replace("VmRSS", "VmOther")))
+    assert (memory.now_bytes(), memory.peak_bytes()) == (None, 204_800 * 1024)
 
 
 def test_memory_that_linux_no_longer_tells_is_none_and_costs_no_run(tmp_path: Path) -> None:
-    found = LinuxMemory(proc(tmp_path))
+    memory = LinuxMemory(proc(tmp_path))
     (tmp_path / "status").unlink()
     (tmp_path / "clear_refs").unlink()
-    found.reset()
-    assert (found.now_bytes(), found.peak_bytes()) == (None, None)
+    memory.reset()
+    assert (memory.now_bytes(), memory.peak_bytes()) == (None, None)
 
 
 def test_where_no_reset_is_allowed_linux_says_since_when_its_peak_is(tmp_path: Path) -> None:
     proc(tmp_path)
     (tmp_path / "clear_refs").unlink()
     (tmp_path / "clear_refs").mkdir()  # root may write to any file, but nobody to a folder
-    found = LinuxMemory(tmp_path)
-    assert found.reads == "resident memory (VmHWM), the most since the process began: no reset allowed"
-    assert found.available()
-    found.reset()
-    assert found.peak_bytes() == 204_800 * 1024
+    memory = LinuxMemory(tmp_path)
+    assert memory.reads == "resident memory (VmHWM), the most since the process began: no reset allowed"
+    assert memory.available()
+    memory.reset()
+    assert memory.peak_bytes() == 204_800 * 1024
 
 
 @ONLY_ON_LINUX
@@ -114,7 +114,7 @@ def test_on_linux_a_peak_rises_with_what_is_touched_and_falls_after_a_reset() ->
 
     The kernel counts resident pages in batches, and this process has other things to hold: 20 MB.
     """
-    size, play = 200 * 10**6, 20 * 10**6
+    size, tolerance = 200 * 10**6, 20 * 10**6
     memory = LinuxMemory()
     if "no reset allowed" in memory.reads:
         pytest.skip("this kernel does not let the high-water mark be reset")
@@ -123,21 +123,21 @@ def test_on_linux_a_peak_rises_with_what_is_touched_and_falls_after_a_reset() ->
     assert before > 10**6, "a Python process takes some megabytes"
     held = np.ones(size, np.uint8)
     during = number(memory.peak_bytes())
-    assert during - before == pytest.approx(size, abs=play)
-    assert number(memory.now_bytes()) - before == pytest.approx(size, abs=play)
+    assert during - before == pytest.approx(size, abs=tolerance)
+    assert number(memory.now_bytes()) - before == pytest.approx(size, abs=tolerance)
     assert held[-1] == 1
     del held
-    assert number(memory.peak_bytes()) >= during - play, "the peak stays when memory is given back"
-    assert number(memory.now_bytes()) < during - size + play
+    assert number(memory.peak_bytes()) >= during - tolerance, "the peak stays when memory is given back"
+    assert number(memory.now_bytes()) < during - size + tolerance
     memory.reset()
-    assert during - number(memory.peak_bytes()) == pytest.approx(size, abs=play)
+    assert during - number(memory.peak_bytes()) == pytest.approx(size, abs=tolerance)
 
 
 @ONLY_ON_LINUX
 def test_this_system_has_a_counter_of_its_own() -> None:
-    found = host_memory()
-    assert isinstance(found, LinuxMemory)
-    assert found.available()
+    memory = host_memory()
+    assert isinstance(memory, LinuxMemory)
+    assert memory.available()
 
 
 class Library:
@@ -167,40 +167,40 @@ class Library:
 
 def test_macos_reads_the_footprint_and_the_most_since_the_reset() -> None:
     library = Library()
-    found = MacMemory(library)
-    assert found.available()
-    assert found.reads == "physical footprint, the most within the epoch"
-    assert found.now_bytes() == 3 * 10**9
-    assert found.peak_bytes() == 5 * 10**9
+    memory = MacMemory(library)
+    assert memory.available()
+    assert memory.reads == "physical footprint, the most within the epoch"
+    assert memory.now_bytes() == 3 * 10**9
+    assert memory.peak_bytes() == 5 * 10**9
     library.resets.clear()
-    found.reset()
+    memory.reset()
     assert library.resets == [os.getpid()]
 
 
 @pytest.mark.parametrize("resets", [None, -1], ids=["no such call", "a call that fails"])
 def test_where_no_reset_is_allowed_macos_falls_back_on_the_lifetime(resets: int | None) -> None:
-    found = MacMemory(Library(resets=resets))
-    assert found.available()
-    assert found.reads == "physical footprint, the most since the process began: no reset allowed"
-    assert (found.now_bytes(), found.peak_bytes()) == (3 * 10**9, 7 * 10**9)
-    found.reset()
-    assert found.peak_bytes() == 7 * 10**9
+    memory = MacMemory(Library(resets=resets))
+    assert memory.available()
+    assert memory.reads == "physical footprint, the most since the process began: no reset allowed"
+    assert (memory.now_bytes(), memory.peak_bytes()) == (3 * 10**9, 7 * 10**9)
+    memory.reset()
+    assert memory.peak_bytes() == 7 * 10**9
 
 
 def test_a_mac_that_tells_nothing_measures_nothing() -> None:
-    found = MacMemory(Library(fails=True))
-    assert not found.available()
-    assert found.reads == "not measured: proc_pid_rusage gives this process nothing"
-    found.reset()
-    assert (found.now_bytes(), found.peak_bytes()) == (None, None)
+    memory = MacMemory(Library(fails=True))
+    assert not memory.available()
+    assert memory.reads == "not measured: proc_pid_rusage gives this process nothing"
+    memory.reset()
+    assert (memory.now_bytes(), memory.peak_bytes()) == (None, None)
 
 
 def test_memory_that_macos_no_longer_tells_is_none_and_costs_no_run() -> None:
     library = Library()
-    found = MacMemory(library)
+    memory = MacMemory(library)
     library.fails = True
-    found.reset()
-    assert (found.now_bytes(), found.peak_bytes()) == (None, None)
+    memory.reset()
+    assert (memory.now_bytes(), memory.peak_bytes()) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -229,14 +229,14 @@ def test_the_calls_are_looked_for_in_the_process_itself(monkeypatch: pytest.Monk
 def test_a_footprint_beyond_four_gigabytes_is_not_cut() -> None:
     library = Library()
     library.fields = {72: 2**40 + 1, 280: 2**40 + 3}
-    found = MacMemory(library)
-    assert (found.now_bytes(), found.peak_bytes()) == (2**40 + 1, 2**40 + 3)
+    memory = MacMemory(library)
+    assert (memory.now_bytes(), memory.peak_bytes()) == (2**40 + 1, 2**40 + 3)
 
 
 @pytest.mark.skipif(sys.platform != "darwin", reason="libSystem is macOS's")
 def test_on_macos_a_peak_rises_with_what_is_touched_and_falls_after_a_reset() -> None:
     """As on Linux; macOS may compress what is idle, which 200 MB just written are not."""
-    size, play = 200 * 10**6, 20 * 10**6
+    size, tolerance = 200 * 10**6, 20 * 10**6
     memory = host_memory()
     if "no reset allowed" in memory.reads:
         pytest.skip("this macOS does not let the peak be reset")
@@ -244,8 +244,8 @@ def test_on_macos_a_peak_rises_with_what_is_touched_and_falls_after_a_reset() ->
     before = number(memory.peak_bytes())
     held = np.ones(size, np.uint8)
     during = number(memory.peak_bytes())
-    assert during - before == pytest.approx(size, abs=play)
+    assert during - before == pytest.approx(size, abs=tolerance)
     assert held[-1] == 1
     del held
     memory.reset()
-    assert during - number(memory.peak_bytes()) == pytest.approx(size, abs=play)
+    assert during - number(memory.peak_bytes()) == pytest.approx(size, abs=tolerance)

@@ -83,10 +83,10 @@ class PaperBackend:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr("bench.meters.time.perf_counter", made)
-    monkeypatch.setattr("bench.meters.energy.perf_counter", made)
-    return made
+    fake = Clock()
+    monkeypatch.setattr("bench.meters.time.perf_counter", fake)
+    monkeypatch.setattr("bench.meters.energy.perf_counter", fake)
+    return fake
 
 
 def paper_meters(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Meters:

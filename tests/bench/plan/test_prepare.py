@@ -1,4 +1,4 @@
-"""What is settled before the first cell: devices asked of the frameworks, data, the profile."""
+"""Preparation of the first cell: devices, data, and the profile that `auto` chooses."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.bench.plan.test_grid import OPTIONS
 def mac(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Mac on which torch sees the GPU and TensorFlow does not."""
 
-    def ask(*arguments: str) -> tuple[int, str, str]:
+    def run_alexnet(*arguments: str) -> tuple[int, str, str]:
         _, framework, device = arguments
         if framework == "torch":
-            return 0, "a framework's own chatter\nmps\n", ""
+            return 0, "a log line of the framework\nmps\n", ""
         if device == "auto":
             return 0, "cpu\n", ""
         return 2, "", "noise\ntensorflow 2.18.1 cannot use mps here: it sees cpu.\n"
 
     monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
-    monkeypatch.setattr(prepare, "_ask", ask)
+    monkeypatch.setattr(prepare, "_run_alexnet", run_alexnet)
 
 
 def auto(**changes: object) -> Options:
@@ -53,7 +53,7 @@ def test_unlike_devices_are_pointed_out_and_never_make_auto_full(tmp_path: Path)
     session = open_session(auto(dataset="synthetic"), tmp_path)
     assert session.profile == "quick"
     (note,) = header.device_warning(session)
-    assert "compare devices, not frameworks" in note
+    assert "compares devices, not frameworks" in note
 
 
 @pytest.mark.usefixtures("mac")
@@ -64,7 +64,7 @@ def test_a_gpu_makes_auto_full(tmp_path: Path) -> None:
 
 def test_a_probe_that_dies_without_a_word_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
-    monkeypatch.setattr(prepare, "_ask", lambda *arguments: (-11, "", "x\nI log a lot\n"))
+    monkeypatch.setattr(prepare, "_run_alexnet", lambda *arguments: (-11, "", "x\nI log a lot\n"))
     with pytest.raises(
         NotPrepared,
         match="asking torch for auto ended with status -11; the last that it said was: I log a lot",
@@ -84,8 +84,8 @@ def test_an_unpacking_that_was_cut_short_is_done_again(
     monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(download, "fetch_cifar10", fetch)
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
-    found = prepare.source(replace(OPTIONS, dataset="auto"), "full")
-    assert found.provenance == "the official archive, md5 verified"
+    source = prepare.source(replace(OPTIONS, dataset="auto"), "full")
+    assert source.provenance == "the official archive, md5 verified"
 
 
 def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,9 +99,9 @@ def test_the_users_folder_comes_before_the_environments(
     random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALEXNET_DATA", "/nowhere")
-    found = prepare.source(replace(OPTIONS, dataset="auto", data_dir=random_cifar10), "full")
-    assert found.folder == random_cifar10
-    assert found.provenance == "a folder that the user vouches for"
+    source = prepare.source(replace(OPTIONS, dataset="auto", data_dir=random_cifar10), "full")
+    assert source.folder == random_cifar10
+    assert source.provenance == "a folder that the user vouches for"
 
 
 def test_a_framework_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

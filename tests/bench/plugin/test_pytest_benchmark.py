@@ -1,4 +1,4 @@
-"""A session's result file is whole or not there, has a number of its own, and ends in no traceback."""
+"""A session's result file: written whole or not at all, its own number, and never a traceback."""
 
 from __future__ import annotations
 
@@ -21,28 +21,30 @@ def storage(folder: Path) -> Storage:
     return Storage(folder, Logger(), "mac")  # type: ignore[no-untyped-call]
 
 
-class Served:
-    """A session of which is known only what its storage asks."""
+class SessionDouble:
+    """As much of a session as its storage asks for, attached to the storage."""
 
     def __init__(
-        self, saving: Storage, own_file: str | None, *benchmarks: str, saved: str | None = None
+        self, target: Storage, own_file: str | None, *benchmarks: str, saved: str | None = None
     ):
         self.noted: list[tuple[str, set[str]]] = []
         self.earlier = SimpleNamespace(saved=SimpleNamespace(file=saved)) if saved else None
-        self.in_file: set[str] = set()
+        self.saved_cells: set[str] = set()
         self.file_to_replace = lambda: own_file
-        self.standing = set
+        self.cells_to_save = set
         self.log = self
-        given = SimpleNamespace(option=SimpleNamespace(benchmark_save=None))
-        self.plugin: Any = SimpleNamespace(benchmarks=benched(*benchmarks), config=given, json=None)
+        config = SimpleNamespace(option=SimpleNamespace(benchmark_save=None))
+        self.plugin: Any = SimpleNamespace(
+            benchmarks=benchmarks_of(*benchmarks), config=config, json=None
+        )
         session: Any = self
-        saving.serve(session, self.plugin)
+        target.attach(session, self.plugin)
 
-    def saved(self, file: str, cells: set[str]) -> None:
+    def add_saved_file(self, file: str, cells: set[str]) -> None:
         self.noted.append((file, cells))
 
 
-def benched(*cells: str) -> list[Any]:
+def benchmarks_of(*cells: str) -> list[Any]:
     return [SimpleNamespace(param=cell) for cell in cells]
 
 
@@ -53,11 +55,11 @@ def names(folder: Path) -> list[str]:
 def test_a_session_is_saved_in_its_machines_folder_and_the_user_is_told_where(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    saving = storage(tmp_path / "results")
-    saving.save(CONTENT, "quick")
+    target = storage(tmp_path / "results")
+    target.save(CONTENT, "quick")
     file = tmp_path / "results" / "mac" / "0001_quick.json"
     assert json.loads(file.read_text(encoding="ascii")) == CONTENT
-    assert saving.problem is None
+    assert target.problem is None
     assert str(file.resolve()) in capsys.readouterr().err.replace("\n", "")
 
 
@@ -71,60 +73,60 @@ def test_each_session_has_the_next_number_whatever_its_name(tmp_path: Path) -> N
 
 
 def test_another_machines_numbers_do_not_count(tmp_path: Path) -> None:
-    write_to = Storage(tmp_path, Logger(), "other")  # type: ignore[no-untyped-call]
-    write_to.save(CONTENT, "quick")
-    saving = storage(tmp_path)
-    saving.save(CONTENT, "quick")
+    other = Storage(tmp_path, Logger(), "other")  # type: ignore[no-untyped-call]
+    other.save(CONTENT, "quick")
+    target = storage(tmp_path)
+    target.save(CONTENT, "quick")
     assert names(tmp_path) == ["mac/0001_quick.json", "other/0001_quick.json"]
 
 
 def test_a_session_that_goes_on_takes_the_place_of_its_own_file(tmp_path: Path) -> None:
     storage(tmp_path).save(CONTENT, "quick")
     storage(tmp_path).save(CONTENT, "full")
-    saving = storage(tmp_path)
-    session = Served(saving, "0001_quick.json", "one", "two")
-    saving.save(CONTENT | {"version": "6"}, "another name")
+    target = storage(tmp_path)
+    session = SessionDouble(target, "0001_quick.json", "one", "two")
+    target.save(CONTENT | {"version": "6"}, "another name")
     assert names(tmp_path) == ["mac/0001_quick.json", "mac/0002_full.json"]
     assert json.loads((tmp_path / "mac" / "0001_quick.json").read_text())["version"] == "6"
     assert session.noted == [("0001_quick.json", {"one", "two"})]
 
 
 def test_a_file_is_not_replaced_by_one_that_lacks_a_result_of_it(tmp_path: Path) -> None:
-    saving = storage(tmp_path)
-    session = Served(saving, "0001_quick.json")
-    session.in_file = {"one", "two"}
-    assert saving.would_lose(benched("one"))
-    assert not saving.would_lose(benched("one", "two", "three"))
-    other = Served(saving, None)
-    other.in_file = {"one", "two"}
-    assert not saving.would_lose(benched("one")), "it gets a file of its own"
+    target = storage(tmp_path)
+    session = SessionDouble(target, "0001_quick.json")
+    session.saved_cells = {"one", "two"}
+    assert target.would_lose(benchmarks_of("one"))
+    assert not target.would_lose(benchmarks_of("one", "two", "three"))
+    named_anew = SessionDouble(target, None)
+    named_anew.saved_cells = {"one", "two"}
+    assert not target.would_lose(benchmarks_of("one")), "it gets a file of its own"
 
 
 def test_a_session_that_goes_on_is_not_compared_with_itself(tmp_path: Path) -> None:
     storage(tmp_path).save(CONTENT, "quick")
     storage(tmp_path).save(CONTENT, "full")
-    saving = storage(tmp_path)
-    Served(saving, "0002_full.json", saved="0002_full.json")
-    assert [file.name for file in saving.query()] == ["0001_quick.json"]
+    target = storage(tmp_path)
+    SessionDouble(target, "0002_full.json", saved="0002_full.json")
+    assert [file.name for file in target.query()] == ["0001_quick.json"]
 
 
 def test_benchmark_json_is_whole_or_a_sentence_too(tmp_path: Path) -> None:
-    saving = storage(tmp_path)
-    session = Served(saving, None)
+    target = storage(tmp_path)
+    session = SessionDouble(target, None)
     session.plugin.json = tmp_path / "mine.json"
     session.plugin.save_json(CONTENT)
     assert json.loads((tmp_path / "mine.json").read_text()) == CONTENT
     session.plugin.json = tmp_path / "nowhere" / "mine.json"
     session.plugin.save_json(CONTENT)
-    assert saving.problem
-    assert "nowhere/mine.json could not be written" in saving.problem
+    assert target.problem
+    assert "nowhere/mine.json could not be written" in target.problem
 
 
 def test_its_own_file_is_made_anew_if_somebody_has_removed_it(tmp_path: Path) -> None:
     storage(tmp_path).save(CONTENT, "quick")
-    saving = storage(tmp_path)
-    Served(saving, "0007_quick.json")
-    saving.save(CONTENT, "quick")
+    target = storage(tmp_path)
+    SessionDouble(target, "0007_quick.json")
+    target.save(CONTENT, "quick")
     assert names(tmp_path) == ["mac/0001_quick.json", "mac/0007_quick.json"]
 
 
@@ -133,22 +135,22 @@ def test_its_own_file_is_made_anew_if_somebody_has_removed_it(tmp_path: Path) ->
 def test_a_folder_that_cannot_be_written_is_a_sentence_and_no_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str, own_name: str | None
 ) -> None:
-    in_its_place = tmp_path / place
-    in_its_place.parent.mkdir(exist_ok=True)
-    in_its_place.write_text("a file")
-    saving = storage(tmp_path / "results")
-    session = Served(saving, own_name)
-    saving.save(CONTENT, "quick")
+    obstacle = tmp_path / place
+    obstacle.parent.mkdir(exist_ok=True)
+    obstacle.write_text("a file")
+    target = storage(tmp_path / "results")
+    session = SessionDouble(target, own_name)
+    target.save(CONTENT, "quick")
     assert session.noted == []
-    assert saving.problem
-    assert "could not be written" in saving.problem
-    assert str(tmp_path.resolve() / "results") in saving.problem
-    assert "journals" in saving.problem
-    assert in_its_place.read_text() == "a file"
+    assert target.problem
+    assert "could not be written" in target.problem
+    assert str(tmp_path.resolve() / "results") in target.problem
+    assert "journals" in target.problem
+    assert obstacle.read_text() == "a file"
     assert "Saved" not in capsys.readouterr().err
 
 
-def fail(descriptor: int) -> None:
+def raise_disk_full(descriptor: int) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -156,14 +158,14 @@ def test_a_full_disk_leaves_the_earlier_file_and_nothing_besides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage(tmp_path).save(CONTENT, "quick")
-    monkeypatch.setattr(durable, "sync", fail)
+    monkeypatch.setattr(durable, "sync", raise_disk_full)
     for own_name in ("0001_quick.json", None):
-        saving = storage(tmp_path)
-        session = Served(saving, own_name)
-        saving.save({"benchmarks": ["others"]}, "quick")
+        target = storage(tmp_path)
+        session = SessionDouble(target, own_name)
+        target.save({"benchmarks": ["others"]}, "quick")
         assert session.noted == []
-        assert saving.problem
-        assert "No space left on device" in saving.problem
+        assert target.problem
+        assert "No space left on device" in target.problem
     assert names(tmp_path) == ["mac/0001_quick.json"]
     assert json.loads((tmp_path / "mac" / "0001_quick.json").read_text()) == CONTENT
 

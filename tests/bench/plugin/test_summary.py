@@ -1,4 +1,4 @@
-"""The summary's figures: what was not measured is a dash, and no memory is counted twice."""
+"""The summary's figures: a dash for what was not measured, and no memory counted twice."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class OneRun:
         ]
 
 
-def shown(session: Any) -> dict[str, str]:
-    """Column -> text of the only line."""
-    table = summary.summary(session)
+def only_row(session: Any) -> dict[str, str]:
+    """Column -> text of the only row."""
+    table = summary.summary_table(session)
     return {str(column.header): str(next(iter(column.cells))) for column in table.columns}
 
 
@@ -51,7 +51,7 @@ def shown(session: Any) -> dict[str, str]:
     [
         ("cuda", 10**9, 3 * 10**9, "500 + 3,000"),
         ("cuda", 10**9, None, "500"),
-        ("mps", 10**9, 3 * 10**9, "500"),  # in the very memory that the host's figure counts
+        ("mps", 10**9, 3 * 10**9, "500"),  # the host's figure counts the same memory
         ("cpu", 10**9, None, "500"),
     ],
 )
@@ -59,30 +59,35 @@ def test_only_a_cards_own_memory_is_added(
     device: Device, host: int, card: int | None, text: str
 ) -> None:
     """500 MB were there before the framework's import."""
-    assert shown(OneRun(device, peak_host_bytes=host, peak_device_bytes=card))["MB"] == text
+    assert only_row(OneRun(device, peak_host_bytes=host, peak_device_bytes=card))["MB"] == text
+
+
+def test_shares_are_whole_percents() -> None:
+    row = only_row(OneRun(pipeline_ratio=0.94, roofline_share=0.574))
+    assert (row["input %"], row["roofline %"]) == ("94", "57")
 
 
 def test_a_drift_is_shown_only_where_there_is_one() -> None:
-    assert shown(OneRun())["drift"] == "-1%"
+    assert only_row(OneRun())["drift"] == "-1%"
     alone = Drift(
         cold_images_per_second=320.0, sustained_images_per_second=None, drift=None, probe_drift=-0.5
     )
-    assert "drift" not in shown(OneRun(drift=alone)), "a column that nobody measured is left out"
+    assert "drift" not in only_row(OneRun(drift=alone)), "a column that nobody measured is left out"
 
 
 def test_the_title_says_what_every_figure_stands_under() -> None:
     session: Any = OneRun()
-    assert summary.summary(session).title == (
+    assert summary.summary_table(session).title == (
         "smoke: 640 SYNTHETIC training images at 64 px; torch on cpu; test-machine\n"
         "data: SYNTHETIC images, made by this suite"
     )
 
 
-def test_the_cells_stand_in_the_grids_order_whenever_each_was_run() -> None:
-    """A session that is gone on with has the cells that were done before the others."""
+def test_the_cells_are_in_the_grids_order_whenever_each_was_run() -> None:
+    """A resumed session has its finished cells before the others."""
     session: Any = OneRun()
     (done,) = session.runs
     late = replace(done, cell=replace(CELL, seed=1))
     session.runs, session.plans = [done, late], {late.cell: PLAN, done.cell: PLAN}
-    names = summary.summary(session).columns[0].cells
+    names = summary.summary_table(session).columns[0].cells
     assert list(names) == ["scratch-torch-cpu-s1", "scratch-torch-cpu-s0"]

@@ -1,4 +1,4 @@
-"""Records cross the pipe unchanged, and what is no record is refused by name."""
+"""Records survive pipes and files unchanged, and what is no record is refused with the reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.ipc.messages import (
     job_to_json,
     to_line,
 )
-from bench.records.codec import RecordError, build, finite
+from bench.records.codec import RecordError, build, finite_or_none
 from bench.records.types import (
     Cell,
     Epoch,
@@ -65,7 +65,7 @@ IN_FILES = [CELL, PLAN, MACHINE, VERDICT, CONDITION, PAUSE, INTERRUPTION]
 
 
 def fields(record: Any) -> Any:
-    """A record as a file has it: objects, lists and plain values."""
+    """A record as it is in a file: objects, lists and plain values."""
     return json.loads(json.dumps(dataclasses.asdict(record)))
 
 
@@ -88,7 +88,7 @@ def test_a_record_survives_a_file(record: Any) -> None:
 
 @pytest.mark.parametrize("record", [*IN_FILES, *LINES], ids=lambda r: type(r).__name__)
 def test_what_is_none_stays_none(record: Any) -> None:
-    """Every field that may be None, at once: none of them becomes 0 or goes missing."""
+    """All optional fields at once: none becomes 0 or goes missing."""
     hints = {f.name: f.type for f in dataclasses.fields(record) if "None" in str(f.type)}
     values: dict[str, Any] = dict.fromkeys(hints)
     empty = type(record)(**(vars(record) | values))
@@ -121,9 +121,14 @@ def test_tuples_come_back_as_tuples() -> None:
 
 
 def test_a_figure_that_is_none_is_never_nan_in_a_file() -> None:
-    assert finite(float("nan")) is finite(float("inf")) is finite(float("-inf")) is None
-    assert finite(0.5) == 0.5
-    assert finite(0.0) == 0.0
+    assert (
+        finite_or_none(float("nan"))
+        is finite_or_none(float("inf"))
+        is finite_or_none(float("-inf"))
+        is None
+    )
+    assert finite_or_none(0.5) == 0.5
+    assert finite_or_none(0.0) == 0.0
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -187,7 +192,7 @@ def test_what_is_no_record_says_why(line: str, message: str) -> None:
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_cannot_be_read_either(value: str) -> None:
-    """Python's own reader takes them, and no other one would."""
+    """Python's JSON reader accepts them, others do not."""
     line = to_line(ROOFLINE).replace(str(ROOFLINE.flops_per_second), value)
     with pytest.raises(RecordError, match=rf"this line is not JSON \({value} is no JSON\)"):
         from_line(line)
@@ -212,12 +217,12 @@ def test_a_long_line_that_is_no_record_is_not_quoted_whole() -> None:
 
 
 def changed(record: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """The record's fields with one of them, however deep, given another value."""
-    found = at = fields(record)
-    for step in path[:-1]:
-        at = at[step]
-    at[path[-1]] = value
-    return found
+    """The record's fields, with another value at a path of keys and indices."""
+    changed_fields = parent = fields(record)
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = value
+    return changed_fields
 
 
 @pytest.mark.parametrize(
@@ -275,14 +280,16 @@ def test_a_record_that_is_no_object_says_so() -> None:
 
 def test_whole_numbers_will_do_for_fractions() -> None:
     """Another JSON writer leaves out the .0 of a float."""
-    found = build(Roofline, {"flops_per_second": 200, "bytes_per_second": 36.5})
-    assert found == Roofline(flops_per_second=200.0, bytes_per_second=36.5)
+    roofline = build(Roofline, {"flops_per_second": 200, "bytes_per_second": 36.5})
+    assert roofline == Roofline(flops_per_second=200.0, bytes_per_second=36.5)
 
 
 def test_a_dictionary_may_have_any_keys() -> None:
     """Parts, packages and kinds of core are data, not fields."""
-    other = dataclasses.replace(MACHINE, packages={"jax": "1"}, cpu_cores={"super": 4, "performance": 8})
-    assert build(Machine, fields(other)) == other
+    machine = dataclasses.replace(
+        MACHINE, packages={"jax": "1"}, cpu_cores={"super": 4, "performance": 8}
+    )
+    assert build(Machine, fields(machine)) == machine
 
 
 @pytest.mark.parametrize("known", [None, (), (EPOCH, dataclasses.replace(EPOCH, epoch=2))])

@@ -1,4 +1,4 @@
-"""Which epochs speak for a run's speed, and how its rate held."""
+"""Which epochs count for a run's speed, and how its drift is derived."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def epochs(
     probes: tuple[float | None, ...] = (),
     warm_ups: tuple[int, ...] = (1,),
 ) -> list[Epoch]:
-    """Epochs of 1,000 images that took so long; `stages` has a digit for each, all 1 if not given."""
+    """Epochs of 1,000 images with these training seconds; `stages` has one digit for each epoch."""
     return [
         replace(
             EPOCH,
@@ -25,10 +25,10 @@ def epochs(
             warm_up=number in warm_ups,
             stage=int(stages[number - 1]) if stages else 1,
             images=1000,
-            train_seconds=took,
+            train_seconds=train_seconds,
             probe_seconds=probes[number - 1] if probes else None,
         )
-        for number, took in enumerate(seconds, 1)
+        for number, train_seconds in enumerate(seconds, 1)
     ]
 
 
@@ -51,7 +51,7 @@ def test_a_rate_is_images_over_training_seconds_alone() -> None:
     ],
 )
 def test_the_steady_epochs_are_the_last_stages_without_its_first(stages: str, steady: list[int]) -> None:
-    """A stage's first epoch compiles anew; it stays only where there is no other."""
+    """A stage's first epoch compiles; it counts only if there is no other."""
     given = epochs(*[2.0] * len(stages), stages=stages)
     assert [epoch.epoch for epoch in derive.steady_epochs(given)] == steady
 
@@ -71,7 +71,7 @@ def test_the_steady_epochs_are_the_last_stages_without_its_first(stages: str, st
 def test_a_process_that_went_on_warms_up_anew_and_that_epoch_does_not_speak_for_the_run(
     stages: str, warm_ups: tuple[int, ...], steady: list[int]
 ) -> None:
-    """It stays only where the last stage has nothing else."""
+    """It counts only if the last stage has no other epoch."""
     given = epochs(*[2.0] * len(stages), stages=stages, warm_ups=warm_ups)
     assert [epoch.epoch for epoch in derive.steady_epochs(given)] == steady
 
@@ -90,7 +90,7 @@ def test_a_process_that_went_on_warms_up_anew_and_that_epoch_does_not_speak_for_
 def test_the_rounds_are_all_epochs_but_each_processs_first(
     count: int, warm_ups: tuple[int, ...], rounds: list[int]
 ) -> None:
-    """A stage's first epoch is a round all the same; where all are warm-ups the last one is."""
+    """A stage's first epoch is a round too; if all are warm-ups, the last one is a round."""
     given = epochs(*[2.0] * count, warm_ups=warm_ups)
     assert [epoch.epoch for epoch in derive.timed_epochs(given)] == rounds
     staged = epochs(*[2.0] * count, stages="1222"[:count], warm_ups=warm_ups)
@@ -98,12 +98,12 @@ def test_the_rounds_are_all_epochs_but_each_processs_first(
 
 
 def test_a_second_warm_up_is_neither_in_the_typical_rate_nor_in_the_drift() -> None:
-    """Steady: 250, 250, 200; the slow third epoch is the first of a process that went on."""
+    """Steady: 250, 250, 200; the slow third epoch is the first of a resumed process."""
     given = epochs(20.0, 4.0, 50.0, 4.0, 5.0, warm_ups=(1, 3))
     assert derive.typical_images_per_second(given) == 250.0
-    found = derive.drift(given, cold_probe_seconds=0.02)
-    assert (found.cold_images_per_second, found.sustained_images_per_second) == (250.0, 200.0)
-    assert found.drift == pytest.approx(-0.2, rel=1e-12)
+    drift = derive.drift(given, cold_probe_seconds=0.02)
+    assert (drift.cold_images_per_second, drift.sustained_images_per_second) == (250.0, 200.0)
+    assert drift.drift == pytest.approx(-0.2, rel=1e-12)
 
 
 def test_the_typical_rate_is_the_median_of_the_steady_epochs() -> None:
@@ -113,42 +113,42 @@ def test_the_typical_rate_is_the_median_of_the_steady_epochs() -> None:
 
 
 def test_the_head_stage_does_not_speak_for_a_run() -> None:
-    """Training the head alone is faster: its rate is another figure."""
+    """Training the head alone is faster."""
     given = epochs(1.0, 1.0, 1.0, 9.0, 8.0, 8.0, stages="111222")
     assert derive.typical_images_per_second(given) == 125.0
     assert derive.drift(given, cold_probe_seconds=0.02).cold_images_per_second == 125.0
 
 
 def test_a_rate_that_falls_is_a_negative_drift() -> None:
-    """Steady: 250, 250, 200, 200, 160, 160; of the last third, 160 and 160, the median."""
-    found = derive.drift(epochs(20.0, 4.0, 4.0, 5.0, 5.0, 6.25, 6.25), cold_probe_seconds=0.02)
-    assert (found.cold_images_per_second, found.sustained_images_per_second) == (250.0, 160.0)
-    assert found.drift == pytest.approx(-0.36, rel=1e-12)
-    assert found.probe_drift is None, "no epoch had a probe"
+    """Steady: 250, 250, 200, 200, 160, 160; the last third is 160 and 160."""
+    drift = derive.drift(epochs(20.0, 4.0, 4.0, 5.0, 5.0, 6.25, 6.25), cold_probe_seconds=0.02)
+    assert (drift.cold_images_per_second, drift.sustained_images_per_second) == (250.0, 160.0)
+    assert drift.drift == pytest.approx(-0.36, rel=1e-12)
+    assert drift.probe_drift is None, "no epoch had a probe"
 
 
 def test_one_slow_epoch_at_the_end_is_not_what_was_sustained() -> None:
-    """Nine steady epochs: the last third are three, and the median is not their slowest."""
+    """Nine steady epochs: the last third are three, and their median is not the slowest."""
     assert derive.drift(epochs(9.0, *[4.0] * 8, 40.0), cold_probe_seconds=0.02).drift == 0.0
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_run_of_one_steady_epoch_has_no_drift(count: int) -> None:
-    found = derive.drift(epochs(*[4.0] * count), cold_probe_seconds=0.02)
-    assert found.cold_images_per_second == 250.0
-    assert (found.sustained_images_per_second, found.drift) == (None, None), "nothing to compare it with"
+    drift = derive.drift(epochs(*[4.0] * count), cold_probe_seconds=0.02)
+    assert drift.cold_images_per_second == 250.0
+    assert (drift.sustained_images_per_second, drift.drift) == (None, None), "nothing to compare it with"
 
 
 def test_the_devices_drift_is_known_even_of_one_steady_epoch() -> None:
-    found = derive.drift(epochs(9.0, 4.0, probes=(0.02, 0.04)), cold_probe_seconds=0.02)
-    assert (found.drift, found.probe_drift) == (None, -0.5)
+    drift = derive.drift(epochs(9.0, 4.0, probes=(0.02, 0.04)), cold_probe_seconds=0.02)
+    assert (drift.drift, drift.probe_drift) == (None, -0.5)
 
 
 def test_one_slow_probe_at_the_end_is_not_how_the_device_drifted() -> None:
-    """Of nine probes, one of them not taken, the last third are three; of those it is the median."""
+    """Nine probes, and one that was not taken: the last third are three, of which the median counts."""
     probes = (*[0.02] * 5, 0.04, None, 0.025, 0.025, 0.5)
-    found = derive.drift(epochs(*[4.0] * 10, probes=probes), cold_probe_seconds=0.02)
-    assert found.probe_drift == pytest.approx(-0.2, abs=1e-12)
+    drift = derive.drift(epochs(*[4.0] * 10, probes=probes), cold_probe_seconds=0.02)
+    assert drift.probe_drift == pytest.approx(-0.2, abs=1e-12)
 
 
 def test_two_steady_epochs_are_compared_with_each_other() -> None:
@@ -156,7 +156,7 @@ def test_two_steady_epochs_are_compared_with_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probes", "drift"),
+    ("probes", "expected"),
     [
         ((0.02, 0.02, 0.02), 0.0),
         ((0.02, 0.02, 0.025), -0.2),
@@ -167,7 +167,7 @@ def test_two_steady_epochs_are_compared_with_each_other() -> None:
     ids=["as before", "slower", "slower only once", "the last one that was taken", "faster"],
 )
 def test_the_probe_drift_is_the_first_against_the_last_third(
-    probes: tuple[float | None, ...], drift: float
+    probes: tuple[float | None, ...], expected: float
 ) -> None:
-    found = derive.drift(epochs(4.0, 4.0, 4.0, probes=probes), cold_probe_seconds=0.02)
-    assert found.probe_drift == pytest.approx(drift, abs=1e-12)
+    drift = derive.drift(epochs(4.0, 4.0, 4.0, probes=probes), cold_probe_seconds=0.02)
+    assert drift.probe_drift == pytest.approx(expected, abs=1e-12)

@@ -1,4 +1,4 @@
-"""Two records differ in words that their reader knows, and in nothing that does not matter."""
+"""Differences are named in plain words, and those that do not matter are left out."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ BEFORE = Condition(
 
 
 def saved(record: Machine | Condition) -> Any:
-    """The record as it comes back from a JSON file."""
+    """The record as JSON gives it back."""
     return json.loads(json.dumps(asdict(record)))
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "sentences"),
     [
         ({}, []),
         ({"name": "boris"}, []),
@@ -79,27 +79,28 @@ def saved(record: Machine | Condition) -> Any:
         ),
     ],
 )
-def test_two_machines_differ_in_words(changes: dict[str, Any], said: list[str]) -> None:
-    assert diff_machines(asdict(OURS), saved(replace(OURS, **changes))) == said
+def test_two_machines_differ_in_words(changes: dict[str, Any], sentences: list[str]) -> None:
+    assert diff_machines(asdict(OURS), saved(replace(OURS, **changes))) == sentences
 
 
 def test_a_virtual_mac_is_no_machine_to_compare_with() -> None:
-    runner = replace(OURS, name="runner", virtual=True, gpu_cores=None)
+    runner = replace(OURS, name="runner", model="VirtualMac2,1", virtual=True, gpu_cores=None)
     sentence = "runner is a virtual Mac: its figures are not comparable"
+    model = "model: MacBookPro18,3 here, VirtualMac2,1 there"
     cores = "GPU cores: 16 here, unknown there"
-    assert diff_machines(asdict(OURS), saved(runner)) == [sentence, cores]
+    assert diff_machines(asdict(OURS), saved(runner)) == [sentence, model, cores]
     assert diff_machines(asdict(runner), saved(OURS))[0] == sentence
     assert diff_machines(asdict(runner), saved(replace(runner, name="another"))) == []
 
 
 def test_a_virtual_machine_that_is_no_mac_is_a_difference_like_others() -> None:
     linux = replace(OURS, os="Debian GNU/Linux 12 (bookworm)", model=None)
-    said = diff_machines(asdict(linux), asdict(replace(linux, virtual=True)))
-    assert said == ["virtual machine: no here, yes there"]
+    sentences = diff_machines(asdict(linux), asdict(replace(linux, virtual=True)))
+    assert sentences == ["virtual machine: no here, yes there"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "sentences"),
     [
         (
             {
@@ -122,8 +123,8 @@ def test_a_virtual_machine_that_is_no_mac_is_a_difference_like_others() -> None:
         ({"swap_used_bytes": 2_000_000_000}, ["memory moved to disk: 0 GB before, 2.0 GB after"]),
     ],
 )
-def test_two_conditions_differ_in_words(changes: dict[str, Any], said: list[str]) -> None:
-    assert diff_conditions(asdict(BEFORE), saved(replace(BEFORE, **changes))) == said
+def test_two_conditions_differ_in_words(changes: dict[str, Any], sentences: list[str]) -> None:
+    assert diff_conditions(asdict(BEFORE), saved(replace(BEFORE, **changes))) == sentences
 
 
 def test_a_condition_of_another_schema_is_compared_as_far_as_it_goes() -> None:
@@ -139,7 +140,7 @@ def test_a_condition_of_another_schema_is_compared_as_far_as_it_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "said"),
+    ("ours", "theirs", "sentence"),
     [
         ((1, (2, None)), [1, [2, None]], None),
         (1, 1.0, None),
@@ -155,8 +156,8 @@ def test_a_condition_of_another_schema_is_compared_as_far_as_it_goes() -> None:
         ("yes", True, "x: 'yes' here, True there"),
     ],
 )
-def test_any_two_values_differ_in_words(one: Any, other: Any, said: str | None) -> None:
-    assert diff({"x": one}, {"x": other}) == ([said] if said else [])
+def test_any_two_values_differ_in_words(ours: Any, theirs: Any, sentence: str | None) -> None:
+    assert diff({"x": ours}, {"x": theirs}) == ([sentence] if sentence else [])
 
 
 def test_a_number_says_its_unit() -> None:
@@ -196,7 +197,7 @@ def test_two_runs_differ_in_what_they_were_and_not_in_what_came_out() -> None:
         "before": saved(replace(BEFORE, power="battery")),
         "result": {"epochs": 4},
     }
-    said = ["plan image size: 224 here, 64 there", "versions torch: 2.14.1 here, 2.13.0 there"]
-    assert diff_runs(ours, theirs) == [*said, "power source: mains here, battery there"]
-    assert diff_runs(ours, {**theirs, "before": None}) == said
+    sentences = ["plan image size: 224 here, 64 there", "versions torch: 2.14.1 here, 2.13.0 there"]
+    assert diff_runs(ours, theirs) == [*sentences, "power source: mains here, battery there"]
+    assert diff_runs(ours, {**theirs, "before": None}) == sentences
     assert diff_runs(ours, ours) == []

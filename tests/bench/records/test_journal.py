@@ -1,4 +1,4 @@
-"""What was put into a journal is read again as it was, or is said to be damaged; never anything else."""
+"""A record in a journal is read back exactly, or reported as damaged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.records import journal
-from bench.records.journal import Damaged, Journal, Line
+from bench.records.journal import DamagedLine, Journal, Line
 from bench.records.types import Check, Epoch, Failure, Interruption
 from bench.session.cell_history import PARTS
 from tests.support.samples import CONDITION, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START
@@ -65,12 +65,12 @@ RECORDS: list[tuple[str, Any]] = [
     ("failure", FAILURE),
 ]
 SMALL: list[tuple[str, Any]] = [("failure", FAILURE), ("epochs", TRUE_FLOATS), ("roofline", ROOFLINE)]
-NEW = ("failure", Failure(reason="put in afterwards", log_tail=""))
+NEW = ("failure", Failure(reason="added afterwards", log_tail=""))
 
 
 @pytest.fixture
 def swift(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of lines without waiting for the disk each time, which takes a Mac seconds."""
+    """No sync to disk: hundreds of lines would take a Mac seconds."""
     monkeypatch.setattr(journal, "sync", lambda descriptor: None)
 
 
@@ -81,7 +81,7 @@ def put(path: Path, records: list[tuple[str, Any]]) -> bytes:
 
 
 def exact(part: str, record: Any) -> tuple[str, str]:
-    """A record to the bit: -0.0 is not 0.0 and a list is no tuple."""
+    """A record to compare exactly: -0.0 is not 0.0, and a list is no tuple."""
     return part, repr(record)
 
 
@@ -90,12 +90,12 @@ def sound(path: Path) -> list[tuple[str, str]]:
     return [exact(line.part, line.record) for line in lines if isinstance(line, Line)]
 
 
-def damaged(path: Path) -> list[Damaged]:
-    return [line for line in journal.read(path, PARTS) if isinstance(line, Damaged)]
+def damaged(path: Path) -> list[DamagedLine]:
+    return [line for line in journal.read(path, PARTS) if isinstance(line, DamagedLine)]
 
 
-def sealed(part: Any, record: Any, *, at: Any = "2026-11-24T12:00:00+00:00") -> str:
-    """A line whose checksum is right, whatever is in it."""
+def with_checksum(part: Any, record: Any, *, at: Any = "2026-11-24T12:00:00+00:00") -> str:
+    """A line with the right checksum, whatever is in it."""
     fields = {"at": at, "part": part, "record": record}
     crc32 = zlib.crc32(json.dumps([at, part, record]).encode())
     return json.dumps({**fields, "crc32": f"{crc32:08x}"})
@@ -105,7 +105,7 @@ def test_every_kind_of_record_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert {part for part, _ in RECORDS} == set(PARTS)
     path = tmp_path / "cell.jsonl"
     put(path, RECORDS)
-    assert sound(path) == [exact(*each) for each in RECORDS]
+    assert sound(path) == [exact(*entry) for entry in RECORDS]
     assert damaged(path) == []
 
 
@@ -115,7 +115,7 @@ def test_a_line_is_as_the_documentation_says_and_has_its_time(
     monkeypatch.setattr(journal, "now", lambda: "2026-11-24T12:00:00+00:00")
     path = tmp_path / "cell.jsonl"
     text = put(path, [("failure", FAILURE)])
-    assert text.decode("ascii") == sealed("failure", asdict(FAILURE)) + "\n"
+    assert text.decode("ascii") == with_checksum("failure", asdict(FAILURE)) + "\n"
     [line] = journal.read(path, PARTS)
     assert line == Line(at="2026-11-24T12:00:00+00:00", part="failure", record=FAILURE)
 
@@ -124,10 +124,10 @@ def test_who_returns_from_add_has_the_line_on_disk_and_a_new_file_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "new" / "cell.jsonl"
-    seen: list[tuple[str, int]] = []
+    calls: list[tuple[str, int]] = []
 
     def note(what: str) -> None:
-        seen.append((what, path.read_bytes().count(b"\n")))
+        calls.append((what, path.read_bytes().count(b"\n")))
 
     def sync(descriptor: int) -> None:
         assert os.fstat(descriptor).st_ino == path.stat().st_ino
@@ -136,7 +136,7 @@ def test_who_returns_from_add_has_the_line_on_disk_and_a_new_file_its_name(
     monkeypatch.setattr(journal, "sync", sync)
     monkeypatch.setattr(journal, "sync_folder", lambda folder: note(f"names in {folder.name}"))
     put(path, SMALL[:2])
-    assert seen == [("bytes", 1), ("names in new", 1), (f"names in {tmp_path.name}", 1), ("bytes", 2)]
+    assert calls == [("bytes", 1), ("names in new", 1), (f"names in {tmp_path.name}", 1), ("bytes", 2)]
 
 
 @pytest.mark.usefixtures("swift")
@@ -147,7 +147,7 @@ def test_wherever_it_is_cut_the_whole_lines_are_read_and_the_next_one_too(tmp_pa
     assert len(ends) == len(SMALL)
     for cut in range(len(text) + 1):
         path.write_bytes(text[:cut])
-        whole = [exact(*each) for each, end in zip(SMALL, ends, strict=True) if end <= cut]
+        whole = [exact(*entry) for entry, end in zip(SMALL, ends, strict=True) if end <= cut]
         torn = cut not in (0, *ends, *(end + 1 for end in ends))
         assert sound(path) == whole, cut
         assert [line.number for line in damaged(path)] == [len(whole) + 1] * torn, cut
@@ -182,43 +182,43 @@ NESTED = asdict(ROOFLINE) | {"more": 1}
 HOSTILE: dict[str, str | bytes] = {
     "no JSON": "Traceback (most recent call last):",
     "no text": b"\xff\xfe\x00",
-    "a mark of the byte order": "\ufeff" + sealed("epochs", EPOCH_FIELDS),
-    "two records": sealed("epochs", EPOCH_FIELDS) + sealed("epochs", EPOCH_FIELDS),
+    "a mark of the byte order": "\ufeff" + with_checksum("epochs", EPOCH_FIELDS),
+    "two records": with_checksum("epochs", EPOCH_FIELDS) + with_checksum("epochs", EPOCH_FIELDS),
     "a list": "[1, 2]",
     "null": "null",
     "deep lists": "[" * 100_000,
     "deep objects": '{"at":' * 100_000,
     "an integer of 5,000 digits": '{"at": "", "part": "", "crc32": "", "record": ' + "1" * 5000 + "}",
-    "another key": sealed("epochs", EPOCH_FIELDS)[:-1] + ', "more": 1}',
+    "another key": with_checksum("epochs", EPOCH_FIELDS)[:-1] + ', "more": 1}',
     "a key too few": '{"at": "", "part": "", "record": {}}',
-    "another checksum": sealed("epochs", EPOCH_FIELDS).replace('"images": 640', '"images": 641'),
+    "another checksum": with_checksum("epochs", EPOCH_FIELDS).replace('"images": 640', '"images": 641'),
     "a number for a checksum": '{"at": "", "part": "epochs", "record": {}, "crc32": 5}',
-    "NaN": sealed("epochs", EPOCH_FIELDS | {"train_loss": float("nan")}),
-    "infinity": sealed("epochs", EPOCH_FIELDS | {"train_loss": float("-inf")}),
-    "a float out of range": sealed("epochs", EPOCH_FIELDS).replace("2.3,", "1e999,"),
-    "an integer that is no float": sealed("epochs", EPOCH_FIELDS | {"train_seconds": 10**400}),
-    "an unknown part": sealed("surprise", EPOCH_FIELDS),
-    "a list for a part": sealed(["epochs"], EPOCH_FIELDS),
-    "an object for a part": sealed({"epochs": 1}, EPOCH_FIELDS),
-    "null for a part": sealed(None, EPOCH_FIELDS),
-    "another part": sealed("plan", EPOCH_FIELDS),
-    "a list for a record": sealed("epochs", [EPOCH_FIELDS]),
-    "null for a record": sealed("epochs", None),
-    "a field too many": sealed("epochs", EPOCH_FIELDS | {"more": 1}),
-    "half a character in a field": sealed("epochs", EPOCH_FIELDS | {"\ud800": 1}),
-    "a field too few": sealed("failure", {"reason": "why"}),
-    "a field of another type": sealed("epochs", EPOCH_FIELDS | {"images": "640"}),
-    "an object in a map of words": sealed("start", asdict(START) | {"versions": {"torch": {}}}),
-    "a nested field too many": sealed("start", asdict(START) | {"roofline": NESTED}),
-    "a number for a time": sealed("epochs", EPOCH_FIELDS, at=5),
-    "a word for a time": sealed("epochs", EPOCH_FIELDS, at="yesterday"),
-    "a time of no zone": sealed("epochs", EPOCH_FIELDS, at="2026-11-24T12:00:00"),
+    "NaN": with_checksum("epochs", EPOCH_FIELDS | {"train_loss": float("nan")}),
+    "infinity": with_checksum("epochs", EPOCH_FIELDS | {"train_loss": float("-inf")}),
+    "a float out of range": with_checksum("epochs", EPOCH_FIELDS).replace("2.3,", "1e999,"),
+    "an integer that is no float": with_checksum("epochs", EPOCH_FIELDS | {"train_seconds": 10**400}),
+    "an unknown part": with_checksum("surprise", EPOCH_FIELDS),
+    "a list for a part": with_checksum(["epochs"], EPOCH_FIELDS),
+    "an object for a part": with_checksum({"epochs": 1}, EPOCH_FIELDS),
+    "null for a part": with_checksum(None, EPOCH_FIELDS),
+    "another part": with_checksum("plan", EPOCH_FIELDS),
+    "a list for a record": with_checksum("epochs", [EPOCH_FIELDS]),
+    "null for a record": with_checksum("epochs", None),
+    "a field too many": with_checksum("epochs", EPOCH_FIELDS | {"more": 1}),
+    "half a character in a field": with_checksum("epochs", EPOCH_FIELDS | {"\ud800": 1}),
+    "a field too few": with_checksum("failure", {"reason": "why"}),
+    "a field of another type": with_checksum("epochs", EPOCH_FIELDS | {"images": "640"}),
+    "an object in a map of words": with_checksum("start", asdict(START) | {"versions": {"torch": {}}}),
+    "a nested field too many": with_checksum("start", asdict(START) | {"roofline": NESTED}),
+    "a number for a time": with_checksum("epochs", EPOCH_FIELDS, at=5),
+    "a word for a time": with_checksum("epochs", EPOCH_FIELDS, at="yesterday"),
+    "a time of no zone": with_checksum("epochs", EPOCH_FIELDS, at="2026-11-24T12:00:00"),
 }
 
 
 def test_the_hostile_lines_are_hostile_in_one_way_each(tmp_path: Path) -> None:
     path = tmp_path / "cell.jsonl"
-    path.write_text(sealed("epochs", EPOCH_FIELDS))
+    path.write_text(with_checksum("epochs", EPOCH_FIELDS))
     assert sound(path) == [exact("epochs", EPOCH)]
 
 
@@ -231,9 +231,9 @@ def test_a_hostile_line_is_passed_over_and_its_neighbours_are_read(tmp_path: Pat
     put(path, [NEW])
     assert sound(path) == [exact("plan", PLAN), exact(*NEW)]
     [bad] = damaged(path)
-    said = journal.describe(path, bad)
-    assert said.startswith("cell.jsonl, line 2, was passed over: ")
-    assert len(said) < 1000
+    sentence = journal.describe(path, bad)
+    assert sentence.startswith("cell.jsonl, line 2, was passed over: ")
+    assert len(sentence) < 1000
 
 
 def test_an_empty_file_has_no_lines_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
@@ -246,8 +246,8 @@ def test_an_empty_file_has_no_lines_and_a_missing_one_is_an_error(tmp_path: Path
 def test_what_is_in_a_journal_is_never_changed_again(tmp_path: Path) -> None:
     path = tmp_path / "cell.jsonl"
     before = b""
-    for each in RECORDS:
-        after = put(path, [each])
+    for entry in RECORDS:
+        after = put(path, [entry])
         assert after.startswith(before)
         assert len(after) > len(before)
         before = after
@@ -255,10 +255,10 @@ def test_what_is_in_a_journal_is_never_changed_again(tmp_path: Path) -> None:
 
 def test_two_who_write_in_turn_keep_each_others_lines(tmp_path: Path) -> None:
     path = tmp_path / "cell.jsonl"
-    one, other = Journal(path), Journal(path)
+    first, second = Journal(path), Journal(path)
     for n in (1, 2, 3):
-        one.add("epochs", replace(EPOCH, epoch=2 * n - 1))
-        other.add("epochs", replace(EPOCH, epoch=2 * n))
+        first.add("epochs", replace(EPOCH, epoch=2 * n - 1))
+        second.add("epochs", replace(EPOCH, epoch=2 * n))
     records = [line.record for line in journal.read(path, {"epochs": Epoch}) if isinstance(line, Line)]
     assert [record.epoch for record in records] == [1, 2, 3, 4, 5, 6]
 

@@ -1,14 +1,15 @@
-"""Each reason and each warning, planted one by one in a run that has none."""
+"""Each reason and each warning, one at a time, in a run that has none."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench.records import verdict
-from bench.records.types import Check, Condition, Drift, Interruption, Verdict
+from bench.records.types import Check, Condition, Drift, Interruption, Machine, Verdict
 from tests.support.samples import CONDITION, GATE, MACHINE, RESULT, START
 
 CHECK = Check(name="logits", measured=1e-6, least=0.0, most=1e-5, says="against float64")
@@ -21,17 +22,17 @@ WHY_UNANSWERED = "gate: there was nothing to measure, or not a number: it did no
 LEFT_ALL_BOUNDS = "a loss not finite, or rising beyond all bounds"
 WHY_BAD = "logits: 2e-05 where 1e-05 at most is allowed (against float64)"
 PERFECT: dict[str, Any] = {
-    "machine": MACHINE,
     "gate": replace(GATE, checks=(CHECK, COUNT)),
     "before": CONDITION,
     "start": START,
     "result": replace(RESULT, checks=(COUNT,)),
     "after": CONDITION,
+    "interruptions": (),
 }
 
 
-def judge(**planted: Any) -> Verdict:
-    return verdict.judge(**(PERFECT | planted))
+def judge(machine: Machine = MACHINE, **planted: Any) -> Verdict:
+    return verdict.judge(SimpleNamespace(**(PERFECT | planted)), machine)
 
 
 def test_a_run_without_fault_is_valid_and_without_warnings() -> None:
@@ -95,16 +96,16 @@ def test_one_reason_makes_a_run_invalid_and_says_why(planted: dict[str, Any], re
 
 
 def test_a_worker_that_never_began_has_no_result_and_the_gate_still_counts() -> None:
-    found = judge(gate=replace(GATE, checks=(BAD_CHECK,)), start=None, result=None, after=None)
-    assert (found.validity, found.reasons) == ("invalid", (WHY_BAD, "it has no result"))
+    judged = judge(gate=replace(GATE, checks=(BAD_CHECK,)), start=None, result=None, after=None)
+    assert (judged.validity, judged.reasons) == ("invalid", (WHY_BAD, "it has no result"))
 
 
 def test_every_reason_is_told_the_gates_first() -> None:
-    found = judge(
+    judged = judge(
         gate=replace(GATE, checks=(BAD_CHECK, replace(BAD_CHECK, name="loss"))),
         result=replace(RESULT, stopped="diverged", data_sha256="9" * 64),
     )
-    assert [reason.split(":")[0] for reason in found.reasons] == [
+    assert [reason.split(":")[0] for reason in judged.reasons] == [
         "logits",
         "loss",
         "diverged at epoch 3",
@@ -113,28 +114,28 @@ def test_every_reason_is_told_the_gates_first() -> None:
 
 
 def test_a_run_that_diverged_says_so_once() -> None:
-    """It has no test figures either, and a check that counts the losses: all of it is one reason."""
+    """The missing test figures and the failed check of its losses are no further reasons."""
     diverged = replace(RESULT, stopped="diverged", checks=(FINITE,), test_loss=None, test_accuracy=None)
     assert judge(result=diverged).reasons == (f"diverged at epoch 3: {LEFT_ALL_BOUNDS}",)
 
 
 def test_a_run_that_diverged_fails_its_other_checks_all_the_same() -> None:
     bad = replace(COUNT, measured=3)
-    found = judge(result=replace(RESULT, stopped="diverged", checks=(FINITE, bad)))
-    assert found.reasons == (
+    judged = judge(result=replace(RESULT, stopped="diverged", checks=(FINITE, bad)))
+    assert judged.reasons == (
         f"diverged at epoch 3: {LEFT_ALL_BOUNDS}",
         "moved: 3 where 0 is allowed (tensors that did not move)",
     )
 
 
 def drifted(drift: float | None, probe_drift: float | None) -> Any:
-    found = Drift(
+    changed = Drift(
         cold_images_per_second=320.0,
         sustained_images_per_second=None if drift is None else 320.0 * (1 + drift),
         drift=drift,
         probe_drift=probe_drift,
     )
-    return replace(RESULT, drift=found)
+    return replace(RESULT, drift=changed)
 
 
 def condition(**changes: Any) -> Condition:
@@ -215,9 +216,9 @@ def test_what_was_swapped_while_a_run_was_cut_off_was_others() -> None:
 def test_every_interruption_is_told_with_what_was_accepted_to_go_on() -> None:
     torch = "versions torch: 2.14.2 now, 2.14.1 when it began"
     later = replace(CUT_OFF, after_epoch=7, resumed_after=7, setback=None, differences=(torch,))
-    found = judge(interruptions=[CUT_OFF, later], after=condition(power="battery"))
-    assert found.validity == "valid"
-    assert found.warnings == (
+    judged = judge(interruptions=[CUT_OFF, later], after=condition(power="battery"))
+    assert judged.validity == "valid"
+    assert judged.warnings == (
         WENT_ON,
         f"cut off after epoch 7 ({KILLED}), it went on from epoch 7 42 s later in a new process",
         f"it went on although not all was as before: {torch}",
@@ -250,15 +251,15 @@ def test_what_is_unknown_or_within_limits_is_no_warning(planted: dict[str, Any])
 
 
 def test_an_invalid_run_has_its_warnings_all_the_same() -> None:
-    found = judge(
+    judged = judge(
         machine=replace(VIRTUAL_MAC, translated=True),
         gate=replace(GATE, checks=(BAD_CHECK,), not_checked=(NOT_CHECKED, "and another")),
         before=condition(power="battery", low_power=True),
         result=drifted(-0.12, -0.3),
         after=condition(swapped_in_bytes=250_000_000),
     )
-    assert found.validity == "invalid"
-    assert found.warnings == (
+    assert judged.validity == "invalid"
+    assert judged.warnings == (
         SLOWER,
         DEVICE_SLOWER,
         "on battery",
@@ -294,12 +295,12 @@ def test_an_invalid_run_has_its_warnings_all_the_same() -> None:
 )
 def test_a_failed_check_is_one_sentence(check: Check, sentence: str) -> None:
     assert not check.passed
-    assert verdict.failed(check) == sentence
+    assert verdict.why_failed(check) == sentence
 
 
 @pytest.mark.parametrize("measured", [float("nan"), float("inf"), float("-inf")])
 def test_a_check_that_found_no_number_says_so_and_not_on_which_side_it_lies(measured: float) -> None:
-    assert verdict.failed(replace(CHECK, measured=measured)) == (
+    assert verdict.why_failed(replace(CHECK, measured=measured)) == (
         "logits: there was nothing to measure, or not a number: against float64"
     )
 

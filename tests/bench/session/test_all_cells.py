@@ -1,4 +1,4 @@
-"""One real session of all eight cells, with real workers and gates: what it saves and what it says."""
+"""One real session of all eight cells, with real workers and gates: its file and its output."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """All eight cells on real workers, with a weights file of torchvision's layout.
+    """Folder and output of a session of all eight cells, with weights in torchvision's layout.
 
-    The networks are the real ones. Batches of 32 and five of them an epoch keep it short: what more
-    images would show is asked of real ones below.
+    The networks have their full size; five batches of 32 images an epoch keep it short.
     """
     folder = tmp_path_factory.mktemp("smoke")
     weights = folder / "own.pth"
@@ -41,7 +40,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_what_was_saved_passes_its_own_check(smoke: tuple[Path, str]) -> None:
-    """Every rule of bench/check/ on what real workers and gates of both frameworks have sent."""
+    """Applies every rule of bench/check/ to the records of real workers and gates of both frameworks."""
     (file,) = (smoke[0] / "test-machine").glob("0001_*.json")
     command = [sys.executable, "-m", "bench.check", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -70,16 +69,16 @@ def test_every_cell_passed_its_gate_and_both_frameworks_agree(smoke: tuple[Path,
             "both logits",
             "both three losses",
         }
-        assert checks["one network"]["measured"] < 1e-12, "two networks, if float64 tells them apart"
+        assert checks["one network"]["measured"] < 1e-12, "they differ if float64 tells them apart"
         assert info["gate"]["not_checked"] == []
         assert info["gate"]["weights_sha256"] == info["start"]["weights_sha256"]
 
 
 def test_all_eight_cells_are_saved_as_the_records_define_them(smoke: tuple[Path, str]) -> None:
-    found = saved(smoke[0])
-    assert (found["failures"], found["skipped"]) == ([], [])
-    assert len(found["benchmarks"]) == 8
-    for benchmark in found["benchmarks"]:
+    content = saved(smoke[0])
+    assert (content["failures"], content["skipped"]) == ([], [])
+    assert len(content["benchmarks"]) == 8
+    for benchmark in content["benchmarks"]:
         info = benchmark["extra_info"]
         cell = codec.build(Cell, info["cell"])
         start = codec.build(Start, info["start"])
@@ -104,15 +103,15 @@ def test_both_frameworks_had_the_same_data_and_the_same_first_weights(
     starts = {b["param"]: b["extra_info"]["start"] for b in saved(smoke[0])["benchmarks"]}
     for experiment in EXPERIMENTS:
         torch, tensorflow = (starts[f"{experiment}-{f}-cpu-s0"] for f in ("torch", "tensorflow"))
-        for what in ("data_sha256", "weights_sha256", "weights_source_sha256", "steps_per_epoch"):
-            assert torch[what] == tensorflow[what], (experiment, what)
+        for field in ("data_sha256", "weights_sha256", "weights_source_sha256", "steps_per_epoch"):
+            assert torch[field] == tensorflow[field], (experiment, field)
     assert starts["pretrained-torch-cpu-s0"]["weights_origin"] == "user file"
 
 
 def test_both_frameworks_learnt_alike(smoke: tuple[Path, str]) -> None:
-    """Ten steps from the same weights and bytes: rounding parts them, and dropout's masks do more.
+    """Ten steps from the same weights and images differ by rounding, and more by dropout's masks.
 
-    Seen: 4e-5 in `mistaken`, which has no dropout, and 2 % at most in the others.
+    Measured: 4e-5 in `mistaken`, which has no dropout, and 2 % at most in the others.
     """
     losses = {
         b["param"]: b["extra_info"]["epochs"][0]["validation_loss"]
@@ -125,8 +124,8 @@ def test_both_frameworks_learnt_alike(smoke: tuple[Path, str]) -> None:
 
 def test_the_first_line_says_that_the_images_are_synthetic(smoke: tuple[Path, str]) -> None:
     lines = smoke[1].splitlines()
-    ours = [line for line in lines if line.startswith(("data:", "smoke:"))]
-    assert ours[0] == "data: SYNTHETIC images, made by this suite, as asked for"
+    header = [line for line in lines if line.startswith(("data:", "smoke:"))]
+    assert header[0] == "data: SYNTHETIC images, made by this suite, as asked for"
     summary = smoke[1][smoke[1].index("= AlexNet =") :]
     assert "SYNTHETIC" in summary
     for experiment in EXPERIMENTS:

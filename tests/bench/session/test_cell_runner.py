@@ -1,4 +1,4 @@
-"""The parent against workers that crash, hang, are killed, babble, go on, or do as they should."""
+"""The parent with workers that crash, hang, are killed, send garbage, resume, or just work."""
 
 from __future__ import annotations
 
@@ -70,10 +70,11 @@ pipe.write(RESULT)
 """
 
 
-def carrier(tmp_path: Path, script: str, **changes: Any) -> CellRunner:
-    """A worker may be silent for a minute, and once it has shown an epoch for three of its length.
+def cell_runner(tmp_path: Path, script: str, **changes: Any) -> CellRunner:
+    """A runner that allows a minute of silence, then three times the length of the last epoch.
 
-    So a worker that hangs shows a quick epoch first: then a busy machine has its minute to start it.
+    So the script of a worker that hangs sends a quick epoch first: a busy machine then still has a
+    minute to start it.
     """
     return CellRunner(
         **{
@@ -88,13 +89,15 @@ def carrier(tmp_path: Path, script: str, **changes: Any) -> CellRunner:
     )
 
 
-def carry(
-    tmp_path: Path, script: str, *, silence: float = 20.0, **changes: Any
+def run_cell(
+    tmp_path: Path, script: str, *, timeout_seconds: float = 20.0, **changes: Any
 ) -> tuple[Run, list[Record]]:
     seen: list[Record] = []
-    one = carrier(tmp_path, script, on_record=seen.append, min_timeout_seconds=silence, **changes)
-    one.run_to_end()
-    return one.run, seen
+    runner = cell_runner(
+        tmp_path, script, on_record=seen.append, min_timeout_seconds=timeout_seconds, **changes
+    )
+    runner.run_to_end()
+    return runner.run, seen
 
 
 JOURNAL, LOG = "scratch-torch-cpu-s0.jsonl", "scratch-torch-cpu-s0.log"
@@ -110,7 +113,7 @@ def journal(tmp_path: Path) -> list[str]:
 
 
 def test_a_good_worker_gives_its_records_and_its_rounds(tmp_path: Path) -> None:
-    run, seen = carry(tmp_path, GOOD)
+    run, seen = run_cell(tmp_path, GOOD)
     assert run.failure is None
     assert (run.start, run.result) == (START, RESULT)
     assert [epoch.epoch for epoch in run.epochs] == [1, 2, 3]
@@ -129,8 +132,8 @@ def test_a_good_worker_gives_its_records_and_its_rounds(tmp_path: Path) -> None:
 
 
 def test_the_job_reaches_the_worker(tmp_path: Path) -> None:
-    """To the second one with the epochs that are on disk, none here, and not with None."""
-    run, _ = carry(tmp_path, "print(job, end=''); sys.exit(3)")
+    """The second worker gets a tuple of the epochs on disk, here empty, and not None."""
+    run, _ = run_cell(tmp_path, "print(job, end=''); sys.exit(3)")
     assert run.failure
     first, second = map(json.loads, run.failure.log_tail.splitlines())
     assert first == asdict(job(str(tmp_path)))
@@ -141,7 +144,7 @@ def test_noise_on_stdout_and_stderr_goes_to_the_log_alone(tmp_path: Path) -> Non
     noise = (
         'print("{not a record}"); print("warning!", file=sys.stderr); os.system("echo from a child")\n'
     )
-    run, _ = carry(tmp_path, noise + textwrap.dedent(GOOD))
+    run, _ = run_cell(tmp_path, noise + textwrap.dedent(GOOD))
     assert run.failure is None
     log = (tmp_path / LOG).read_text()
     assert {"{not a record}", "warning!", "from a child"} <= set(log.splitlines())
@@ -155,7 +158,7 @@ def test_a_crash_keeps_the_epochs_before_it_and_the_end_of_the_log(tmp_path: Pat
         print("last words of the", "first" if known is None else "second")
         sys.exit(7)
     """
-    run, _ = carry(tmp_path, script)
+    run, _ = run_cell(tmp_path, script)
     assert run.failure
     assert run.failure.reason == "the worker ended with status 7 after epoch 1, without a result"
     assert run.failure.log_tail.splitlines() == ["last words of the first", "last words of the second"]
@@ -165,18 +168,18 @@ def test_a_crash_keeps_the_epochs_before_it_and_the_end_of_the_log(tmp_path: Pat
 
 
 def test_a_worker_killed_by_the_system_is_told_from_a_crash(tmp_path: Path) -> None:
-    run, _ = carry(tmp_path, "begin(); os.kill(os.getpid(), signal.SIGKILL)")
+    run, _ = run_cell(tmp_path, "begin(); os.kill(os.getpid(), signal.SIGKILL)")
     assert run.failure
     assert "was killed before its first epoch ended" in run.failure.reason
     assert "memory" in run.failure.reason
-    run, _ = carry(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)")
+    run, _ = run_cell(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)")
     assert run.failure
     assert "died of SIGSEGV" in run.failure.reason
 
 
 def test_a_worker_that_hangs_is_stopped_with_all_its_children(tmp_path: Path) -> None:
     began = monotonic()
-    run, _ = carry(
+    run, _ = run_cell(
         tmp_path,
         """
         if not os.fork():
@@ -187,7 +190,7 @@ def test_a_worker_that_hangs_is_stopped_with_all_its_children(tmp_path: Path) ->
         pipe.write(QUICK)
         time.sleep(600)
         """,
-        silence=0.5,
+        timeout_seconds=0.5,
     )
     assert monotonic() - began < 100, "its first minute was waited for, not three of its epochs"
     assert run.failure
@@ -199,26 +202,26 @@ def test_a_worker_that_hangs_is_stopped_with_all_its_children(tmp_path: Path) ->
 
 def test_a_stopped_worker_counts_as_hanging(tmp_path: Path) -> None:
     script = "begin(); pipe.write(QUICK); os.kill(os.getpid(), signal.SIGSTOP)"
-    run, _ = carry(tmp_path, script, silence=0.5)
+    run, _ = run_cell(tmp_path, script, timeout_seconds=0.5)
     assert run.failure
     assert "no sign of life" in run.failure.reason
 
 
 def test_a_slow_worker_that_has_shown_slow_epochs_is_waited_for(tmp_path: Path) -> None:
-    """An epoch that took 3 s allows 9 s of silence, whatever was expected before."""
+    """After an epoch of 3 s, 9 s of silence are allowed, whatever was expected."""
     script = "pipe.write(START); pipe.write(EPOCHS[2]); time.sleep(2); pipe.write(RESULT)"
-    run, _ = carry(tmp_path, script, silence=0.5)
+    run, _ = run_cell(tmp_path, script, timeout_seconds=0.5)
     assert run.failure is None
 
 
 def test_what_is_no_record_ends_the_cell_with_the_line(tmp_path: Path) -> None:
-    run, _ = carry(tmp_path, 'begin(); pipe.write("gibberish\\n"); time.sleep(60)')
+    run, _ = run_cell(tmp_path, 'begin(); pipe.write("gibberish\\n"); time.sleep(60)')
     assert run.failure
     assert "gibberish" in run.failure.reason
 
 
 def test_a_result_stands_though_the_framework_crashes_on_its_way_out(tmp_path: Path) -> None:
-    run, _ = carry(tmp_path, GOOD + "\npipe.flush(); os.kill(os.getpid(), signal.SIGSEGV)")
+    run, _ = run_cell(tmp_path, GOOD + "\npipe.flush(); os.kill(os.getpid(), signal.SIGSEGV)")
     assert run.failure is None
     assert run.result == RESULT
 
@@ -226,7 +229,7 @@ def test_a_result_stands_though_the_framework_crashes_on_its_way_out(tmp_path: P
 @pytest.mark.parametrize("way_out", ["time.sleep(60)", "pipe.write('x\\n'); time.sleep(60)"])
 def test_a_result_stands_though_its_worker_never_ends(tmp_path: Path, way_out: str) -> None:
     script = GOOD.replace("for line in EPOCHS", "for line in [QUICK]")
-    run, _ = carry(tmp_path, f"{script}\n{way_out}", silence=0.5)
+    run, _ = run_cell(tmp_path, f"{script}\n{way_out}", timeout_seconds=0.5)
     assert (run.failure, run.result) == (None, RESULT)
 
 
@@ -240,13 +243,13 @@ def test_a_result_stands_though_its_worker_never_ends(tmp_path: Path, way_out: s
     ids=["unasked", "before its start", "beyond what is known"],
 )
 def test_who_goes_on_from_nowhere_is_stopped_and_says_so(tmp_path: Path, script: str) -> None:
-    run, _ = carry(tmp_path, script)
+    run, _ = run_cell(tmp_path, script)
     assert run.failure
     assert "nothing was to go on from epoch" in run.failure.reason
 
 
 def test_half_a_record_at_the_end_is_no_record(tmp_path: Path) -> None:
-    run, _ = carry(tmp_path, "begin(); pipe.write(EPOCHS[0][:40]); pipe.flush(); os._exit(0)")
+    run, _ = run_cell(tmp_path, "begin(); pipe.write(EPOCHS[0][:40]); pipe.flush(); os._exit(0)")
     assert run.failure
     assert run.failure.reason == (
         "the worker ended with status 0 before its first epoch ended, without a result"
@@ -259,32 +262,39 @@ def test_an_interrupt_of_the_parent_leaves_no_worker(tmp_path: Path) -> None:
     def interrupt(record: Record) -> None:
         raise KeyboardInterrupt
 
-    one = carrier(
+    runner = cell_runner(
         tmp_path,
         "print(os.getpid(), flush=True); pipe.write(START); time.sleep(60)",
         on_record=interrupt,
     )
     with pytest.raises(KeyboardInterrupt):
-        one.run_to_end()
+        runner.run_to_end()
     pids = (tmp_path / LOG).read_text().split()
-    assert len(pids) == 1, "nobody tries again what was interrupted"
+    assert len(pids) == 1, "an interrupted run is not retried"
     assert not psutil.pid_exists(int(pids[0]))
-    assert one.run.failure
-    assert one.run.failure.reason == "interrupted by the session before its first epoch ended"
+    assert runner.run.failure
+    assert runner.run.failure.reason == "interrupted by the session before its first epoch ended"
     assert journal(tmp_path) == [*BEGINNING, "after", "failure"]
 
 
 def test_a_worker_that_died_once_is_tried_again_and_goes_on(tmp_path: Path) -> None:
-    run, seen = carry(tmp_path, "print(json.dumps(known), flush=True)\n" + ONE_THEN_REST)
+    run, seen = run_cell(tmp_path, "print(json.dumps(known), flush=True)\n" + ONE_THEN_REST)
     assert run.failure is None
     assert (run.start, run.result, run.epochs) == (START, RESULT, EPOCHS)
     jobs = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
-    assert jobs == [None, [asdict(EPOCHS[0])]], "the second one is told of the epochs that are on disk"
-    (cut,) = run.interruptions
-    assert cut.why == ("the worker was killed after epoch 1; the system does that when memory runs out")
-    assert (cut.after_epoch, cut.resumed_after, cut.setback, cut.differences) == (1, 1, None, ())
-    assert cut.stopped_at <= cut.resumed_at
-    assert 0 <= cut.seconds < 60
+    assert jobs == [None, [asdict(EPOCHS[0])]], "the second worker gets the epochs on disk"
+    (interruption,) = run.interruptions
+    assert interruption.why == (
+        "the worker was killed after epoch 1; the system does that when memory runs out"
+    )
+    assert (
+        interruption.after_epoch,
+        interruption.resumed_after,
+        interruption.setback,
+        interruption.differences,
+    ) == (1, 1, None, ())
+    assert interruption.stopped_at <= interruption.resumed_at
+    assert 0 <= interruption.seconds < 60
     assert journal(tmp_path) == [
         *BEGINNING,
         "epochs",
@@ -294,7 +304,7 @@ def test_a_worker_that_died_once_is_tried_again_and_goes_on(tmp_path: Path) -> N
         *("after", "result"),
     ]
     noted = [line["record"] for line in on_disk(tmp_path) if line["part"] == "interruptions"]
-    assert noted == [json.loads(json.dumps(asdict(cut)))]
+    assert noted == [json.loads(json.dumps(asdict(interruption)))]
     assert [type(record).__name__ for record in seen] == [
         *("Start", "Epoch", "Start", "Resumed", "Epoch", "Epoch", "Result")
     ]
@@ -302,7 +312,7 @@ def test_a_worker_that_died_once_is_tried_again_and_goes_on(tmp_path: Path) -> N
 
 def test_the_rounds_of_a_run_that_went_on_are_without_both_warm_ups(tmp_path: Path) -> None:
     warm = to_line(replace(EPOCHS[1], warm_up=True))
-    run, _ = carry(tmp_path, f"EPOCHS[1] = {warm!r}\n" + ONE_THEN_REST)
+    run, _ = run_cell(tmp_path, f"EPOCHS[1] = {warm!r}\n" + ONE_THEN_REST)
     assert [epoch.epoch for epoch in run.timed_epochs()] == [3]
     ticks = [run.clock()]
     for _ in run.epochs:
@@ -327,20 +337,20 @@ def test_whatever_may_have_been_chance_is_tried_again(tmp_path: Path, dies: str,
             pipe.write(QUICK); {dies}
         pipe.write(RESULT)
     """
-    run, _ = carry(tmp_path, script, silence=0.5 if dies.startswith("time.sleep") else 20.0)
+    run, _ = run_cell(tmp_path, script, timeout_seconds=0.5 if dies.startswith("time.sleep") else 20.0)
     assert run.failure is None
     assert run.result == RESULT
-    (cut,) = run.interruptions
-    assert str(cut.why).startswith(why)
+    (interruption,) = run.interruptions
+    assert str(interruption.why).startswith(why)
 
 
 def test_a_worker_that_died_before_it_had_begun_is_tried_again(tmp_path: Path) -> None:
     script = "sys.exit(9) if known is None else begin()\n" + GOOD.replace("pipe.write(START)", "")
-    run, _ = carry(tmp_path, script)
+    run, _ = run_cell(tmp_path, script)
     assert run.failure is None
     assert (run.start, run.epochs) == (START, EPOCHS)
-    (cut,) = run.interruptions
-    assert (cut.after_epoch, cut.resumed_after) == (0, 0)
+    (interruption,) = run.interruptions
+    assert (interruption.after_epoch, interruption.resumed_after) == (0, 0)
     beginning = ["plan", "before", "after", "failure", "interruptions", *BEGINNING]
     assert journal(tmp_path) == [*beginning, "epochs", "epochs", "epochs", "after", "result"]
 
@@ -352,19 +362,21 @@ def test_a_worker_that_dies_twice_has_failed(tmp_path: Path) -> None:
         pipe.write(EPOCHS[len(known or [])])
         os.kill(os.getpid(), signal.SIGKILL)
     """
-    run, _ = carry(tmp_path, script)
+    run, _ = run_cell(tmp_path, script)
     assert run.failure
     assert run.failure.reason.startswith("the worker was killed after epoch 2")
     assert run.failure.log_tail == "tried\ntried"
     assert (run.result, run.epochs) == (None, EPOCHS[:2])
-    assert [cut.after_epoch for cut in run.interruptions] == [1]
+    assert [interruption.after_epoch for interruption in run.interruptions] == [1]
     assert journal(tmp_path)[-2:] == ["after", "failure"]
     assert "result" not in journal(tmp_path)
 
 
 def test_what_a_worker_gives_as_its_own_reason_is_not_tried_again(tmp_path: Path) -> None:
-    """It would be the same the second time: a missing file, an impossible number."""
-    run, _ = carry(tmp_path, "print('tried', flush=True); begin(); pipe.write(FAILURE); time.sleep(60)")
+    """The reason would be the same again: a missing file, an impossible number."""
+    run, _ = run_cell(
+        tmp_path, "print('tried', flush=True); begin(); pipe.write(FAILURE); time.sleep(60)"
+    )
     assert run.failure == Failure(reason="no such weights", log_tail="tried")
     assert (run.result, run.interruptions) == (None, [])
     assert journal(tmp_path) == [*BEGINNING, "after", "failure"]
@@ -380,17 +392,21 @@ def test_a_worker_that_begins_anew_takes_back_the_epochs_and_says_why(tmp_path: 
             pipe.write(line)
         pipe.write(RESULT)
     """
-    run, _ = carry(tmp_path, script)
+    run, _ = run_cell(tmp_path, script)
     assert run.failure is None
     assert run.epochs == EPOCHS
-    (cut,) = run.interruptions
-    assert (cut.after_epoch, cut.resumed_after, cut.setback) == (2, 0, NO_CHECKPOINT)
+    (interruption,) = run.interruptions
+    assert (interruption.after_epoch, interruption.resumed_after, interruption.setback) == (
+        2,
+        0,
+        NO_CHECKPOINT,
+    )
     first, second = journal(tmp_path)[:8], journal(tmp_path)[8:]
     assert first == [*BEGINNING, "epochs", "epochs", "after", "failure", "interruptions"]
     assert second == [*BEGINNING, "epochs", "epochs", "epochs", "after", "result"]
     befores = [line["record"] for line in on_disk(tmp_path) if line["part"] == "before"]
     assert run.before
-    assert befores[1] == asdict(run.before), "the computer as it was at the second beginning"
+    assert befores[1] == asdict(run.before), "the computer's condition at the second start"
 
 
 def test_a_worker_that_goes_on_without_saying_from_where_is_refused(tmp_path: Path) -> None:
@@ -401,7 +417,7 @@ def test_a_worker_that_goes_on_without_saying_from_where_is_refused(tmp_path: Pa
                 pipe.write(EPOCHS[0]); sys.exit(7)
             pipe.write({goes_on}); time.sleep(60)
         """
-        run, _ = carry(tmp_path, script)
+        run, _ = run_cell(tmp_path, script)
         assert run.failure
         assert run.failure.reason.startswith("the worker went on without saying from which epoch")
         assert run.failure.reason.endswith(
@@ -418,7 +434,7 @@ pipe.write(OTHER_START); pipe.write(RESUMED[1]); pipe.write(RESULT)
 
 
 def test_a_run_does_not_go_on_where_it_would_be_another(tmp_path: Path) -> None:
-    run, _ = carry(tmp_path, OTHER_CPU)
+    run, _ = run_cell(tmp_path, OTHER_CPU)
     assert run.failure
     assert "CPU" in run.failure.reason
     assert "when it began" in run.failure.reason
@@ -430,39 +446,41 @@ def test_a_run_that_goes_on_all_the_same_says_what_was_accepted(tmp_path: Path) 
     python = "Python: 3.12.8 now, 3.12.7 when it began"
     run = Run(cell=CELL, plan=PLAN, start=START, epochs=EPOCHS[:1])
     run.interrupted = Interrupted(stopped_at="2026-11-24T12:00:00+00:00", why="Ctrl-C")
-    carry(tmp_path, OTHER_CPU, accepted=(python,), run=run)
+    run_cell(tmp_path, OTHER_CPU, accepted_differences=(python,), run=run)
     assert run.failure is None
-    assert run.start == START, "the first one's stands"
-    (cut,) = run.interruptions
-    assert len(cut.differences) == 2
-    assert cut.differences[0] == python
-    assert "another CPU now" in cut.differences[1]
+    assert run.start == START, "the first worker's record is kept"
+    (interruption,) = run.interruptions
+    assert len(interruption.differences) == 2
+    assert interruption.differences[0] == python
+    assert "another CPU now" in interruption.differences[1]
 
 
 def test_a_worker_that_is_tried_again_has_nothing_to_do_with_what_was_accepted(tmp_path: Path) -> None:
-    """The run was begun in this session, after all that differs."""
-    run, _ = carry(tmp_path, OTHER_CPU, accepted=("Python: 3.12.8 now, 3.12.7 when it began",))
-    (cut,) = run.interruptions
-    assert len(cut.differences) == 1
-    assert "another CPU now" in cut.differences[0]
+    """The run began in this session, so the accepted differences do not apply to it."""
+    run, _ = run_cell(
+        tmp_path, OTHER_CPU, accepted_differences=("Python: 3.12.8 now, 3.12.7 when it began",)
+    )
+    (interruption,) = run.interruptions
+    assert len(interruption.differences) == 1
+    assert "another CPU now" in interruption.differences[0]
 
 
 def test_every_record_but_a_beat_is_answered_once_it_is_on_disk(tmp_path: Path) -> None:
     script = f"""
-        def tell(line):
+        def send(line):
             pipe.write(line)
             answer = os.read(0, 100).decode().strip()
             with open({str(tmp_path / JOURNAL)!r}) as file:
                 print(answer, json.loads(file.readlines()[-1])["part"], flush=True)
 
-        tell(START)
+        send(START)
         for epoch in EPOCHS:
             pipe.write(BEAT); pipe.write(BEAT)
-            tell(epoch)
-        tell(RESULT)
+            send(epoch)
+        send(RESULT)
         print("more:", select.select([0], [], [], 0.3)[0], flush=True)
     """
-    run, seen = carry(tmp_path, script)
+    run, seen = run_cell(tmp_path, script)
     assert run.failure is None
     assert (tmp_path / LOG).read_text().splitlines() == [
         "kept start",
@@ -470,8 +488,10 @@ def test_every_record_but_a_beat_is_answered_once_it_is_on_disk(tmp_path: Path) 
         "kept result",
         "more: []",
     ]
-    assert len([record for record in seen if isinstance(record, Heartbeat)]) == 6, "a beat is shown"
-    assert len(journal(tmp_path)) == 8, "and never kept"
+    assert len([record for record in seen if isinstance(record, Heartbeat)]) == 6, (
+        "heartbeats are passed on"
+    )
+    assert len(journal(tmp_path)) == 8, "heartbeats are not saved"
 
 
 STOPS_WHEN_ASKED = """
@@ -485,14 +505,14 @@ pipe.write(EPOCHS[1])
 
 
 def press(number: signal.Signals, times: int = 1) -> Callable[[Record], None]:
-    """Sends this process a signal once the first epoch is there."""
+    """A callback that sends this process a signal once the first epoch has come."""
 
-    def follow(record: Record) -> None:
+    def on_record(record: Record) -> None:
         if record == EPOCHS[0]:
             for _ in range(times):
                 signal.raise_signal(number)
 
-    return follow
+    return on_record
 
 
 @pytest.mark.parametrize(
@@ -502,35 +522,38 @@ def test_a_worker_is_asked_to_stop_and_its_epoch_is_kept(
     tmp_path: Path, number: signal.Signals, name: str
 ) -> None:
     interrupts = Interrupts()
-    one = carrier(tmp_path, STOPS_WHEN_ASKED, interrupts=interrupts, on_record=press(number))
-    with interrupts.watching():
-        one.run_to_end()
-    assert one.run.failure
-    assert one.run.failure.reason == f"interrupted by {name} after epoch 2"
-    assert len((tmp_path / LOG).read_text().split()) == 1, "nobody tries again what was interrupted"
-    assert (one.run.epochs, one.run.interruptions) == (EPOCHS[:2], [])
+    runner = cell_runner(tmp_path, STOPS_WHEN_ASKED, interrupts=interrupts, on_record=press(number))
+    with interrupts.handle_signals():
+        runner.run_to_end()
+    assert runner.run.failure
+    assert runner.run.failure.reason == f"interrupted by {name} after epoch 2"
+    assert len((tmp_path / LOG).read_text().split()) == 1, "an interrupted run is not retried"
+    assert (runner.run.epochs, runner.run.interruptions) == (EPOCHS[:2], [])
     assert journal(tmp_path) == [*BEGINNING, "epochs", "epochs", "after", "failure"]
 
 
 def test_a_second_ctrl_c_drops_the_epoch_and_leaves_no_worker(tmp_path: Path) -> None:
     interrupts = Interrupts()
-    one = carrier(
+    runner = cell_runner(
         tmp_path,
         STOPS_WHEN_ASKED.replace("pipe.write(EPOCHS[1])", "time.sleep(60)"),
         interrupts=interrupts,
         on_record=press(signal.SIGINT, times=2),
     )
-    with interrupts.watching(), pytest.raises(KeyboardInterrupt, match="all that was measured is kept"):
-        one.run_to_end()
+    with (
+        interrupts.handle_signals(),
+        pytest.raises(KeyboardInterrupt, match="all that was measured is kept"),
+    ):
+        runner.run_to_end()
     assert not psutil.pid_exists(int((tmp_path / LOG).read_text()))
-    assert one.run.failure
-    assert one.run.failure.reason == "interrupted by Ctrl-C after epoch 1"
+    assert runner.run.failure
+    assert runner.run.failure.reason == "interrupted by Ctrl-C after epoch 1"
     assert journal(tmp_path) == [*BEGINNING, "epochs", "after", "failure"]
 
 
 def test_records_that_cannot_be_kept_fail_the_cell_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).mkdir()
-    run, seen = carry(tmp_path, GOOD)
+    run, seen = run_cell(tmp_path, GOOD)
     assert run.failure
     assert run.failure.reason.startswith(
         "the worker could not be started, or its records not kept: [Errno 21] Is a directory"
@@ -541,59 +564,61 @@ def test_records_that_cannot_be_kept_fail_the_cell_in_a_sentence(tmp_path: Path)
 def test_a_disk_that_is_full_in_the_middle_fails_the_cell_and_keeps_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = carrier(tmp_path, "print(os.getpid(), flush=True)\n" + GOOD)
-    add = one.journal.add
+    runner = cell_runner(tmp_path, "print(os.getpid(), flush=True)\n" + GOOD)
+    add = runner.journal.add
 
     def full(part: str, record: Any) -> None:
         if record == EPOCHS[1]:
             raise OSError(28, "No space left on device")
         add(part, record)
 
-    monkeypatch.setattr(one.journal, "add", full)
-    one.run_to_end()
-    assert one.run.failure
-    assert one.run.failure.reason.endswith("[Errno 28] No space left on device")
-    assert one.run.epochs == EPOCHS[:1], "what is not on disk is not in the run either"
+    monkeypatch.setattr(runner.journal, "add", full)
+    runner.run_to_end()
+    assert runner.run.failure
+    assert runner.run.failure.reason.endswith("[Errno 28] No space left on device")
+    assert runner.run.epochs == EPOCHS[:1], "an epoch that is not on disk is not in the run"
     pids = (tmp_path / LOG).read_text().split()
     assert len(pids) == 1
     assert not psutil.pid_exists(int(pids[0]))
 
 
-def leave_weights(tmp_path: Path) -> list[Path]:
-    """A checkpoint and best weights of the cell, a half written one, and those of another cell."""
+def write_weights(tmp_path: Path) -> list[Path]:
+    """Writes a checkpoint, best weights, a half-written checkpoint, and another cell's best weights."""
     net: Any = None
-    own = Checkpoints(job=job(str(tmp_path)), net=net, start=START)
-    half = own.file.with_name(own.file.name + ".part")
+    checkpoints = Checkpoints(job=job(str(tmp_path)), net=net, start=START)
+    half = checkpoints.file.with_name(checkpoints.file.name + ".part")
     other = tmp_path / "scratch-torch-cpu-s01.best-0001.safetensors"
-    files = [own.best_file(2), own.file, half, other]
+    files = [checkpoints.best_file(2), checkpoints.file, half, other]
     for file in files:
         file.write_bytes(b"232 MB")
     return files
 
 
 def test_weights_and_checkpoint_are_removed_once_the_result_is_on_disk(tmp_path: Path) -> None:
-    *own, other = leave_weights(tmp_path)
-    run, _ = carry(tmp_path, GOOD)
+    *files, other = write_weights(tmp_path)
+    run, _ = run_cell(tmp_path, GOOD)
     assert run.result
-    assert [file for file in own if file.exists()] == []
-    assert other.exists(), "another cell may still need its own"
+    assert [file for file in files if file.exists()] == []
+    assert other.exists(), "another cell's weights are still needed"
 
 
 def test_weights_and_checkpoint_of_a_failed_cell_stay_for_whoever_goes_on(tmp_path: Path) -> None:
-    files = leave_weights(tmp_path)
-    run, _ = carry(tmp_path, "sys.exit(1)")
+    files = write_weights(tmp_path)
+    run, _ = run_cell(tmp_path, "sys.exit(1)")
     assert run.failure
     assert all(file.exists() for file in files)
 
 
-def ask(tmp_path: Path, script: str, *, silence: float = 20.0) -> GateReply:
+def ask(tmp_path: Path, script: str, *, timeout_seconds: float = 20.0) -> GateReply:
     command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)]
-    return ask_gate(job(str(tmp_path)), folder=tmp_path, command=command, timeout_seconds=silence)
+    return ask_gate(
+        job(str(tmp_path)), folder=tmp_path, command=command, timeout_seconds=timeout_seconds
+    )
 
 
 def test_a_gate_gives_its_verdict_and_the_roofline(tmp_path: Path) -> None:
-    asked = ask(tmp_path, "print('noise'); pipe.write(ROOFLINE); pipe.write(GATE)")
-    assert asked == GateReply(gate=GATE, roofline=ROOFLINE, reason="")
+    reply = ask(tmp_path, "print('noise'); pipe.write(ROOFLINE); pipe.write(GATE)")
+    assert reply == GateReply(gate=GATE, roofline=ROOFLINE, reason="")
     assert (tmp_path / "scratch-torch-cpu-s0.gate.log").read_text() == "noise\n"
 
 
@@ -607,6 +632,6 @@ def test_a_gate_gives_its_verdict_and_the_roofline(tmp_path: Path) -> None:
     ],
 )
 def test_a_gate_that_gives_no_verdict_says_why(tmp_path: Path, script: str, reason: str) -> None:
-    asked = ask(tmp_path, script, silence=1.0 if "sleep" in script else 20.0)
-    assert asked.gate is None
-    assert asked.reason.startswith(reason)
+    reply = ask(tmp_path, script, timeout_seconds=1.0 if "sleep" in script else 20.0)
+    assert reply.gate is None
+    assert reply.reason.startswith(reason)

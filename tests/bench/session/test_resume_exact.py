@@ -1,4 +1,4 @@
-"""Interrupted after every epoch and gone on with, a run is to the bit what it is uninterrupted."""
+"""A run interrupted after every epoch and resumed equals an uninterrupted run to the bit."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from bench.records.run import Run
 from bench.records.types import Cell, Epoch
 from bench.session.cell_history import read_history
 from tests.support.narrow import narrow_network
-from tests.support.real_worker import ONE_THREAD, carry, cell_of, plan_of
+from tests.support.real_worker import ONE_THREAD, cpu_cell, run_to_end, small_plan
 from tests.support.toy_worker import REAL_WIDTH_DIVISOR
-from tests.torture import ENDED, LEARNT
+from tests.torture import EPOCH_FIELDS, RESULT_FIELDS
 
 pytestmark = pytest.mark.slow
 
@@ -27,45 +27,47 @@ EXACT = [
 ]  # the real worker, with a checkpoint after each epoch
 
 
-class Interrupted(BaseException):
-    """Somebody had enough."""
+class Interrupt(BaseException):
+    """Stops a run, as a signal would."""
 
 
-def whole(folder: Path, cell: Cell, epochs: int, carried: Path) -> Run:
-    """The run in one process, to its end."""
-    run = Run(cell=cell, plan=plan_of(train_images=160, batch_size=32, epochs=epochs))
-    return carry(run, folder, weights_file=carried, command=EXACT)
+def run_uninterrupted(folder: Path, cell: Cell, epochs: int, pretrained_weights: Path) -> Run:
+    """Runs all epochs in one process."""
+    run = Run(cell=cell, plan=small_plan(train_images=160, batch_size=32, epochs=epochs))
+    return run_to_end(run, folder, weights_file=pretrained_weights, command=EXACT)
 
 
-def in_parts(folder: Path, cell: Cell, epochs: int, carried: Path) -> Run:
-    """The same with a process for every epoch; each goes on from what is on disk.
+def run_with_interruptions(folder: Path, cell: Cell, epochs: int, pretrained_weights: Path) -> Run:
+    """Runs each epoch in its own process, which resumes from what is on disk.
 
-    It is interrupted within the epoch after, by its first sign of life.
+    The interrupt comes with the first heartbeat of the epoch after it.
     """
-    run, trained = Run(cell=cell, plan=plan_of(train_images=160, batch_size=32, epochs=epochs)), False
+    run, trained = Run(cell=cell, plan=small_plan(train_images=160, batch_size=32, epochs=epochs)), False
 
     def on_record(record: Record) -> None:
         nonlocal trained
         trained = trained or isinstance(record, Epoch)
         if trained and isinstance(record, Heartbeat):
-            raise Interrupted
+            raise Interrupt
 
     for _ in range(epochs + 1):
         trained = False
         try:
-            return carry(run, folder, weights_file=carried, command=EXACT, on_record=on_record)
-        except Interrupted:
+            return run_to_end(
+                run, folder, weights_file=pretrained_weights, command=EXACT, on_record=on_record
+            )
+        except Interrupt:
             run = read_history(folder / f"{cell.id}.jsonl", cell, run.plan).run
-    raise AssertionError("it never ended")
+    raise AssertionError("the run never ended")
 
 
 @pytest.fixture(scope="module")
-def carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights that `pretrained` starts from, as if they had been carried over."""
-    file = tmp_path_factory.mktemp("weights") / "carried.safetensors"
+def pretrained_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of random weights for `pretrained`, in the format of converted ImageNet weights."""
+    file = tmp_path_factory.mktemp("weights") / "pretrained_weights.safetensors"
     net = narrow_network("torchvision", REAL_WIDTH_DIVISOR, classes=1000)
     drawn = weights.initialise(net, seed=3)
-    weights.save(file, drawn, about={"origin": "user file", "source_sha256": "0" * 64})
+    weights.save(file, drawn, metadata={"origin": "user file", "source_sha256": "0" * 64})
     return file
 
 
@@ -75,24 +77,28 @@ def test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted(
     *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    carried: Path,
+    pretrained_weights: Path,
     framework: str,
     experiment: str,
     epochs: int,
 ) -> None:
-    """Dropout's masks and momentum are in between, and in `pretrained` the change from head to all."""
+    """Covers dropout's masks, momentum, and in `pretrained` the change from the head to all layers."""
     for name, value in (ONE_THREAD | {"TOY": "real beat=0"}).items():
         monkeypatch.setenv(name, value)
-    cell = cell_of(experiment, framework)
-    one = whole(tmp_path / "whole", cell, epochs, carried)
-    other = in_parts(tmp_path / "parts", cell, epochs, carried)
-    assert one.result, one.failure
-    assert other.result, other.failure
-    for ours, theirs in zip(one.epochs, other.epochs, strict=True):
-        assert [getattr(ours, name) for name in LEARNT] == [getattr(theirs, name) for name in LEARNT]
-    for name in ENDED:
-        assert getattr(one.result, name) == getattr(other.result, name), name
-    assert [each.resumed_after for each in other.interruptions] == list(range(1, epochs))
-    assert [epoch.warm_up for epoch in one.epochs] == [True] + [False] * (epochs - 1)
-    assert all(epoch.warm_up for epoch in other.epochs), "each had a process of its own"
-    assert not list(tmp_path.glob("*/*.safetensors*")), "checkpoints stay behind"
+    cell = cpu_cell(experiment, framework)
+    uninterrupted = run_uninterrupted(tmp_path / "whole", cell, epochs, pretrained_weights)
+    interrupted = run_with_interruptions(tmp_path / "parts", cell, epochs, pretrained_weights)
+    assert uninterrupted.result, uninterrupted.failure
+    assert interrupted.result, interrupted.failure
+    for ours, theirs in zip(uninterrupted.epochs, interrupted.epochs, strict=True):
+        assert [getattr(ours, name) for name in EPOCH_FIELDS] == [
+            getattr(theirs, name) for name in EPOCH_FIELDS
+        ]
+    for name in RESULT_FIELDS:
+        assert getattr(uninterrupted.result, name) == getattr(interrupted.result, name), name
+    assert [interruption.resumed_after for interruption in interrupted.interruptions] == list(
+        range(1, epochs)
+    )
+    assert [epoch.warm_up for epoch in uninterrupted.epochs] == [True] + [False] * (epochs - 1)
+    assert all(epoch.warm_up for epoch in interrupted.epochs), "each epoch had its own process"
+    assert not list(tmp_path.glob("*/*.safetensors*")), "checkpoints are removed"

@@ -1,4 +1,4 @@
-"""`pytest bench` on workers of paper: the grid, the saved file, the screen, and every wrong option."""
+"""`pytest bench` on paper workers: the grid, the saved file, the screen, and every wrong option."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on(tmp_path: 
         tmp_path, *SYNTHETIC, "--experiment", "scratch", "--experiment", "mistaken", paper=paper
     )
     assert done.returncode == FAILED
-    found = saved(tmp_path)
-    names = {b["param"] for b in found["benchmarks"]}
+    content = saved(tmp_path)
+    names = {b["param"] for b in content["benchmarks"]}
     assert names == {"scratch-tensorflow-cpu-s0", "mistaken-torch-cpu-s0"}
-    crashed, diverged = found["failures"]
+    crashed, diverged = content["failures"]
     assert crashed["failure"]["reason"].startswith("the worker ended with status 9 after epoch 2")
     last_words = "the last words of scratch-torch-cpu-s0 in ~/folder"
     assert crashed["failure"]["log_tail"].splitlines() == [last_words, last_words], "it was tried again"
@@ -60,17 +60,17 @@ def test_a_cell_that_fails_its_gate_is_trained_saved_and_named_invalid(tmp_path:
     paper = "scratch-torch=wrong"
     done = bench(tmp_path, *SYNTHETIC, "--experiment", "scratch", paper=paper)
     assert done.returncode == FAILED
-    found = saved(tmp_path)
-    assert [b["param"] for b in found["benchmarks"]] == ["scratch-tensorflow-cpu-s0"]
-    (invalid,) = found["failures"]
+    content = saved(tmp_path)
+    assert [b["param"] for b in content["benchmarks"]] == ["scratch-tensorflow-cpu-s0"]
+    (invalid,) = content["failures"]
     assert len(invalid["epochs"]) == 2
     assert invalid["result"]["test_accuracy"] is not None
     assert invalid["verdict"]["validity"] == "invalid"
     assert invalid["verdict"]["reasons"][0].startswith("logits: 0.9 where 2.4e-05 at most is allowed")
     assert "scratch-torch-cpu-s0 is invalid: logits: 0.9" in done.stdout
-    # TensorFlow is not blamed for it, and has no certificate either.
-    other = found["benchmarks"][0]["extra_info"]["gate"]
-    assert other["not_checked"] == ["torch against TensorFlow: torch on cpu is off by itself"]
+    # TensorFlow passes by itself, but was not compared with torch.
+    gate = content["benchmarks"][0]["extra_info"]["gate"]
+    assert gate["not_checked"] == ["torch against TensorFlow: torch on cpu is off by itself"]
 
 
 def test_the_gate_alone_can_be_asked_and_trains_nothing(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_gate_that_dies_makes_the_run_invalid_and_says_so(tmp_path: Path) -> N
     assert "it did not answer, asked twice: the worker ended with status 5" in reason
 
 
-def test_one_framework_alone_has_no_certificate_and_says_so(tmp_path: Path) -> None:
+def test_one_framework_alone_is_not_compared_and_says_so(tmp_path: Path) -> None:
     done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="")
     assert done.returncode == PASSED
     gate = saved(tmp_path)["benchmarks"][0]["extra_info"]["gate"]
@@ -118,7 +118,7 @@ def test_the_condition_of_the_machine_stands_beside_every_run(tmp_path: Path) ->
 
 
 def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
-    """Field by field, and neither machine as a dict."""
+    """Field by field, without printing a machine as a dict."""
     pick = ("-k", "scratch-torch", "--benchmark-save=first")
     assert bench(tmp_path, *SYNTHETIC, *pick, paper="").returncode == PASSED
     file = tmp_path / "test-machine" / "0001_first.json"
@@ -154,16 +154,31 @@ def test_what_would_spoil_a_run_stops_it_unless_told_otherwise(tmp_path: Path) -
 def test_a_session_in_which_every_cell_failed_is_saved_all_the_same(tmp_path: Path) -> None:
     done = bench(tmp_path, *SYNTHETIC, "--experiment", "scratch", paper="scratch=crash")
     assert done.returncode == FAILED
-    found = saved(tmp_path)
-    assert found["benchmarks"] == []
-    assert len(found["failures"]) == 2
-    assert found["machine_info"]["machine"]["name"] == "test-machine"
+    content = saved(tmp_path)
+    assert content["benchmarks"] == []
+    assert len(content["failures"]) == 2
+    assert content["machine_info"]["machine"]["name"] == "test-machine"
 
 
-def until(fact: Callable[[], bool]) -> None:
-    """Waits for what a session on a busy machine may take its time to do."""
+def test_a_file_that_cannot_be_written_fails_the_session_in_a_sentence(tmp_path: Path) -> None:
+    done = bench(
+        tmp_path,
+        *SYNTHETIC,
+        "-k",
+        "scratch-torch",
+        f"--benchmark-json={tmp_path / 'missing' / 'mine.json'}",
+        paper="",
+    )
+    assert done.returncode == FAILED
+    assert "missing/mine.json could not be written" in done.stdout
+    assert "Traceback" not in done.stderr + done.stdout
+    assert saved(tmp_path)["benchmarks"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for the condition; a session on a busy machine may take its time."""
     deadline = monotonic() + PATIENCE_SECONDS
-    while not fact():
+    while not condition():
         assert monotonic() < deadline
         sleep(0.02)
 
@@ -179,7 +194,7 @@ def test_ctrl_c_saves_the_cells_that_are_done_and_what_the_next_one_had(tmp_path
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # Whoever runs the tests in the background may have Ctrl-C ignored, and children inherit that.
+        # A shell starts background jobs with Ctrl-C ignored, and children inherit that.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 no threads here
     ) as session:
         runs = tmp_path / "test-machine" / ".runs"
@@ -187,12 +202,12 @@ def test_ctrl_c_saves_the_cells_that_are_done_and_what_the_next_one_had(tmp_path
         until(lambda: any('"part": "epochs"' in file.read_text() for file in journals()))
         session.send_signal(signal.SIGINT)
         until((tmp_path / "asked").exists)
-        session.send_signal(signal.SIGINT)  # its worker hangs, so that no epoch will end
+        session.send_signal(signal.SIGINT)  # its worker hangs, so no epoch will end
         output, _ = session.communicate(timeout=PATIENCE_SECONDS)
     assert session.returncode == INTERRUPTED, output
-    found = saved(tmp_path)
-    assert [b["param"] for b in found["benchmarks"]] == ["scratch-torch-cpu-s0"]
-    (interrupted,) = found["failures"]
+    content = saved(tmp_path)
+    assert [b["param"] for b in content["benchmarks"]] == ["scratch-torch-cpu-s0"]
+    (interrupted,) = content["failures"]
     assert interrupted["failure"]["reason"] == "interrupted by Ctrl-C after epoch 1"
     assert len(interrupted["epochs"]) == 1
     assert "scratch-tensorflow-cpu-s0 failed: interrupted by Ctrl-C after epoch 1" in output
@@ -220,7 +235,7 @@ def test_a_name_is_kept_and_a_second_session_is_compared_with_the_first(tmp_path
 
 
 def test_an_option_that_suits_the_picked_cell_need_not_suit_the_others(tmp_path: Path) -> None:
-    """At 160 px torchvision's pooling is impossible, and nobody asked for it."""
+    """At 160 px torchvision's pooling is impossible, but no such cell is picked."""
     done = bench(tmp_path, *SYNTHETIC, "--image-size", "160", "-k", "scratch-torch", paper="")
     assert done.returncode == PASSED
     assert "1 cells" in done.stdout

@@ -1,4 +1,4 @@
-"""Checkpoints: believed only whole and only by their own run, and seldom enough to cost little."""
+"""Checkpoints are loaded only whole and only by their own run, and are rare enough to cost little."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from alexnet import spec
 from alexnet import weights as canonical
 from alexnet.recipe import SCRATCH
 from alexnet.spec import Network, network
-from alexnet.weights import Weights
-from bench.ipc.scratch import remove_checkpoint
+from bench.ipc.cell_files import remove_checkpoint
 from bench.records.early_stopping import EarlyStopping
 from bench.records.types import Epoch
 from bench.worker import checkpoint
@@ -24,12 +23,12 @@ from bench.worker.checkpoint import Checkpoints, UnusableCheckpoint
 from tests.support import toy_worker
 from tests.support.samples import EPOCH, START, job
 
-DONE = [replace(EPOCH, epoch=n, validation_loss=2.5 - n / 10) for n in (1, 2)]
+FIRST_EPOCHS = [replace(EPOCH, epoch=n, validation_loss=2.5 - n / 10) for n in (1, 2)]
 
 
 @pytest.fixture
 def net(monkeypatch: pytest.MonkeyPatch) -> Network:
-    """A network of toy size, since what is written here is looked at byte by byte."""
+    """A network of toy size, since these tests damage its files byte by byte."""
     monkeypatch.setitem(spec.VARIANTS, "standard", toy_worker.TOY)
     return network("standard", image_size=64)
 
@@ -40,13 +39,13 @@ def trainer(net: Network, seed: int = 0) -> Any:
 
 def trained(net: Network) -> Any:
     """A trainer whose momentum and random stream have moved."""
-    one = trainer(net)
+    moved = trainer(net)
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
-    one.step(one.to_device(images, np.arange(8, dtype=np.int32)), 0.1)
-    return one
+    moved.step(moved.to_device(images, np.arange(8, dtype=np.int32)), 0.1)
+    return moved
 
 
-def kept(folder: Path, net: Network, **changes: Any) -> Checkpoints:
+def checkpoints_in(folder: Path, net: Network, **changes: Any) -> Checkpoints:
     return Checkpoints(job=replace(job(str(folder)), **changes), net=net, start=START)
 
 
@@ -56,98 +55,103 @@ def stopping() -> EarlyStopping:
 
 def saved(folder: Path, net: Network) -> Checkpoints:
     """A checkpoint after the third epoch of a run whose second was the best."""
-    files, one = kept(folder, net), trained(net)
-    files.keep_best(one, 2)
-    files.save(one, known(), stopping(), seconds=12.5)
+    files, trainer = checkpoints_in(folder, net), trained(net)
+    files.save_best(trainer, 2)
+    files.save(trainer, three_epochs(), stopping(), seconds=12.5)
     return files
 
 
-def known() -> list[Epoch]:
-    return [*DONE, replace(EPOCH, epoch=3, checkpoint_seconds=0.5)]
+def three_epochs() -> list[Epoch]:
+    return [*FIRST_EPOCHS, replace(EPOCH, epoch=3, checkpoint_seconds=0.5)]
 
 
 def test_what_comes_back_is_what_was_there(tmp_path: Path, net: Network) -> None:
     saved(tmp_path, net)
-    found, one = kept(tmp_path, net).load(known()), trained(net)
-    assert (found.epoch, found.best_epoch, found.best_loss, found.seconds) == (3, 2, 0.1 + 0.2, 12.5)
+    loaded, original = checkpoints_in(tmp_path, net).load(three_epochs()), trained(net)
+    assert (loaded.epoch, loaded.best_epoch, loaded.best_loss, loaded.seconds) == (3, 2, 0.1 + 0.2, 12.5)
     for before, after in (
-        (one.weights(), found.weights),
-        (one.momentum(), found.momentum),
-        (one.random_state(), found.random_state),
+        (original.weights(), loaded.weights),
+        (original.momentum(), loaded.momentum),
+        (original.random_state(), loaded.random_state),
     ):
         assert set(before) == set(after)
         for name, array in before.items():
             assert array.dtype == after[name].dtype
             assert np.array_equal(array, after[name]), name
-    best = kept(tmp_path, net).load_best(2)
-    assert canonical.fingerprint(best) == canonical.fingerprint(one.weights())
+    best = checkpoints_in(tmp_path, net).load_best(2)
+    assert canonical.fingerprint(best) == canonical.fingerprint(original.weights())
 
 
 def test_a_trainer_that_goes_on_takes_the_same_steps(tmp_path: Path, net: Network) -> None:
     saved(tmp_path, net)
-    found, one, other = kept(tmp_path, net).load(known()), trained(net), trainer(net, seed=9)
-    other.resume(found.weights, found.momentum, found.random_state)
+    loaded, original = checkpoints_in(tmp_path, net).load(three_epochs()), trained(net)
+    resumed = trainer(net, seed=9)
+    resumed.resume(loaded.weights, loaded.momentum, loaded.random_state)
     images = np.random.default_rng(1).integers(0, 256, (8, 32, 32, 3), np.uint8)
     for _ in range(3):
-        for each in (one, other):
-            each.step(each.to_device(images, np.arange(8, dtype=np.int32)), 0.1)
-    assert canonical.fingerprint(one.weights()) == canonical.fingerprint(other.weights())
+        for twin in (original, resumed):
+            twin.step(twin.to_device(images, np.arange(8, dtype=np.int32)), 0.1)
+    assert canonical.fingerprint(original.weights()) == canonical.fingerprint(resumed.weights())
 
 
 def test_one_cut_anywhere_or_with_a_bit_flipped_is_never_believed(tmp_path: Path, net: Network) -> None:
     files = saved(tmp_path, net)
-    chance = random.Random(0)
+    rng = random.Random(0)
     for file in (files.file, files.best_file(2)):
         whole = file.read_bytes()
         for _ in range(60):
-            at = chance.randrange(len(whole))
+            at = rng.randrange(len(whole))
             flipped = bytearray(whole)
-            flipped[at] ^= 1 << chance.randrange(8)
+            flipped[at] ^= 1 << rng.randrange(8)
             for damaged in (whole[:at], bytes(flipped)):
                 file.write_bytes(damaged)
                 with pytest.raises(UnusableCheckpoint):
-                    kept(tmp_path, net).load(known())
+                    checkpoints_in(tmp_path, net).load(three_epochs())
         file.write_bytes(whole)
-    assert kept(tmp_path, net).load(known()).epoch == 3
+    assert checkpoints_in(tmp_path, net).load(three_epochs()).epoch == 3
 
 
 def test_another_runs_checkpoint_is_refused_by_name(tmp_path: Path, net: Network) -> None:
     files = saved(tmp_path, net)
     plan = replace(files.job.plan, epochs=99)
     with pytest.raises(UnusableCheckpoint, match="the checkpoint is of another plan"):
-        kept(tmp_path, net, plan=plan).load(known())
-    for field, said in (("data_sha256", "data sha256"), ("weights_sha256", "first weights sha256")):
+        checkpoints_in(tmp_path, net, plan=plan).load(three_epochs())
+    for field, words in (("data_sha256", "data sha256"), ("weights_sha256", "first weights sha256")):
         other = replace(START, **{field: "9" * 64})  # type: ignore[arg-type]
-        with pytest.raises(UnusableCheckpoint, match=f"of another {said}"):
-            Checkpoints(job=files.job, net=net, start=other).load(known())
+        with pytest.raises(UnusableCheckpoint, match=f"of another {words}"):
+            Checkpoints(job=files.job, net=net, start=other).load(three_epochs())
 
 
 def test_epochs_that_are_not_its_own_are_refused(tmp_path: Path, net: Network) -> None:
     saved(tmp_path, net)
     other = replace(EPOCH, epoch=3, train_loss=1.0)
-    for epochs in (known()[:2], [*DONE, other], [replace(DONE[0], train_loss=1.0), *known()[1:]]):
+    for epochs in (
+        three_epochs()[:2],
+        [*FIRST_EPOCHS, other],
+        [replace(FIRST_EPOCHS[0], train_loss=1.0), *three_epochs()[1:]],
+    ):
         with pytest.raises(
             UnusableCheckpoint, match="of epoch 3, and the epochs on disk are not its own"
         ):
-            kept(tmp_path, net).load(epochs)
+            checkpoints_in(tmp_path, net).load(epochs)
 
 
 def test_none_taken_yet_is_said(tmp_path: Path, net: Network) -> None:
     with pytest.raises(UnusableCheckpoint, match="no checkpoint had been taken yet"):
-        kept(tmp_path, net).load([])
+        checkpoints_in(tmp_path, net).load([])
 
 
 def test_the_best_weights_of_the_checkpoint_stay_until_the_next_one(
     tmp_path: Path, net: Network
 ) -> None:
-    """Or what is gone back to would have the best weights of an epoch that it does not know."""
-    files, one = saved(tmp_path, net), trained(net)
-    four = [*known(), replace(EPOCH, epoch=4)]
-    files.keep_best(one, 4)
+    """Otherwise the checkpoint would name best weights that are gone."""
+    files, trainer = saved(tmp_path, net), trained(net)
+    four = [*three_epochs(), replace(EPOCH, epoch=4)]
+    files.save_best(trainer, 4)
     assert files.best_file(2).exists()
-    assert kept(tmp_path, net).load(known()).best_epoch == 2
+    assert checkpoints_in(tmp_path, net).load(three_epochs()).best_epoch == 2
     later = EarlyStopping(recipe=SCRATCH, classes=10, best_epoch=4, best_loss=0.2)
-    files.save(one, four, later, seconds=20.0)
+    files.save(trainer, four, later, seconds=20.0)
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "scratch-torch-cpu-s0.best-0004.safetensors",
         "scratch-torch-cpu-s0.checkpoint.safetensors",
@@ -163,43 +167,29 @@ def test_one_cells_files_are_not_removed_with_anothers(tmp_path: Path, net: Netw
     assert len(list(tmp_path.iterdir())) == 1
 
 
-class SlowTrainer:
-    """One whose weights take their time."""
-
-    def __init__(self, net: Network) -> None:
-        self._one = trained(net)
-
-    def weights(self) -> Weights:
-        weights: Weights = self._one.weights()
-        return weights
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._one, name)
-
-
 def test_they_cost_under_two_percent_of_the_training(
     tmp_path: Path, net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a disk where one takes 1 s: 20 epochs of 10 s each have four, after 50 s each time."""
     ticks = iter(range(10_000))
     monkeypatch.setattr(checkpoint, "perf_counter", lambda: float(next(ticks)))
-    files, slow = kept(tmp_path, net), SlowTrainer(net)
-    assert not files.due(10.0), "before the first weights are written nobody knows what one costs"
-    files.keep_best(slow, 1)  # takes 1 s, so a checkpoint is guessed at 3 s
+    files, moved = checkpoints_in(tmp_path, net), trained(net)
+    assert not files.is_due(10.0), "before the first weights are written its cost is unknown"
+    files.save_best(moved, 1)  # takes 1 s, so a checkpoint is guessed at 3 s
     taken = []
     for epoch in range(1, 41):
-        if files.due(10.0):
+        if files.is_due(10.0):
             taken.append(epoch)
-            assert files.save(slow, DONE, stopping(), seconds=0.0) == 1.0
+            assert files.save(moved, FIRST_EPOCHS, stopping(), seconds=0.0) == 1.0
     assert taken == [14, 19, 24, 29, 34, 39], "150 s for the guess, then 50 s for each second it took"
 
 
 def test_an_epoch_of_a_minute_has_one_each(tmp_path: Path, net: Network) -> None:
-    files = kept(tmp_path, net)
-    files.keep_best(trained(net), 1)
+    files = checkpoints_in(tmp_path, net)
+    files.save_best(trained(net), 1)
     for _ in range(3):
-        assert files.due(60.0)
-        files.save(trained(net), DONE, stopping(), seconds=0.0)
+        assert files.is_due(60.0)
+        files.save(trained(net), FIRST_EPOCHS, stopping(), seconds=0.0)
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_the_one_before_stands(
@@ -208,15 +198,15 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_one_before_stands(
     files = saved(tmp_path, net)
     (tmp_path / f"{files.file.name}.part").mkdir()
     with pytest.raises(canonical.WeightsError, match="cannot be written"):
-        files.save(trained(net), known(), stopping(), seconds=20.0)
-    assert kept(tmp_path, net).load(known()).epoch == 3
+        files.save(trained(net), three_epochs(), stopping(), seconds=20.0)
+    assert checkpoints_in(tmp_path, net).load(three_epochs()).epoch == 3
 
 
 def test_what_a_pickle_would_run_is_only_bytes_here(tmp_path: Path, net: Network) -> None:
     files = saved(tmp_path, net)
     files.file.write_bytes(b"cos\nsystem\n(S'touch /tmp/run'\ntR.")
     with pytest.raises(UnusableCheckpoint, match="cannot be read"):
-        kept(tmp_path, net).load(known())
+        checkpoints_in(tmp_path, net).load(three_epochs())
     safetensors.numpy.save_file({"x": np.zeros(3, np.float32)}, files.file, metadata={"other": "{}"})
     with pytest.raises(UnusableCheckpoint, match="damaged"):
-        kept(tmp_path, net).load(known())
+        checkpoints_in(tmp_path, net).load(three_epochs())

@@ -1,4 +1,4 @@
-"""The test images that a result keeps are chosen by their labels alone, and come back as they were."""
+"""The test images that a result keeps are chosen by their labels alone, and are stored unchanged."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def test_each_classs_first_come_before_any_second() -> None:
 
 def test_sixteen_of_many_cover_every_class() -> None:
     test = data.synthetic(500, seed=1)
-    at = choose_samples(test.labels)
-    assert len(at) == MAX_PICTURES
-    assert np.bincount(test.labels[at]).tolist() == [2] * 6 + [1] * 4
+    positions = choose_samples(test.labels)
+    assert len(positions) == MAX_PICTURES
+    assert np.bincount(test.labels[positions]).tolist() == [2] * 6 + [1] * 4
 
 
 def test_images_come_back_to_the_byte() -> None:
     test = split([0, 1, 2])
     logits = np.array([[0.0, 1.0, 5.0], [9.0, 0.0, 0.0], [0.0, 0.0, 0.0]], np.float32)
-    kept = sample_images(test, logits)
-    assert np.array_equal(kept.images(), test.images)
-    assert kept.labels == (0, 1, 2)
-    assert kept.answers == (2, 0, 0)
-    assert kept.shares[2] == pytest.approx(1 / 3)
-    assert kept.shares[0] == pytest.approx(np.exp(5) / (1 + np.e + np.exp(5)))
+    pictures = sample_images(test, logits)
+    assert np.array_equal(pictures.images(), test.images)
+    assert pictures.labels == (0, 1, 2)
+    assert pictures.answers == (2, 0, 0)
+    assert pictures.shares[2] == pytest.approx(1 / 3)
+    assert pictures.shares[0] == pytest.approx(np.exp(5) / (1 + np.e + np.exp(5)))
 
 
 def test_an_answer_beyond_the_ten_is_the_eleventh() -> None:
@@ -48,7 +48,7 @@ def test_an_answer_beyond_the_ten_is_the_eleventh() -> None:
 
 
 def test_other_bytes_are_no_images() -> None:
-    kept = sample_images(split([0]), np.zeros((1, 10), np.float32))
+    pictures = sample_images(split([0]), np.zeros((1, 10), np.float32))
     for text in ("AAAA", "no base64!", ""):
         with pytest.raises(ValueError, match=r"images of 32x32 RGB|base64|padding"):
-            replace(kept, pixels=text).images()
+            replace(pictures, pixels=text).images()

@@ -1,4 +1,4 @@
-"""The worker's epochs on a trainer made of paper: patience, caps, divergence, best weights, going on."""
+"""The training loop with a paper trainer: patience, caps, divergence, best weights, resuming."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LABEL_OF = {
 
 
 class PaperTrainer:
-    """Its losses are given, the last training loss for good; the tensors that move count its epochs."""
+    """Its losses are given; the last training loss repeats. Tensors in `moves` hold the epoch count."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class PaperTrainer:
         self.rates: list[float] = []
         self.synchronized = 0
         self.loaded: Weights | None = None
-        self.went_on_from: tuple[Weights, Weights, RandomState] | None = None
+        self.resumed_from: tuple[Weights, Weights, RandomState] | None = None
         self.refuses: str | None = None
 
     def momentum(self) -> Weights:
@@ -65,8 +65,8 @@ class PaperTrainer:
     def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
         if self.refuses:
             raise ResumeError(self.refuses)
-        assert self.stages, "its stage has been begun"
-        self.went_on_from = weights, momentum, random_state
+        assert self.stages, "its stage has begun"
+        self.resumed_from = weights, momentum, random_state
         self.epoch = int(random_state["masks"][0])
 
     def ops_off_device(self, batch: Any) -> list[str]:
@@ -124,7 +124,7 @@ class PaperBackend:
 
 
 class PaperProbe:
-    """Takes twice as long every time, and is not taken after the second epoch."""
+    """Takes twice as long every time, and skips the second epoch."""
 
     seconds = 0.02
 
@@ -139,11 +139,11 @@ def paper_training(
     recipe: Recipe,
     *,
     dataset: data.Dataset = DATASET,
-    stop_asked: Callable[[], bool] = lambda: False,
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> TrainingLoop:
     sent: list[Record] = []
     backend: Any = PaperBackend()
-    prober: Any = PaperProbe()
+    kernel: Any = PaperProbe()
     return TrainingLoop(
         job=job(str(tmp_path)),
         net=NET,
@@ -153,10 +153,10 @@ def paper_training(
         dataset=dataset,
         send=sent.append,
         meters=Meters(backend, trainer.synchronize),
-        kernel=prober,
+        kernel=kernel,
         start=START,
         first_weights={n: weights.fingerprint({n: array}) for n, array in trainer.weights().items()},
-        stop_asked=stop_asked,
+        stop_requested=stop_requested,
     )
 
 
@@ -172,7 +172,7 @@ def train(
     trainer = PaperTrainer([*losses, losses[-1]], train_losses, moves)
     training = paper_training(tmp_path, trainer, recipe, dataset=dataset)
     epochs = list(training.epochs())
-    assert training.done == epochs
+    assert training.completed_epochs == epochs
     return epochs, build_result(training), trainer
 
 
@@ -183,7 +183,7 @@ def best_file(epoch: int) -> str:
     return f"scratch-torch-cpu-s0.best-{epoch:04}.safetensors"
 
 
-def recipe(epochs: int, patience: int) -> Recipe:
+def short_recipe(epochs: int, patience: int) -> Recipe:
     return replace(SCRATCH, batch_size=50, patience=patience).with_epochs(epochs)
 
 
@@ -194,16 +194,16 @@ OTHERS = [name for name in NET.tensors if name not in HEAD]
 def head_then_all() -> Recipe:
     """Four epochs of the head alone, then at most three of all layers."""
     stages = Stage(epochs=4, learning_rate=0.1, train="head"), Stage(epochs=3, learning_rate=0.01)
-    return replace(recipe(7, patience=2), stages=stages)
+    return replace(short_recipe(7, patience=2), stages=stages)
 
 
 def check_of(result: Result, name: str) -> Check:
-    (found,) = (check for check in result.checks if check.name == name)
-    return found
+    (check,) = (check for check in result.checks if check.name == name)
+    return check
 
 
 def test_it_stops_when_patience_is_out_and_says_where_it_converged(tmp_path: Path) -> None:
-    epochs, result, trainer = train(tmp_path, [2, 1.5, 1.2, 1.3, 1.25, 1.1], recipe(6, patience=2))
+    epochs, result, trainer = train(tmp_path, [2, 1.5, 1.2, 1.3, 1.25, 1.1], short_recipe(6, patience=2))
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4, 5]
     assert (result.stopped, result.converged_at, result.best_epoch) == ("patience", 3, 3)
     assert [epoch.best_weights_seconds is not None for epoch in epochs] == [True] * 3 + [False] * 2
@@ -215,13 +215,13 @@ def test_it_stops_when_patience_is_out_and_says_where_it_converged(tmp_path: Pat
 
 
 def test_a_run_that_meets_the_cap_has_not_converged(tmp_path: Path) -> None:
-    _, result, _ = train(tmp_path, [2, 1.5, 1.2, 1.1], recipe(4, patience=2))
+    _, result, _ = train(tmp_path, [2, 1.5, 1.2, 1.1], short_recipe(4, patience=2))
     assert (result.stopped, result.converged_at, result.best_epoch) == ("cap", None, 4)
     assert result.epochs == 4
 
 
 def test_patience_counts_in_the_last_stage_alone(tmp_path: Path) -> None:
-    """The head's epochs do not improve here; everything after still gets its own chance."""
+    """The head's epochs do not improve here; the stage after it still gets its full patience."""
     losses = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 0.5]
     epochs, result, trainer = train(tmp_path, losses, head_then_all(), moves=HEAD)
     assert [epoch.stage for epoch in epochs] == [1, 1, 1, 1, 2, 2]
@@ -242,7 +242,7 @@ def test_a_head_that_stands_still_in_its_own_stage_is_named(tmp_path: Path) -> N
 
 
 def test_a_tensor_that_stands_still_in_the_stage_of_all_layers_is_named(tmp_path: Path) -> None:
-    """The best epoch is the fifth, the first that was there to move everything."""
+    """The best epoch is the fifth, the first that trains all layers."""
     stale = train(tmp_path, [2.0] * 4 + [1.0, 1.5, 1.5], head_then_all(), moves=HEAD)[1]
     moved = check_of(stale, "moved")
     assert stale.best_epoch == 5
@@ -254,7 +254,7 @@ def test_a_tensor_that_stands_still_in_the_stage_of_all_layers_is_named(tmp_path
 
 
 def test_the_step_rate_leaves_the_weights_alone(tmp_path: Path) -> None:
-    _, result, trainer = train(tmp_path, [2, 1], recipe(2, patience=2))
+    _, result, trainer = train(tmp_path, [2, 1], short_recipe(2, patience=2))
     assert set(trainer.rates[4:]) == {0.0}
     assert result.step_images_per_second > 0
     assert result.pipeline_ratio > 0
@@ -269,7 +269,7 @@ def test_a_training_loss_ten_times_a_guesss_that_does_not_fall_ends_it_though_it
     tmp_path: Path, train_losses: list[float], ends: int
 ) -> None:
     """Of ten classes a guess costs ln(10), and ten times that is 23.03."""
-    epochs, result, _ = train(tmp_path, [2, 1.5, 1.2], recipe(3, patience=2), train_losses)
+    epochs, result, _ = train(tmp_path, [2, 1.5, 1.2], short_recipe(3, patience=2), train_losses)
     assert (result.stopped, result.epochs, len(epochs)) == ("diverged", ends, ends)
     assert epochs[-1].train_loss == train_losses[ends - 1]
     assert check_of(result, "finite").passed, "the number is one, and a bad one"
@@ -284,8 +284,8 @@ def test_a_training_loss_ten_times_a_guesss_that_does_not_fall_ends_it_though_it
 def test_a_loss_that_is_only_large_goes_on(
     tmp_path: Path, losses: list[float], train_losses: list[float]
 ) -> None:
-    """Large features meet a new head in a first epoch, and who overfits may be as wrong as he likes."""
-    epochs, result, _ = train(tmp_path, losses, recipe(3, patience=3), train_losses)
+    """Large features meet a new head in a first epoch, and overfitting raises validation losses."""
+    epochs, result, _ = train(tmp_path, losses, short_recipe(3, patience=3), train_losses)
     assert (result.stopped, len(epochs)) == ("cap", 3)
 
 
@@ -295,7 +295,7 @@ def test_a_loss_that_is_only_large_goes_on(
 def test_a_loss_that_is_not_finite_ends_it_as_invalid(
     tmp_path: Path, losses: list[float], train_losses: list[float]
 ) -> None:
-    epochs, result, _ = train(tmp_path, losses, recipe(3, patience=2), train_losses)
+    epochs, result, _ = train(tmp_path, losses, short_recipe(3, patience=2), train_losses)
     assert result.stopped == "diverged"
     assert result.epochs == epochs[-1].epoch
     assert {check.name: check.passed for check in result.checks}["finite"] is False
@@ -304,46 +304,46 @@ def test_a_loss_that_is_not_finite_ends_it_as_invalid(
 
 
 def test_the_device_is_synchronised_before_and_after_every_epoch(tmp_path: Path) -> None:
-    epochs, _, trainer = train(tmp_path, [2, 1.5, 1.2], recipe(3, patience=3))
+    epochs, _, trainer = train(tmp_path, [2, 1.5, 1.2], short_recipe(3, patience=3))
     assert trainer.synchronized == 2 * len(epochs) + 2, "epochs, and the step rate"
 
 
 def test_validation_is_scored_after_the_clock_has_stopped(tmp_path: Path) -> None:
-    """Between the two waits of an epoch's clock lie its steps and nothing else."""
-    trainer, said = PaperTrainer([2, 1.5, 1.5]), list[str]()
+    """Between the two waits of an epoch's clock are its steps and nothing else."""
+    trainer, calls = PaperTrainer([2, 1.5, 1.5]), list[str]()
 
-    def told(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def logged(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
-            said.append(name)
+            calls.append(name)
             return method(*arguments)
 
         return call
 
     for name in ("step", "logits", "weights", "synchronize"):
-        setattr(trainer, name, told(name, getattr(trainer, name)))
-    epochs = list(paper_training(tmp_path, trainer, recipe(2, patience=2)).epochs())
-    waits = [place for place, name in enumerate(said) if name == "synchronize"]
+        setattr(trainer, name, logged(name, getattr(trainer, name)))
+    epochs = list(paper_training(tmp_path, trainer, short_recipe(2, patience=2)).epochs())
+    waits = [place for place, name in enumerate(calls) if name == "synchronize"]
     assert len(waits) == 2 * len(epochs) == 4
     for start, stop in zip(waits[::2], waits[1::2], strict=True):
-        assert said[start + 1 : stop] == ["step", "step"]
-        assert said[stop + 1] == "logits"
+        assert calls[start + 1 : stop] == ["step", "step"]
+        assert calls[stop + 1] == "logits"
 
 
 def test_only_the_best_weights_are_on_disk_afterwards_for_the_parent_to_remove(tmp_path: Path) -> None:
-    """Should the result never reach the disk, the run is judged by them once more."""
-    train(tmp_path, [2, 1.5, 1.7], recipe(3, patience=2))
+    """If the result never reaches the disk, they are scored once more."""
+    train(tmp_path, [2, 1.5, 1.7], short_recipe(3, patience=2))
     assert [file.name for file in tmp_path.iterdir()] == [best_file(2)]
 
 
 def test_the_probe_is_taken_after_the_epoch_and_tells_how_the_device_drifted(tmp_path: Path) -> None:
-    epochs, result, _ = train(tmp_path, [2, 1.5, 1.2], recipe(3, patience=3))
+    epochs, result, _ = train(tmp_path, [2, 1.5, 1.2], short_recipe(3, patience=3))
     assert [epoch.probe_seconds for epoch in epochs] == [0.04, None, 0.16]
     assert result.drift.probe_drift == pytest.approx(0.02 / 0.16 - 1)
 
 
 def test_tensors_that_stand_still_and_images_in_two_sets_are_named(tmp_path: Path) -> None:
     """The paper network moves conv1.bias alone, and its dataset is sound."""
-    _, result, _ = train(tmp_path, [2, 1], recipe(2, patience=2))
+    _, result, _ = train(tmp_path, [2, 1], short_recipe(2, patience=2))
     checks = {check.name: check for check in result.checks}
     assert not checks["moved"].passed
     assert checks["moved"].measured == len(NET.tensors) - 1
@@ -360,7 +360,7 @@ def test_tensors_that_stand_still_and_images_in_two_sets_are_named(tmp_path: Pat
 def test_who_has_seen_enough_and_learnt_nothing_is_named(
     images: int, accuracy: float, passed: list[bool]
 ) -> None:
-    """Of 1,000 test images one standard error of chance is 0.95 %, so that four end at 13.79 %."""
+    """With 1,000 test images one standard error of chance is 0.95 %, so four end at 13.79 %."""
     test = Score(
         images=1000,
         loss=2.3,
@@ -368,23 +368,23 @@ def test_who_has_seen_enough_and_learnt_nothing_is_named(
         per_class_accuracy=(accuracy,) * 10,
         confusion=((0,) * 10,) * 10,
     )
-    seen = [replace(EPOCH, images=images)]
-    found = check_result(seen, test, None, first_weights={}, dataset=DATASET, trained=())
-    assert [check.passed for check in found if check.name == "learnt"] == passed
+    epochs = [replace(EPOCH, images=images)]
+    checks = check_result(epochs, test, None, first_weights={}, dataset=DATASET, trained=())
+    assert [check.passed for check in checks if check.name == "learnt"] == passed
 
 
 def test_a_leaked_test_image_is_named(tmp_path: Path) -> None:
     images = DATASET.train.images.copy()
     images[7] = DATASET.test.images[3]
     leaked = replace(DATASET, train=replace(DATASET.train, images=images))
-    _, result, _ = train(tmp_path, [2, 1], recipe(2, patience=2), dataset=leaked)
+    _, result, _ = train(tmp_path, [2, 1], short_recipe(2, patience=2), dataset=leaked)
     (disjoint,) = (check for check in result.checks if check.name == "disjoint")
     assert (disjoint.measured, disjoint.passed) == (1, False)
     assert "test images that stand in another" in disjoint.says
 
 
 def test_a_short_last_batch_is_not_counted(tmp_path: Path) -> None:
-    uneven = replace(recipe(2, patience=2), batch_size=30)
+    uneven = replace(short_recipe(2, patience=2), batch_size=30)
     epochs, _, trainer = train(tmp_path, [2, 1], uneven)
     assert [epoch.images for epoch in epochs] == [90, 90]
     assert len([rate for rate in trainer.rates if rate]) == 6
@@ -401,9 +401,9 @@ def test_the_plan_overrides_the_recipe() -> None:
         roofline=None,
         known=None,
     )
-    found = recipe_of(planned.cell, planned.plan)
-    assert (found.epochs, found.patience, found.batch_size) == (5, 9, 10)
-    assert found.mean == FINETUNE.mean
+    recipe = recipe_of(planned.cell, planned.plan)
+    assert (recipe.epochs, recipe.patience, recipe.batch_size) == (5, 9, 10)
+    assert recipe.mean == FINETUNE.mean
 
 
 def first_process(
@@ -411,29 +411,33 @@ def first_process(
 ) -> tuple[list[Epoch], PaperTrainer]:
     """The epochs of a run that is asked to stop while one of them is trained."""
     trainer = PaperTrainer([*losses, losses[-1]])
-    training = paper_training(tmp_path, trainer, recipe, stop_asked=lambda: trainer.epoch >= stop_after)
+    training = paper_training(
+        tmp_path, trainer, recipe, stop_requested=lambda: trainer.epoch >= stop_after
+    )
     return list(training.epochs()), trainer
 
 
 def second_process(
     tmp_path: Path, losses: Sequence[float], recipe: Recipe, known: Sequence[Epoch]
 ) -> tuple[Resumed, list[Epoch], TrainingLoop, PaperTrainer]:
-    """The rest of a run, by a trainer that begins anew; all epochs are in the training's `done`."""
+    """The rest of a run, by a new trainer; all epochs are in the training's `completed_epochs`."""
     trainer = PaperTrainer([*losses, losses[-1]])
     training = paper_training(tmp_path, trainer, recipe)
     resumed = training.resume(known)
     return resumed, list(training.epochs()), training, trainer
 
 
-def learnt(epochs: Sequence[Epoch]) -> list[Any]:
-    """All of the epochs but what a clock or a meter says."""
+def scores_of(epochs: Sequence[Epoch]) -> list[Any]:
+    """What the epochs have but for clocks and meters."""
     return [
         (e.epoch, e.stage, e.learning_rate, e.images, e.train_loss, e.validation_loss) for e in epochs
     ]
 
 
 def test_who_is_asked_to_stop_ends_after_the_epoch_and_leaves_a_checkpoint(tmp_path: Path) -> None:
-    epochs, trainer = first_process(tmp_path, [2, 1.5, 1.7, 1.2], recipe(4, patience=3), stop_after=3)
+    epochs, trainer = first_process(
+        tmp_path, [2, 1.5, 1.7, 1.2], short_recipe(4, patience=3), stop_after=3
+    )
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
     assert len(trainer.rates) == 3 * 2, "no step of a fourth was trained"
     assert [epoch.checkpoint_seconds for epoch in epochs] == [None] * 3, "it came after them"
@@ -443,9 +447,9 @@ def test_who_is_asked_to_stop_ends_after_the_epoch_and_leaves_a_checkpoint(tmp_p
 def test_no_checkpoint_is_of_an_epoch_that_is_not_yet_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or a session killed in between would know less than its checkpoint, and have to begin anew."""
+    """Otherwise a session killed in between has fewer epochs than its checkpoint, and starts over."""
     monkeypatch.setattr(checkpoint, "MAX_CHECKPOINT_SHARE", 1e9)
-    training = paper_training(tmp_path, PaperTrainer([2, 1.5, 1.2]), recipe(3, patience=3))
+    training = paper_training(tmp_path, PaperTrainer([2, 1.5, 1.2]), short_recipe(3, patience=3))
     seen = [
         (epoch.epoch, (tmp_path / CHECKPOINT).exists(), epoch.checkpoint_seconds is not None)
         for epoch in training.epochs()
@@ -456,33 +460,33 @@ def test_no_checkpoint_is_of_an_epoch_that_is_not_yet_on_disk(
 def test_a_run_that_goes_on_past_its_best_epoch_takes_checkpoints_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one costs is known from reading the last: no better weights are written any more."""
-    losses, how = [1.5, 2, 2, 2], recipe(4, patience=9)
-    known, _ = first_process(tmp_path, losses, how, stop_after=2)
+    """What a checkpoint costs is known from loading the last: no best weights are written any more."""
+    losses, recipe = [1.5, 2, 2, 2], short_recipe(4, patience=9)
+    known, _ = first_process(tmp_path, losses, recipe, stop_after=2)
     monkeypatch.setattr(checkpoint, "MAX_CHECKPOINT_SHARE", 1e9)
-    _, rest, _, _ = second_process(tmp_path, losses, how, known)
+    _, rest, _, _ = second_process(tmp_path, losses, recipe, known)
     assert [epoch.checkpoint_seconds is not None for epoch in rest] == [False, True]
 
 
 def test_who_is_asked_to_stop_before_the_first_epoch_trains_none(tmp_path: Path) -> None:
-    epochs, trainer = first_process(tmp_path, [2, 1.5], recipe(2, patience=3), stop_after=0)
+    epochs, trainer = first_process(tmp_path, [2, 1.5], short_recipe(2, patience=3), stop_after=0)
     assert (epochs, trainer.rates, list(tmp_path.iterdir())) == ([], [], [])
 
 
 def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(tmp_path: Path) -> None:
-    losses, how = [2, 1.5, 1.2, 1.3, 1.1], recipe(5, patience=3)
-    whole, through, _ = train(tmp_path, losses, how)
-    known, before = first_process(tmp_path, losses, how, stop_after=3)
-    resumed, rest, training, trainer = second_process(tmp_path, losses, how, known)
+    losses, recipe = [2, 1.5, 1.2, 1.3, 1.1], short_recipe(5, patience=3)
+    whole, through, _ = train(tmp_path, losses, recipe)
+    known, before = first_process(tmp_path, losses, recipe, stop_after=3)
+    resumed, rest, training, trainer = second_process(tmp_path, losses, recipe, known)
     assert resumed == Resumed(after_epoch=3, setback=None)
     assert [epoch.epoch for epoch in rest] == [4, 5]
-    assert training.done == [*known, *rest]
-    assert learnt(training.done) == learnt(whole)
-    assert [epoch.warm_up for epoch in training.done] == [True, False, False, True, False]
-    assert trainer.went_on_from is not None
-    taken_up, momentum, masks = trainer.went_on_from
-    assert set(taken_up) == set(NET.tensors)
-    assert all(np.array_equal(taken_up[name], array) for name, array in before.weights().items())
+    assert training.completed_epochs == [*known, *rest]
+    assert scores_of(training.completed_epochs) == scores_of(whole)
+    assert [epoch.warm_up for epoch in training.completed_epochs] == [True, False, False, True, False]
+    assert trainer.resumed_from is not None
+    resumed_weights, momentum, masks = trainer.resumed_from
+    assert set(resumed_weights) == set(NET.tensors)
+    assert all(np.array_equal(resumed_weights[name], array) for name, array in before.weights().items())
     assert momentum["conv1.bias"].tolist() == [0.375] * 3
     assert masks["masks"].tolist() == [3, 7]
     result = build_result(training)
@@ -492,20 +496,20 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(tmp_path: 
 
 
 def test_the_time_before_the_cut_counts_in_the_total_and_the_pause_does_not(tmp_path: Path) -> None:
-    losses, how = [2, 1.5], recipe(2, patience=3)
+    losses, recipe = [2, 1.5], short_recipe(2, patience=3)
     trainer = PaperTrainer([*losses, losses[-1]])
-    first = paper_training(tmp_path, trainer, how, stop_asked=lambda: trainer.epoch >= 1)
+    first = paper_training(tmp_path, trainer, recipe, stop_requested=lambda: trainer.epoch >= 1)
     first.began -= 1000.0
     known = list(first.epochs())
-    _, _, training, _ = second_process(tmp_path, losses, how, known)
+    _, _, training, _ = second_process(tmp_path, losses, recipe, known)
     assert 1000.0 < build_result(training).total_seconds < 1100.0
 
 
 def test_best_weights_and_patience_are_carried_over_the_cut(tmp_path: Path) -> None:
     """The best epoch lies before the cut: two more that are no better end it, not three."""
-    losses, how = [2, 1.2, 1.3, 1.25, 1.1], recipe(5, patience=2)
-    known, _ = first_process(tmp_path, losses, how, stop_after=3)
-    resumed, rest, training, trainer = second_process(tmp_path, losses, how, known)
+    losses, recipe = [2, 1.2, 1.3, 1.25, 1.1], short_recipe(5, patience=2)
+    known, _ = first_process(tmp_path, losses, recipe, stop_after=3)
+    resumed, rest, training, trainer = second_process(tmp_path, losses, recipe, known)
     assert (resumed.after_epoch, [epoch.epoch for epoch in rest]) == (3, [4])
     assert rest[0].best_weights_seconds is None
     result = build_result(training)
@@ -522,19 +526,19 @@ def test_best_weights_and_patience_are_carried_over_the_cut(tmp_path: Path) -> N
 def test_the_stage_of_the_checkpoint_is_begun_again(
     tmp_path: Path, stop_after: int, stages: list[str]
 ) -> None:
-    losses, how = [1.0, 1.1, 1.2, 1.3, 1.4, 0.9, 0.5], head_then_all()
-    whole, _, _ = train(tmp_path, losses, how)
-    known, _ = first_process(tmp_path, losses, how, stop_after=stop_after)
-    resumed, _, training, trainer = second_process(tmp_path, losses, how, known)
+    losses, recipe = [1.0, 1.1, 1.2, 1.3, 1.4, 0.9, 0.5], head_then_all()
+    whole, _, _ = train(tmp_path, losses, recipe)
+    known, _ = first_process(tmp_path, losses, recipe, stop_after=stop_after)
+    resumed, _, training, trainer = second_process(tmp_path, losses, recipe, known)
     assert resumed == Resumed(after_epoch=stop_after, setback=None)
     assert trainer.stages == stages
-    assert learnt(training.done) == learnt(whole)
+    assert scores_of(training.completed_epochs) == scores_of(whole)
 
 
 def test_a_run_that_was_cut_off_after_its_last_epoch_trains_no_further_one(tmp_path: Path) -> None:
-    losses, how = [2, 1.5], recipe(2, patience=2)
-    known, _ = first_process(tmp_path, losses, how, stop_after=2)
-    resumed, rest, training, trainer = second_process(tmp_path, losses, how, known)
+    losses, recipe = [2, 1.5], short_recipe(2, patience=2)
+    known, _ = first_process(tmp_path, losses, recipe, stop_after=2)
+    resumed, rest, training, trainer = second_process(tmp_path, losses, recipe, known)
     assert (resumed, rest) == (Resumed(after_epoch=2, setback=None), [])
     result = build_result(training)
     assert (result.epochs, result.stopped, result.best_epoch) == (2, "cap", 2)
@@ -549,76 +553,78 @@ def test_a_run_that_was_cut_off_after_its_last_epoch_trains_no_further_one(tmp_p
 def test_a_run_that_goes_on_diverges_where_it_would_have_diverged(
     tmp_path: Path, train_losses: list[float], stop_after: int, rest: list[int]
 ) -> None:
-    losses, how = [2, 1.5, 1.2], recipe(3, patience=3)
+    losses, recipe = [2, 1.5, 1.2], short_recipe(3, patience=3)
     first = PaperTrainer(losses, train_losses)
     known = list(
-        paper_training(tmp_path, first, how, stop_asked=lambda: first.epoch >= stop_after).epochs()
+        paper_training(
+            tmp_path, first, recipe, stop_requested=lambda: first.epoch >= stop_after
+        ).epochs()
     )
-    training = paper_training(tmp_path, PaperTrainer(losses, train_losses), how)
+    training = paper_training(tmp_path, PaperTrainer(losses, train_losses), recipe)
     assert training.resume(known) == Resumed(after_epoch=stop_after, setback=None)
     assert [epoch.epoch for epoch in training.epochs()] == rest
-    assert training.stopped == train(tmp_path, losses, how, train_losses)[1].stopped
+    assert training.stopped == train(tmp_path, losses, recipe, train_losses)[1].stopped
 
 
 def test_epochs_since_the_checkpoint_are_trained_again_and_it_says_why(tmp_path: Path) -> None:
-    losses, how = [2, 1.5, 1.2, 1.1], recipe(4, patience=3)
-    whole, _, _ = train(tmp_path, losses, how)
-    first_process(tmp_path, losses, how, stop_after=2)
-    resumed, rest, training, _ = second_process(tmp_path, losses, how, whole[:3])
+    losses, recipe = [2, 1.5, 1.2, 1.1], short_recipe(4, patience=3)
+    whole, _, _ = train(tmp_path, losses, recipe)
+    first_process(tmp_path, losses, recipe, stop_after=2)
+    resumed, rest, training, _ = second_process(tmp_path, losses, recipe, whole[:3])
     assert resumed.after_epoch == 2
     assert resumed.setback == "the last checkpoint was of epoch 2"
     assert [epoch.epoch for epoch in rest] == [3, 4]
-    assert training.done == [*whole[:2], *rest]
-    assert [epoch.warm_up for epoch in training.done] == [True, False, True, False]
+    assert training.completed_epochs == [*whole[:2], *rest]
+    assert [epoch.warm_up for epoch in training.completed_epochs] == [True, False, True, False]
 
 
-def begins_anew(tmp_path: Path, known: Sequence[Epoch], why: str) -> None:
-    """Asserts that a run begins from the beginning, with nothing of before, and says why."""
-    losses, how = [2, 1.5, 1.2], recipe(3, patience=3)
-    resumed, epochs, training, trainer = second_process(tmp_path, losses, how, known)
+def assert_starts_over(tmp_path: Path, known: Sequence[Epoch], why: str) -> None:
+    """Asserts that a run starts over, with nothing from before, and gives `why` as the reason."""
+    losses, recipe = [2, 1.5, 1.2], short_recipe(3, patience=3)
+    resumed, epochs, training, trainer = second_process(tmp_path, losses, recipe, known)
     assert resumed.after_epoch == 0
     assert why in str(resumed.setback)
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
     assert [epoch.warm_up for epoch in epochs] == [True, False, False]
-    assert training.done == epochs
-    assert trainer.went_on_from is None
+    assert training.completed_epochs == epochs
+    assert trainer.resumed_from is None
     assert build_result(training).best_epoch == 3
     assert [file.name for file in tmp_path.iterdir()] == [best_file(3)]
 
 
 def test_a_run_without_a_checkpoint_begins_anew(tmp_path: Path) -> None:
-    known, _, _ = train(tmp_path, [2, 1.5, 1.7], recipe(3, patience=3))
-    begins_anew(tmp_path, known[:2], "no checkpoint had been taken yet")
-    begins_anew(tmp_path, (), "no checkpoint had been taken yet")
+    known, _, _ = train(tmp_path, [2, 1.5, 1.7], short_recipe(3, patience=3))
+    assert_starts_over(tmp_path, known[:2], "no checkpoint had been taken yet")
+    assert_starts_over(tmp_path, (), "no checkpoint had been taken yet")
 
 
 def test_a_run_whose_checkpoint_is_damaged_begins_anew(tmp_path: Path) -> None:
-    known, _ = first_process(tmp_path, [2, 1.5, 1.2], recipe(3, patience=3), stop_after=2)
+    known, _ = first_process(tmp_path, [2, 1.5, 1.2], short_recipe(3, patience=3), stop_after=2)
     file = tmp_path / CHECKPOINT
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    begins_anew(tmp_path, known, "is damaged: its hash is not its own")
+    assert_starts_over(tmp_path, known, "is damaged: its hash is not its own")
 
 
 def test_a_run_whose_best_weights_are_gone_begins_anew(tmp_path: Path) -> None:
-    known, _ = first_process(tmp_path, [2, 1.5, 1.7], recipe(3, patience=3), stop_after=3)
+    known, _ = first_process(tmp_path, [2, 1.5, 1.7], short_recipe(3, patience=3), stop_after=3)
     (tmp_path / best_file(2)).unlink()
-    begins_anew(tmp_path, known, f"{best_file(2)} cannot be read")
+    assert_starts_over(tmp_path, known, f"{best_file(2)} cannot be read")
 
 
 def test_a_checkpoint_of_other_epochs_is_not_gone_on_from(tmp_path: Path) -> None:
-    known, _ = first_process(tmp_path, [2, 1.5, 1.2], recipe(3, patience=3), stop_after=2)
+    known, _ = first_process(tmp_path, [2, 1.5, 1.2], short_recipe(3, patience=3), stop_after=2)
     others = [replace(known[0], validation_loss=1.9), known[1]]
-    begins_anew(tmp_path, others, "the epochs on disk are not its own")
+    assert_starts_over(tmp_path, others, "the epochs on disk are not its own")
 
 
 def test_a_state_that_the_trainer_refuses_makes_the_run_begin_anew(tmp_path: Path) -> None:
-    losses, how = [2, 1.5, 1.2], recipe(3, patience=3)
-    known, _ = first_process(tmp_path, losses, how, stop_after=2)
+    losses, recipe = [2, 1.5, 1.2], short_recipe(3, patience=3)
+    known, _ = first_process(tmp_path, losses, recipe, stop_after=2)
     trainer = PaperTrainer([*losses, losses[-1]])
     trainer.refuses = "this momentum is of another network or stage: fc8.bias"
-    training = paper_training(tmp_path, trainer, how)
+    training = paper_training(tmp_path, trainer, recipe)
     assert training.resume(known) == Resumed(after_epoch=0, setback=trainer.refuses)
     assert list(tmp_path.iterdir()) == []
     assert [epoch.epoch for epoch in training.epochs()] == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""Five Macs that this computer can pretend to be, put together from the captured samples."""
+"""Five Macs that a test can pretend to run on, built from captured samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 SAMPLES = sorted(f.name for f in FOLDER.iterdir() if f.suffix in (".txt", ".json", ".plist"))
 SAMPLES.remove("README.txt")
 
-# What every Mac of these systems has and the samples, all of them excerpts, leave out.
+# Lines that every such Mac prints, and that the samples, which are excerpts, leave out.
 REAL_ARM = "\nhw.optional.arm64: 1\nkern.hv_vmm_present: 0\nsysctl.proc_translated: 0\n"
 SERIAL, UUID = "C02ZW1ZZMD6T", "564D1D2C-0000-4000-8000-00A0C914C8AB"
 
@@ -35,26 +35,26 @@ def dual_gpu_json() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Mac:
-    """What each command prints; one that is not here prints nothing."""
+    """The output of each command; a command that is missing prints nothing."""
 
     architecture: str
     sysctl: str
     answers: dict[tuple[str, ...], str]
 
-    def ask(self, *command: str) -> str:
-        """In the place of bench.host.macos.ask. Of sysctl's names only those that were asked for."""
+    def command_output(self, *command: str) -> str:
+        """Replaces `bench.host.macos.command_output`; sysctl prints only the names in the command."""
         assert "SPHardwareDataType" not in command, "it prints the serial number"
         if command[0] != "sysctl":
             return self.answers.get(command, "")
-        asked = [line for line in self.sysctl.splitlines() if line.partition(":")[0] in command]
-        return "\n".join(asked)
+        lines = [line for line in self.sysctl.splitlines() if line.partition(":")[0] in command]
+        return "\n".join(lines)
 
     def pretend(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(macos, "ask", self.ask)
+        monkeypatch.setattr(macos, "command_output", self.command_output)
         monkeypatch.setattr(sys, "platform", "darwin")
         monkeypatch.setattr(platform, "machine", lambda: self.architecture)
-        # A cache of its own, which goes with the pretence.
-        monkeypatch.setattr(machine, "unnamed", cache(machine.unnamed.__wrapped__))
+        # A cache of its own, so that the test leaves the real one alone.
+        monkeypatch.setattr(machine, "describe_unnamed", cache(machine.describe_unnamed.__wrapped__))
 
 
 # A virtual Mac's JSON was not captured; its text form says "Chipset Model: Apple Paravirtual device".

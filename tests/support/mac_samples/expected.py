@@ -1,4 +1,4 @@
-"""What each sample says, to the last value, and the parser that reads it."""
+"""The exact values in each sample, and the parser that reads it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from bench.host import macos
 
 
 def _sysctl(text: str) -> tuple[str | None, str | None, dict[str, int] | None]:
-    values = macos.pairs(text)
+    values = macos.parse_pairs(text)
     return values.get("machdep.cpu.brand_string"), values.get("hw.model"), macos.core_kinds(values)
 
 
 def _system(text: str) -> tuple[str | None, str | None, str | None]:
-    values = macos.pairs(text)
+    values = macos.parse_pairs(text)
     name, version, build = (values.get(key) for key in ("ProductName", "ProductVersion", "BuildVersion"))
     return name, version, build
 
 
 def _traits(text: str) -> tuple[bool | None, bool | None]:
-    values = macos.pairs(text)
+    values = macos.parse_pairs(text)
     return macos.is_translated(values, "x86_64"), macos.is_virtual(values)
 
 
@@ -38,7 +38,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 ARCHSPEC = "sysctl_archspec_darwin"
-READ: dict[str, tuple[str, Any]] = {
+EXPECTED: dict[str, tuple[str, Any]] = {
     "ioreg_agx_m1.txt": ("ioreg", ("Apple M1", 8)),
     "ioreg_agx_m4.txt": ("ioreg", ("Apple M4", 10)),
     "ioreg_intel_mac_amd.txt": ("ioreg", (None, None)),
@@ -46,7 +46,7 @@ READ: dict[str, tuple[str, Any]] = {
     "pmset_g_batt_ac.txt": ("pmset_g_batt", "mains"),
     "pmset_g_batt_battery.txt": ("pmset_g_batt", "battery"),
     "pmset_g_batt_desktop.txt": ("pmset_g_batt", "mains"),
-    # Both say what is set for each source, not which is in use: one is on here and off there.
+    # Both list the settings of each power source, not which source is in use; the sources differ.
     "pmset_g_custom_intel_macbookpro.txt": ("pmset_g", None),
     "pmset_g_custom_macmini.txt": ("pmset_g", None),
     "pmset_g_intel_nolowpower.txt": ("pmset_g", None),

@@ -1,4 +1,4 @@
-"""Files in a session's folder that a child leaves for its parent."""
+"""Files of one cell in the session's folder that both parent and child use."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from bench.ipc.messages import Job
 
 
 def outputs_file(job: Job) -> Path:
-    """Where a gate leaves its answers for the other framework's certificate."""
+    """Where a gate process saves its outputs for the comparison with the other framework."""
     return Path(job.scratch_folder) / f"{job.cell.id}.gate.npz"
 
 
 def remove_checkpoint(folder: Path, cell_id: str) -> None:
-    """Removes what a cell's worker left behind for one that goes on with it. Raises OSError."""
+    """Removes a cell's checkpoint and best weights. Raises OSError."""
     for kind in ("best-", "checkpoint."):
         for file in folder.glob(f"{cell_id}.{kind}*"):
             file.unlink(missing_ok=True)

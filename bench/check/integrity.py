@@ -1,0 +1,61 @@
+"""Rules on a run as a whole: its checksum, verdict, place in the file, plan and completeness."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from alexnet.layers import IllegalNetwork
+from alexnet.recipe import EXPERIMENTS
+from bench.check.compare import mismatch
+from bench.records.read import LoadedRun, Problems, format_value
+from bench.records.recipe import IllegalPlan, check_plan
+from bench.records.verdict import judge
+
+
+def checksum_matches(run: LoadedRun) -> Problems:
+    """The checksum that was saved is that of this run and this machine."""
+    if run.seal != run.computed_checksum:
+        yield "seal does not fit: something in this run or in its machine was changed after it was saved"
+
+
+def verdict_follows(run: LoadedRun) -> Problems:
+    """The verdict follows from the run's records."""
+    expected = judge(run, run.machine)
+    yield from mismatch("verdict.validity", run.verdict.validity, expected.validity)
+    for field in ("reasons", "warnings"):
+        saved, derived = Counter(getattr(run.verdict, field)), Counter(getattr(expected, field))
+        yield from (f"verdict.{field} leaves out: {sentence}" for sentence in derived - saved)
+        yield from (f"verdict.{field} has no ground for: {sentence}" for sentence in saved - derived)
+
+
+def run_is_in_the_right_list(run: LoadedRun) -> Problems:
+    """A run is among the benchmarks if it is valid and has a result, and else among the failures."""
+    complete = run.verdict.validity == "valid" and run.result is not None and run.failure is None
+    if run.benchmark is not None and not complete:
+        yield "verdict.validity, result or failure say that it is no benchmark, and it stands among them"
+    if run.benchmark is None and complete:
+        yield "verdict.validity and result say that it is a benchmark, and it stands among the failures"
+    if run.result is not None and run.failure is not None:
+        yield "result and failure are both there, and a run has only one of them"
+
+
+def plan_can_be_run(run: LoadedRun) -> Problems:
+    """The experiment exists, and its network and recipe accept the plan."""
+    if run.cell.experiment not in EXPERIMENTS:
+        known = ", ".join(EXPERIMENTS)
+        yield f"cell.experiment is {format_value(run.cell.experiment)}, and there are {known}"
+        return
+    try:
+        check_plan(run.cell, run.plan)
+    except (IllegalPlan, IllegalNetwork) as error:
+        yield f"plan makes no run: {error}"
+
+
+def no_part_is_missing(run: LoadedRun) -> Problems:
+    """A run with a result has a gate, a start, epochs and both conditions; epochs need a start."""
+    if run.result is not None:
+        for name in ("gate", "before", "start", "epochs", "after"):
+            if not getattr(run, name):
+                yield f"{name} is missing in a run that has a result"
+    elif run.epochs and run.start is None:
+        yield "start is missing in a run that has epochs"

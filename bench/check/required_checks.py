@@ -1,0 +1,70 @@
+"""The rule that a valid run has passed every check of the gate and of the result that it must pass."""
+
+from __future__ import annotations
+
+from alexnet.layers import Dropout
+from bench.check.compare import mismatch
+from bench.records.limits import (
+    MAX_FLOAT64_DIFFERENCE,
+    MAX_SHARE_LEFT,
+    MAX_WORK_RATIO,
+    MIN_IMAGES_TO_LEARN,
+    MIN_WORK_RATIO,
+    PLACEMENT_UNKNOWN,
+)
+from bench.records.read import LoadedRun, Problems, format_value
+
+GATE_CHECKS = (
+    *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
+    *("own logits", "twice the work", "nothing left"),
+)
+AGREEMENT_CHECKS = ("same bytes", "one network", "both logits", "both three losses")
+"""Checks of the gate that need another framework's answers."""
+
+LIMITS = {
+    "dropout": (1e-6, 1.0),
+    "twice the work": (MIN_WORK_RATIO, MAX_WORK_RATIO),
+    "nothing left": (0.0, MAX_SHARE_LEFT),
+    "one network": (0.0, MAX_FLOAT64_DIFFERENCE),
+    **dict.fromkeys(("placement", "same bytes", "finite", "disjoint", "moved"), (0, 0)),
+}
+"""Check -> lower and upper limit, of the checks whose limits are the same for every network."""
+
+
+def required_checks_are_present(run: LoadedRun) -> Problems:
+    """A valid run has every check that it must have passed, with the limits that such a check has."""
+    gate, result = run.gate, run.result
+    if run.verdict.validity != "valid" or gate is None or result is None:
+        return
+    if not gate.weights_sha256 or not gate.batch_sha256:
+        yield "gate does not say which weights or which batch it was asked of"
+    has_dropout = any(isinstance(row.layer, Dropout) for row in run.net.rows)
+    placement_unknown = any(what.startswith(PLACEMENT_UNKNOWN) for what in gate.not_checked)
+    no_other_framework = any(" against " in what for what in gate.not_checked)
+    must_learn = sum(epoch.images for epoch in run.epochs) >= MIN_IMAGES_TO_LEARN
+    required = {
+        "gate": (
+            *GATE_CHECKS,
+            *(() if placement_unknown else ("placement",)),
+            *(() if no_other_framework else AGREEMENT_CHECKS),
+            *(("dropout",) if has_dropout else ()),
+        ),
+        "result": ("finite", "disjoint", "moved", *(("learnt",) if must_learn else ())),
+    }
+    for part, checks in (("gate", gate.checks), ("result", result.checks)):
+        names = {check.name for check in checks}
+        missing = [name for name in required[part] if name not in names]
+        yield from (f"{part}.checks has no {format_value(name)}" for name in missing)
+        for check in checks:
+            limits = LIMITS.get(check.name)
+            if limits and (check.least, check.most) != limits:
+                yield (
+                    f"{part}.checks allows {check.least:g} to {check.most:g} in"
+                    f" {format_value(check.name)}, where it is {limits[0]:g} to {limits[1]:g}"
+                )
+    not_finite = [e for e in run.epochs if e.train_loss is None or e.validation_loss is None]
+    measured = {"finite": len(not_finite), "learnt": result.test_accuracy}
+    for check in result.checks:
+        if check.name in measured:
+            field = f"result.checks {check.name}.measured"
+            yield from mismatch(field, check.measured, measured[check.name])

@@ -1,0 +1,44 @@
+"""An edited start of a run is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.saved_file_edits import (
+    OTHER_SHA256,
+    Change,
+    Edits,
+    assert_edit_is_named,
+    edit_cases,
+    put,
+    twice,
+)
+
+EDITS: Edits = {
+    "start_follows_from_the_plan": [
+        (put("run/start/variant", "mistaken"), 'start.variant is "mistaken"'),
+        (put("run/start/parameters", 21622155), "by cell and plan it is 21622154"),
+        (put("run/start/forward_flops", twice), "start.forward_flops is"),
+        (put("run/start/steps_per_epoch", 11), "start.steps_per_epoch is 11"),
+        (put("run/start/train_images", 650), "start.train_images is 650"),
+        (put("run/plan/test_images", None), "start.test_images is 500, .* 10000"),
+        (put("run/plan/train_images", None), "start.train_images is 640, .* 45000"),
+    ],
+    "names_agree": [
+        (put("benchmarks/0/param", "scratch-torch-cuda-s0"), 'param is "scratch-torch-cuda-s0"'),
+        (put("benchmarks/0/name", "test_train[x]"), "name is .* does not end with the cell's id"),
+        (put("run/cell/device", "mps"), 'start.device_name is "CPU" on the device mps'),
+        (put("run/start/versions", {"numpy": "2"}), "start.versions has no torch"),
+    ],
+    "first_weights_match_the_seed": [
+        (put("run/cell/seed", 3), "start.weights_sha256 is .*, and its seed draws"),
+        (put("run/start/weights_sha256", OTHER_SHA256), "start.weights_sha256 is"),
+        (put("run/start/weights_origin", "user file"), "start.weights_origin is"),
+        (put("run/start/weights_source_sha256", OTHER_SHA256), "weights_source_sha256 is"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("rule", "change", "sentence"), edit_cases(EDITS))
+def test_an_edit_is_named_even_with_a_new_checksum(rule: str, change: Change, sentence: str) -> None:
+    assert_edit_is_named(rule, change, sentence)

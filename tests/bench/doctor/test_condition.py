@@ -1,0 +1,58 @@
+"""Rules on memory, power, heat, load, swap and sleep."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.doctor_facts import (
+    GB,
+    MAC,
+    MAC_AT_QUICK,
+    Fault,
+    assert_every_yield_reached,
+    assert_reported,
+)
+
+FAULTS = [
+    Fault(
+        "memory",
+        MAC,
+        {"memory_bytes": 6 * GB, "swap_used_bytes": 0},
+        "error",
+        "needs 6.2 GB of memory; there are 6.0 GB",
+        "--profile quick",
+    ),
+    Fault(
+        "memory",
+        MAC,
+        {"memory_bytes": 8 * GB, "swap_used_bytes": 0},
+        "warning",
+        "needs 11.9 GB for a while; there are 8.0 GB",
+        "quit other programs",
+    ),
+    Fault("memory", MAC, {"available_memory_bytes": 5 * GB}, "warning", "5.0 GB are free", "quit other"),
+    Fault("power", MAC, {"power": "battery"}, "warning", "runs on its battery", "plug in"),
+    Fault("Low Power Mode", MAC, {"low_power": True}, "error", "Low Power Mode is on", "switch it off"),
+    Fault("Low Power Mode", MAC_AT_QUICK, {"low_power": True}, "warning", "quarter slower", "switch it"),
+    Fault("heat", MAC, {"thermal": "moderate"}, "warning", "thermal pressure: moderate", "cool down"),
+    *(
+        Fault("heat", MAC, {"thermal": level}, "error", f"pressure: {level}", "cool down")
+        for level in ("heavy", "trapping", "sleeping")
+    ),
+    Fault("heat", MAC_AT_QUICK, {"thermal": "heavy"}, "warning", "pressure: heavy", "cool down"),
+    Fault("load", MAC, {"load": 5.1}, "warning", "load 5.1 on 10 cores", "Activity Monitor"),
+    Fault("load", MAC, {"load": 10.1}, "error", "load 10.1 on 10 cores", "quit them"),
+    Fault("load", MAC_AT_QUICK, {"load": 30.0}, "warning", "load 30.0", "quit them"),
+    Fault("swap", MAC, {"swap_used_bytes": 2 * GB}, "warning", "2.0 GB of it are swapped", "restart"),
+    Fault("virtual machine", MAC, {"virtual": True}, "warning", "not comparable", "the Mac itself"),
+    Fault("caffeinate", MAC, {"caffeinate": False}, "warning", "keeps a Mac awake", "never sleep"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) -> None:
+    assert_reported(fault)
+
+
+def test_every_finding_of_every_rule_is_exercised() -> None:
+    assert_every_yield_reached(FAULTS)

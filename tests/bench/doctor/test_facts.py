@@ -1,0 +1,184 @@
+"""Facts are gathered without importing a framework, and each framework is probed at most once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alexnet.data import FOLDER
+from alexnet.download import ARCHIVE
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import Device, Framework
+from alexnet.spec import network
+from bench.doctor import facts
+from bench.doctor.facts import VARIABLES, can_probe_gpu, gather_facts, plugin_clash, release_numbers
+from bench.paths import ROOT
+from bench.plan import prepare
+from bench.plan.options import Options
+from tests.support.doctor_facts import AUTO, GB, MAC, PINS, packages
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [
+        ("2.18.1+cpu", (2, 18, 1)),
+        ("3.6.0.dev1", (3, 6, 0)),
+        ("3.14.0a1+", (3, 14, 0)),
+        ("2.20.0rc0", (2, 20, 0)),
+        ("nightly", ()),
+        (None, ()),
+    ],
+)
+def test_a_version_gives_its_numbers(version: str | None, numbers: tuple[int, ...]) -> None:
+    assert release_numbers(version) == numbers
+
+
+# Seen on Macs and read out of the published libraries: which pairs load.
+@pytest.mark.parametrize("tensorflow", ["2.16.2", "2.17.1", "2.18.1", "2.19.1", "2.20.0", "2.21.0"])
+@pytest.mark.parametrize("metal", ["1.1.0", "1.2.0"])
+def test_the_pairs_that_crash_are_known(tensorflow: str, metal: str) -> None:
+    pair = {"tensorflow": tensorflow, "tensorflow-metal": metal}
+    last = {"1.1.0": (2, 17), "1.2.0": (2, 19)}[metal]
+    assert (plugin_clash("darwin", pair) is None) == (release_numbers(tensorflow)[:2] <= last)
+    assert plugin_clash("linux", pair) is None
+
+
+@pytest.fixture
+def probes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Framework, str]]:
+    """The (framework, device) asked for on a Mac where torch sees the GPU and TensorFlow does not."""
+    probes: list[tuple[Framework, str]] = []
+
+    def devices(options: Options) -> dict[Framework, Device]:
+        probes.append((options.framework[0], options.device))
+        if options.framework == ("tensorflow",):
+            raise prepare.NotPrepared("tensorflow cannot use mps here")
+        return {options.framework[0]: "mps"}
+
+    monkeypatch.setattr(facts, "likely_gpu", lambda: "mps")
+    monkeypatch.setattr(prepare, "devices", devices)
+    monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    return probes
+
+
+def test_each_framework_is_asked_for_the_gpu_by_name(probes: list[tuple[Framework, str]]) -> None:
+    gathered = gather_facts(AUTO, machine=MAC.machine, probe=True)
+    assert probes == [("torch", "mps"), ("tensorflow", "mps")]
+    assert gathered.devices == {"torch": "mps"}
+    assert gathered.refusals == {"tensorflow": "tensorflow cannot use mps here"}
+    assert gathered.profile == "quick"
+
+
+def test_an_import_that_would_crash_is_not_tried(probes: list[tuple[Framework, str]]) -> None:
+    for installed in (
+        packages(tensorflow="2.20.0"),
+        packages(tensorflow_metal=None),
+        packages(keras=None),
+    ):
+        machine = replace(MAC.machine, packages=installed)
+        assert gather_facts(AUTO, machine=machine, probe=True).profile == "quick"
+    assert probes == [("torch", "mps")] * 3
+    assert not can_probe_gpu("torch", "linux", {})
+
+
+def test_what_is_known_is_not_asked_again(probes: list[tuple[Framework, str]]) -> None:
+    known: dict[Framework, Device] = {"torch": "mps", "tensorflow": "mps"}
+    gathered = gather_facts(AUTO, machine=MAC.machine, devices=known, probe=True)
+    assert (gathered.devices, gathered.profile) == (known, "full")
+    assert gather_facts(AUTO, machine=MAC.machine, profile="smoke").profile == "smoke"
+    assert gather_facts(replace(AUTO, framework=("torch",)), machine=MAC.machine).profile == "full"
+    assert gather_facts(replace(AUTO, device="cpu"), machine=MAC.machine, probe=True).gpu is None
+    assert gather_facts(replace(AUTO, device="cuda"), machine=MAC.machine, probe=True).gpu == "mps"
+    assert probes == []
+
+
+@pytest.mark.usefixtures("probes")
+def test_the_room_that_a_run_needs_follows_from_its_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    full = gather_facts(AUTO, machine=MAC.machine, profile="full")
+    assert full.parameters == network("mistaken").parameters == 202_839_952
+    assert full.results.needs_bytes == 6 * 4 * full.parameters + facts.RECORDS_BYTES
+    assert full.memory_needs_bytes == 16 * full.parameters + 3 * GB
+    assert full.cache.needs_bytes == 2 * 4 * 61_100_840  # ImageNet's: as downloaded and as converted
+    small = gather_facts(
+        replace(AUTO, image_size=64, experiment=("scratch",)), machine=MAC.machine, profile="full"
+    )
+    assert small.parameters == network("standard", image_size=64).parameters
+    assert small.cache.needs_bytes == 0
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "torchvision-alexnet.safetensors").touch()
+    assert gather_facts(AUTO, machine=MAC.machine, profile="full").cache.needs_bytes == 0
+    to_download = gather_facts(replace(AUTO, dataset="auto"), machine=MAC.machine, profile="full")
+    assert to_download.cache.needs_bytes == facts.ARCHIVE_BYTES + 60_000 * 3073
+
+
+@pytest.mark.usefixtures("probes")
+def test_the_state_of_the_data(
+    tmp_path: Path, random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    auto = replace(AUTO, dataset="auto")
+    assert facts.data_state(AUTO) == "synthetic"
+    assert facts.data_state(auto) == "download"
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / ARCHIVE).touch()
+    assert facts.data_state(auto) == "cached"
+    assert facts.data_state(replace(auto, data_dir=random_cifar10)) == "folder"
+    assert facts.data_state(replace(auto, data_dir=random_cifar10 / FOLDER)) == "folder"
+    assert facts.data_state(replace(auto, data_dir=tmp_path)) == "missing"
+    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "nowhere"))
+    assert facts.data_state(auto) == "missing"
+
+
+def test_folders_that_are_not_there_yet_are_judged_by_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered = gather_facts(AUTO, machine=MAC.machine, results=tmp_path / "new" / "results")
+    assert gathered.results.writable
+    assert gathered.results.free_bytes
+    assert gathered.results.volume == tmp_path.stat().st_dev
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    assert not gather_facts(AUTO, machine=MAC.machine, results=tmp_path / "results").results.writable
+
+
+def test_only_variables_that_matter_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+    monkeypatch.setenv("A_SECRET", "x")
+    assert gather_facts(AUTO).environment == {"PYTORCH_ENABLE_MPS_FALLBACK": "1"}
+
+
+def test_pins_are_read_from_the_constraints_file(tmp_path: Path) -> None:
+    file = tmp_path / "constraints.txt"
+    file.write_text(
+        "# torch==1.0\nkeras==3.6.0\ntorch==2.14.1 # why\nnumpy==2.0.2; python_version>'3'\nx\n"
+    )
+    assert facts.read_pins(file) == {"keras": "3.6.0", "torch": "2.14.1", "numpy": "2.0.2"}
+    assert facts.read_pins(tmp_path / "none.txt") == {}
+    assert set(PINS) <= set(facts.read_pins(ROOT / "constraints.txt"))
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLES.keys() - {"KERAS_BACKEND"}))
+def test_what_the_doctor_warns_of_stands_in_a_result_too(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for Keras's backend, which this suite sets itself."""
+    monkeypatch.delenv(name, raising=False)
+    assert name not in registry.environment()
+    monkeypatch.setenv(name, "1")
+    assert registry.environment()[name] == "1"
+
+
+@pytest.mark.parametrize("name", ["HOME", "USER", "PATH", "HTTPS_PROXY", "TF_CPP_MIN_LOG_LEVEL"])
+def test_what_changes_no_figure_stays_out_of_a_result(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "secret")
+    assert name not in registry.environment()

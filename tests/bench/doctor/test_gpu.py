@@ -1,0 +1,116 @@
+"""Rules on the GPU and the Metal plugin."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.doctor_facts import (
+    CUDA,
+    LINUX,
+    MAC,
+    MAC_BY_NAME,
+    MAC_CPU,
+    Fault,
+    assert_every_yield_reached,
+    assert_reported,
+    packages,
+)
+
+FAULTS = [
+    Fault(
+        "Metal plugin",
+        MAC,
+        {"packages": packages(tensorflow="2.20.0"), "pins": {}},
+        "error",
+        "tensorflow 2.20.0 crashes",
+        "remove the folder .venv",
+    ),
+    Fault(
+        "Metal plugin",
+        MAC_CPU,  # the plugin is loaded with TensorFlow, whatever device it then uses
+        {"packages": packages(tensorflow="2.21.0rc0"), "pins": {}},
+        "error",
+        "tensorflow 2.21.0rc0 crashes",
+        "make",
+    ),
+    Fault(
+        "Metal plugin",
+        MAC,
+        {"packages": packages(tensorflow_metal="1.1.0"), "pins": {}},
+        "error",
+        "with tensorflow-metal 1.1.0",
+        "make",
+    ),
+    Fault(
+        "Metal plugin",
+        MAC,
+        {"packages": packages(tensorflow_metal=None), "devices": {"torch": "mps", "tensorflow": "cpu"}},
+        "warning",
+        "TensorFlow runs on the CPU",
+        "make",
+    ),
+    Fault(
+        "Metal plugin",
+        MAC_BY_NAME,
+        {"packages": packages(tensorflow_metal=None)},
+        "error",
+        "tensorflow-metal is not installed",
+        "make",
+    ),
+    Fault(
+        "Metal plugin",
+        MAC,
+        {"packages": packages(keras="3.7.0"), "pins": {}},
+        "warning",
+        "Keras 3.7.0 builds Dense layers",
+        "make",
+    ),
+    Fault(
+        "GPU",
+        MAC,
+        {"devices": {"torch": "mps"}, "refusals": {"tensorflow": "it sees cpu."}},
+        "warning",
+        "TensorFlow does not see the GPU: it sees cpu.",
+        ".venv",
+    ),
+    Fault(
+        "GPU",
+        MAC_BY_NAME,
+        {"devices": {"tensorflow": "mps"}, "refusals": {"torch": "MPS needs macOS 14."}},
+        "error",
+        "PyTorch does not see the GPU: MPS needs macOS 14.",
+        "update macOS",
+    ),
+    Fault(
+        "GPU",
+        MAC,
+        {"devices": {"torch": "cpu", "tensorflow": "mps"}},
+        "warning",
+        "PyTorch does not see the GPU: it would run on the CPU",
+        "update macOS",
+    ),
+    Fault(
+        "GPU",
+        CUDA,
+        {"devices": {"torch": "cuda", "tensorflow": "cpu"}},
+        "warning",
+        "TensorFlow does not see the GPU",
+        "tensorflow[and-cuda]",
+    ),
+    Fault(
+        "GPU", CUDA, {"refusals": {"torch": "status -11"}}, "warning", "PyTorch does not", "nvidia-smi"
+    ),
+    Fault(
+        "GPU", LINUX, {"device": "mps"}, "error", "there is no Apple silicon GPU", "leave --device out"
+    ),
+    Fault("GPU", MAC, {"device": "cuda"}, "error", "--device cuda was asked for", "leave --device out"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) -> None:
+    assert_reported(fault)
+
+
+def test_every_finding_of_every_rule_is_exercised() -> None:
+    assert_every_yield_reached(FAULTS)

@@ -1,0 +1,89 @@
+"""Rules on Python, processor, macOS, packages and environment variables."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.doctor.facts import VARIABLES
+from tests.support.doctor_facts import (
+    LINUX,
+    MAC,
+    MAC_BY_NAME,
+    Fault,
+    assert_every_yield_reached,
+    assert_reported,
+    packages,
+)
+
+FAULTS = [
+    Fault("Python", MAC, {"python": "3.13.1"}, "error", "Python 3.13.1", "install Python 3.12"),
+    Fault("Python", LINUX, {"python": "3.10.12"}, "error", "need 3.11 or 3.12", ".venv"),
+    Fault("Python", MAC, {"python": "3.14.0a1+"}, "error", "Python 3.14.0a1+", "make"),
+    Fault(
+        "processor",
+        MAC,
+        {"architecture": "x86_64", "translated": True, "chip": None},
+        "error",
+        "(Rosetta)",
+        "arm64 Python",
+    ),
+    Fault(
+        "processor",
+        MAC,
+        {"architecture": "x86_64", "translated": None, "chip": "VirtualApple @ 2.50GHz processor"},
+        "error",
+        "(Rosetta)",
+        "arm64 Python",
+    ),
+    Fault(
+        "processor",
+        MAC,
+        {"architecture": "x86_64", "chip": "Intel(R) Core(TM) i9", "gpu": None},
+        "error",
+        "Intel processor",
+        "Apple silicon",
+    ),
+    Fault("macOS", MAC, {"os": "macOS 13.6.9"}, "error", "macOS 13.6.9 is too old", "update macOS"),
+    Fault("macOS", MAC_BY_NAME, {"os": "Mac OS X 10.16"}, "error", "from macOS 14 on", "update macOS"),
+    Fault(
+        "frameworks",
+        MAC,
+        {"packages": packages(torch=None)},
+        "error",
+        "PyTorch cannot run: torch cannot be found",
+        "--framework tensorflow",
+    ),
+    Fault(
+        "frameworks",
+        LINUX,
+        {"packages": packages(tensorflow=None, keras=None)},
+        "error",
+        "tensorflow and keras cannot be found",
+        "--framework torch",
+    ),
+    Fault(
+        "versions",
+        MAC,
+        {"packages": packages(torch="2.13.0", numpy="2.0.3.dev1")},
+        "warning",
+        "torch 2.13.0 (not 2.14.1), numpy 2.0.3.dev1 (not 2.0.2)",
+        "make",
+    ),
+    Fault("versions", MAC, {"packages": packages(keras="3.6.0.dev1")}, "warning", "3.6.0.dev1", "make"),
+    *(
+        Fault("environment", MAC, {"environment": {name: "1"}}, "warning", name, f"unset {name}")
+        for name in VARIABLES
+    ),
+    Fault(
+        "environment", LINUX, {"environment": {"OMP_NUM_THREADS": "2"}}, "warning", "threads", "unset"
+    ),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) -> None:
+    assert_reported(fault)
+
+
+def test_every_finding_of_every_rule_is_exercised() -> None:
+    assert_every_yield_reached(FAULTS)

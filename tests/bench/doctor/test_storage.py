@@ -1,0 +1,73 @@
+"""Rules on the disk, open files, the data set and the results folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.doctor_facts import (
+    GB,
+    LINUX,
+    MAC,
+    Fault,
+    assert_every_yield_reached,
+    assert_reported,
+    disk,
+)
+
+FAULTS = [
+    Fault("open files", MAC, {"open_files": 200}, "warning", "only 200 files", "ulimit -n 4096"),
+    Fault(
+        "disk",
+        MAC,
+        {"results": disk(2 * GB, 3 * GB), "cache": disk(2 * GB, 0)},
+        "error",
+        "disk of results/ and of the downloads has 2.0 GB free, and this run needs 3.0 GB",
+        "make room",
+    ),
+    Fault(
+        "disk",
+        MAC,
+        {"results": disk(2 * GB, 3 * GB), "cache": disk(9 * GB, 0, volume=2)},
+        "error",
+        "disk of results/ has 2.0 GB",
+        "Trash",
+    ),
+    Fault(
+        "disk",
+        MAC,
+        {"results": disk(9 * GB, 3 * GB), "cache": disk(GB // 10, GB, volume=2)},
+        "error",
+        "disk of the downloads has 0.1 GB free, and this run needs 1.0 GB",
+        "make room",
+    ),
+    Fault(
+        "disk",
+        MAC,
+        {"results": disk(4 * GB, 3 * GB), "cache": disk(4 * GB, 2 * GB)},
+        "error",
+        "needs 5.0 GB",
+        "make room",
+    ),
+    Fault(
+        "data", LINUX, {"data": "missing"}, "error", "does not hold all files", "cifar-10-batches-bin"
+    ),
+    Fault("data", MAC, {"data": "folder"}, "warning", "only you can vouch", "leave out --data-dir"),
+    Fault("data", MAC, {"data": "download"}, "warning", "will be downloaded", "stay connected"),
+    Fault(
+        "results folder",
+        MAC,
+        {"results": disk(90 * GB, GB, writable=False)},
+        "error",
+        "cannot be written to",
+        "chmod",
+    ),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) -> None:
+    assert_reported(fault)
+
+
+def test_every_finding_of_every_rule_is_exercised() -> None:
+    assert_every_yield_reached(FAULTS)

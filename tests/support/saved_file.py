@@ -1,0 +1,386 @@
+"""Whole saved files of two computers; every figure is derived by the code that a run derives it with."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, replace
+from functools import cache
+from typing import Any
+
+from pytest_benchmark.stats import Stats
+
+from alexnet.recipe import EXPERIMENTS
+from alexnet.spec import network
+from bench.check.start import first_weights_sha256
+from bench.records import derive
+from bench.records.roofline import attainable_flops_per_second, training_flops
+from bench.records.run import Run
+from bench.records.types import (
+    Cell,
+    Check,
+    Condition,
+    Epoch,
+    Failure,
+    Gate,
+    Interruption,
+    Machine,
+    Pause,
+    Pictures,
+    Plan,
+    Result,
+    Roofline,
+    Start,
+)
+from bench.records.verdict import judge
+from bench.records.write import extra_info, with_checksums
+
+Content = dict[str, Any]
+
+LINUX = Machine(
+    name="vm",
+    chip="AMD EPYC",
+    model=None,
+    cpu_cores={"cores": 2},
+    gpu=None,
+    gpu_cores=None,
+    memory_bytes=24 * 2**30,
+    os="Debian GNU/Linux 12 (bookworm)",
+    os_build=None,
+    python="3.11.7",
+    architecture="x86_64",
+    translated=None,
+    virtual=True,
+    packages={"torch": "2.14.1"},
+)
+MAC = replace(LINUX, name="mac", chip="Apple M3", model="Mac15,12", os="macOS 15.6.1", virtual=False)
+PLAN = Plan(
+    profile="smoke",
+    dataset="synthetic",
+    data_provenance="made by this suite, as asked for",
+    image_size=64,
+    train_images=640,
+    test_images=500,
+    epochs=4,
+    patience=2,
+    batch_size=64,
+)
+ROOFLINE = Roofline(flops_per_second=400e9, bytes_per_second=36e9)
+BEFORE = Condition(
+    taken_at="2026-11-24T12:00:00+00:00",
+    power="mains",
+    low_power=False,
+    thermal=None,
+    load=0.4,
+    available_memory_bytes=20 * 10**9,
+    swap_used_bytes=0,
+    swapped_in_bytes=0,
+    swapped_out_bytes=0,
+)
+AFTER = replace(BEFORE, taken_at="2026-11-24T14:05:00+02:00")  # 5 minutes later, in another zone
+FALLING, RISING_AGAIN = (2.25, 2.0, 1.75, 1.5), (2.25, 2.0, 2.125, 2.0625)
+"""Validation losses of four epochs: with the second, patience runs out after the last."""
+SCRATCH = Cell(experiment="scratch", framework="torch", device="cpu", seed=0)
+NO_FAULTS = ("placement", "same bytes", "finite", "disjoint", "moved")
+LIMITS = {
+    **dict.fromkeys(NO_FAULTS, (0.0, 0.0, 0.0)),
+    "dropout": (0.2, 1e-6, 1.0),
+    "twice the work": (2.0, 1.6, 2.5),
+    "nothing left": (0.01, 0.0, 0.1),
+    "one network": (1e-14, 0.0, 1e-9),
+}
+"""Check -> measured, lower and upper limit, where the limits are the same for every network."""
+GATE_CHECKS = (
+    *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
+    *("own logits", "dropout", "placement", "twice the work", "nothing left"),
+    *("same bytes", "one network", "both logits", "both three losses"),
+)
+"""The gate's checks of a network with dropout, if another framework has answered too."""
+
+
+def passed_checks(*names: str) -> tuple[Check, ...]:
+    limits = {name: LIMITS.get(name, (1e-6, 0.0, 1e-3)) for name in names}
+    return tuple(
+        Check(name=name, measured=measured, least=least, most=most, says=f"what {name} says")
+        for name, (measured, least, most) in limits.items()
+    )
+
+
+def make_epoch(
+    number: int, loss: float | None, best: bool, cell: Cell, seconds: float, *, warm_up: bool
+) -> Epoch:
+    recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(PLAN.epochs)
+    stage = recipe.stage_index(number)
+    on_mac = cell.device == "mps"
+    return Epoch(
+        epoch=number,
+        warm_up=warm_up,
+        stage=stage + 1,
+        learning_rate=recipe.stages[stage].learning_rate,
+        images=640,
+        train_seconds=seconds + number / 7,
+        evaluate_seconds=0.5,
+        best_weights_seconds=0.1 if best else None,
+        checkpoint_seconds=0.3 if number % 2 else None,
+        probe_seconds=0.02 + number / 1e4,
+        train_loss=loss,
+        train_accuracy=0.1,
+        validation_loss=loss,
+        validation_accuracy=0.15,
+        peak_host_bytes=10**9 + number,
+        peak_device_bytes=10**8 - number if on_mac else None,
+        energy_joules={"cpu": 50.0 + number, "gpu": 300.0 / number, "dram": 9.0} if on_mac else None,
+    )
+
+
+def make_start(cell: Cell, machine: Machine) -> Start:
+    experiment = EXPERIMENTS[cell.experiment]
+    net, drawn = network(experiment.variant, image_size=64), experiment.weights == "he-normal"
+    return Start(
+        schema=4,
+        started_at="2026-11-24T12:00:05+00:00",
+        variant=net.variant,
+        parameters=net.parameters,
+        forward_flops=net.forward_flops,
+        steps_per_epoch=10,
+        data_sha256="0" * 64,
+        train_images=640,
+        validation_images=500,
+        test_images=500,
+        weights_origin="he-normal" if drawn else "torchvision",
+        weights_source_sha256=None if drawn else "7be5be79" + "0" * 56,
+        weights_sha256=first_weights_sha256(net.variant, 64, cell.seed) if drawn else "5" * 64,
+        device_name="CPU" if cell.device == "cpu" else "Apple M3",
+        versions={cell.framework: "2.14.1", "numpy": "2.0.2"},
+        settings={"threads": "2"},
+        meters={"time": "perf_counter"},
+        baseline_host_bytes=5 * 10**8,
+        idle_watts={"cpu": 0.5, "gpu": 0.1} if machine is MAC else None,
+        roofline=ROOFLINE,
+        probe_flops=2 * 10**9,
+        probe_seconds=0.02,
+    )
+
+
+UNANSWERED = Gate(
+    checks=(Check(name="gate", measured=None, least=0, most=0, says="it did not answer: killed"),),
+    not_checked=(),
+    weights_sha256=None,
+    batch_sha256=None,
+    seconds=None,
+)
+
+
+def make_run(
+    cell: Cell,
+    losses: tuple[float | None, ...],
+    *,
+    machine: Machine = LINUX,
+    seconds: float = 2.0,
+    gate: Gate | None = None,
+    interruptions: list[Interruption] | None = None,
+    warm_ups: tuple[int, ...] = (1,),
+) -> Content:
+    """A run as it is saved, every figure derived by the code that derives it in a worker."""
+    epochs, lowest = [], 9.0
+    for number, loss in enumerate(losses, 1):
+        better = loss is not None and loss < lowest
+        lowest = min(lowest, loss or lowest)
+        epochs.append(make_epoch(number, loss, better, cell, seconds, warm_up=number in warm_ups))
+    start = make_start(cell, machine)
+    before, after = BEFORE, AFTER
+    if machine is MAC:  # as if vm_stat had failed
+        before = replace(before, swapped_in_bytes=None, swapped_out_bytes=None)
+        after = replace(after, swapped_in_bytes=None, swapped_out_bytes=None)
+    has_dropout = cell.experiment != "mistaken"
+    gate = gate or Gate(
+        checks=passed_checks(*(name for name in GATE_CHECKS if has_dropout or name != "dropout")),
+        not_checked=(),
+        weights_sha256=start.weights_sha256,
+        batch_sha256="3" * 64,
+        seconds=9.5,
+    )
+    return make_saved_run(
+        machine,
+        cell,
+        gate=gate,
+        before=before,
+        start=start,
+        epochs=epochs,
+        result=make_result(cell, start, epochs),
+        after=after,
+        interruptions=interruptions or [],
+    )
+
+
+PICTURES = Pictures(
+    positions=tuple(range(16)),
+    pixels=base64.b64encode(bytes(range(256)) * (16 * 12)).decode(),
+    labels=tuple(i % 10 for i in range(16)),
+    answers=(1, *(i % 10 for i in range(1, 16))),
+    shares=(0.4,) * 16,
+)
+
+
+def make_result(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
+    net = network(start.variant, image_size=64)
+    losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
+    best_epoch, diverged = min(losses)[1] if losses else None, len(losses) < len(epochs)
+    recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(PLAN.epochs)
+    before_last = PLAN.epochs - recipe.stages[-1].epochs
+    converged = len(epochs) - max(best_epoch or 0, before_last) >= PLAN.patience and not diverged
+    typical = derive.typical_images_per_second(epochs)
+    flops = typical * training_flops(net)
+    columns = 11 if cell.experiment == "mistaken" else 10
+    confusion = tuple(
+        tuple(14 if i == j else 4 if j < 10 else 0 for j in range(columns)) for i in range(10)
+    )
+    energy = derive.run_energy(epochs, best_epoch, cell.device)
+    return Result(
+        epochs=len(epochs),
+        best_epoch=best_epoch,
+        stopped="diverged" if diverged else "patience" if converged else "cap",
+        converged_at=best_epoch if converged else None,
+        test_images=500,
+        test_loss=None if diverged else 2.1,
+        test_accuracy=None if diverged else 0.28,
+        per_class_accuracy=None if diverged else (0.28,) * 10,
+        confusion=None if diverged else confusion,
+        pictures=None if diverged else PICTURES,
+        epoch_images_per_second=typical,
+        step_images_per_second=325.0,
+        pipeline_ratio=derive.images_per_second(epochs[-1]) / 325.0,
+        achieved_flops_per_second=flops,
+        roofline_share=flops / attainable_flops_per_second(net, 64, ROOFLINE),
+        drift=derive.drift(epochs, cold_probe_seconds=0.02),
+        peak_host_bytes=max(e.peak_host_bytes or 0 for e in epochs),
+        peak_device_bytes=max(e.peak_device_bytes or 0 for e in epochs) or None,
+        joules_per_epoch=energy.per_epoch,
+        joules_per_image=energy.per_image,
+        joules_to_best_epoch=energy.to_best_epoch,
+        weights_sha256=None if diverged else "2" * 64,
+        data_sha256="0" * 64,
+        versions=start.versions,
+        checks=passed_checks("finite", "disjoint", *(() if diverged else ("moved",))),
+        total_seconds=200.0,
+    )
+
+
+def make_saved_run(machine: Machine, cell: Cell, **parts: Any) -> Content:
+    """The run as `extra_info` saves it, with its verdict."""
+    run = Run(cell=cell, plan=PLAN, **parts)
+    run.verdict = judge(run, machine)
+    return extra_info(run)
+
+
+def make_benchmark(run: Content) -> Content:
+    """The run with the statistics that pytest-benchmark makes of its rounds."""
+    stats: Any = Stats()  # type: ignore[no-untyped-call]
+    cell = Cell(**run["cell"])
+    for epoch in run["epochs"]:
+        if not epoch["warm_up"]:
+            stats.update(epoch["train_seconds"])
+    figures = stats.as_dict() | {"data": stats.data, "iterations": 1}
+    return {"name": f"test_train[{cell.id}]", "param": cell.id, "extra_info": run, "stats": figures}
+
+
+def make_file(
+    machine: Machine, benchmarks: list[Content], failures: list[Content], skipped: list[Content]
+) -> Content:
+    content = {
+        "machine_info": {"machine": asdict(machine), "cpu": {"count": 2}},
+        "benchmarks": [make_benchmark(run) for run in benchmarks],
+        "failures": failures,
+        "skipped": skipped,
+        "interruptions": [],
+        "version": "5.3.1",
+    }
+    return json.loads(json.dumps(with_checksums(content)))  # type: ignore[no-any-return]
+
+
+def linux_file() -> Content:
+    """Three benchmarks, the first of which converged; one run diverged, one was killed, one was
+    interrupted in its gate, and the gate of one did not answer."""
+    tensorflow = replace(SCRATCH, framework="tensorflow")
+    augmented = replace(SCRATCH, experiment="augmented")
+    killed = Failure(reason="the worker was killed by signal 9", log_tail="")
+    return make_file(
+        LINUX,
+        [
+            make_run(SCRATCH, RISING_AGAIN),
+            make_run(tensorflow, FALLING),
+            make_run(replace(tensorflow, experiment="mistaken"), FALLING),
+        ],
+        [
+            make_run(augmented, (2.25, None)),
+            make_saved_run(LINUX, replace(augmented, framework="tensorflow"), failure=killed),
+            make_saved_run(LINUX, replace(augmented, seed=1)),  # Ctrl-C while its gate ran
+            make_run(replace(augmented, seed=2), FALLING, gate=UNANSWERED),
+        ],
+        [
+            {
+                "cell": asdict(replace(SCRATCH, experiment="pretrained")),
+                "plan": asdict(PLAN),
+                "reason": "no weights",
+            }
+        ],
+    )
+
+
+def mac_file() -> Content:
+    """Two benchmarks with energy, one of them in two stages."""
+    mps = replace(SCRATCH, device="mps")
+    benchmarks = [
+        make_run(mps, FALLING, machine=MAC, seconds=30),
+        make_run(replace(mps, experiment="pretrained"), RISING_AGAIN, machine=MAC, seconds=25),
+    ]
+    return make_file(MAC, benchmarks, [], [])
+
+
+CUT_OFF = Interruption(
+    stopped_at="2026-11-24T12:01:00+00:00",
+    why="the worker was killed after epoch 2",
+    resumed_at="2026-11-24T14:01:30+02:00",
+    seconds=30.0,
+    differences=(),
+    after_epoch=2,
+    resumed_after=2,
+    setback=None,
+)
+SET_BACK = replace(CUT_OFF, after_epoch=4, resumed_after=1, setback="that was the last checkpoint")
+STARTED_OVER = replace(CUT_OFF, resumed_after=0, setback="no checkpoint had been taken yet")
+CUTS: dict[str, tuple[list[Interruption], tuple[int, ...]]] = {
+    "once": ([CUT_OFF], (1, 3)),
+    "twice at one epoch": ([CUT_OFF, replace(CUT_OFF, why=None)], (1, 3)),
+    "twice": ([CUT_OFF, replace(CUT_OFF, after_epoch=3, resumed_after=3)], (1, 3, 4)),
+    "set back behind another": ([CUT_OFF, SET_BACK], (1, 2)),
+    "begun anew": ([CUT_OFF, STARTED_OVER], (1,)),
+    "after its last epoch": ([replace(CUT_OFF, after_epoch=4, resumed_after=4)], (1,)),
+    "by a clock that was set back": (
+        [replace(CUT_OFF, resumed_at=CUT_OFF.stopped_at, seconds=0.0)],
+        (1, 3),
+    ),
+}
+"""How a run of four epochs was cut off, and which of its epochs are warm-ups then."""
+
+
+def interrupted_file(cuts: list[Interruption], warm_ups: tuple[int, ...]) -> Content:
+    """One run that was resumed in new processes, in a session that was resumed as well."""
+    run = make_run(SCRATCH, FALLING, interruptions=cuts, warm_ups=warm_ups)
+    content = make_file(LINUX, [run], [], [])
+    pause = {name: getattr(CUT_OFF, name) for name in Pause.__dataclass_fields__}
+    return content | {"interruptions": [asdict(Pause(**pause))]}
+
+
+@cache
+def saved_text(name: str) -> str:
+    """The text of a genuine file; cached, since drawing its first weights takes a second."""
+    if name == "interrupted":
+        return json.dumps(interrupted_file(*CUTS["once"]))
+    return json.dumps(linux_file() if name == "linux" else mac_file())
+
+
+def genuine_content(name: str) -> Content:
+    """A genuine file's content, to be edited."""
+    content: Content = json.loads(saved_text(name))
+    return content
