@@ -13,7 +13,7 @@ from pytest_benchmark.storage.file import FileStorage
 from alexnet.data import DataError
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import IllegalRecipe
-from bench.doctor import rules
+from bench.doctor import diagnosis
 from bench.doctor.findings import Finding
 from bench.host import machine
 from bench.host.lock import Busy, Lock
@@ -22,7 +22,7 @@ from bench.plan import options
 from bench.plan.prepare import NotPrepared
 from bench.plugin import header, progress, pytest_benchmark, summary
 from bench.plugin.pytest_benchmark import SESSION, Storage, save_without_benchmarks
-from bench.records.recipe import IllegalPlan
+from bench.records.cell_recipe import IllegalPlan
 from bench.records.run import Run
 from bench.records.types import Cell, Gate
 from bench.session import interrupts
@@ -123,7 +123,7 @@ def _open_session(config: pytest.Config) -> None:
 
 def _run_doctor(config: pytest.Config, session: Session) -> None:
     """Keeps the doctor's findings for the terminal. Raises UsageError for an error among them."""
-    findings = rules.diagnose(
+    findings = diagnosis.diagnose(
         session.options_of_picked(),
         results=session.folder.parents[2],
         profile=session.profile,
@@ -207,7 +207,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 @pytest.fixture
 def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
-    """The answer of the cell's gate, which runs in a process of its own."""
+    """The cell's gate. Its checks run in a process of their own."""
     session = request.config.stash[SESSION]
     if reason := session.skip_reason(cell):
         pytest.skip(reason)

@@ -16,7 +16,16 @@ from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, DeviceUnavailable
 from alexnet.layers import IllegalNetwork, Shape
 from alexnet.recipe import EXPERIMENTS, Experiment
-from alexnet.spec import IMAGE_SIZE, IMAGENET_CLASSES, VARIANTS, Network, Row, mistaken_changes, network
+from alexnet.spec import (
+    FLOAT32_BYTES,
+    IMAGE_SIZE,
+    IMAGENET_CLASSES,
+    VARIANTS,
+    Network,
+    Row,
+    mistaken_changes,
+    network,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,7 +121,7 @@ def variants_table(image_size: int) -> Table:
             f"{net.classes:,}",
             str(sum(bool(row.tensors) for row in net.rows)),
             f"{net.parameters:,}",
-            f"{net.parameters * 4 / 1e6:,.1f}",
+            f"{net.parameters * FLOAT32_BYTES / 1e6:,.1f}",
             f"{net.forward_flops / 1e9:.3f}",
         )
     return table

@@ -1,4 +1,4 @@
-"""`python -m bench.overhead FRAMEWORK`: what measuring costs, by epochs with all meters and none."""
+"""`python -m bench.overhead FRAMEWORK`: the cost of measuring, from epochs with all meters and none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from bench.worker.job import prepare
 from bench.worker.training_loop import TrainingLoop
 
 MAX_RATIO = 1.01
+"""An epoch with all meters may take at most 1 % longer."""
 IMAGES = 1280
+"""Images per epoch: 20 batches of 64."""
 
 
 class OnlyTimeMeter(Meters):

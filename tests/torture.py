@@ -295,7 +295,7 @@ class Trial:
 
     def check_outcome(self) -> None:
         file = self.session.results()[-1]
-        assert outcome(file) == self.expected, f"{file} is not as if nothing had happened"
+        assert comparable_results(file) == self.expected, f"{file} is not as if nothing had happened"
         for run in load(read(file)).runs:
             violations = [sentence for rule in RULES for sentence in rule(run)]
             assert not violations, violations
@@ -315,7 +315,7 @@ class Trial:
 REFUSED = 4
 
 
-def outcome(file: Path) -> dict[str, Any]:
+def comparable_results(file: Path) -> dict[str, Any]:
     """All of a result file that interruptions must not change."""
     content = read(file)
     assert not content["failures"], content["failures"]
@@ -456,7 +456,7 @@ def uninterrupted(folder: Path) -> dict[str, Any]:
     process = session.start_new()
     assert process.wait() == 0, session.output()
     session.output()
-    return outcome(session.results()[0])
+    return comparable_results(session.results()[0])
 
 
 @dataclass(kw_only=True)

@@ -20,7 +20,7 @@ WINDOW_SLACK_SECONDS = 1.0
 
 
 def rounds_match_the_epochs(run: LoadedRun) -> Problems:
-    """pytest-benchmark's statistics are those of all epochs that are no warm-up."""
+    """pytest-benchmark's statistics are those of all epochs that are not warm-ups."""
     if run.benchmark is None:
         return
     if not isinstance(stats := run.benchmark.get("stats"), dict) or len(run.epochs) < 2:

@@ -7,8 +7,8 @@ from collections import Counter
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS
 from bench.check.compare import mismatch
+from bench.records.cell_recipe import IllegalPlan, check_plan
 from bench.records.read import LoadedRun, Problems, format_value
-from bench.records.recipe import IllegalPlan, check_plan
 from bench.records.verdict import judge
 
 

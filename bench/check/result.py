@@ -11,10 +11,10 @@ from typing import Any
 from alexnet.data import CLASSES
 from bench.check.compare import mismatch
 from bench.records import derive
+from bench.records.achieved_speed import AchievedSpeed
 from bench.records.early_stopping import EarlyStopping
 from bench.records.limits import MAX_PICTURES
 from bench.records.read import LoadedRun, Problems
-from bench.records.roofline import AchievedSpeed
 from bench.records.types import Result, StopReason
 
 MAX_ROOFLINE_RATIO = 2.0

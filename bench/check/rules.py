@@ -67,12 +67,12 @@ FILE_RULES: tuple[FileRule, ...] = (cells_are_unique, same_images, same_first_we
 
 def violations(file: LoadedFile) -> list[str]:
     """What could not be loaded, then what each rule finds; a sentence on a run begins with its cell."""
-    found = list(file.problems)
+    problems = list(file.problems)
     for run in file.runs:
         always, preconditions = sentences(ALWAYS, run), sentences(PRECONDITIONS, run)
         derived = [] if preconditions else sentences(DERIVED, run)
-        found += [f"{run.cell.id}: {sentence}" for sentence in (*always, *preconditions, *derived)]
-    return found + [sentence for rule in FILE_RULES for sentence in rule(file)]
+        problems += [f"{run.cell.id}: {sentence}" for sentence in (*always, *preconditions, *derived)]
+    return problems + [sentence for rule in FILE_RULES for sentence in rule(file)]
 
 
 def sentences(rules: Sequence[Rule], run: LoadedRun) -> list[str]:

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet.layers import IllegalNetwork
+from bench.doctor.diagnosis import RULES, diagnose
 from bench.doctor.findings import Finding, Level
-from bench.doctor.rules import RULES, diagnose
 from bench.plan.options import OPTIONS, Options
 
 MARKS: dict[Level, tuple[str, str]] = {

@@ -18,7 +18,7 @@ from alexnet.data import FOLDER, RECORD_BYTES, RECORDS_PER_FILE, TEST_FILES, TRA
 from alexnet.download import ARCHIVE
 from alexnet.frameworks.protocol import Device, Framework
 from alexnet.recipe import EXPERIMENTS
-from alexnet.spec import FLOAT32_BYTES, network
+from alexnet.spec import FLOAT32_BYTES, IMAGENET_CLASSES, network
 from bench.host.condition import CAFFEINATE, current_condition
 from bench.host.machine import describe, likely_gpu
 from bench.paths import ROOT
@@ -168,7 +168,7 @@ def gather_facts(
             if framework in known:
                 continue
             try:  # the GPU by name: with "auto" a framework takes the CPU and gives no reason
-                known |= prepare.devices(replace(options, framework=(framework,), device=gpu))
+                known |= prepare.find_devices(replace(options, framework=(framework,), device=gpu))
             except prepare.NotPrepared as error:
                 refusals[framework] = str(error)
     if profile is None:
@@ -223,7 +223,7 @@ def _download_bytes(options: Options, data: DataState) -> int:
     needed = ARCHIVE_BYTES + CIFAR10_BYTES if data == "download" else 0
     pretrained = any(EXPERIMENTS[name].weights == "imagenet" for name in options.experiment)
     if pretrained and not any(prepare.cache_folder().glob("*.safetensors")):
-        needed += 2 * network("torchvision", classes=1000).parameters * FLOAT32_BYTES
+        needed += 2 * network("torchvision", classes=IMAGENET_CLASSES).parameters * FLOAT32_BYTES
     return needed
 
 

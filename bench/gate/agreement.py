@@ -1,4 +1,4 @@
-"""Whether two frameworks agree: from the same weights they must give the same outputs."""
+"""Whether frameworks agree: the same weights must give the same outputs."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alexnet.frameworks.protocol import Device, Framework
 from bench.gate.agreement import FrameworkOutputs, with_agreement
-from bench.ipc.cell_files import outputs_file
+from bench.ipc.cell_files import journal_file, outputs_file
 from bench.ipc.messages import Job
 from bench.ipc.parent import (
     GATE_COMMAND,
@@ -108,7 +108,7 @@ class Gates:
 def _add_to_journal(folder: Path, cell: Cell, part: str, record: Gate | Roofline) -> None:
     """Adds a record to the cell's journal. Ignores write errors: the cell itself will fail with them."""
     with suppress(OSError):
-        Journal(folder / f"{cell.id}.jsonl").add(part, record)
+        Journal(journal_file(folder, cell.id)).add(part, record)
 
 
 def _unanswered_gate(reason: str) -> Gate:

@@ -28,9 +28,9 @@ from bench.ipc.cell_files import outputs_file
 from bench.ipc.child import ParentPipe
 from bench.ipc.messages import Heartbeat, Job
 from bench.meters.roofline import measure_roofline
+from bench.records.cell_recipe import recipe_of
 from bench.records.codec import finite_or_none
 from bench.records.limits import PLACEMENT_UNKNOWN
-from bench.records.recipe import recipe_of
 from bench.records.types import Check, Gate
 from bench.worker.job import first_weights, load_data
 

@@ -40,8 +40,8 @@ class Outputs:
     """A trainer's outputs for a batch: each layer's, the logits (n, classes), the losses of three steps.
 
     Tensor by tensor: `gradient` is the first step's; `displacement` is what three steps add to the
-    weights; `update_error` is how far the first step is from minus the rate times that gradient, as a
-    share of it.
+    weights; `update_error` is the norm of the first step's difference from minus the rate times that
+    gradient, as a share of the latter's norm.
     """
 
     layers: dict[str, Array]

@@ -43,7 +43,7 @@ def check_timing(backend: Backend, trainer: Trainer, images: Images, labels: Lab
 
 
 def doubled_work_ratio(backend: Backend, trainer: Trainer) -> float:
-    """The first ratio within the limits, else the last try's, by the trainer's own synchronize."""
+    """The first ratio within the limits, else the last try's. Waits with the trainer's synchronize."""
     for ratio in islice(doubled_work_ratios(backend, trainer.synchronize), MAX_TRIES):
         if MIN_WORK_RATIO <= ratio <= MAX_WORK_RATIO:
             break
@@ -94,7 +94,7 @@ def depth_for(backend: Backend, aim_seconds: float) -> int:
 
 
 def doubled_work_ratios(backend: Backend, wait: Callable[[], None]) -> Iterator[float]:
-    """Yields a product's time over that of one half as deep, with as many calls: 2 if the clock waits.
+    """Yields the time of a product over that of one half as deep: 2 if the clock waits.
 
     Each ratio is measured when it is requested. `wait` is the trainer's synchronize. If it returns
     before the device is done, only the calls are timed, and the ratio is 1.

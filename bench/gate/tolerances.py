@@ -12,7 +12,7 @@ from bench.records.codec import finite_or_none
 from bench.records.types import Check
 
 FLOAT32_ERROR_FACTOR = 16.0
-"""How many times float32's own error, measured on the CPU with the same network, a device may be off.
+"""The most that a device may be off, in multiples of float32's own error on the CPU, same network.
 
 Another order of summation gives another error of the same size. Winograd's convolutions give one several
 times as large (Lavin and Gray 2016). Ten-bit TF32 is off by 500 times, and the Dense+ReLU fault by 10^6.

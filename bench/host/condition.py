@@ -16,7 +16,7 @@ import psutil
 
 from bench.host import macos
 from bench.host.machine import query_nvml, read_kernel_file
-from bench.records.codec import now
+from bench.records.clock import utc_now
 from bench.records.types import Condition
 
 POWER_SUPPLIES = Path("/sys/class/power_supply")
@@ -47,7 +47,7 @@ def current_condition() -> Condition:
     if sys.platform == "darwin":
         swapped_in, swapped_out = macos.swapped_bytes(macos.command_output(*macos.VM_STAT))
     return Condition(
-        taken_at=now(),
+        taken_at=utc_now(),
         power=power,
         low_power=low_power,
         thermal=thermal,

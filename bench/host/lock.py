@@ -9,7 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from bench.records.codec import now
+from bench.records.clock import utc_now
 
 
 class Busy(Exception):
@@ -49,7 +49,7 @@ class Lock:
                 f"{self.path} cannot be locked ({error.strerror}): set TMPDIR elsewhere"
             ) from error
         self._descriptor = descriptor
-        holder = json.dumps({"process": os.getpid(), "since": now(), "what": purpose})
+        holder = json.dumps({"process": os.getpid(), "since": utc_now(), "what": purpose})
         with suppress(OSError):  # a full disk: the lock is held, but does not name its holder
             os.truncate(descriptor, 0)
             os.pwrite(descriptor, holder.encode(), 0)

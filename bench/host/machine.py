@@ -19,7 +19,7 @@ from alexnet.frameworks.protocol import Device
 from bench.host import macos
 from bench.records.types import Machine
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 # Packages that may change a figure. One that is not installed is absent from the record.
 PACKAGES = (
@@ -57,7 +57,7 @@ def likely_gpu() -> Device | None:
     return "cuda" if nvidia else None
 
 
-def query_nvml(query: Callable[[Any, Any], Answer]) -> Answer | None:
+def query_nvml(query: Callable[[Any, Any], Value]) -> Value | None:
     """The result of `query`, called with pynvml and the handle of the first GPU.
 
     None if there is no NVIDIA driver or no pynvml, or if either does not support the query.

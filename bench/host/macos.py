@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from bench.records.types import VIRTUAL_MAC
+
 Power = Literal["mains", "battery"]
 Thermal = Literal["nominal", "moderate", "heavy", "trapping", "sleeping"]
 
@@ -182,7 +184,7 @@ def is_translated(values: Mapping[str, str], architecture: str) -> bool | None:
 def is_virtual(values: Mapping[str, str]) -> bool | None:
     """Whether this is a virtual Mac, from the chip, `hw.model` and `kern.hv_vmm_present`."""
     chip, model = values.get("machdep.cpu.brand_string", ""), values.get("hw.model", "")
-    if model.startswith("VirtualMac") or "(Virtual)" in chip:
+    if model.startswith(VIRTUAL_MAC) or "(Virtual)" in chip:
         return True
     return {"0": False, "1": True}.get(values.get("kern.hv_vmm_present", ""))
 

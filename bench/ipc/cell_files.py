@@ -1,4 +1,4 @@
-"""Files of one cell in the session's folder that both parent and child use."""
+"""The files of one cell in the session's folder that more than one room knows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from pathlib import Path
 from bench.ipc.messages import Job
 
 
+def journal_file(folder: Path, cell_id: str) -> Path:
+    """The journal of a cell's records."""
+    return folder / f"{cell_id}.jsonl"
+
+
 def outputs_file(job: Job) -> Path:
-    """Where a gate process saves its outputs for the comparison with the other framework."""
+    """Where a gate process saves its outputs, to be compared with another framework's."""
     return Path(job.scratch_folder) / f"{job.cell.id}.gate.npz"
 
 

@@ -8,10 +8,10 @@ from time import perf_counter
 from alexnet.frameworks.protocol import Backend, Device, Kernel
 
 KERNEL_SECONDS = 0.02
-"""Target seconds of one measurement. A probe takes three: 1 % of an epoch of 6 s."""
-PROBE_KERNELS = 3
+"""Target seconds of one timing. A measurement takes three: 1 % of an epoch of 6 s."""
+TIMINGS = 3
 WAKING_SECONDS = 0.5
-PROBE_SHARE = 0.01
+MAX_COST_SHARE = 0.01
 MATRIX_SIZE: dict[Device, int] = {"cpu": 1024, "mps": 2048, "cuda": 2048}
 
 
@@ -57,7 +57,7 @@ class ReferenceKernel:
     def measure(self) -> float:
         """Seconds of the repeated kernel: the fastest of three, since other programs only add time."""
         began = perf_counter()
-        fastest = min(time_kernel(self._kernel, self._repeats) for _ in range(PROBE_KERNELS))
+        fastest = min(time_kernel(self._kernel, self._repeats) for _ in range(TIMINGS))
         self._cost_seconds = perf_counter() - began
         self._trained_seconds = 0.0
         return fastest
@@ -65,6 +65,6 @@ class ReferenceKernel:
     def measure_after(self, train_seconds: float) -> float | None:
         """The measurement after an epoch; None if that costs over 1 % of the training since the last."""
         self._trained_seconds += train_seconds
-        if self._cost_seconds > PROBE_SHARE * self._trained_seconds:
+        if self._cost_seconds > MAX_COST_SHARE * self._trained_seconds:
             return None
         return self.measure()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from alexnet.data import TRAINED_IMAGES
 from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
-from alexnet.spec import network
+from alexnet.spec import FLOAT32_BYTES, network
+from bench.records.achieved_speed import training_flops
 from bench.records.types import Cell, Plan
 
 # Sustained FLOP/s and bytes/s to memory. Only `cpu` was calibrated, on a 2-core AMD EPYC; the other
@@ -32,8 +33,8 @@ def expected_epoch_seconds(cell: Cell, plan: Plan) -> float:
     flops_per_second, bytes_per_second = _ROUGH_SPEED[cell.device]
     images = plan.train_images or TRAINED_IMAGES
     steps = images / plan.batch_size
-    compute_seconds = images * 3 * net.forward_flops / flops_per_second
-    return compute_seconds + steps * net.parameters * 20 / bytes_per_second
+    compute_seconds = images * training_flops(net) / flops_per_second
+    return compute_seconds + steps * net.parameters * 5 * FLOAT32_BYTES / bytes_per_second
 
 
 def expected_seconds(cell: Cell, plan: Plan) -> float:

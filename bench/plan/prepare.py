@@ -1,4 +1,4 @@
-"""Preparation of the first cell: devices, data, ImageNet's weights."""
+"""What must be ready before the first cell: devices, data, ImageNet's weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.host.machine import likely_gpu
 from bench.paths import ROOT
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
-from bench.records.recipe import IllegalPlan
+from bench.records.cell_recipe import IllegalPlan
 from bench.records.types import Plan
 
 PROBE_SECONDS = 180.0
@@ -54,7 +54,7 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("alexnet-bench"))
 
 
-def devices(options: Options) -> dict[Framework, Device]:
+def find_devices(options: Options) -> dict[Framework, Device]:
     """The device of each requested framework. Raises NotPrepared if one cannot use it.
 
     Only the framework itself knows, so each is asked in a process of its own. Nothing is asked for
@@ -108,7 +108,7 @@ def _failure_reason(action: str, status: int, stderr: str) -> str:
     return f"{action} ended with status {status}; the last that it said was: {last_line}"
 
 
-def source(options: Options, profile: str) -> Source:
+def find_images(options: Options, profile: str) -> Source:
     """CIFAR-10 from the user's folder or the official archive, or synthetic images where allowed.
 
     Raises IllegalPlan if options contradict each other, DataError for a folder that is not CIFAR-10,
@@ -132,13 +132,13 @@ def source(options: Options, profile: str) -> Source:
     return _cifar10(folder, "the official archive, md5 verified")
 
 
-def source_for_resume(options: Options, first: Plan) -> Source:
+def find_images_for_resume(options: Options, first: Plan) -> Source:
     """The images of a resumed session, whose `first` plan names the data set; raises as `source`."""
     if options.dataset not in ("auto", first.dataset):
-        return source(options, first.profile)
+        return find_images(options, first.profile)
     if first.dataset == "synthetic":
         return Source(dataset="synthetic", folder=None, provenance=first.data_provenance)
-    return source(replace(options, dataset="cifar10"), first.profile)
+    return find_images(replace(options, dataset="cifar10"), first.profile)
 
 
 def _cifar10(folder: Path, provenance: str) -> Source:

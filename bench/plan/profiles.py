@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from alexnet.spec import IMAGE_SIZE
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -49,7 +51,7 @@ PROFILES: dict[str, Profile] = {
     ),
     # The protocol: every image at 224 px, to convergence.
     "full": Profile(
-        image_size=224,
+        image_size=IMAGE_SIZE,
         synthetic_allowed=False,
     ),
 }

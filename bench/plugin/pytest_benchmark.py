@@ -75,7 +75,7 @@ class Storage(FileStorage):
         plugin.save_json = lambda content: self._write(Path(plugin.json), content)
 
     @property
-    def _own_file(self) -> str | None:
+    def _file_to_replace(self) -> str | None:
         """The file of the resumed session; None if the command line gives another name."""
         if self._session is None or self._plugin.config.option.benchmark_save:
             return None
@@ -83,22 +83,22 @@ class Storage(FileStorage):
 
     def would_lose(self, benchmarks: Sequence[Any]) -> bool:
         """Whether the file to be replaced has results that these benchmarks lack."""
-        if self._session is None or self._own_file is None:
+        if self._session is None or self._file_to_replace is None:
             return False
-        return not self._session.log.saved_cells <= self._standing(benchmarks)
+        return not self._session.log.saved_cells <= self._cells_to_save(benchmarks)
 
-    def _standing(self, benchmarks: Sequence[Any]) -> set[str]:
+    def _cells_to_save(self, benchmarks: Sequence[Any]) -> set[str]:
         assert self._session
         return self._session.cells_to_save(benchmark.param for benchmark in benchmarks)
 
     def save(self, output_json: dict[str, Any], save: str) -> None:
         """Writes the session's file; pytest-benchmark calls it at the end."""
-        name = self._own_file or f"{self._next_num}_{save}.json"
+        name = self._file_to_replace or f"{self._next_num}_{save}.json"
         file: Path = self.get(name)  # type: ignore[no-untyped-call]
         if self._write(file, output_json):
             self.logger.info(f"Saved benchmark data in: {file}")
             if self._session:
-                self._session.log.add_saved_file(file.name, self._standing(self._plugin.benchmarks))
+                self._session.log.add_saved_file(file.name, self._cells_to_save(self._plugin.benchmarks))
 
     def query(self, *globs: str) -> list[Path]:
         """The saved files, without the resumed session's own: it is not compared with itself."""

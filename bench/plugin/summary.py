@@ -21,7 +21,7 @@ from bench.session.session import Session
 LEGEND = {
     "s/epoch": "median of the last stage's epochs without warm-up; images/s is of the same epochs",
     "input %": (
-        "images/s as a share of the same step on a batch already on the device."
+        "the last epoch's images/s as a share of the same step on a batch already on the device."
         " Near 100, the input pipeline is not the bottleneck"
     ),
     "roofline %": (

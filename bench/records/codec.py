@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 
 class RecordError(ValueError):
-    """Text that is no record of this schema, and why."""
+    """Text that is not a record of this schema, and why."""
 
 
 def finite_or_none(value: float) -> float | None:
@@ -69,8 +68,3 @@ def _ignored_field(given: Any, converted: Any, path: str) -> str | None:
             if ignored := _ignored_field(value, item, f"{path}[{index}]"):
                 return ignored
     return None
-
-
-def now() -> str:
-    """The current time in UTC, ISO format, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -16,7 +16,7 @@ def images_per_second(epoch: Epoch) -> float:
 
 
 def timed_epochs(epochs: Sequence[Epoch]) -> list[Epoch]:
-    """The rounds of a run: all epochs that are no warm-up, or the last one if all are."""
+    """The rounds of a run: all epochs that are not warm-ups, or the last one if all are."""
     return [epoch for epoch in epochs if not epoch.warm_up] or [epochs[-1]]
 
 

@@ -11,7 +11,7 @@ Sides = tuple[str, str]
 
 _ABSENT = object()
 
-# The words for a field. Those of a nested record are put before those of its own fields.
+# Field -> its words. A nested field's words follow those of its record.
 _WORDS = {
     "available_memory_bytes": "free memory",
     "cpu_cores": "CPU cores",

@@ -10,7 +10,8 @@ from bench.records.types import Epoch, StopReason
 
 DIVERGENCE_FACTOR = 10
 """A run has diverged if its training loss exceeds this multiple of ln(classes), the loss of guessing,
-and does not fall: none recovers from there. A first epoch may, if large features meet a new head."""
+and does not fall: no run recovers from there. A first epoch may exceed it, when large features
+meet a new head."""
 
 
 @dataclass(kw_only=True)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.durable import sync, sync_folder
-from bench.records.codec import RecordError, build, now, parse
+from bench.records.clock import utc_now
+from bench.records.codec import RecordError, build, parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ class Journal:
 
 def to_line(part: str, record: Any) -> str:
     """The line of one record, with its newline."""
-    fields = {"at": now(), "part": part, "record": dataclasses.asdict(record)}
+    fields = {"at": utc_now(), "part": part, "record": dataclasses.asdict(record)}
     return json.dumps(fields | {"crc32": _crc32(fields)}, allow_nan=False) + "\n"
 
 

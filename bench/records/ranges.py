@@ -48,7 +48,7 @@ def figures_in_range(run: LoadedRun) -> Problems:
 
 
 def _leaves(value: Any, path: str = "", name: str = "") -> Iterator[tuple[str, str, Any]]:
-    """(Path, field, value) of every plain value; the field of a part of `energy_joules` is that name."""
+    """(Path, field, value) of every plain value; each part of `energy_joules` counts as that field."""
     if isinstance(value, dict):
         for key, inner in value.items():
             field = name if name in ("energy_joules", "idle_watts") else key

@@ -13,9 +13,9 @@ from typing import Any
 
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
+from bench.records.cell_recipe import recipe_of
 from bench.records.checksum import run_checksum
 from bench.records.codec import RecordError, build
-from bench.records.recipe import recipe_of
 from bench.records.types import (
     SCHEMA_VERSION,
     Cell,
@@ -189,7 +189,7 @@ def load(content: Any) -> LoadedFile:
         entries.append((f"benchmarks[{index}].extra_info", benchmark, benchmark.get("extra_info")))
     entries += [(f"failures[{index}]", None, raw) for index, raw in enumerate(failures)]
     if other_schema := [text for where, _, raw in entries for text in _other_schema(where, raw)]:
-        # The machine is of the other schema as well, so that its problems say nothing more.
+        # The machine has the other schema too, so its problems would say nothing more.
         return LoadedFile(machine=name, runs=(), skipped=(), problems=tuple(other_schema))
     runs = []
     for where, benchmark, raw in entries:

@@ -1,4 +1,4 @@
-"""One cell as the session carries it out: its records so far, and where it was interrupted."""
+"""One cell as the session runs it: its records so far, and where it was interrupted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bench.records import derive
-from bench.records.codec import now
+from bench.records.clock import utc_now
 from bench.records.types import (
     Cell,
     Condition,
@@ -31,7 +31,7 @@ class Interrupted:
 
     def pause(self, differences: tuple[str, ...]) -> Pause:
         """The pause, if the session is resumed now."""
-        resumed_at = now()
+        resumed_at = utc_now()
         elapsed = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
         return Pause(
             stopped_at=self.stopped_at,
@@ -98,7 +98,7 @@ class Run:
         return self._clock
 
     def resume_after(self, interruption: Interruption) -> None:
-        """Drops the records of all that came after the epoch that the run resumes from."""
+        """Drops the records after the epoch from which the run resumes."""
         self.interruptions.append(interruption)
         self.epochs = self.epochs[: interruption.resumed_after]
         if interruption.resumed_after == 0:

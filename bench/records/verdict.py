@@ -47,7 +47,7 @@ def judge(run: JudgedRun, machine: Machine) -> Verdict:
             *_interruption_warnings(run.interruptions),
             *_drift_warnings(run.result),
             *_condition_warnings(run.before, run.after),
-            # Between the processes of an interrupted run, the counters count what others swapped.
+            # In an interrupted run the counters include what others swapped between its processes.
             *([] if run.interruptions else _swap_warnings(run.before, run.after)),
             *_machine_warnings(machine),
             *(f"not checked: {what}" for what in (run.gate.not_checked if run.gate else ())),
@@ -92,7 +92,7 @@ def _result_reasons(start: Start | None, result: Result | None) -> Iterator[str]
         yield f"diverged at epoch {result.epochs}: a loss not finite, or rising beyond all bounds"
     elif result.test_accuracy is None:
         yield "no epoch's weights were judged on the test images"
-    # That a diverged run fails "finite" is the same reason once more.
+    # A diverged run also fails "finite", which would repeat the reason.
     checks = [check for check in result.checks if not (diverged and check.name == "finite")]
     yield from _failures(checks)
     if result.data_sha256 != start.data_sha256:

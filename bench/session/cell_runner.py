@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from bench.host import condition
-from bench.ipc.cell_files import remove_checkpoint
+from bench.ipc.cell_files import journal_file, remove_checkpoint
 from bench.ipc.messages import Heartbeat, Job, Record, Resumed
 from bench.ipc.parent import (
     MIN_TIMEOUT_SECONDS,
@@ -20,7 +20,8 @@ from bench.ipc.parent import (
     worker_process,
 )
 from bench.records import diff
-from bench.records.codec import RecordError, now
+from bench.records.clock import utc_now
+from bench.records.codec import RecordError
 from bench.records.journal import Journal
 from bench.records.run import Interrupted, Run
 from bench.records.types import (
@@ -62,7 +63,7 @@ class CellRunner:
     _attempt_start: Start | None = None
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.folder / f"{self.job.cell.id}.jsonl")
+        self.journal = Journal(journal_file(self.folder, self.job.cell.id))
         self.log = self.folder / f"{self.job.cell.id}.log"
         self._from_earlier_session = self.run.interrupted is not None
 
@@ -75,7 +76,7 @@ class CellRunner:
                 return
             if attempt < MAX_ATTEMPTS:
                 self.run.interrupted = self.run.interrupted or Interrupted(
-                    stopped_at=now(), why=failure.reason
+                    stopped_at=utc_now(), why=failure.reason
                 )
             elif self.run.interrupted:  # the last worker died before it had resumed the run
                 reason = f"{failure.reason}; at the attempt before: {self.run.interrupted.why}"
@@ -103,7 +104,7 @@ class CellRunner:
         return died
 
     def _run_worker(self) -> tuple[str | None, bool]:
-        """Spawns a worker and reads it to its end.
+        """Starts a worker and reads its records until it ends.
 
         Returns the reason why there is no result, None if there is one, and whether the worker died.
         """

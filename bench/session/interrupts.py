@@ -35,7 +35,7 @@ class Interrupts:
 
     @contextmanager
     def stop_after_epoch(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Inside, the first signal calls `stop` instead of raising; the caller then ends by itself."""
+        """Within the context the first signal calls `stop` and does not raise KeyboardInterrupt."""
         self._stop = stop
         if self.requested_by:
             stop()
@@ -68,7 +68,7 @@ class Interrupts:
             )
 
     def raise_if_requested(self) -> None:
-        """Raises KeyboardInterrupt once the epoch that a signal let end has ended."""
+        """Raises KeyboardInterrupt if a signal has come; to be called once the epoch has ended."""
         if self.requested_by and not self._ignoring:
             self._raise()
 

@@ -29,7 +29,7 @@ class SessionLog:
     saved_cells: set[str] = field(default_factory=set)
 
     def begin(self, manifest: Manifest, *, anyway: bool) -> None:
-        """Writes the manifest of a new session, or that one resumes. Raises SessionRefused."""
+        """Writes the manifest of a new session, or the pause of a resumed one. Raises SessionRefused."""
         if self.earlier is None:
             resume.add_line(self.folder, "manifest", manifest)
         else:
@@ -60,7 +60,7 @@ class SessionLog:
         return None
 
     def add(self, part: str, record: SkippedCell | Stopped | SavedFile) -> None:
-        """Adds a line. Ignores write errors: resuming repeats what the line would have said."""
+        """Adds a line. Ignores write errors: a resumed session can do without it."""
         if self.begun:
             with suppress(OSError):
                 Journal(self.folder / resume.JOURNAL_NAME).add(part, record)

@@ -28,11 +28,11 @@ def open_session(options: Options, results: Path, *, only_list: bool = False) ->
         earlier = resume.find_unfinished_session(runs)
         return _open_resumed(options, this_machine, earlier, only_list=only_list)
     prepare.check_weights_option(options)
-    devices = prepare.devices(options)
+    devices = prepare.find_devices(options)
     profile = options.profile
     if profile == "auto":  # on a CPU the full protocol would take days
         profile = "quick" if "cpu" in devices.values() else "full"
-    source = prepare.PENDING_SOURCE if only_list else prepare.source(options, profile)
+    source = prepare.PENDING_SOURCE if only_list else prepare.find_images(options, profile)
     return Session(
         options=options,
         machine=this_machine,
@@ -54,12 +54,12 @@ def _open_resumed(
     profile = earlier.manifest.profile if "profile" not in options.explicit else merged.profile
     source = prepare.PENDING_SOURCE
     if not only_list:
-        source = prepare.source_for_resume(merged, next(iter(earlier_plans.values())))
+        source = prepare.find_images_for_resume(merged, next(iter(earlier_plans.values())))
     plans = earlier_plans
     if CELL_OPTIONS & set(options.explicit):
         devices = {cell.framework: cell.device for cell in earlier_plans}
         if "device" in options.explicit or not set(merged.framework) <= set(devices):
-            devices = prepare.devices(merged)
+            devices = prepare.find_devices(merged)
         plans = _plans(merged, profile, source, devices)
     return Session(
         options=merged,

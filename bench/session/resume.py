@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.ipc.cell_files import journal_file
 from bench.records import journal
 from bench.records.journal import DamagedLine, Journal, Line
 from bench.records.run import Interrupted
@@ -35,11 +36,11 @@ class SavedFile:
     cells: tuple[str, ...]
 
 
-FIRST_EDITION, FIRST_EDITION_LAST_COMMIT = "terms", "bc1f4d1"
-"""The part name of the manifest in sessions of the first edition, and the commit that finishes them."""
+FIRST_EDITION_MANIFEST, FIRST_EDITION_LAST_COMMIT = "terms", "bc1f4d1"
+"""First-edition journals call the manifest `terms`; the commit is the last that can resume them."""
 PARTS = {
     "manifest": Manifest,
-    FIRST_EDITION: Manifest,
+    FIRST_EDITION_MANIFEST: Manifest,
     "skipped": SkippedCell,
     "pause": Pause,
     "stopped": Stopped,
@@ -146,7 +147,7 @@ def _read_session(folder: Path) -> EarlierSession:
     """Reads all journals of a session. Raises SessionRefused if none of its manifests can be read."""
     lines = journal.read(folder / JOURNAL_NAME, PARTS)
     sound = [line for line in lines if isinstance(line, Line)]
-    manifests = [line for line in sound if line.part in ("manifest", FIRST_EDITION)]
+    manifests = [line for line in sound if line.part in ("manifest", FIRST_EDITION_MANIFEST)]
     damaged = [
         journal.describe(folder / JOURNAL_NAME, line) for line in lines if isinstance(line, DamagedLine)
     ]
@@ -160,12 +161,12 @@ def _read_session(folder: Path) -> EarlierSession:
         folder=folder,
         manifest=manifests[-1].record,
         interrupted=Interrupted(stopped_at=sound[-1].at, why=None),
-        by_first_edition=manifests[-1].part == FIRST_EDITION,
+        by_first_edition=manifests[-1].part == FIRST_EDITION_MANIFEST,
     )
     for line in sound:
         _apply(earlier, line)
     for planned in earlier.manifest.cells:
-        history = read_history(folder / f"{planned.cell.id}.jsonl", planned.cell, planned.plan)
+        history = read_history(journal_file(folder, planned.cell.id), planned.cell, planned.plan)
         earlier.histories[planned.cell] = history
         earlier.problems += history.problems
     earlier.problems += damaged
@@ -193,7 +194,7 @@ def _apply(earlier: EarlierSession, line: Line) -> None:
 
 
 def resume_session(earlier: EarlierSession, manifest: Manifest, *, anyway: bool) -> Pause:
-    """Adds to the session's journal that it resumes, and returns the pause that ends.
+    """Adds the pause that ends now to the session's journal, and returns it.
 
     Raises SessionRefused if something differs, unless `anyway`, and if the journal cannot be written.
     """

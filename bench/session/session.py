@@ -18,7 +18,7 @@ from bench.ipc.messages import Job, Record
 from bench.meters import energy
 from bench.plan import estimate, prepare
 from bench.plan.options import Options
-from bench.records.recipe import check_plan
+from bench.records.cell_recipe import check_plan
 from bench.records.run import Run
 from bench.records.types import SCHEMA_VERSION, Cell, Gate, Machine, Plan, SkippedCell, Watts
 from bench.records.verdict import judge
@@ -34,7 +34,7 @@ from bench.session.resume import Stopped
 class Session:
     """The options, cells and plans of one `pytest bench`, and its runs as they come.
 
-    conftest.py calls `pick`, `begin`, `gate` and `run_cell` for each cell, and `close`, in this order;
+    conftest.py calls `pick` and `begin`, then `gate` and `run_cell` for each cell, then `close`;
     pytest-benchmark saves the file before `close`. `plans` has all cells of the grid, `picked` those
     that are left after pytest's own selection (-k, node ids). `unfinished_session_note` tells the user
     that an earlier session can be resumed.
@@ -99,7 +99,7 @@ class Session:
         )
 
     def begin(self, save_as: str) -> None:
-        """Puts the session's manifest on disk, or that it resumes. Raises SessionRefused."""
+        """Writes the manifest of a new session, or the pause of a resumed one. Raises SessionRefused."""
         options = self.options
         if self.source.folder and self.source.provenance == prepare.USER_FOLDER:
             # It may come from ALEXNET_DATA, which need not be set when the session is resumed.

@@ -19,14 +19,14 @@ from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Backend, DeviceUnavailable
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
-from alexnet.spec import Network, network
+from alexnet.spec import IMAGENET_CLASSES, Network, network
 from bench.ipc.child import ORPHANED, ParentPipe
 from bench.ipc.messages import Job, job_from_json
 from bench.meters.memory import HostMemoryMeter
 from bench.meters.meters import Meters
 from bench.meters.reference_kernel import ReferenceKernel
-from bench.records.codec import now
-from bench.records.recipe import recipe_of
+from bench.records.cell_recipe import recipe_of
+from bench.records.clock import utc_now
 from bench.records.types import SCHEMA_VERSION, Failure, Start
 from bench.worker.checkpoint import UnusableCheckpoint
 from bench.worker.result import build_result
@@ -120,7 +120,7 @@ def build_start(
     """The start record: everything known before the first epoch. Takes the cold probe."""
     return Start(
         schema=SCHEMA_VERSION,
-        started_at=now(),
+        started_at=utc_now(),
         variant=net.variant,
         parameters=net.parameters,
         forward_flops=net.forward_flops,
@@ -161,7 +161,7 @@ def first_weights(job: Job, net: Network) -> FirstWeights:
     if job.weights_file is None:
         raise canonical.WeightsError("a pretrained cell needs a weights file: name it with --weights")
     file = Path(job.weights_file)
-    pretrained = canonical.load(file, network(net.variant, classes=1000))
+    pretrained = canonical.load(file, network(net.variant, classes=IMAGENET_CLASSES))
     metadata = canonical.metadata(file)
     return FirstWeights(
         weights=canonical.with_new_head(pretrained, net, seed=job.cell.seed),
@@ -171,7 +171,7 @@ def first_weights(job: Job, net: Network) -> FirstWeights:
 
 
 def serve(work: Callable[[Job, ParentPipe], None]) -> int:
-    """Does the job on stdin. Sends a failure as a record and returns the exit status, then 1."""
+    """Does the job on stdin. Returns the exit status: 0, 1 after a failure, ORPHANED if left alone."""
     parent = ParentPipe(int(sys.argv[-1]))
     try:
         work(job_from_json(parent.job()), parent)

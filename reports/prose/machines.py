@@ -199,7 +199,7 @@ def _left_out(study: Study) -> list[Sentence]:
             )
             if names
         ]
-    return [*found, *_virtual(sorted(virtual))]
+    return [*found, *_virtual([name for name in study.frames.machines["machine"] if name in virtual])]
 
 
 def _virtual(names: Sequence[str]) -> list[Sentence]:

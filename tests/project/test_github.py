@@ -125,7 +125,7 @@ def test_the_page_says_first_that_no_real_mac_has_been_seen() -> None:
 
 def test_the_illustration_speaks_as_the_doctor_does() -> None:
     from bench.doctor.__main__ import MARKS
-    from bench.doctor.rules import RULES
+    from bench.doctor.diagnosis import RULES
 
     page = PAGE.read_text()
     doctor = "".join(file.read_text() for file in sorted(ROOT.glob("bench/doctor/*.py")))

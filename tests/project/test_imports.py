@@ -123,7 +123,7 @@ def test_the_parent_loads_no_framework() -> None:
     """Both in one process crash, and either would take memory from the cell that is measured."""
     script = (
         "import sys, conftest, bench.session.session, bench.worker.job, bench.gate.checks\n"
-        "import bench.check.rules, bench.doctor.rules\n"
+        "import bench.check.rules, bench.doctor.diagnosis\n"
         "print(*({'torch', 'tensorflow', 'keras', 'torchvision'} & set(sys.modules)))"
     )
     loaded = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True)

@@ -7,9 +7,9 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.doctor.diagnosis import RULES, apply_rules
 from bench.doctor.facts import Disk, Facts
 from bench.doctor.findings import Finding
-from bench.doctor.rules import RULES, apply_rules
 from bench.records.types import Condition, Machine
 from tests.bench.plan.test_grid import OPTIONS
 

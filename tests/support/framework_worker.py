@@ -32,7 +32,7 @@ NARROWER = 4
 """Wide enough for a rounding error to grow as in the real networks. At 16 it stays one rounding, and 100
 losses would show no more than float32's precision."""
 
-Answers = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 def images_and_labels(count: int) -> tuple[data.Images, data.Labels]:
@@ -40,7 +40,7 @@ def images_and_labels(count: int) -> tuple[data.Images, data.Labels]:
     return split.images, split.labels
 
 
-def layers(backend: Backend) -> Answers:
+def layers(backend: Backend) -> Arrays:
     """Every layer's output for every variant at 64 px; torchvision's also at 128 and 224."""
     images, _ = images_and_labels(2)
     answers = {}
@@ -54,7 +54,7 @@ def layers(backend: Backend) -> Answers:
     return answers
 
 
-def parameters(backend: Backend) -> Answers:
+def parameters(backend: Backend) -> Arrays:
     """The number of parameters of the framework's own model, at 224 px."""
     answers = {}
     for variant, classes in PARAMETERS:
@@ -70,7 +70,7 @@ def parameters(backend: Backend) -> Answers:
     return answers
 
 
-def one_step(backend: Backend) -> Answers:
+def one_step(backend: Backend) -> Arrays:
     """Every tensor after one step of SGD, and as it is returned before any step."""
     images, labels = images_and_labels(BATCH)
     net = network("standard", image_size=IMAGE_SIZE).without_dropout()
@@ -80,7 +80,7 @@ def one_step(backend: Backend) -> Answers:
     return before | {f"step {name}": array for name, array in trainer.weights().items()}
 
 
-def losses(backend: Backend) -> Answers:
+def losses(backend: Backend) -> Arrays:
     """100 steps' losses without dropout, the rate ten times lower from the 51st on.
 
     torch adds two yardsticks: its losses from weights one rounding away, and those with Keras's form
@@ -116,7 +116,7 @@ def hundred_losses(
     return np.array(losses)
 
 
-def stages(backend: Backend) -> Answers:
+def stages(backend: Backend) -> Arrays:
     """Which tensors a head-only stage moves, and whether a new stage starts without momentum."""
     images, labels = images_and_labels(BATCH)
     net = network("torchvision", image_size=IMAGE_SIZE).without_dropout()
@@ -133,7 +133,7 @@ def stages(backend: Backend) -> Answers:
     return {"stages moved": np.array(moved), "stages kept": np.array(unchanged)}
 
 
-def dropout(backend: Backend) -> Answers:
+def dropout(backend: Backend) -> Arrays:
     """Two training losses of the same batch and weights under dropout, and two evaluations."""
     images, labels = images_and_labels(BATCH)
     net = network("standard", image_size=IMAGE_SIZE)
@@ -146,7 +146,7 @@ def dropout(backend: Backend) -> Answers:
     return {"dropout trained": np.array(trained), "dropout evaluated": evaluated}
 
 
-def kernels(backend: Backend) -> Answers:
+def kernels(backend: Backend) -> Arrays:
     """The operands and the product of a kernel, and the sum after two additions of ones."""
     product: Any = backend.product(48, 32)
     product.run()
@@ -165,14 +165,14 @@ def kernels(backend: Backend) -> Answers:
     }
 
 
-def settings(backend: Backend) -> Answers:
+def settings(backend: Backend) -> Arrays:
     """The settings, with one environment variable that changes figures and one that does not."""
     os.environ |= {"MPS_MAX_COMMIT_COUNT": "7", "ALEXNET_NOTHING": "8"}
     settings = backend.settings()
     return {"settings": np.array([f"{name}={value}" for name, value in settings.items()])}
 
 
-def peaks(backend: Backend) -> Answers:
+def peaks(backend: Backend) -> Arrays:
     """torch's peak of a GPU when its allocator has counted nothing, and when it has."""
     if backend.framework != "torch":
         return {}
@@ -185,7 +185,7 @@ def peaks(backend: Backend) -> Answers:
     return {"peaks": np.array([-1 if peak is None else peak for peak in peaks])}
 
 
-def placement(backend: Backend) -> Answers:
+def placement(backend: Backend) -> Arrays:
     """The operations named for casts of integers to floats, a cast between floats and a ReLU."""
     if backend.framework != "tensorflow":
         return {}
@@ -214,7 +214,7 @@ def placement(backend: Backend) -> Answers:
     }
 
 
-def carried_over(backend: Backend, file: Path) -> Answers:
+def carried_over(backend: Backend, file: Path) -> Arrays:
     """Logits of our torchvision variant from canonical weights that another process wrote."""
     images, _ = images_and_labels(4)
     net = network("torchvision", image_size=224, classes=1000)
@@ -222,7 +222,7 @@ def carried_over(backend: Backend, file: Path) -> Answers:
     return {"carried logits": trainer.logits(images)}
 
 
-def torchvisions_own(state: Path, canonical: Path) -> Answers:
+def torchvisions_own(state: Path, canonical: Path) -> Arrays:
     """torchvision's own logits from its own state file, which is then converted for both frameworks."""
     from tests.support import torchvision_reference
 

@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from bench.doctor import rules
+from bench.doctor import diagnosis as rules
 from bench.doctor.findings import Finding
 from bench.gate import ask
 from bench.session import session

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.doctor import rules
+from bench.doctor import diagnosis as rules
 from bench.gate import ask
 from bench.plan import estimate
 from bench.plugin.pytest_benchmark import Storage

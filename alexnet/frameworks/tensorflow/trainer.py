@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet import pixels
 from alexnet.data import IMAGE_SHAPE, Images, Labels
 from alexnet.frameworks.protocol import Device, Precision, RandomState, ResumeError, check_same_shapes
 from alexnet.frameworks.tensorflow.layers import keras_layers
 from alexnet.frameworks.tensorflow.placement import ops_off_device
+from alexnet.frameworks.tensorflow.preprocess import Preprocess
 from alexnet.layers import Dense, Flatten
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
@@ -55,8 +55,7 @@ class TensorflowTrainer:
                 for layer in keras_layers(row, seed=seed + i, dtype=precision)
             ]
             self.model = keras.Sequential([keras.Input((size, size, 3), dtype=precision), *layers])
-            self._mean = tf.constant(recipe.mean, tf.float32)
-            self._std = tf.constant(recipe.std, tf.float32)
+            self.preprocess = Preprocess(recipe, size=size, precision=precision)
             self._loss_sum = tf.Variable(0.0, dtype=precision)
             self._correct = tf.Variable(0.0)
         self._steps = self._images = 0
@@ -89,16 +88,8 @@ class TensorflowTrainer:
         with tf.device(self.device):
             return tf.constant(images), tf.constant(labels.astype(np.int64))
 
-    def _prepare(self, images: Any) -> Any:
-        """uint8 (n, 32, 32, 3) -> normalised float32 (n, size, size, 3), on the device."""
-        size = self.net.image_size
-        if self.precision == "float64":  # tf.image.resize computes in float32 only
-            return tf.constant(pixels.prepare(images.numpy(), self.recipe, size=size))
-        small = (tf.cast(images, tf.float32) / 255.0 - self._mean) / self._std
-        return tf.image.resize(small, (size, size), "bilinear")
-
     def _train(self, images: Any, labels: Any, learning_rate: Any) -> None:
-        prepared = self._prepare(images)
+        prepared = self.preprocess(images)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self._trainable)
             logits = self.model(prepared, training=True)
@@ -148,7 +139,7 @@ class TensorflowTrainer:
             tf.reshape(self._trainable[0], [-1])[0].numpy()
 
     def _evaluate(self, images: Any) -> Any:
-        return self.model(self._prepare(images), training=False)
+        return self.model(self.preprocess(images), training=False)
 
     def logits(self, images: Images) -> Logits:
         with tf.device(self.device):
@@ -161,7 +152,7 @@ class TensorflowTrainer:
         outputs: dict[str, Any] = {}
         flattened_map = False  # True from Flatten to the first Dense: a flattened channels-last map
         with tf.device(self.device):
-            x = self._prepare(tf.constant(images))
+            x = self.preprocess(tf.constant(images))
             for layer in self.model.layers:
                 x = layer(x, training=False)
                 if layer.name not in rows:

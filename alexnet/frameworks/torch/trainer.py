@@ -10,35 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet import pixels
 from alexnet.data import Images, Labels
 from alexnet.frameworks.protocol import Device, Precision, RandomState, ResumeError, check_same_shapes
-from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, Layer, MaxPool
+from alexnet.frameworks.torch.layers import modules
+from alexnet.frameworks.torch.preprocess import Preprocess
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import Network
 from alexnet.weights import Weights, check
 
 Batch = tuple[Tensor, ...]
-
-
-def modules(layer: Layer, inputs: int) -> list[nn.Module]:
-    """The torch modules of one row with `inputs` input channels or features."""
-    match layer:
-        case Conv(name=_, channels=channels, kernel=kernel, stride=stride, padding=padding):
-            conv = nn.Conv2d(inputs, channels, kernel, stride=stride, padding=padding)
-            return [conv, nn.ReLU(inplace=True)]
-        case MaxPool(kernel=kernel, stride=stride):
-            return [nn.MaxPool2d(kernel, stride=stride)]
-        case AdaptiveAvgPool(size=size):
-            return [nn.AdaptiveAvgPool2d(size)]
-        case Flatten():
-            return [nn.Flatten()]
-        case Dropout(rate=rate):
-            return [nn.Dropout(rate)]
-        case Dense(units=units, relu=relu):
-            assert units is not None, "a network's rows have their units filled in"
-            return [nn.Linear(inputs, units), *([nn.ReLU(inplace=True)] if relu else [])]
 
 
 def synchronize(device: str) -> None:
@@ -72,8 +53,13 @@ class TorchTrainer:
         self.model = nn.Sequential(blocks).to(self.dtype)
         self.load(weights)
         self.model.to(self.device).to(memory_format=self.memory_format)
-        self._mean = torch.tensor(recipe.mean, device=self.device).view(1, 3, 1, 1)
-        self._std = torch.tensor(recipe.std, device=self.device).view(1, 3, 1, 1)
+        self.preprocess = Preprocess(
+            recipe,
+            size=net.image_size,
+            device=self.device,
+            dtype=self.dtype,
+            memory_format=self.memory_format,
+        )
         self._loss_sum = torch.zeros((), dtype=self.dtype, device=self.device)
         self._correct = torch.zeros((), device=self.device)
         self._steps = self._images = 0
@@ -93,23 +79,11 @@ class TorchTrainer:
             return tuple(part.pin_memory().to(self.device, non_blocking=True) for part in host)
         return tuple(part.to(self.device) for part in host)
 
-    def _prepare(self, images: Tensor) -> Tensor:
-        """uint8 (n, 32, 32, 3) -> normalised float32 (n, 3, size, size), on the device."""
-        if self.dtype == torch.float64:
-            exact = pixels.prepare(images.numpy(), self.recipe, size=self.net.image_size)
-            return torch.from_numpy(exact).permute(0, 3, 1, 2).contiguous()
-        small = images.permute(0, 3, 1, 2).to(torch.float32)
-        small = small.contiguous(memory_format=self.memory_format)
-        small = small.div_(255).sub_(self._mean).div_(self._std)
-        size = (self.net.image_size, self.net.image_size)
-        large = F.interpolate(small, size=size, mode="bilinear", align_corners=False)
-        return large.contiguous(memory_format=self.memory_format)
-
     def step(self, batch: Batch, learning_rate: float) -> None:
         images, labels = batch
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        logits = self.model(self._prepare(images))
+        logits = self.model(self.preprocess(images))
         loss = F.cross_entropy(logits, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -132,7 +106,7 @@ class TorchTrainer:
     @torch.inference_mode()
     def logits(self, images: Images) -> Logits:
         self.model.eval()
-        output = self.model(self._prepare(torch.from_numpy(images).to(self.device)))
+        output = self.model(self.preprocess(torch.from_numpy(images).to(self.device)))
         self.model.train()
         logits: Logits = output.cpu().numpy()
         return logits
@@ -140,7 +114,7 @@ class TorchTrainer:
     @torch.inference_mode()
     def activations(self, images: Images) -> dict[str, Any]:
         self.model.eval()
-        x = self._prepare(torch.from_numpy(images).to(self.device))
+        x = self.preprocess(torch.from_numpy(images).to(self.device))
         outputs = {}
         for name, block in self.model.named_children():
             x = block(x)

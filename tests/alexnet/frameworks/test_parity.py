@@ -17,7 +17,7 @@ import pytest
 from alexnet import spec, weights
 from alexnet.spec import VARIANTS, network
 from tests.alexnet.test_spec import PARAMETERS
-from tests.support.framework_worker import NARROWER, STEPS, Answers
+from tests.support.framework_worker import NARROWER, STEPS, Arrays
 from tests.support.narrow import narrow_variants
 from tests.support.real_worker import output_of
 
@@ -33,7 +33,7 @@ def _narrow_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Arrays]:
     folder = tmp_path_factory.mktemp("frameworks")
     answers = {}
     for framework in ("torch", "tensorflow"):
@@ -51,7 +51,7 @@ def distance(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_layer_agrees(both: dict[str, Answers], variant: str) -> None:
+def test_every_layer_agrees(both: dict[str, Arrays], variant: str) -> None:
     """Layer by layer with TensorFlow eager, and the logits from its compiled graph."""
     rows = network(variant, image_size=64).rows
     logits = {f: answers[f"layers {variant} 64 logits"] for f, answers in both.items()}
@@ -69,26 +69,26 @@ def test_every_layer_agrees(both: dict[str, Answers], variant: str) -> None:
 @pytest.mark.parametrize(("variant", "classes"), PARAMETERS)
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_the_frameworks_own_count_is_the_law(
-    both: dict[str, Answers], framework: str, variant: str, classes: int
+    both: dict[str, Arrays], framework: str, variant: str, classes: int
 ) -> None:
     assert both[framework][f"parameters {variant} {classes}"] == PARAMETERS[variant, classes]
 
 
 @pytest.mark.parametrize("size", [64, 128, 224])
-def test_adaptive_pooling_agrees_at_every_size(both: dict[str, Answers], size: int) -> None:
+def test_adaptive_pooling_agrees_at_every_size(both: dict[str, Arrays], size: int) -> None:
     for what in ("avgpool", "logits"):
         key = f"layers torchvision {size} {what}"
         assert distance(both["torch"][key], both["tensorflow"][key]) < FORWARD_TOLERANCE
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
-def test_weights_come_back_as_they_went_in(both: dict[str, Answers], framework: str) -> None:
+def test_weights_come_back_as_they_went_in(both: dict[str, Arrays], framework: str) -> None:
     net = network("standard", image_size=64)
     for name, array in weights.initialise(net, seed=2).items():
         np.testing.assert_array_equal(both[framework][f"unused {name}"], array)
 
 
-def test_one_step_of_sgd_moves_every_weight_alike(both: dict[str, Answers]) -> None:
+def test_one_step_of_sgd_moves_every_weight_alike(both: dict[str, Arrays]) -> None:
     for name in network("standard", image_size=64).tensors:
         before = both["torch"][f"unused {name}"]
         torch, tensorflow = (both[f][f"step {name}"] - before for f in ("torch", "tensorflow"))
@@ -102,7 +102,7 @@ def loss_difference(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     return float(np.sqrt(np.mean((b / a - 1) ** 2)))
 
 
-def test_a_hundred_losses_agree_over_a_change_of_rate(both: dict[str, Answers]) -> None:
+def test_a_hundred_losses_agree_over_a_change_of_rate(both: dict[str, Arrays]) -> None:
     """torch and TensorFlow differ no more than torch from itself after one float32 rounding.
 
     From He-normal weights a rounding error grows a thousandfold within ten steps (a ReLU opens or not),
@@ -119,21 +119,21 @@ def test_a_hundred_losses_agree_over_a_change_of_rate(both: dict[str, Answers]) 
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
-def test_the_head_stage_moves_the_head_alone(both: dict[str, Answers], framework: str) -> None:
+def test_the_head_stage_moves_the_head_alone(both: dict[str, Arrays], framework: str) -> None:
     assert sorted(both[framework]["stages moved"]) == ["fc8.bias", "fc8.weight"]
     assert both[framework]["stages kept"], "momentum of the head's stage moved the next one"
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_dropout_is_random_in_training_and_absent_in_evaluation(
-    both: dict[str, Answers], framework: str
+    both: dict[str, Arrays], framework: str
 ) -> None:
     first, second = both[framework]["dropout trained"]
     assert first != second
     np.testing.assert_array_equal(*both[framework]["dropout evaluated"])
 
 
-def test_both_frameworks_multiply_the_same_bytes(both: dict[str, Answers]) -> None:
+def test_both_frameworks_multiply_the_same_bytes(both: dict[str, Arrays]) -> None:
     torch, tensorflow = both["torch"], both["tensorflow"]
     for operand, shape in (("left", (48, 32)), ("right", (32, 48))):
         ours, theirs = torch[f"kernels {operand}"], tensorflow[f"kernels {operand}"]
@@ -149,7 +149,7 @@ def test_both_frameworks_multiply_the_same_bytes(both: dict[str, Answers]) -> No
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_an_addition_is_in_place_and_of_twelve_bytes_an_element(
-    both: dict[str, Answers], framework: str
+    both: dict[str, Arrays], framework: str
 ) -> None:
     """Two values are read and one is written, four bytes each."""
     np.testing.assert_array_equal(both[framework]["kernels sum"], np.full(1000, 3, np.float32))
@@ -158,29 +158,29 @@ def test_an_addition_is_in_place_and_of_twelve_bytes_an_element(
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_a_variable_that_changes_figures_stands_in_the_settings(
-    both: dict[str, Answers], framework: str
+    both: dict[str, Arrays], framework: str
 ) -> None:
     assert "MPS_MAX_COMMIT_COUNT=7" in both[framework]["settings"]
     assert not [s for s in both[framework]["settings"] if s.startswith(("ALEXNET", "PATH"))]
 
 
-def test_gpu_memory_that_is_not_counted_is_unknown_and_not_zero(both: dict[str, Answers]) -> None:
+def test_gpu_memory_that_is_not_counted_is_unknown_and_not_zero(both: dict[str, Arrays]) -> None:
     assert list(both["torch"]["peaks"]) == [-1, 7]
 
 
-def test_casts_of_counts_to_float_are_not_reported_as_off_device(both: dict[str, Answers]) -> None:
+def test_casts_of_counts_to_float_are_not_reported_as_off_device(both: dict[str, Arrays]) -> None:
     answers = both["tensorflow"]
     assert {"Cast on CPU:0"} == set(answers["placement of floats"]) - set(answers["placement of counts"])
     assert "Relu on CPU:0" in answers["placement of counts"]
 
 
-def test_placement_is_unknown_where_tensorflow_records_nothing(both: dict[str, Answers]) -> None:
+def test_placement_is_unknown_where_tensorflow_records_nothing(both: dict[str, Arrays]) -> None:
     assert both["tensorflow"]["placement of nothing"] == "TensorFlow has recorded no graph of the step"
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_carried_over_weights_give_torchvisions_own_logits(
-    both: dict[str, Answers], framework: str
+    both: dict[str, Arrays], framework: str
 ) -> None:
     expected = both["torch"]["torchvision's own logits"]
     assert distance(expected, both[framework]["carried logits"]) < FORWARD_TOLERANCE

@@ -13,7 +13,7 @@ from bench.host.condition import current_condition
 from bench.host.machine import describe
 from bench.ipc.messages import Job
 from bench.meters.meters import Meters
-from bench.records.recipe import recipe_of
+from bench.records.cell_recipe import recipe_of
 from bench.records.types import Gate, Roofline
 from bench.worker.job import FirstWeights, build_start, load_data
 from bench.worker.result import build_result

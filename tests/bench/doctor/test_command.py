@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from bench.doctor import __main__ as command
+from bench.doctor.diagnosis import apply_rules
 from bench.doctor.findings import Finding
-from bench.doctor.rules import apply_rules
 from bench.paths import ROOT
 from bench.plan.options import Options
 from tests.support.doctor_facts import MAC, with_changes

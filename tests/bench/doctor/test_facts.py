@@ -59,7 +59,7 @@ def probes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Framew
         return {options.framework[0]: "mps"}
 
     monkeypatch.setattr(facts, "likely_gpu", lambda: "mps")
-    monkeypatch.setattr(prepare, "devices", devices)
+    monkeypatch.setattr(prepare, "find_devices", devices)
     monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(sys, "platform", "darwin")
     return probes

@@ -12,7 +12,7 @@ from alexnet.recipe import EXPERIMENTS
 from bench.plan import grid
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
-from bench.records.recipe import IllegalPlan, check_plan
+from bench.records.cell_recipe import IllegalPlan, check_plan
 from bench.records.types import Cell, Plan
 
 OPTIONS = Options(

@@ -39,13 +39,13 @@ def auto(**changes: object) -> Options:
 
 @pytest.mark.usefixtures("mac")
 def test_auto_takes_what_each_framework_can_use() -> None:
-    assert prepare.devices(auto()) == {"torch": "mps", "tensorflow": "cpu"}
+    assert prepare.find_devices(auto()) == {"torch": "mps", "tensorflow": "cpu"}
 
 
 @pytest.mark.usefixtures("mac")
 def test_a_device_that_is_asked_for_and_missing_is_the_frameworks_own_sentence() -> None:
     with pytest.raises(NotPrepared, match=r"^tensorflow 2.18.1 cannot use mps here"):
-        prepare.devices(replace(OPTIONS, device="mps"))
+        prepare.find_devices(replace(OPTIONS, device="mps"))
 
 
 @pytest.mark.usefixtures("mac")
@@ -69,7 +69,7 @@ def test_a_probe_that_dies_without_a_word_is_a_sentence(monkeypatch: pytest.Monk
         NotPrepared,
         match="asking torch for auto ended with status -11; the last that it said was: I log a lot",
     ):
-        prepare.devices(auto())
+        prepare.find_devices(auto())
 
 
 def test_an_unpacking_that_was_cut_short_is_done_again(
@@ -84,7 +84,7 @@ def test_an_unpacking_that_was_cut_short_is_done_again(
     monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(download, "fetch_cifar10", fetch)
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
-    source = prepare.source(replace(OPTIONS, dataset="auto"), "full")
+    source = prepare.find_images(replace(OPTIONS, dataset="auto"), "full")
     assert source.provenance == "the official archive, md5 verified"
 
 
@@ -99,7 +99,7 @@ def test_the_users_folder_comes_before_the_environments(
     random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALEXNET_DATA", "/nowhere")
-    source = prepare.source(replace(OPTIONS, dataset="auto", data_dir=random_cifar10), "full")
+    source = prepare.find_images(replace(OPTIONS, dataset="auto", data_dir=random_cifar10), "full")
     assert source.folder == random_cifar10
     assert source.provenance == "a folder that the user vouches for"
 
@@ -108,4 +108,4 @@ def test_a_framework_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(prepare, "PROBE_SECONDS", 0.01)
     monkeypatch.setattr(prepare, "likely_gpu", lambda: "mps")
     with pytest.raises(NotPrepared, match=r"alexnet device torch auto` did not answer within"):
-        prepare.devices(auto())
+        prepare.find_devices(auto())

@@ -112,7 +112,7 @@ def test_every_kind_of_record_comes_back_to_the_bit(tmp_path: Path) -> None:
 def test_a_line_is_as_the_documentation_says_and_has_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "now", lambda: "2026-11-24T12:00:00+00:00")
+    monkeypatch.setattr(journal, "utc_now", lambda: "2026-11-24T12:00:00+00:00")
     path = tmp_path / "cell.jsonl"
     text = put(path, [("failure", FAILURE)])
     assert text.decode("ascii") == with_checksum("failure", asdict(FAILURE)) + "\n"

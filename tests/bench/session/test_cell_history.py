@@ -34,7 +34,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> None:
     def now() -> str:
         return (noon + timedelta(minutes=next(minutes))).isoformat()
 
-    monkeypatch.setattr("bench.records.journal.now", now)
+    monkeypatch.setattr("bench.records.journal.utc_now", now)
     monkeypatch.setattr("bench.records.journal.sync", lambda descriptor: None)
 
 

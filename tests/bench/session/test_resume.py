@@ -24,7 +24,7 @@ from bench.session.manifest import Manifest
 from bench.session.resume import JOURNAL_NAME, PARTS, SessionRefused, find_unfinished_session
 from tests.conftest import write_cifar10
 from tests.support.toy_hold import HELD_FILE, STOP_ASKED_FILE
-from tests.torture import EPOCHS, MACHINE, OPTIONS, Session, outcome, uninterrupted
+from tests.torture import EPOCHS, MACHINE, OPTIONS, Session, comparable_results, uninterrupted
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ def test_ctrl_c_lets_the_epoch_end_saves_and_says_how_to_go_on(
     assert "(Ctrl-C); 1 of 2 cells have their result" in output
     assert "scratch-torch-cpu-s0 (done)" in output
     assert "scratch-tensorflow-cpu-s0 (cut off after epoch 3)" in output
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
     content = saved(session)
     run = content["benchmarks"][1]["extra_info"]
     (interruption,) = run["interruptions"]
@@ -148,7 +148,7 @@ def test_ctrl_c_twice_ends_at_once_and_loses_only_that_epoch(
     (failure,) = saved(session)["failures"]
     assert failure["failure"]["reason"] == "interrupted by Ctrl-C after epoch 2"
     resume(session)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
 
 
 def test_an_end_during_the_gates_saves_nothing_and_says_how_to_go_on(
@@ -160,7 +160,7 @@ def test_an_end_during_the_gates_saves_nothing_and_says_how_to_go_on(
     assert "no result yet: scratch-torch-cpu-s0, scratch-tensorflow-cpu-s0" in session.output()
     assert session.results() == []
     resume(session)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
 
 
 def test_ctrl_c_in_the_very_last_epoch_has_the_cell_in_the_file(
@@ -168,7 +168,7 @@ def test_ctrl_c_in_the_very_last_epoch_has_the_cell_in_the_file(
 ) -> None:
     output = run_interrupted(session, signal.SIGINT, at=f"{SECOND}:{EPOCHS}")
     assert "To go on" not in output
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
     assert "there is nothing to resume" in resume(session, status=REFUSED)
 
 
@@ -182,7 +182,7 @@ def test_a_resumed_session_killed_before_it_saves_is_not_taken_for_finished(
     process.kill()
     process.wait()
     resume(session)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
 
 
 def test_a_result_file_is_not_replaced_by_one_with_less_in_it(
@@ -201,7 +201,7 @@ def test_a_result_file_is_not_replaced_by_one_with_less_in_it(
     assert process.wait(TIMEOUT_SECONDS) == INTERRUPTED
     assert session.results()[0].read_bytes() == before
     resume(session)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
 
 
 def test_a_terminal_shows_the_cell_its_epoch_and_what_ctrl_c_does(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_sigterm_is_as_ctrl_c_once(session: Session, uninterrupted_results: dict
     assert "SIGTERM: this epoch ends, then all is saved" in output
     assert "interrupted by SIGTERM after epoch" in output
     resume(session)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
 
 
 def test_a_killed_session_leaves_no_worker_and_is_gone_on_with(
@@ -241,7 +241,7 @@ def test_a_killed_session_leaves_no_worker_and_is_gone_on_with(
     assert session.results() == []
     output = resume(session)
     assert re.search(r"resuming: \S+, which stopped at \S+; 1 of 2 cells have their result", output)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
     (interruption,) = saved(session)["benchmarks"][1]["extra_info"]["interruptions"]
     assert interruption["why"] is None, "a killed session records no reason"
 
@@ -254,7 +254,7 @@ def test_a_session_killed_before_it_could_save_is_only_saved(
     process.wait()
     assert session.results() == []
     resume(session)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
     output = resume(session, status=REFUSED)
     assert "there is nothing to resume" in output
     assert "every session in it is finished and saved" in output
@@ -344,7 +344,7 @@ def test_a_damaged_checkpoint_costs_the_epochs_and_is_named(
     content[-100] ^= 1
     file.write_bytes(content)
     resume(session)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
     (interruption,) = saved(session)["benchmarks"][1]["extra_info"]["interruptions"]
     assert interruption["resumed_after"] == 0
     assert "checkpoint.safetensors is damaged: its hash is not its own" in interruption["setback"]
@@ -360,7 +360,7 @@ def test_a_damaged_journal_is_named_and_costs_only_what_stood_there(
     file.write_bytes(b"\n".join([*lines[:6], broken, *lines[7:]]))
     output = resume(session)
     assert f"{file.name}, line 7, was passed over: its checksum is not its own" in output
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
     assert broken in file.read_bytes().split(b"\n"), "a journal is only appended to"
 
 
@@ -387,7 +387,7 @@ def test_a_failed_cell_is_tried_again_and_a_dead_worker_once_at_once(
     (retry,) = failed["interruptions"]
     assert "the worker was killed after epoch" in retry["why"]
     resume(session)
-    assert outcome(session.results()[0]) == uninterrupted_results
+    assert comparable_results(session.results()[0]) == uninterrupted_results
     benchmarks = {b["param"]: b["extra_info"] for b in saved(session)["benchmarks"]}
     assert len(benchmarks["scratch-torch-cpu-s0"]["interruptions"]) == 2
     assert benchmarks["scratch-tensorflow-cpu-s0"]["interruptions"] == []

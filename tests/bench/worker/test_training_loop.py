@@ -18,7 +18,7 @@ from alexnet.score import Logits, Score
 from alexnet.weights import Weights
 from bench.ipc.messages import Job, Record, Resumed
 from bench.meters.meters import Meters
-from bench.records.recipe import recipe_of
+from bench.records.cell_recipe import recipe_of
 from bench.records.types import Cell, Check, Epoch, Result
 from bench.worker import checkpoint
 from bench.worker.result import build_result

@@ -8,8 +8,8 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from bench.doctor.diagnosis import RULES, apply_rules
 from bench.doctor.facts import Disk, Facts
-from bench.doctor.rules import RULES, apply_rules
 from bench.records.types import Condition, Machine
 from tests.bench.doctor import test_condition, test_gpu, test_installation, test_storage
 from tests.support.doctor_facts import (

@@ -19,7 +19,7 @@ def training_flops(net: Network) -> int:
 
 
 def training_bytes(net: Network, batch_size: int) -> int:
-    """The minimum of bytes that one step moves, if no tensor is read or written more than necessary.
+    """The fewest bytes that one step can move, with no tensor read or written more than necessary.
 
     A parameter is read forward and backward, its gradient is written and read, it and its momentum are
     read and written: 8 float32. An activation is written, read by the next layer and again backward,
