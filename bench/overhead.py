@@ -54,10 +54,10 @@ def prepare_training(framework: Framework, device: Device) -> TrainingLoop:
         plan=PLAN,
         data_folder=None,
         weights_file=None,
-        scratch_folder="",
+        session_folder="",
         idle_watts=None,
         roofline=None,
-        known=None,
+        saved_epochs=None,
     )
     return prepare(job, lambda record: None)
 

@@ -389,11 +389,11 @@ FAULTS: tuple[Fault, ...] = (
         old="        if not isinstance(record, Heartbeat):\n            self._lines.get()",
         new="",
         tests=(
-            "tests/bench/ipc/test_child.py::test_a_record_counts_as_sent_when_the_parent_has_kept_it",
+            "tests/bench/ipc/test_child.py::test_a_record_counts_as_sent_once_the_parent_has_it_on_disk",
         ),
     ),
     Fault(
-        name="kept-first",
+        name="saved-first",
         claim="The parent answers a record once it is on disk (README)",
         fault="it answers first and keeps it then",
         file="bench/ipc/parent.py",
@@ -402,7 +402,7 @@ FAULTS: tuple[Fault, ...] = (
         new="            if not isinstance(record, Heartbeat):\n                child.write(ACK)\n"
         "            yield record\n",
         tests=(
-            "tests/bench/session/test_cell_runner.py::test_every_record_but_a_beat_is_answered_once_it_is_on_disk",
+            "tests/bench/session/test_cell_runner.py::test_every_record_but_a_heartbeat_is_acknowledged_once_it_is_on_disk",
         ),
     ),
     Fault(
@@ -583,7 +583,7 @@ FAULTS: tuple[Fault, ...] = (
         claim="The gate asks whether dropout draws each mask anew (docs/gate.md)",
         fault="two equal losses are allowed",
         file="bench/gate/checks.py",
-        old="least=1e-6,",
+        old="least=MIN_DROPOUT_DIFFERENCE,",
         new="least=0.0,",
         tests=("tests/bench/gate/test_gate.py::test_a_planted_fault_is_named",),
     ),
@@ -681,13 +681,13 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
-        name="seal",
-        claim="A seal shows edits and damage (docs/results.md)",
+        name="checksum",
+        claim="A checksum shows edits and damage (docs/results.md)",
         fault="the machine is left out of it",
         file="bench/records/checksum.py",
-        old="json.dumps([sealed, machine],",
-        new="json.dumps([sealed],",
-        tests=("tests/bench/check/test_integrity.py::test_a_seal_is_over_the_run_and_its_machine",),
+        old="json.dumps([fields, machine],",
+        new="json.dumps([fields],",
+        tests=("tests/bench/check/test_integrity.py::test_a_checksum_covers_the_run_and_its_machine",),
     ),
     Fault(
         name="rates-again",
@@ -836,7 +836,7 @@ FAULTS: tuple[Fault, ...] = (
         old="if errors and not session.options.ignore_doctor:",
         new="if errors and session.options.ignore_doctor is None:",
         tests=(
-            "tests/bench/session/test_session.py::test_what_would_spoil_a_run_stops_it_unless_told_otherwise",
+            "tests/bench/session/test_session.py::test_an_error_of_the_doctor_stops_a_run_unless_told_otherwise",
         ),
     ),
     Fault(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable, Framework
 
-FRAMEWORKS: tuple[Framework, ...] = ("torch", "tensorflow")
+FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)
 
 # Environment variables that affect a framework's speed or results. Every result records them.
 _ENVIRONMENT_PREFIXES = (

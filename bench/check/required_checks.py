@@ -5,9 +5,11 @@ from __future__ import annotations
 from alexnet.layers import Dropout
 from bench.check.compare import mismatch
 from bench.records.limits import (
+    MAX_DROPOUT_DIFFERENCE,
     MAX_FLOAT64_DIFFERENCE,
     MAX_SHARE_LEFT,
     MAX_WORK_RATIO,
+    MIN_DROPOUT_DIFFERENCE,
     MIN_IMAGES_TO_LEARN,
     MIN_WORK_RATIO,
     PLACEMENT_UNKNOWN,
@@ -22,7 +24,7 @@ AGREEMENT_CHECKS = ("same bytes", "one network", "both logits", "both three loss
 """Checks of the gate that need another framework's answers."""
 
 LIMITS = {
-    "dropout": (1e-6, 1.0),
+    "dropout": (MIN_DROPOUT_DIFFERENCE, MAX_DROPOUT_DIFFERENCE),
     "twice the work": (MIN_WORK_RATIO, MAX_WORK_RATIO),
     "nothing left": (0.0, MAX_SHARE_LEFT),
     "one network": (0.0, MAX_FLOAT64_DIFFERENCE),

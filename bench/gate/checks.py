@@ -30,7 +30,7 @@ from bench.ipc.messages import Heartbeat, Job
 from bench.meters.roofline import measure_roofline
 from bench.records.cell_recipe import recipe_of
 from bench.records.codec import finite_or_none
-from bench.records.limits import PLACEMENT_UNKNOWN
+from bench.records.limits import MAX_DROPOUT_DIFFERENCE, MIN_DROPOUT_DIFFERENCE, PLACEMENT_UNKNOWN
 from bench.records.types import Check, Gate
 from bench.worker.job import first_weights, load_data
 
@@ -44,8 +44,8 @@ def check_dropout(trainer: Trainer, batch: Batch) -> Check:
     return Check(
         name="dropout",
         measured=finite_or_none(abs(losses[0] - losses[1]) / max(abs(losses[0]), 1e-30)),
-        least=1e-6,
-        most=1.0,
+        least=MIN_DROPOUT_DIFFERENCE,
+        most=MAX_DROPOUT_DIFFERENCE,
         says="how far two training losses of one batch are apart, each under a mask of its own",
     )
 

@@ -82,13 +82,13 @@ def _timed_and_left(trainer: Trainer, batch: Any, images: Images, steps: int) ->
     return time.seconds, perf_counter() - began
 
 
-def depth_for(backend: Backend, aim_seconds: float) -> int:
+def depth_for(backend: Backend, target_seconds: float) -> int:
     """The smallest power of two, 64 or more, for which a product this deep takes `aim_seconds`."""
     depth = 64
     while True:
         kernel = backend.product(MATRIX_SIZE[backend.device], depth)
         kernel.run()  # the first one compiles or loads its code
-        if depth >= MAX_DEPTH or min(time_kernel(kernel) for _ in range(3)) >= aim_seconds:
+        if depth >= MAX_DEPTH or min(time_kernel(kernel) for _ in range(3)) >= target_seconds:
             return depth
         depth *= 2
 

@@ -17,7 +17,7 @@ import psutil
 from bench.host import macos
 from bench.host.machine import query_nvml, read_kernel_file
 from bench.records.clock import utc_now
-from bench.records.types import Condition
+from bench.records.types import Condition, Power, Thermal
 
 POWER_SUPPLIES = Path("/sys/class/power_supply")
 PLATFORM_PROFILE = Path("/sys/firmware/acpi/platform_profile")
@@ -28,7 +28,7 @@ GRACE_SECONDS = 0.2
 # nvml.h: nvmlClocksEventReasonSwThermalSlowdown and …HwThermalSlowdown, called …Throttle… before.
 _THERMAL_REASONS = 0x20 | 0x40
 
-_State = tuple[macos.Power | None, bool | None, macos.Thermal | None]
+_State = tuple[Power | None, bool | None, Thermal | None]
 
 
 def current_condition() -> Condition:
@@ -107,7 +107,7 @@ def _linux() -> _State:
     return _linux_power(), profile == "low-power" if profile else None, query_nvml(_nvidia_thermal)
 
 
-def _linux_power() -> macos.Power | None:
+def _linux_power() -> Power | None:
     """The answer of psutil if there is a battery, "mains" if not, None if /sys is unreadable."""
     batteries = _batteries()
     if batteries == 0:
@@ -131,7 +131,7 @@ def _batteries() -> int | None:
     return sum(read_kernel_file(battery / "scope") != "Device" for battery in batteries)
 
 
-def _nvidia_thermal(nvml: Any, handle: Any) -> macos.Thermal:
+def _nvidia_thermal(nvml: Any, handle: Any) -> Thermal:
     try:
         reasons = nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)
     except (nvml.NVMLError, AttributeError):  # the function's name before driver 535

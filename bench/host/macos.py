@@ -6,12 +6,9 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from bench.records.types import VIRTUAL_MAC
-
-Power = Literal["mains", "battery"]
-Thermal = Literal["nominal", "moderate", "heavy", "trapping", "sleeping"]
+from bench.records.types import VIRTUAL_MAC, Power, Thermal
 
 TIMEOUT_SECONDS = 10.0
 

@@ -14,7 +14,7 @@ def journal_file(folder: Path, cell_id: str) -> Path:
 
 def outputs_file(job: Job) -> Path:
     """Where a gate process saves its outputs, to be compared with another framework's."""
-    return Path(job.scratch_folder) / f"{job.cell.id}.gate.npz"
+    return Path(job.session_folder) / f"{job.cell.id}.gate.npz"
 
 
 def remove_checkpoint(folder: Path, cell_id: str) -> None:

@@ -40,17 +40,17 @@ _RECORDS = {
 class Job:
     """The input of a worker or gate process. It names folders, so it is never saved.
 
-    `known` holds the epochs on disk of a run that resumes, and is None for a new run.
+    `saved_epochs` are the epochs on disk of a run that resumes, None for a new run.
     """
 
     cell: Cell
     plan: Plan
     data_folder: str | None
     weights_file: str | None
-    scratch_folder: str
+    session_folder: str
     idle_watts: Watts | None
     roofline: Roofline | None
-    known: tuple[Epoch, ...] | None
+    saved_epochs: tuple[Epoch, ...] | None
 
 
 def to_line(record: Record) -> str:

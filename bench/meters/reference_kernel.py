@@ -29,9 +29,9 @@ def time_kernel(kernel: Kernel, repeats: int = 1, wait: Callable[[], None] | Non
     return perf_counter() - began
 
 
-def repeats_for(kernel: Kernel, aim_seconds: float) -> int:
+def repeats_for(kernel: Kernel, target_seconds: float) -> int:
     """How many kernels take about `aim_seconds` in all."""
-    return max(1, round(aim_seconds / min(time_kernel(kernel) for _ in range(3))))
+    return max(1, round(target_seconds / min(time_kernel(kernel) for _ in range(3))))
 
 
 class ReferenceKernel:

@@ -9,6 +9,6 @@ from typing import Any
 
 def run_checksum(run: dict[str, Any], machine: dict[str, Any]) -> str:
     """SHA-256 (hex) of a run as it is saved, without its field `seal`, and of the machine it ran on."""
-    sealed = {key: value for key, value in run.items() if key != "seal"}
-    text = json.dumps([sealed, machine], sort_keys=True, separators=(",", ":"), allow_nan=False)
+    fields = {key: value for key, value in run.items() if key != "seal"}
+    text = json.dumps([fields, machine], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,8 @@ MIN_WORK_RATIO, MAX_WORK_RATIO = 1.6, 2.5
 the calls and gives 1. Measured with a clock that waits: 1.98 to 2.02 on an idle computer."""
 MAX_SHARE_LEFT = 0.1
 """How long one image's logits may take once the clock has stopped, as a share of the timed seconds."""
+MIN_DROPOUT_DIFFERENCE, MAX_DROPOUT_DIFFERENCE = 1e-6, 1.0
+"""How far two losses of one batch are apart if dropout draws anew, as a share of the loss."""
 MAX_FLOAT64_DIFFERENCE = 1e-9
 """How far two frameworks may differ in float64. Measured: 1e-14. Float64 rounds at 1e-16, so a larger
 difference means another network, not another order of summation."""

@@ -25,6 +25,8 @@ VIRTUAL_MAC = "VirtualMac"
 """The model of a macOS guest on Apple silicon begins with this."""
 
 StopReason = Literal["patience", "cap", "diverged"]
+Power = Literal["mains", "battery"]
+Thermal = Literal["nominal", "moderate", "heavy", "trapping", "sleeping"]
 Watts = dict[str, float]
 Joules = dict[str, float]
 
@@ -98,9 +100,9 @@ class Condition:
     """
 
     taken_at: str
-    power: Literal["mains", "battery"] | None
+    power: Power | None
     low_power: bool | None
-    thermal: Literal["nominal", "moderate", "heavy", "trapping", "sleeping"] | None
+    thermal: Thermal | None
     load: float
     available_memory_bytes: int
     swap_used_bytes: int

@@ -108,12 +108,12 @@ class CellRunner:
 
         Returns the reason why there is no result, None if there is one, and whether the worker died.
         """
-        known = None if self.run.interrupted is None else tuple(self.run.epochs)
+        saved_epochs = None if self.run.interrupted is None else tuple(self.run.epochs)
         self.run.failure = None
         timeout_seconds = max(self.min_timeout_seconds, TIMEOUT_EPOCHS * self.expected_epoch_seconds)
         with (
             self.log.open("a") as log,
-            worker_process(replace(self.job, known=known), self.command, log) as child,
+            worker_process(replace(self.job, saved_epochs=saved_epochs), self.command, log) as child,
             self.interrupts.stop_after_epoch(child.request_stop),
         ):
             records = read_records(child, timeout_seconds, self.min_timeout_seconds)

@@ -197,10 +197,10 @@ class Session:
             plan=self.plans[cell],
             data_folder=str(self.source.folder.resolve()) if self.source.folder else None,
             weights_file=str(self.weights_file) if needs_weights(cell) else None,
-            scratch_folder=str(self.folder.resolve()),
+            session_folder=str(self.folder.resolve()),
             idle_watts=self.idle_watts,
             roofline=self.gates.rooflines.get((cell.framework, cell.device)),
-            known=None,
+            saved_epochs=None,
         )
 
     # The saved file, and the end

@@ -64,10 +64,10 @@ class Checkpoints:
 
     @property
     def file(self) -> Path:
-        return Path(self.job.scratch_folder) / f"{self.job.cell.id}.checkpoint.safetensors"
+        return Path(self.job.session_folder) / f"{self.job.cell.id}.checkpoint.safetensors"
 
     def best_file(self, epoch: int) -> Path:
-        return Path(self.job.scratch_folder) / f"{self.job.cell.id}.best-{epoch:04}.safetensors"
+        return Path(self.job.session_folder) / f"{self.job.cell.id}.best-{epoch:04}.safetensors"
 
     def save_best(self, trainer: Trainer, epoch: int) -> float:
         """Saves the weights as the best so far; returns the seconds it took. Raises WeightsError."""
@@ -119,8 +119,8 @@ class Checkpoints:
             "first_weights_sha256": self.start.weights_sha256,
         }
 
-    def load(self, known: Sequence[Epoch]) -> Checkpoint:
-        """The checkpoint of a run whose journal has the epochs `known`. Raises UnusableCheckpoint."""
+    def load(self, saved_epochs: Sequence[Epoch]) -> Checkpoint:
+        """The checkpoint of a run whose journal has the `saved_epochs`. Raises UnusableCheckpoint."""
         if not self.file.exists():
             raise UnusableCheckpoint("no checkpoint had been taken yet")
         began = perf_counter()
@@ -129,7 +129,9 @@ class Checkpoints:
             if header.get(name) != value:
                 raise UnusableCheckpoint(f"the checkpoint is of another {name.replace('_', ' ')}")
         epoch = header["epoch"]
-        if epoch > len(known) or header["history_sha256"] != _history_sha256(known[:epoch]):
+        if epoch > len(saved_epochs) or header["history_sha256"] != _history_sha256(
+            saved_epochs[:epoch]
+        ):
             raise UnusableCheckpoint(
                 f"the checkpoint is of epoch {epoch}, and the epochs on disk are not its own"
             )

@@ -48,8 +48,8 @@ def run_cell(job: Job, parent: ParentPipe) -> None:
     training = prepare(job, parent.send)
     training.stop_requested = parent.stop_requested
     parent.send(training.start)
-    if job.known is not None:
-        parent.send(training.resume(job.known))
+    if job.saved_epochs is not None:
+        parent.send(training.resume(job.saved_epochs))
     for epoch in training.epochs():
         parent.send(epoch)
     if training.stopped:

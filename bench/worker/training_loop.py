@@ -64,20 +64,20 @@ class TrainingLoop:
     def steps_per_epoch(self) -> int:
         return len(self.dataset.train) // self.recipe.batch_size
 
-    def resume(self, known: Sequence[Epoch]) -> Resumed:
+    def resume(self, saved_epochs: Sequence[Epoch]) -> Resumed:
         """Resumes from the checkpoint, or starts from the beginning if there is no usable one."""
         try:
-            checkpoint = self.checkpoints.load(known)
+            checkpoint = self.checkpoints.load(saved_epochs)
             self._restore(checkpoint)
         except (UnusableCheckpoint, ResumeError, WeightsError) as error:
             remove_checkpoint(self.checkpoints.file.parent, self.job.cell.id)
             return Resumed(after_epoch=0, setback=str(error))
-        self.completed_epochs = list(known[: checkpoint.epoch])
+        self.completed_epochs = list(saved_epochs[: checkpoint.epoch])
         for epoch in self.completed_epochs:
             self.stopped = self.stopping.stop_reason(epoch)
         self.began -= checkpoint.seconds
         self._first_epoch = checkpoint.epoch + 1
-        behind = checkpoint.epoch < len(known)
+        behind = checkpoint.epoch < len(saved_epochs)
         setback = f"the last checkpoint was of epoch {checkpoint.epoch}" if behind else None
         return Resumed(after_epoch=checkpoint.epoch, setback=setback)
 
@@ -101,7 +101,7 @@ class TrainingLoop:
             self.stopped = self.stopping.stop_reason(epoch)
             yield epoch  # the parent writes it to disk, so that no checkpoint is ahead of the journal
             interrupted = self.stop_requested()
-            self._checkpoint_seconds = self._checkpoint_if_due(epoch, last_here=interrupted)
+            self._checkpoint_seconds = self._checkpoint_if_due(epoch, is_last=interrupted)
 
     def _train_and_score(self, number: int) -> Epoch:
         images = self.measure(number)
@@ -161,9 +161,9 @@ class TrainingLoop:
                 self.send(Heartbeat(epoch=number, step=step))
         return steps * recipe.batch_size
 
-    def _checkpoint_if_due(self, epoch: Epoch, *, last_here: bool) -> float | None:
+    def _checkpoint_if_due(self, epoch: Epoch, *, is_last: bool) -> float | None:
         """Takes a checkpoint if one is due or no epoch follows in this process; returns its seconds."""
-        if not (self.checkpoints.is_due(epoch.train_seconds) or last_here):
+        if not (self.checkpoints.is_due(epoch.train_seconds) or is_last):
             return None
         return self.checkpoints.save(
             self.trainer, self.completed_epochs, self.stopping, seconds=perf_counter() - self.began

@@ -31,8 +31,8 @@ def gate(job: Job, behaviour: str) -> Iterator[Record]:
 def records(job: Job, behaviour: str) -> Iterator[Record]:
     yield replace(START, parameters=1000 if job.cell.framework == "torch" else 2000)
     done = 0
-    if job.known is not None:
-        done = len(job.known)
+    if job.saved_epochs is not None:
+        done = len(job.saved_epochs)
         yield Resumed(after_epoch=done, setback=None)
     for number in range(done + 1, job.plan.epochs + 1):
         warm_up = number == done + 1

@@ -58,10 +58,10 @@ def run_to_end(
         plan=run.plan,
         data_folder=str(data_folder) if data_folder else None,
         weights_file=str(weights_file) if weights_file else None,
-        scratch_folder=str(folder),
+        session_folder=str(folder),
         idle_watts=None,
         roofline=None,
-        known=None,
+        saved_epochs=None,
     )
     CellRunner(
         run=run,

@@ -175,8 +175,8 @@ def job(folder: str) -> Job:
         plan=PLAN,
         data_folder=None,
         weights_file=None,
-        scratch_folder=folder,
+        session_folder=folder,
         idle_watts=None,
         roofline=None,
-        known=None,
+        saved_epochs=None,
     )

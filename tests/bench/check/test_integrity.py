@@ -60,7 +60,7 @@ def test_an_edit_is_named_even_with_a_new_checksum(rule: str, change: Change, se
     assert_edit_is_named(rule, change, sentence)
 
 
-def test_a_seal_is_over_the_run_and_its_machine() -> None:
+def test_a_checksum_covers_the_run_and_its_machine() -> None:
     """The edits above are sealed by the same function, and would not miss what it leaves out."""
     run, machine = {"epochs": [1.0], "seal": ""}, {"name": "anna"}
     sealed = run_checksum(run, machine)

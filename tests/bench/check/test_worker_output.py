@@ -83,10 +83,10 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
         plan=PLAN,
         data_folder=None,
         weights_file=None,
-        scratch_folder=str(tmp_path),
+        session_folder=str(tmp_path),
         idle_watts=None,
         roofline=Roofline(flops_per_second=1e20, bytes_per_second=1e18),
-        known=None,
+        saved_epochs=None,
     )
     net, images = network("standard", image_size=64), load_data(job)
     first = FirstWeights(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)

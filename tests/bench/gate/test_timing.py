@@ -177,7 +177,7 @@ def timing_checks(device: PaperDevice, *, waits_for: float) -> dict[str, Check]:
     return {check.name: check for check in checks}
 
 
-def test_a_clock_that_waits_passes_its_proof(device: PaperDevice) -> None:
+def test_a_clock_that_waits_passes_both_checks(device: PaperDevice) -> None:
     checks = timing_checks(device, waits_for=1.0)
     assert list(checks) == ["twice the work", "nothing left"]
     assert all(check.passed for check in checks.values())

@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from bench.host import condition, machine, macos
+from bench.records.types import Power, Thermal
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "darwin",
@@ -60,12 +61,12 @@ def test_the_settings_in_use_are_read() -> None:
 
 
 def test_the_power_source_is_read() -> None:
-    assert macos.power_source(macos.command_output(*macos.BATTERY)) in get_args(macos.Power)
+    assert macos.power_source(macos.command_output(*macos.BATTERY)) in get_args(Power)
 
 
 def test_heat_is_read() -> None:
     text = macos.command_output(*macos.PRESSURE)
-    assert macos.thermal_level(text) in (None, *get_args(macos.Thermal))
+    assert macos.thermal_level(text) in (None, *get_args(Thermal))
     assert text == "" or macos.thermal_level(text), f"another shape than expected: {text!r}"
     assert macos.speed_limit(macos.command_output(*macos.SPEED)) in (None, "nominal", "moderate")
 
@@ -97,6 +98,6 @@ def test_the_whole_condition_is_taken_and_the_mac_kept_awake() -> None:
         assert failure is None
         state = condition.current_condition()
         assert "caffeinate" in macos.command_output("pmset", "-g", "assertions")
-    assert state.power in (None, *get_args(macos.Power))
-    assert state.thermal in (None, *get_args(macos.Thermal))
+    assert state.power in (None, *get_args(Power))
+    assert state.thermal in (None, *get_args(Thermal))
     assert state.available_memory_bytes > 0

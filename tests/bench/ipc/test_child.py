@@ -98,14 +98,14 @@ def test_the_first_line_is_the_job() -> None:
 
 
 def test_a_job_longer_than_a_pipe_holds_arrives_whole() -> None:
-    long = replace(job(""), known=tuple(replace(EPOCH, epoch=n) for n in range(1, 1001)))
+    long = replace(job(""), saved_epochs=tuple(replace(EPOCH, epoch=n) for n in range(1, 1001)))
     with connected_parent() as parent:
         parent.write(job_to_json(long).encode())
         assert job_from_json(parent.child.job()) == long
 
 
 @pytest.mark.parametrize("record", [START, EPOCH, RESULT], ids=lambda record: type(record).__name__)
-def test_a_record_counts_as_sent_when_the_parent_has_kept_it(record: Record) -> None:
+def test_a_record_counts_as_sent_once_the_parent_has_it_on_disk(record: Record) -> None:
     with connected_parent() as parent:
         thread = send_in_thread(parent.child, record)
         assert parent.read_record() == record

@@ -292,14 +292,16 @@ def test_a_dictionary_may_have_any_keys() -> None:
     assert build(Machine, fields(machine)) == machine
 
 
-@pytest.mark.parametrize("known", [None, (), (EPOCH, dataclasses.replace(EPOCH, epoch=2))])
+@pytest.mark.parametrize("saved_epochs", [None, (), (EPOCH, dataclasses.replace(EPOCH, epoch=2))])
 @pytest.mark.parametrize("roofline", [None, ROOFLINE])
 @pytest.mark.parametrize("idle_watts", [None, {"cpu": 1.5, "gpu": 0.25}])
 def test_a_job_reaches_its_worker(
-    roofline: Roofline | None, idle_watts: dict[str, float] | None, known: tuple[Epoch, ...] | None
+    roofline: Roofline | None,
+    idle_watts: dict[str, float] | None,
+    saved_epochs: tuple[Epoch, ...] | None,
 ) -> None:
     given = dataclasses.replace(
-        job("a folder/é\n"), roofline=roofline, idle_watts=idle_watts, known=known
+        job("a folder/é\n"), roofline=roofline, idle_watts=idle_watts, saved_epochs=saved_epochs
     )
     line = job_to_json(given)
     assert (line.count("\n"), line[-1]) == (1, "\n"), "the worker reads one line"
@@ -313,7 +315,7 @@ def test_a_job_reaches_its_worker(
         (("cell", "mood"), 1, "there is no field Job.cell.mood"),
         (("cell", "device"), "tpu", "Job: Invalid enum value 'tpu' - at `$.cell.device`"),
         (("plan", "epochs"), "3", "Job: Expected `int`, got `str` - at `$.plan.epochs`"),
-        (("known",), [{"epoch": 1}], "Job: Object missing required field"),
+        (("saved_epochs",), [{"epoch": 1}], "Job: Object missing required field"),
     ],
 )
 def test_a_job_with_other_fields_is_refused(

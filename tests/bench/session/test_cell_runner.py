@@ -31,7 +31,7 @@ NO_CHECKPOINT = "no checkpoint had been taken yet"
 PREAMBLE = f"""
 import json, os, select, signal, sys, time
 job = sys.stdin.readline()
-known = json.loads(job)["known"]
+known = json.loads(job)["saved_epochs"]
 pipe = os.fdopen(int(sys.argv[1]), "w", buffering=1)
 START = {to_line(START)!r}
 OTHER_START = {to_line(replace(START, device_name="another CPU"))!r}
@@ -137,7 +137,7 @@ def test_the_job_reaches_the_worker(tmp_path: Path) -> None:
     assert run.failure
     first, second = map(json.loads, run.failure.log_tail.splitlines())
     assert first == asdict(job(str(tmp_path)))
-    assert second == first | {"known": []}
+    assert second == first | {"saved_epochs": []}
 
 
 def test_noise_on_stdout_and_stderr_goes_to_the_log_alone(tmp_path: Path) -> None:
@@ -465,7 +465,7 @@ def test_a_worker_that_is_tried_again_has_nothing_to_do_with_what_was_accepted(t
     assert "another CPU now" in interruption.differences[0]
 
 
-def test_every_record_but_a_beat_is_answered_once_it_is_on_disk(tmp_path: Path) -> None:
+def test_every_record_but_a_heartbeat_is_acknowledged_once_it_is_on_disk(tmp_path: Path) -> None:
     script = f"""
         def send(line):
             pipe.write(line)

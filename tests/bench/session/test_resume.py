@@ -412,7 +412,7 @@ def test_a_second_session_is_refused_and_names_the_first(session: Session) -> No
     resume(session)
 
 
-def test_whoever_begins_another_session_is_told_what_was_left_behind(session: Session) -> None:
+def test_a_new_session_names_the_unfinished_one(session: Session) -> None:
     output = run_interrupted(session, signal.SIGINT)
     assert "note: the session before" not in output
     process = session.start_new()

@@ -138,7 +138,7 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
     assert "machine_info is different" not in text
 
 
-def test_what_would_spoil_a_run_stops_it_unless_told_otherwise(tmp_path: Path) -> None:
+def test_an_error_of_the_doctor_stops_a_run_unless_told_otherwise(tmp_path: Path) -> None:
     pick = ("-k", "scratch-torch")
     done = bench(tmp_path, *SYNTHETIC, *pick, paper="doctor=error")
     assert done.returncode == USAGE_ERROR

@@ -396,10 +396,10 @@ def test_the_plan_overrides_the_recipe() -> None:
         plan=replace(PLAN, epochs=5, patience=9, batch_size=10),
         data_folder=None,
         weights_file=None,
-        scratch_folder="",
+        session_folder="",
         idle_watts=None,
         roofline=None,
-        known=None,
+        saved_epochs=None,
     )
     recipe = recipe_of(planned.cell, planned.plan)
     assert (recipe.epochs, recipe.patience, recipe.batch_size) == (5, 9, 10)
