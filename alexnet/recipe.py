@@ -127,6 +127,11 @@ class Experiment:
     recipe: Recipe
     weights: Literal["he-normal", "imagenet"] = "he-normal"
 
+    @property
+    def pretrained(self) -> bool:
+        """Whether it starts from ImageNet's weights."""
+        return self.weights == "imagenet"
+
 
 EXPERIMENTS: dict[str, Experiment] = {
     "scratch": Experiment(

@@ -11,8 +11,8 @@ from typing import Any
 from alexnet.data import CLASSES
 from bench.check.compare import mismatch
 from bench.records import derive
-from bench.records.achieved_speed import AchievedSpeed
 from bench.records.early_stopping import EarlyStopping
+from bench.records.flops import AchievedSpeed
 from bench.records.limits import MAX_PICTURES
 from bench.records.read import LoadedRun, Problems
 from bench.records.types import Result, StopReason

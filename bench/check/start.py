@@ -60,7 +60,7 @@ def first_weights_match_the_seed(run: LoadedRun) -> Problems:
     """He-normal weights are those that the seed draws; pretrained ones name their source file."""
     if (start := run.start) is None:
         return
-    drawn = EXPERIMENTS[run.cell.experiment].weights == "he-normal"
+    drawn = not EXPERIMENTS[run.cell.experiment].pretrained
     origins = ("he-normal",) if drawn else ("torchvision", "user file")
     source = start.weights_source_sha256
     if start.weights_origin not in origins:

@@ -221,7 +221,7 @@ def data_state(options: Options) -> DataState:
 def _download_bytes(options: Options, data: DataState) -> int:
     """The growth of the cache: the archive and its images, and ImageNet's weights in two formats."""
     needed = ARCHIVE_BYTES + CIFAR10_BYTES if data == "download" else 0
-    pretrained = any(EXPERIMENTS[name].weights == "imagenet" for name in options.experiment)
+    pretrained = any(EXPERIMENTS[name].pretrained for name in options.experiment)
     if pretrained and not any(prepare.cache_folder().glob("*.safetensors")):
         needed += 2 * network("torchvision", classes=IMAGENET_CLASSES).parameters * FLOAT32_BYTES
     return needed

@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 from bench.ipc.messages import Heartbeat, Record, to_line
 
-ACK, STOP = b"kept\n", b"stop\n"
+ACK, STOP = b"ack\n", b"stop\n"
 ORPHANED = 3
 """The exit status of a child whose parent has died."""
 

@@ -6,7 +6,7 @@ from alexnet.data import TRAINED_IMAGES
 from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import FLOAT32_BYTES, network
-from bench.records.achieved_speed import training_flops
+from bench.records.flops import training_flops
 from bench.records.types import Cell, Plan
 
 # Sustained FLOP/s and bytes/s to memory. Only `cpu` was calibrated, on a 2-core AMD EPYC; the other

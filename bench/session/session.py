@@ -248,4 +248,4 @@ class Session:
 
 def needs_weights(cell: Cell) -> bool:
     """Whether a cell starts from ImageNet's weights."""
-    return EXPERIMENTS[cell.experiment].weights == "imagenet"
+    return EXPERIMENTS[cell.experiment].pretrained

@@ -155,7 +155,7 @@ class FirstWeights:
 
 def first_weights(job: Job, net: Network) -> FirstWeights:
     """He-normal weights drawn from the cell's seed, or ImageNet's with a new head drawn from it."""
-    if EXPERIMENTS[job.cell.experiment].weights == "he-normal":
+    if not EXPERIMENTS[job.cell.experiment].pretrained:
         weights = canonical.initialise(net, seed=job.cell.seed)
         return FirstWeights(weights=weights, origin="he-normal", source_sha256=None)
     if job.weights_file is None:

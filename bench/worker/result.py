@@ -9,8 +9,8 @@ from alexnet import weights as canonical
 from alexnet.score import Logits, score
 from bench.meters.time import TimeMeter
 from bench.records import derive
-from bench.records.achieved_speed import AchievedSpeed
 from bench.records.codec import finite_or_none
+from bench.records.flops import AchievedSpeed
 from bench.records.types import Result
 from bench.worker.result_checks import check_result
 from bench.worker.sample_images import sample_images

@@ -14,7 +14,7 @@ from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.check.start import first_weights_sha256
 from bench.records import derive
-from bench.records.achieved_speed import attainable_flops_per_second, training_flops
+from bench.records.flops import attainable_flops_per_second, training_flops
 from bench.records.run import Run
 from bench.records.types import (
     Cell,

@@ -6,7 +6,7 @@ import pytest
 
 from alexnet.spec import network
 from bench.meters.roofline import ROOFLINE_SECONDS, measure_roofline
-from bench.records.achieved_speed import attainable_flops_per_second, training_bytes, training_flops
+from bench.records.flops import attainable_flops_per_second, training_bytes, training_flops
 from bench.records.types import Roofline
 from tests.support.paper_device import PaperDevice, paper_backend, use_as_clock
 

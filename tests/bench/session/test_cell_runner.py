@@ -483,9 +483,9 @@ def test_every_record_but_a_heartbeat_is_acknowledged_once_it_is_on_disk(tmp_pat
     run, seen = run_cell(tmp_path, script)
     assert run.failure is None
     assert (tmp_path / LOG).read_text().splitlines() == [
-        "kept start",
-        *["kept epochs"] * 3,
-        "kept result",
+        "ack start",
+        *["ack epochs"] * 3,
+        "ack result",
         "more: []",
     ]
     assert len([record for record in seen if isinstance(record, Heartbeat)]) == 6, (
@@ -499,7 +499,7 @@ print(os.getpid(), flush=True)
 begin()
 pipe.write(EPOCHS[0])
 while (line := sys.stdin.readline()) != "stop\\n":
-    assert line == "kept\\n", line
+    assert line == "ack\\n", line
 pipe.write(EPOCHS[1])
 """
 
