@@ -32,7 +32,7 @@ class FrameworkOutputs:
 
 
 def with_agreement(ours: FrameworkOutputs, theirs: FrameworkOutputs | None) -> Gate:
-    """Our gate plus the checks against the other framework's outputs, or why there are none."""
+    """Our gate plus the checks against another framework's outputs, or why there are none."""
     if theirs is None:
         return _not_compared(
             ours.gate, f"{ours.cell.framework} against the other framework: it was not run"

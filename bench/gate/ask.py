@@ -1,4 +1,4 @@
-"""The parent's side of the correctness gate: one process per cell, then both frameworks are compared."""
+"""The parent's side of the correctness gate: one process per cell, then the frameworks are compared."""
 
 from __future__ import annotations
 
