@@ -8,7 +8,7 @@ from typing import Any
 
 from alexnet.data import CLASSES, TEST_IMAGES, TRAINED_IMAGES
 from alexnet.layers import IllegalNetwork
-from alexnet.spec import VARIANTS, Network, network
+from alexnet.spec import IMAGE_SIZE, VARIANTS, Network, network
 from bench.records import derive
 from bench.records.read import LoadedRun
 from reports.sources import SourceRun, moment, plain
@@ -238,7 +238,7 @@ def layers(runs: Sequence[LoadedRun]) -> Iterator[Row]:
     """Every layer of the networks that were trained, and of all of them at the report's 224 px."""
     nets: dict[tuple[str, int], Network] = {}
     for variant in VARIANTS:
-        nets[variant, 224] = network(variant)
+        nets[variant, IMAGE_SIZE] = network(variant)
     for it in runs:
         nets.setdefault((it.net.variant, it.plan.image_size), it.net)
         try:  # the mistaken network is explained from it, at the same size

@@ -15,41 +15,14 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.gate.ask import GateReply, ask_gate
-from bench.ipc.messages import Heartbeat, Record, Resumed, to_line
+from bench.ipc.messages import Heartbeat, Record, to_line
 from bench.records.run import Interrupted, Run
 from bench.records.types import Failure
 from bench.session.cell_runner import CellRunner
 from bench.session.interrupts import Interrupts
 from bench.worker.checkpoint import Checkpoints
-from tests.support.samples import CELL, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START, job
-
-EPOCHS = [replace(EPOCH, epoch=n, warm_up=n == 1, train_seconds=float(n)) for n in (1, 2, 3)]
-QUICK = replace(EPOCH, train_seconds=0.001)
-NO_CHECKPOINT = "no checkpoint had been taken yet"
-
-PREAMBLE = f"""
-import json, os, select, signal, sys, time
-job = sys.stdin.readline()
-known = json.loads(job)["saved_epochs"]
-pipe = os.fdopen(int(sys.argv[1]), "w", buffering=1)
-START = {to_line(START)!r}
-OTHER_START = {to_line(replace(START, device_name="another CPU"))!r}
-BEAT = {to_line(Heartbeat(epoch=1, step=3))!r}
-EPOCHS = {[to_line(epoch) for epoch in EPOCHS]!r}
-QUICK = {to_line(QUICK)!r}
-RESUMED = {[to_line(Resumed(after_epoch=n, setback=None)) for n in range(4)]!r}
-BEGUN_ANEW = {to_line(Resumed(after_epoch=0, setback=NO_CHECKPOINT))!r}
-RESULT = {to_line(RESULT)!r}
-FAILURE = {to_line(Failure(reason="no such weights", log_tail=""))!r}
-GATE = {to_line(GATE)!r}
-ROOFLINE = {to_line(ROOFLINE)!r}
-
-def begin():
-    pipe.write(START)
-    if known is not None:
-        pipe.write(RESUMED[len(known)])
-"""
+from tests.support.samples import CELL, PLAN, RESULT, START, job
+from tests.support.scripted_child import EPOCHS, NO_CHECKPOINT, PREAMBLE
 
 GOOD = """
 pipe.write(START)
@@ -607,31 +580,3 @@ def test_weights_and_checkpoint_of_a_failed_cell_stay_for_whoever_goes_on(tmp_pa
     run, _ = run_cell(tmp_path, "sys.exit(1)")
     assert run.failure
     assert all(file.exists() for file in files)
-
-
-def ask(tmp_path: Path, script: str, *, timeout_seconds: float = 20.0) -> GateReply:
-    command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)]
-    return ask_gate(
-        job(str(tmp_path)), folder=tmp_path, command=command, timeout_seconds=timeout_seconds
-    )
-
-
-def test_a_gate_gives_its_verdict_and_the_roofline(tmp_path: Path) -> None:
-    reply = ask(tmp_path, "print('noise'); pipe.write(ROOFLINE); pipe.write(GATE)")
-    assert reply == GateReply(gate=GATE, roofline=ROOFLINE, reason="")
-    assert (tmp_path / "scratch-torch-cpu-s0.gate.log").read_text() == "noise\n"
-
-
-@pytest.mark.parametrize(
-    ("script", "reason"),
-    [
-        ("sys.exit(3)", "the worker ended with status 3 before it had answered, without a result"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "the worker died of SIGSEGV before it had answered"),
-        ("time.sleep(60)", "the worker gave no sign of life"),
-        ("pipe.write('nonsense\\n')", "this line is not JSON"),
-    ],
-)
-def test_a_gate_that_gives_no_verdict_says_why(tmp_path: Path, script: str, reason: str) -> None:
-    reply = ask(tmp_path, script, timeout_seconds=1.0 if "sleep" in script else 20.0)
-    assert reply.gate is None
-    assert reply.reason.startswith(reason)
