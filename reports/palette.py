@@ -6,14 +6,15 @@ its dark twin, or a CSS variable, in its place.
 
 from __future__ import annotations
 
+from alexnet.frameworks import registry
+
 # Hues after Okabe and Ito (2008), made darker or lighter until they stand out from their ground.
-LIGHT = {
+LIGHT: dict[str, str] = {
     "paper": "#fffffe",
     "ink": "#1b1f24",
     "muted": "#5f6770",
     "rule": "#d5d9de",
-    "torch": "#c8500a",
-    "tensorflow": "#0b66b0",
+    **{name: info.light_hue for name, info in registry.FRAMEWORKS.items()},
     "published": "#6b6f76",
     "train": "#8a5aa8",
     "validation": "#00795a",
@@ -21,13 +22,12 @@ LIGHT = {
     "good": "#00795b",
     "bad": "#b3261f",
 }
-DARK = {
+DARK: dict[str, str] = {
     "paper": "#14171a",
     "ink": "#e8eaed",
     "muted": "#a3abb5",
     "rule": "#3a4048",
-    "torch": "#ff9a5c",
-    "tensorflow": "#6cb6ff",
+    **{name: info.dark_hue for name, info in registry.FRAMEWORKS.items()},
     "published": "#b4b9c1",
     "train": "#cba6e8",
     "validation": "#4fd1a5",

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from alexnet.frameworks.registry import FRAMEWORKS
 from alexnet.recipe import EXPERIMENTS
 
 EXPERIMENT_ORDER = tuple(EXPERIMENTS)
-FRAMEWORK_ORDER = ("torch", "tensorflow")
+FRAMEWORK_ORDER: tuple[str, ...] = tuple(FRAMEWORKS)
 PROFILE_ORDER = ("full", "quick", "smoke")
 
 SESSION = ("profile", "dataset", "image_size", "test_images")

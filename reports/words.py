@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from alexnet.frameworks import registry
+
 DASH = "–"
-FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
+FRAMEWORKS: dict[str, str] = {name: info.label for name, info in registry.FRAMEWORKS.items()}
 DEVICES = {"mps": "Apple GPU", "cuda": "NVIDIA GPU", "cpu": "CPU"}
 
 

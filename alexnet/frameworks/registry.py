@@ -1,33 +1,25 @@
-"""The frameworks, and the function that imports one of them."""
+"""The frameworks, as rows of data, and the function that imports one of them."""
 
 from __future__ import annotations
 
 import importlib
 import os
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
+from alexnet.frameworks.info import FrameworkInfo
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable, Framework
+from alexnet.frameworks.tensorflow.info import INFO as TENSORFLOW
+from alexnet.frameworks.torch.info import INFO as TORCH
 
-FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)
-
-# Environment variables that affect a framework's speed or results. Every result records them.
-_ENVIRONMENT_PREFIXES = (
-    "PYTORCH_",
-    "MPS_",
-    "TF_MTL_",
-    "TF_MPS_",
-    "TF_ENABLE_ONEDNN_OPTS",
-    "OMP_",
-    "MKL_",
-    "KMP_",
-    "CUDA_VISIBLE_DEVICES",
-)
+FRAMEWORKS: dict[Framework, FrameworkInfo] = {info.name: info for info in (TORCH, TENSORFLOW)}
+"""Name -> row, in the order in which they run and are listed."""
 
 
 def environment() -> dict[str, str]:
     """The environment variables that are set and affect speed or results."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT_PREFIXES)}
+    prefixes = tuple(prefix for info in FRAMEWORKS.values() for prefix in info.recorded_prefixes)
+    return {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
 
 
 def backend(framework: Framework, device: Device | Literal["auto"] = "auto") -> Backend:

@@ -17,6 +17,7 @@ from packaging.version import InvalidVersion, Version
 from alexnet.data import FOLDER, RECORD_BYTES, RECORDS_PER_FILE, TEST_FILES, TRAIN_FILES
 from alexnet.download import ARCHIVE
 from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks.registry import FRAMEWORKS
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import FLOAT32_BYTES, IMAGENET_CLASSES, network
 from bench.host.condition import CAFFEINATE, current_condition
@@ -29,29 +30,8 @@ from bench.records.types import Condition, Machine
 
 DataState = Literal["synthetic", "folder", "missing", "cached", "download"]
 
-REQUIRED_PACKAGES: dict[Framework, tuple[str, ...]] = {
-    "torch": ("torch", "torchvision"),
-    "tensorflow": ("tensorflow", "keras"),
-}
-
-# The effect of each variable on a run, from the published libraries of torch 2.14.1 and
-# tensorflow-metal 1.2.0; KMP_DUPLICATE_LIB_OK is from pytorch#193520.
-IGNORED = "is ignored by this suite"
-VARIABLES = {
-    "PYTORCH_ENABLE_MPS_FALLBACK": f"times CPU work as the GPU's, and {IGNORED}",
-    "PYTORCH_MPS_HIGH_WATERMARK_RATIO": "changes how much memory PyTorch may take from the GPU",
-    "PYTORCH_MPS_FAST_MATH": "lets PyTorch's GPU kernels round more coarsely",
-    "PYTORCH_MPS_PREFER_METAL": "makes PyTorch multiply matrices with other GPU kernels",
-    "TF_MTL_ENABLE_LAYER_PRINT": "makes Apple's TensorFlow plugin print every layer while it is timed",
-    "TF_MPS_DISABLE_ALLOCATION_CACHE": "makes Apple's TensorFlow plugin allocate memory anew each time",
-    "MPS_MAX_COMMIT_COUNT": "changes how Apple's TensorFlow plugin hands work to the GPU",
-    "MPS_ENABLE_GEMM_PLUGIN": "makes Apple's TensorFlow plugin multiply matrices another way",
-    "MPS_DEVICE_CACHE_SIZE": "changes how much memory Apple's TensorFlow plugin keeps",
-    "OMP_NUM_THREADS": "changes how many processor threads PyTorch computes with",
-    "KMP_DUPLICATE_LIB_OK": "hides a doubled OpenMP library, which can stop a run for good",
-    "TF_ENABLE_ONEDNN_OPTS": "makes TensorFlow's CPU kernels others, with other rounding and speed",
-    "KERAS_BACKEND": IGNORED,
-}
+VARIABLES = {name: effect for info in FRAMEWORKS.values() for name, effect in info.variables.items()}
+"""Environment variable -> its effect on a run."""
 
 ARCHIVE_BYTES = 170_052_171
 CIFAR10_BYTES = len((*TRAIN_FILES, *TEST_FILES)) * RECORDS_PER_FILE * RECORD_BYTES
@@ -119,30 +99,34 @@ def release_numbers(version: str | None) -> tuple[int, ...]:
         return tuple(int(number) for number in numbers[0].split(".")) if numbers else ()
 
 
-def plugin_clash(platform: str, packages: Mapping[str, str]) -> str | None:
-    """Why `import tensorflow` will crash here, judged by the versions alone; None if it will not.
+def plugin_clash(framework: Framework, platform: str, packages: Mapping[str, str]) -> str | None:
+    """Why importing a framework will crash here, judged by the versions alone; None if it will not.
 
-    TensorFlow loads Apple's plugin on import, and pip installs pairs that do not fit: TensorFlow 2.20
-    lacks symbols that plugin 1.2.0 links against (tensorflow#126360), and 2.18 lacks those of plugin
-    1.1.0 (tensorflow#84167).
+    A framework loads Apple's plugin as it is imported, and pip installs pairs that do not fit.
     """
-    tensorflow, plugin = (packages.get(name) for name in ("tensorflow", "tensorflow-metal"))
-    if platform != "darwin" or not tensorflow or not plugin:
+    plugin = FRAMEWORKS[framework].mac_plugin
+    if platform != "darwin" or plugin is None:
         return None
-    tensorflow_release, plugin_release = release_numbers(tensorflow), release_numbers(plugin)
-    too_new = tensorflow_release >= (2, 20) and plugin_release < (1, 3)  # no 1.3 is known
-    if too_new or (tensorflow_release >= (2, 18) and () < plugin_release < (1, 2)):
-        return f"tensorflow {tensorflow} crashes as it is imported, with tensorflow-metal {plugin}"
+    version, plugin_version = packages.get(framework), packages.get(plugin.package)
+    if not version or not plugin_version:
+        return None
+    for first, fitting in plugin.clashes:
+        if release_numbers(version) >= first and () < release_numbers(plugin_version) < fitting:
+            pair = f"{framework} {version} crashes as it is imported, with {plugin.package}"
+            return f"{pair} {plugin_version}"
     return None
 
 
 def can_probe_gpu(framework: Framework, platform: str, packages: Mapping[str, str]) -> bool:
-    """Whether a framework can be asked for its GPU: on a Mac TensorFlow needs a plugin that fits."""
-    if any(not packages.get(name) for name in REQUIRED_PACKAGES[framework]):
+    """Whether a framework can be asked for its GPU: on a Mac some need a plugin that fits."""
+    info = FRAMEWORKS[framework]
+    if any(not packages.get(name) for name in info.required):
         return False
-    if framework == "torch" or platform != "darwin":
+    if info.mac_plugin is None or platform != "darwin":
         return True
-    return bool(packages.get("tensorflow-metal")) and plugin_clash(platform, packages) is None
+    return bool(packages.get(info.mac_plugin.package)) and (
+        plugin_clash(framework, platform, packages) is None
+    )
 
 
 def gather_facts(

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import re
 
-from alexnet.frameworks.protocol import Framework
-from bench.doctor.facts import IGNORED, REQUIRED_PACKAGES, VARIABLES, Facts, release_numbers
+from alexnet.frameworks.info import IGNORED, REINSTALL
+from alexnet.frameworks.registry import FRAMEWORKS
+from bench.doctor.facts import VARIABLES, Facts, release_numbers
 from bench.doctor.findings import Findings, error, warning
 
-LABELS: dict[Framework, str] = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
 # The packages that compute: their versions change speed and numbers.
-COMPUTE_PACKAGES = (
-    *REQUIRED_PACKAGES["torch"],
-    *REQUIRED_PACKAGES["tensorflow"],
-    *("tensorflow-metal", "numpy"),
-)
+COMPUTE_PACKAGES = (*(name for info in FRAMEWORKS.values() for name in info.packages), "numpy")
 SUPPORTED_PYTHONS = ((3, 11), (3, 12))
-REINSTALL = "remove the folder .venv and call make again, which installs the set that was tested"
 
 
 def python(facts: Facts) -> Findings:
@@ -60,10 +55,10 @@ def macos(facts: Facts) -> Findings:
 def frameworks(facts: Facts) -> Findings:
     """Every framework of the run must be installed."""
     for framework in facts.frameworks:
-        packages = REQUIRED_PACKAGES[framework]
-        if missing := [name for name in packages if not facts.machine.packages.get(name)]:
-            others = " ".join(f"--framework {name}" for name in REQUIRED_PACKAGES if name != framework)
-            message = f"{LABELS[framework]} cannot run: {' and '.join(missing)} cannot be found here."
+        info = FRAMEWORKS[framework]
+        if missing := [name for name in info.required if not facts.machine.packages.get(name)]:
+            others = " ".join(f"--framework {name}" for name in FRAMEWORKS if name != framework)
+            message = f"{info.label} cannot run: {' and '.join(missing)} cannot be found here."
             yield error(message, f"{REINSTALL}; or leave it out with {others}")
 
 
@@ -86,7 +81,7 @@ def environment(facts: Facts) -> Findings:
         mac_only = "MPS" in name or "MTL" in name
         if not value or (mac_only and facts.platform != "darwin"):
             continue
-        if name == "KERAS_BACKEND" and value == "tensorflow":
+        if any(info.harmless_values.get(name) == value for info in FRAMEWORKS.values()):
             continue
         effect = VARIABLES.get(name, "may change figures")
         fix = f"unset {name}" + (" (only so that nobody is misled)" if IGNORED in effect else "")

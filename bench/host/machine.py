@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import psutil
 
 from alexnet.frameworks.protocol import Device
+from alexnet.frameworks.registry import FRAMEWORKS
 from bench.host import macos
 from bench.records.types import Machine
 
@@ -23,8 +24,8 @@ Value = TypeVar("Value")
 
 # Packages that may change a figure. One that is not installed is absent from the record.
 PACKAGES = (
-    *("torch", "torchvision", "tensorflow", "tensorflow-metal", "keras", "numpy"),
-    *("zeus-apple-silicon", "pytest", "pytest-benchmark", "psutil"),
+    *(name for info in FRAMEWORKS.values() for name in info.packages),
+    *("numpy", "zeus-apple-silicon", "pytest", "pytest-benchmark", "psutil"),
 )
 CPUINFO = Path("/proc/cpuinfo")
 PRODUCT_NAME = Path("/sys/class/dmi/id/product_name")  # the serial numbers in this folder are not read

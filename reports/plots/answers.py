@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from alexnet.frameworks import registry
 from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
@@ -21,7 +22,7 @@ ENLARGED = 4
 SIZE, LINE = 0.85, 0.11
 """An image's side, and a line of text, where a column is 1 wide."""
 SIGNS = {True: ("✓", "good"), False: ("✗", "bad")}
-SHAPES = {"torch": "●", "tensorflow": "■"}
+SHAPES: dict[str, str] = {name: info.shape for name, info in registry.FRAMEWORKS.items()}
 
 
 def chosen(study: Study) -> dict[str, pd.DataFrame]:

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from alexnet.frameworks import registry
 from reports.document import Picture, Sentence
 from reports.palette import LIGHT
 from reports.words import FRAMEWORKS
@@ -27,8 +28,8 @@ WIDTH_INCHES = 6.4
 SMALL_POINTS = 9.5
 NEAR_LEFT = 0.45
 """Of a panel's width: labels of what is left of it go to the right."""
-MARKERS = {"torch": "o", "tensorflow": "s"}
-LINES: dict[str, Any] = {"torch": "-", "tensorflow": (0, (3.5, 1.6))}
+MARKERS: dict[str, str] = {name: info.marker for name, info in registry.FRAMEWORKS.items()}
+LINES: dict[str, Any] = {name: info.line for name, info in registry.FRAMEWORKS.items()}
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10.0,

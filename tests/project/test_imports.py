@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from alexnet.frameworks.registry import FRAMEWORKS
 from bench.paths import ROOT
 
 HOUSES = ("alexnet", "bench", "reports")
 FILES = [ROOT / "conftest.py", *(f for house in HOUSES for f in sorted((ROOT / house).rglob("*.py")))]
+FOLDER = ROOT / "alexnet" / "frameworks"
 TORCH, TENSORFLOW = {"torch", "torchvision"}, {"tensorflow", "keras"}
 STDLIB_ONLY = ("alexnet.layers", "alexnet.spec", "alexnet.recipe")
 READS_FILES = ("bench.check", "reports")
@@ -68,7 +70,7 @@ def test_the_import_law_holds(file: Path) -> None:
     names = list(imported(file))
     tops = {name.split(".")[0] for name in names}
     for framework, libraries in (("torch", TORCH), ("tensorflow", TENSORFLOW)):
-        if ROOT / "alexnet" / "frameworks" / framework not in file.parents:
+        if FOLDER / framework not in file.parents:
             assert not tops & libraries
     if house == "alexnet":
         assert not tops & {"bench", "reports", "pytest"}
@@ -76,7 +78,7 @@ def test_the_import_law_holds(file: Path) -> None:
     if module(file).startswith(READS_FILES):
         alien = [n for n in names if n.startswith("bench.") and not n.startswith("bench.records.")]
         assert {name for name in alien if not name.startswith("bench.check.")} == set()
-        assert not [name for name in names if name.startswith("alexnet.frameworks.registry")]
+        assert "alexnet.frameworks.registry.backend" not in names
     if module(file) in STDLIB_ONLY:
         assert tops <= {*sys.stdlib_module_names, "alexnet"}
         assert all(name.startswith("alexnet.layers.") for name in names if "alexnet" in name)
@@ -103,6 +105,21 @@ def test_no_files_import_each_other_in_a_circle(house: str) -> None:
         for name, file in files.items()
     }
     assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        file
+        for file in FILES
+        if file.relative_to(ROOT).parts[0] != "reports" and FOLDER not in file.parents
+    ],
+    ids=lambda f: str(f.relative_to(ROOT)),
+)
+def test_no_framework_is_named_outside_its_folder(file: Path) -> None:
+    """What differs between frameworks stands in their rows. `reports` is still to follow."""
+    constants = {n.value for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Constant)}
+    assert not constants & set(FRAMEWORKS)
 
 
 def test_the_law_is_a_lint_rule_too() -> None:

@@ -43,8 +43,10 @@ def test_a_version_gives_its_numbers(version: str | None, numbers: tuple[int, ..
 def test_the_pairs_that_crash_are_known(tensorflow: str, metal: str) -> None:
     pair = {"tensorflow": tensorflow, "tensorflow-metal": metal}
     last = {"1.1.0": (2, 17), "1.2.0": (2, 19)}[metal]
-    assert (plugin_clash("darwin", pair) is None) == (release_numbers(tensorflow)[:2] <= last)
-    assert plugin_clash("linux", pair) is None
+    assert (plugin_clash("tensorflow", "darwin", pair) is None) == (
+        release_numbers(tensorflow)[:2] <= last
+    )
+    assert plugin_clash("tensorflow", "linux", pair) is None
 
 
 @pytest.fixture

@@ -1,0 +1,69 @@
+"""What is known of a framework without importing it: its row in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alexnet.frameworks.protocol import Device, Framework
+
+Release = tuple[int, ...]
+"""The numbers of a version: (2, 18) is 2.18."""
+
+REINSTALL = "remove the folder .venv and call make again, which installs the set that was tested"
+IGNORED = "is ignored by this suite"
+"""The effect of an environment variable that the suite overrides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """A package that makes a framework compute wrongly on Apple's GPU, from one release on.
+
+    `warning` is a sentence with a place for the `{version}` that is installed.
+    """
+
+    package: str
+    first: Release
+    warning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacPlugin:
+    """The package that gives a framework Apple's GPU; the framework loads it as it is imported.
+
+    `clashes` are pairs (release of the framework, release of the plugin): from the first on, a plugin
+    below the second crashes the import.
+    """
+
+    package: str
+    clashes: tuple[tuple[Release, Release], ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameworkInfo:
+    """One framework. `name` is its folder here and its name in records and options.
+
+    `packages` are those whose versions change speed or numbers, `required` those without which it
+    cannot run. `variables` has the effect of each environment variable that changes a run,
+    `harmless_values` the one value that does not, and `recorded_prefixes` the beginnings of the
+    variables that every result records. `device_fixes` says how to get a device that it cannot use.
+    `light_hue`, `dark_hue`, `marker`, `line` and `shape` are how a report draws it, `line` as
+    matplotlib's dashes.
+    """
+
+    name: Framework
+    label: str
+    packages: tuple[str, ...]
+    required: tuple[str, ...]
+    pip_extra: str
+    variables: Mapping[str, str]
+    recorded_prefixes: tuple[str, ...]
+    device_fixes: Mapping[Device, str]
+    light_hue: str
+    dark_hue: str
+    marker: str
+    line: str | tuple[int, tuple[float, ...]]
+    shape: str
+    harmless_values: Mapping[str, str] = field(default_factory=dict)
+    mac_plugin: MacPlugin | None = None

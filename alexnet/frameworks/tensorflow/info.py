@@ -1,0 +1,51 @@
+"""TensorFlow's row in the registry."""
+
+from __future__ import annotations
+
+from alexnet.frameworks.info import IGNORED, REINSTALL, FrameworkInfo, MacPlugin, Suspect
+
+# The effects of TF_* and MPS_* were read out of the published library of tensorflow-metal 1.2.0.
+INFO = FrameworkInfo(
+    name="tensorflow",
+    label="TensorFlow",
+    packages=("tensorflow", "tensorflow-metal", "keras"),
+    required=("tensorflow", "keras"),
+    pip_extra="tensorflow",
+    variables={
+        "TF_MTL_ENABLE_LAYER_PRINT": "makes Apple's plugin print every layer while it is timed",
+        "TF_MPS_DISABLE_ALLOCATION_CACHE": "makes Apple's plugin allocate memory anew each time",
+        "MPS_MAX_COMMIT_COUNT": "changes how Apple's plugin hands work to the GPU",
+        "MPS_ENABLE_GEMM_PLUGIN": "makes Apple's plugin multiply matrices another way",
+        "MPS_DEVICE_CACHE_SIZE": "changes how much memory Apple's plugin keeps",
+        "TF_ENABLE_ONEDNN_OPTS": "makes TensorFlow's CPU kernels others, with other rounding and speed",
+        "KERAS_BACKEND": IGNORED,
+    },
+    harmless_values={"KERAS_BACKEND": "tensorflow"},
+    recorded_prefixes=("MPS_", "TF_MTL_", "TF_MPS_", "TF_ENABLE_ONEDNN_OPTS"),
+    device_fixes={"mps": REINSTALL, "cuda": ".venv/bin/pip install 'tensorflow[and-cuda]==2.18.1'"},
+    mac_plugin=MacPlugin(
+        package="tensorflow-metal",
+        clashes=(
+            # TensorFlow 2.20 lacks symbols that plugin 1.2.0 links against (tensorflow#126360); no
+            # plugin 1.3 is known. TensorFlow 2.18 lacks those of plugin 1.1.0 (tensorflow#84167).
+            ((2, 20), (1, 3)),
+            ((2, 18), (1, 2)),
+        ),
+        suspects=(
+            # Keras 3.7 adds the bias with tf.nn.bias_add. When ReLU follows, Apple's plugin computes
+            # the Dense layer wrongly in graphs (keras#21668).
+            Suspect(
+                package="keras",
+                first=(3, 7),
+                warning="Keras {version} builds Dense layers that Apple's plugin can compute wrongly;"
+                " this suite switches that part of it off, and checks the GPU against the CPU before"
+                " each cell.",
+            ),
+        ),
+    ),
+    light_hue="#0b66b0",
+    dark_hue="#6cb6ff",
+    marker="s",
+    line=(0, (3.5, 1.6)),
+    shape="■",
+)

@@ -1,0 +1,33 @@
+"""PyTorch's row in the registry."""
+
+from __future__ import annotations
+
+from alexnet.frameworks.info import IGNORED, REINSTALL, FrameworkInfo
+
+# The effects of PYTORCH_* were read out of the published libraries of torch 2.14.1; KMP_DUPLICATE_LIB_OK
+# is from pytorch#193520.
+INFO = FrameworkInfo(
+    name="torch",
+    label="PyTorch",
+    packages=("torch", "torchvision"),
+    required=("torch", "torchvision"),
+    pip_extra="torch",
+    variables={
+        "PYTORCH_ENABLE_MPS_FALLBACK": f"times CPU work as the GPU's, and {IGNORED}",
+        "PYTORCH_MPS_HIGH_WATERMARK_RATIO": "changes how much memory PyTorch may take from the GPU",
+        "PYTORCH_MPS_FAST_MATH": "lets PyTorch's GPU kernels round more coarsely",
+        "PYTORCH_MPS_PREFER_METAL": "makes PyTorch multiply matrices with other GPU kernels",
+        "OMP_NUM_THREADS": "changes how many processor threads PyTorch computes with",
+        "KMP_DUPLICATE_LIB_OK": "hides a doubled OpenMP library, which can stop a run for good",
+    },
+    recorded_prefixes=("PYTORCH_", "OMP_", "MKL_", "KMP_", "CUDA_VISIBLE_DEVICES"),
+    device_fixes={
+        "mps": f"update macOS to 14 or newer, then {REINSTALL}",
+        "cuda": "see what nvidia-smi says; the CPU is measured with --device cpu",
+    },
+    light_hue="#c8500a",
+    dark_hue="#ff9a5c",
+    marker="o",
+    line="-",
+    shape="●",
+)
