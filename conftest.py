@@ -14,6 +14,7 @@ from alexnet.data import DataError
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import IllegalRecipe
 from bench.doctor import diagnosis
+from bench.doctor.facts import gather_facts
 from bench.doctor.findings import Finding
 from bench.host import machine
 from bench.host.lock import Busy, Lock
@@ -123,13 +124,14 @@ def _open_session(config: pytest.Config) -> None:
 
 def _run_doctor(config: pytest.Config, session: Session) -> None:
     """Keeps the doctor's findings for the terminal. Raises UsageError for an error among them."""
-    findings = diagnosis.diagnose(
+    facts = gather_facts(
         session.options_of_picked(),
         results=session.folder.parents[2],
         profile=session.profile,
         devices={cell.framework: cell.device for cell in session.picked},
         machine=session.machine,
     )
+    findings = diagnosis.diagnose(facts)
     config.stash[FINDINGS] = findings
     errors = [finding for finding in findings if finding.level == "error"]
     if errors and not session.options.ignore_doctor:

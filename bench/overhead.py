@@ -65,7 +65,8 @@ def prepare_training(framework: Framework, device: Device) -> TrainingLoop:
 def overhead_ratios(run: TrainingLoop, pairs: int) -> list[float]:
     """For each pair of epochs, the seconds with all meters over the seconds with none.
 
-    Pairs alternate which epoch comes first. Everything counts, the probe and the meters' own work too.
+    Pairs alternate which epoch comes first. Everything counts, also the reference kernel and the
+    work of the meters themselves.
     """
     metered, bare = run.meters, OnlyTimeMeter(run.backend, run.trainer.synchronize)
     ratios = []

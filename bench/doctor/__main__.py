@@ -13,6 +13,7 @@ from rich.text import Text
 
 from alexnet.layers import IllegalNetwork
 from bench.doctor.diagnosis import RULES, diagnose
+from bench.doctor.facts import gather_facts
 from bench.doctor.findings import Finding, Level
 from bench.plan.options import OPTIONS, Options
 
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     values = {f"--{name.replace('_', '-')}": value for name, value in vars(namespace).items()}
     options = Options.from_config(SimpleNamespace(getoption=values.__getitem__))  # type: ignore[arg-type]
     try:
-        findings = diagnose(options, probe=True)
+        findings = diagnose(gather_facts(options, probe=True))
     except IllegalNetwork as error:
         parser.error(str(error))
     console = Console(highlight=False)

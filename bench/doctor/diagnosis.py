@@ -1,17 +1,12 @@
-"""The table of the doctor's rules, and the findings of all of them for one run."""
+"""The table of the doctor's rules, and the findings of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
-from alexnet.frameworks.protocol import Device, Framework
 from bench.doctor import condition, gpu, installation, storage
-from bench.doctor.facts import Facts, gather_facts
+from bench.doctor.facts import Facts
 from bench.doctor.findings import Finding, Findings
-from bench.paths import ROOT
-from bench.plan.options import Options
-from bench.records.types import Machine
 
 Rule = Callable[[Facts], Findings]
 RULES: dict[str, Rule] = {
@@ -38,26 +33,10 @@ RULES: dict[str, Rule] = {
 }
 
 
-def apply_rules(facts: Facts) -> list[Finding]:
+def diagnose(facts: Facts) -> list[Finding]:
     """The findings of every rule, in the order of RULES; a rule without any gives a good finding."""
     findings = []
     for topic, rule in RULES.items():
         good = Finding(level="good", message=f"{topic}: nothing wrong was found.")
         findings += list(rule(facts)) or [good]
     return findings
-
-
-def diagnose(
-    options: Options,
-    *,
-    results: Path = ROOT / "results",
-    profile: str | None = None,
-    devices: Mapping[Framework, Device] | None = None,
-    machine: Machine | None = None,
-    probe: bool = False,
-) -> list[Finding]:
-    """The findings on this computer for a run with these options; parameters as in `gather_facts`."""
-    facts = gather_facts(
-        options, results=results, profile=profile, devices=devices, machine=machine, probe=probe
-    )
-    return apply_rules(facts)

@@ -83,7 +83,7 @@ def _timed_and_left(trainer: Trainer, batch: Any, images: Images, steps: int) ->
 
 
 def depth_for(backend: Backend, target_seconds: float) -> int:
-    """The smallest power of two, 64 or more, for which a product this deep takes `aim_seconds`."""
+    """The smallest power of two, 64 or more, for which a product this deep takes the target."""
     depth = 64
     while True:
         kernel = backend.product(MATRIX_SIZE[backend.device], depth)

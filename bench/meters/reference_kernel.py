@@ -30,7 +30,7 @@ def time_kernel(kernel: Kernel, repeats: int = 1, wait: Callable[[], None] | Non
 
 
 def repeats_for(kernel: Kernel, target_seconds: float) -> int:
-    """How many kernels take about `aim_seconds` in all."""
+    """How many kernels take about `target_seconds` in all."""
     return max(1, round(target_seconds / min(time_kernel(kernel) for _ in range(3))))
 
 

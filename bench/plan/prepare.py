@@ -133,7 +133,7 @@ def find_images(options: Options, profile: str) -> Source:
 
 
 def find_images_for_resume(options: Options, first: Plan) -> Source:
-    """The images of a resumed session, whose `first` plan names the data set; raises as `source`."""
+    """The images of a resumed session, as its `first` plan names them. Raises as `find_images`."""
     if options.dataset not in ("auto", first.dataset):
         return find_images(options, first.profile)
     if first.dataset == "synthetic":

@@ -222,5 +222,5 @@ def add_line(folder: Path, part: str, record: Manifest | Pause) -> None:
     except OSError as error:
         raise SessionRefused(
             f"{file} cannot be written ({error.strerror}), and without it nothing that is"
-            f" measured would be safe: free some space, or let the folder be written to"
+            f" measured would be safe: free some space, or make the folder writable"
         ) from error

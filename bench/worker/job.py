@@ -117,7 +117,7 @@ def build_start(
     kernel: ReferenceKernel,
     baseline_host_bytes: int | None,
 ) -> Start:
-    """The start record: everything known before the first epoch. Takes the cold probe."""
+    """The start record: everything known before the first epoch. Times the reference kernel."""
     return Start(
         schema=SCHEMA_VERSION,
         started_at=utc_now(),
@@ -171,7 +171,10 @@ def first_weights(job: Job, net: Network) -> FirstWeights:
 
 
 def serve(work: Callable[[Job, ParentPipe], None]) -> int:
-    """Does the job on stdin. Returns the exit status: 0, 1 after a failure, ORPHANED if left alone."""
+    """Does the job on stdin, and returns the exit status.
+
+    It is 0; 1 after a failure, which is sent as a record; ORPHANED if the parent has died.
+    """
     parent = ParentPipe(int(sys.argv[-1]))
     try:
         work(job_from_json(parent.job()), parent)

@@ -7,11 +7,11 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.doctor.diagnosis import RULES, apply_rules
+from bench.doctor.diagnosis import RULES, diagnose
 from bench.doctor.facts import Disk, Facts
 from bench.doctor.findings import Finding
-from bench.records.types import Condition, Machine
 from tests.bench.plan.test_grid import OPTIONS
+from tests.support.samples import CONDITION, MACHINE
 
 GB = 10**9
 PINS = {
@@ -25,33 +25,8 @@ PINS = {
 AUTO = replace(OPTIONS, profile="auto", device="auto")
 
 MAC = Facts(
-    machine=Machine(
-        name="a-mac",
-        chip="Apple M1 Pro",
-        model="MacBookPro18,1",
-        cpu_cores={"performance": 8, "efficiency": 2},
-        gpu="Apple M1 Pro",
-        gpu_cores=16,
-        memory_bytes=16 * GB,
-        os="macOS 15.6.1",
-        os_build="24G90",
-        python="3.12.4",
-        architecture="arm64",
-        translated=False,
-        virtual=False,
-        packages=PINS,
-    ),
-    condition=Condition(
-        taken_at="2026-11-24T12:00:00+00:00",
-        power="mains",
-        low_power=False,
-        thermal="nominal",
-        load=1.5,
-        available_memory_bytes=9 * GB,
-        swap_used_bytes=GB,
-        swapped_in_bytes=0,
-        swapped_out_bytes=0,
-    ),
+    machine=replace(MACHINE, name="a-mac", memory_bytes=16 * GB, packages=PINS),
+    condition=replace(CONDITION, load=1.5, available_memory_bytes=9 * GB, swap_used_bytes=GB),
     platform="darwin",
     environment={},
     pins=PINS,
@@ -139,7 +114,7 @@ class Fault:
 
 def problems(facts: Facts) -> list[Finding]:
     """The findings that are not good."""
-    return [finding for finding in apply_rules(facts) if finding.level != "good"]
+    return [finding for finding in diagnose(facts) if finding.level != "good"]
 
 
 def assert_reported(fault: Fault) -> None:
@@ -149,7 +124,7 @@ def assert_reported(fault: Fault) -> None:
     assert fault.message in finding.message
     assert fault.fix in finding.fix
     assert list(RULES[fault.topic](fault.facts())) == [finding]
-    for finding in apply_rules(fault.facts()):
+    for finding in diagnose(fault.facts()):
         assert finding.message.endswith(".")
         assert "\n" not in finding.message + finding.fix
         assert bool(finding.fix) == (finding.level != "good")

@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from bench.doctor import diagnosis as rules
+from bench.doctor import diagnosis
 from bench.doctor.findings import Finding
 from bench.gate import ask
 from bench.session import session
@@ -28,4 +28,4 @@ def full_moon(*arguments: Any, **keywords: Any) -> list[Finding]:
 
 
 if "doctor=" in os.environ.get("PAPER", ""):
-    vars(rules)["diagnose"] = full_moon
+    vars(diagnosis)["diagnose"] = full_moon

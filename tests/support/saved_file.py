@@ -19,7 +19,6 @@ from bench.records.run import Run
 from bench.records.types import (
     Cell,
     Check,
-    Condition,
     Epoch,
     Failure,
     Gate,
@@ -27,13 +26,12 @@ from bench.records.types import (
     Machine,
     Pause,
     Pictures,
-    Plan,
     Result,
-    Roofline,
     Start,
 )
 from bench.records.verdict import judge
 from bench.records.write import extra_info, with_checksums
+from tests.support import samples
 
 Content = dict[str, Any]
 
@@ -54,29 +52,9 @@ LINUX = Machine(
     packages={"torch": "2.14.1"},
 )
 MAC = replace(LINUX, name="mac", chip="Apple M3", model="Mac15,12", os="macOS 15.6.1", virtual=False)
-PLAN = Plan(
-    profile="smoke",
-    dataset="synthetic",
-    data_provenance="made by this suite, as asked for",
-    image_size=64,
-    train_images=640,
-    test_images=500,
-    epochs=4,
-    patience=2,
-    batch_size=64,
-)
-ROOFLINE = Roofline(flops_per_second=400e9, bytes_per_second=36e9)
-BEFORE = Condition(
-    taken_at="2026-11-24T12:00:00+00:00",
-    power="mains",
-    low_power=False,
-    thermal=None,
-    load=0.4,
-    available_memory_bytes=20 * 10**9,
-    swap_used_bytes=0,
-    swapped_in_bytes=0,
-    swapped_out_bytes=0,
-)
+PLAN = replace(samples.PLAN, epochs=4, patience=2)
+ROOFLINE = replace(samples.ROOFLINE, flops_per_second=400e9)
+BEFORE = replace(samples.CONDITION, taken_at="2026-11-24T12:00:00+00:00", thermal=None)
 AFTER = replace(BEFORE, taken_at="2026-11-24T14:05:00+02:00")  # 5 minutes later, in another zone
 FALLING, RISING_AGAIN = (2.25, 2.0, 1.75, 1.5), (2.25, 2.0, 2.125, 2.0625)
 """Validation losses of four epochs: with the second, patience runs out after the last."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.doctor import diagnosis as rules
+from bench.doctor import diagnosis
 from bench.gate import ask
 from bench.plan import estimate
 from bench.plugin.pytest_benchmark import Storage
@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     toy_gate = partial(ask.ask_gate, command=[*COMMAND, "gate"], timeout_seconds=silence)
     vars(ask)["ask_gate"] = toy_gate
     vars(estimate)["expected_epoch_seconds"] = lambda cell, plan: 0.0
-    vars(rules)["diagnose"] = lambda *arguments, **keywords: []
+    vars(diagnosis)["diagnose"] = lambda *arguments, **keywords: []
     save = Storage.save
 
     def held_save(self: Storage, output_json: dict[str, Any], name: str) -> None:

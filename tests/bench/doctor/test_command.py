@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from bench.doctor import __main__ as command
-from bench.doctor.diagnosis import apply_rules
+from bench.doctor.diagnosis import diagnose
+from bench.doctor.facts import Facts
 from bench.doctor.findings import Finding
 from bench.paths import ROOT
 from bench.plan.options import Options
@@ -24,7 +25,7 @@ def test_the_exit_status_says_whether_there_is_an_error(
     level: Any, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     finding = Finding(level=level, message="All is [odd].", fix="pip install 'x[y]'")
-    monkeypatch.setattr(command, "diagnose", lambda options, probe: [finding])
+    monkeypatch.setattr(command, "diagnose", lambda facts: [finding])
     assert command.main([]) == status
     output = capsys.readouterr().out
     assert (f"{level} All is [odd]." in output) == (level != "good")
@@ -54,12 +55,12 @@ def test_a_wrong_command_line_has_status_2(wrong: list[str], capsys: pytest.Capt
 def test_options_reach_the_facts_as_pytest_would_give_them(monkeypatch: pytest.MonkeyPatch) -> None:
     received: list[Options] = []
 
-    def diagnose(options: Options, *, probe: bool) -> list[Finding]:
+    def gather_facts(options: Options, *, probe: bool) -> Facts:
         assert probe
         received.append(options)
-        return []
+        return MAC
 
-    monkeypatch.setattr(command, "diagnose", diagnose)
+    monkeypatch.setattr(command, "gather_facts", gather_facts)
     command.main(
         ["--framework", "torch", "--experiment", "scratch", "--data-dir", "x", "--profile", "full"]
     )
@@ -69,9 +70,7 @@ def test_options_reach_the_facts_as_pytest_would_give_them(monkeypatch: pytest.M
 
 def test_a_narrow_terminal_keeps_the_fix_indented() -> None:
     console = Console(width=40, file=io.StringIO())
-    console.print(
-        command.findings_table(apply_rules(with_changes(MAC, power="battery", low_power=True)))
-    )
+    console.print(command.findings_table(diagnose(with_changes(MAC, power="battery", low_power=True))))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert all(line.startswith((" " * 10, "! warning", "✗ error")) for line in lines)
 

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from bench.doctor.diagnosis import RULES, apply_rules
+from bench.doctor.diagnosis import RULES, diagnose
 from bench.doctor.facts import Disk, Facts
 from bench.records.types import Condition, Machine
 from tests.bench.doctor import test_condition, test_gpu, test_installation, test_storage
@@ -91,7 +91,7 @@ def test_what_is_not_known_is_no_fault(base: Facts) -> None:
 @pytest.mark.parametrize("version", ["", "+", "unknown", "2.18.1+cpu", "3.6.0.dev1", "3.14.0a1+", "1!2"])
 @pytest.mark.parametrize("base", [MAC, LINUX, MAC_BY_NAME])
 def test_odd_versions_never_raise(version: str, base: Facts) -> None:
-    apply_rules(with_changes(base, python=version, packages=dict.fromkeys(PINS, version), os=version))
-    apply_rules(
+    diagnose(with_changes(base, python=version, packages=dict.fromkeys(PINS, version), os=version))
+    diagnose(
         with_changes(base, packages={}, pins=dict.fromkeys(PINS, version), cpu_cores={}, memory_bytes=0)
     )

@@ -10,34 +10,18 @@ import pytest
 
 from bench.records.diff import diff, diff_conditions, diff_machines, diff_runs
 from bench.records.types import Condition, Machine
+from tests.support.samples import CONDITION, MACHINE
 
-OURS = Machine(
+OURS = replace(
+    MACHINE,
     name="anna",
-    chip="Apple M1 Pro",
-    model="MacBookPro18,3",
-    cpu_cores={"performance": 8, "efficiency": 2},
-    gpu="Apple M1 Pro",
-    gpu_cores=16,
     memory_bytes=17_179_869_184,
     os="macOS 14.6.1",
     os_build="23G93",
     python="3.12.4",
-    architecture="arm64",
-    translated=False,
-    virtual=False,
     packages={"torch": "2.14.1", "keras": "3.6.0"},
 )
-BEFORE = Condition(
-    taken_at="2026-11-24T12:00:00+00:00",
-    power="mains",
-    low_power=False,
-    thermal="nominal",
-    load=1.0,
-    available_memory_bytes=8_000_000_000,
-    swap_used_bytes=0,
-    swapped_in_bytes=0,
-    swapped_out_bytes=0,
-)
+BEFORE = replace(CONDITION, load=1.0, available_memory_bytes=8_000_000_000)
 
 
 def saved(record: Machine | Condition) -> Any:
