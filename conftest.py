@@ -24,7 +24,7 @@ from bench.plan.prepare import NotPrepared
 from bench.plugin import header, progress, pytest_benchmark, summary
 from bench.plugin.pytest_benchmark import SESSION, Storage, save_without_benchmarks
 from bench.records.cell_recipe import IllegalPlan
-from bench.records.run import Run
+from bench.records.run import SessionRun
 from bench.records.types import Cell, Gate
 from bench.session import interrupts
 from bench.session.open import open_session
@@ -128,7 +128,7 @@ def _run_doctor(config: pytest.Config, session: Session) -> None:
         session.options_of_picked(),
         results=session.folder.parents[2],
         profile=session.profile,
-        devices={cell.framework: cell.device for cell in session.picked},
+        devices={cell.engine: cell.device for cell in session.picked},
         machine=session.machine,
     )
     findings = diagnosis.diagnose(facts)
@@ -219,7 +219,7 @@ def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
 
 
 @pytest.fixture
-def run(request: pytest.FixtureRequest, cell: Cell) -> Run:
+def run(request: pytest.FixtureRequest, cell: Cell) -> SessionRun:
     """The cell's run, trained in a process of its own; its epochs are the benchmark's rounds."""
     session = request.config.stash[SESSION]
     if reason := session.skip_reason(cell):

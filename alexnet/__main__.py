@@ -48,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         help="other than 1000: a new last layer",
     )
     carry_over.add_argument("--output", type=Path, metavar="FILE", help="write them as safetensors")
-    device = commands.add_parser("device", help="which device a framework would take")
-    device.add_argument("framework", choices=registry.FRAMEWORKS)
+    device = commands.add_parser("device", help="which device an engine would take")
+    device.add_argument("engine", choices=registry.ENGINES)
     device.add_argument("device", choices=["auto", *get_args(Device)], default="auto", nargs="?")
     options = parser.parse_args(arguments)
     console = Console()
@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
                 metadata = imagenet.metadata(carried)
                 weights.save(options.output, carried.weights, metadata=metadata)
         case "device":
-            console.print(registry.backend(options.framework, options.device).device)
+            console.print(registry.backend(options.engine, options.device).device)
         case variant:
             net = network(variant, image_size=options.image_size, classes=options.classes)
             console.print(layers_table(net))

@@ -11,7 +11,7 @@ from typing import get_args
 from rich.console import Console
 
 from alexnet.frameworks import registry
-from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
 from bench.host.lock import Busy, Lock
 from bench.ipc.messages import Job
@@ -47,10 +47,10 @@ PLAN = Plan(
 )
 
 
-def prepare_training(framework: Framework, device: Device) -> TrainingLoop:
+def prepare_training(engine: str, device: Device) -> TrainingLoop:
     """`scratch` on synthetic images at the `quick` profile's size, ready to train."""
     job = Job(
-        cell=Cell(experiment="scratch", framework=framework, device=device, seed=0),
+        cell=Cell(experiment="scratch", engine=engine, device=device, seed=0),
         plan=PLAN,
         data_folder=None,
         weights_file=None,
@@ -87,21 +87,21 @@ def overhead_ratios(run: TrainingLoop, pairs: int) -> list[float]:
 def main() -> int:
     """Prints the median ratio. Returns 1 if measuring made an epoch more than 1 % slower."""
     parser = argparse.ArgumentParser(prog="python -m bench.overhead", description=__doc__)
-    parser.add_argument("framework", choices=registry.FRAMEWORKS)
+    parser.add_argument("engine", choices=registry.ENGINES)
     parser.add_argument("--device", choices=get_args(Device), default="cpu")
     parser.add_argument("--pairs", type=int, default=12, help="epochs of each kind; 12 by default")
     args = parser.parse_args()
     lock = Lock()
     try:
-        lock.acquire(f"bench.overhead {args.framework}")
+        lock.acquire(f"bench.overhead {args.engine}")
     except Busy as error:
         parser.error(str(error))
-    run = prepare_training(args.framework, args.device)
+    run = prepare_training(args.engine, args.device)
     ratios = overhead_ratios(run, max(args.pairs, 2))
     lock.release()
     low, _, high = quantiles(ratios, n=4)
     Console(highlight=False).print(
-        f"{args.framework} on {args.device}: an epoch with all meters took {median(ratios):.4f} of one"
+        f"{args.engine} on {args.device}: an epoch with all meters took {median(ratios):.4f} of one"
         f" with none (median of {len(ratios)} pairs; the middle half lies from {low:.4f} to {high:.4f})."
     )
     return int(median(ratios) > MAX_RATIO)

@@ -69,7 +69,7 @@ def copies(original: Any, files: int, machines: int) -> Iterator[Any]:
         run["cell"]["seed"] = number // machines
         for epoch in run["epochs"]:
             epoch["train_seconds"] *= 1 + (number * 7 + epoch["epoch"]) % 10 / 100
-        run["seal"] = run_checksum(run, machine)
+        run["checksum"] = run_checksum(run, machine)
         yield content
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bench.records.types import Gate
-from bench.records.verdict import why_failed
+from bench.records.words import check_text
 
 
 def test_gate(gate: Gate) -> None:
     """Every check of one cell's gate; the run of a cell that fails here will be invalid."""
-    if failures := [why_failed(check) for check in gate.checks if not check.passed]:
+    if failures := [check_text(check) for check in gate.checks if not check.passed]:
         pytest.fail("\n".join(failures), pytrace=False)

@@ -15,7 +15,7 @@ from reports import export, html, markdown, pdf, terminal, written
 from reports.compare import NoSuchMachine, Study, study
 from reports.document import Report
 from reports.frame import Frames, frames
-from reports.sources import LeftOut, NoResults, gather
+from reports.sources import LeftOut, NoResults, gather, left_out_text
 
 FORMATS = ("html", "md", "pdf")
 MOST_TOLD = 10
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tell(left_out: Sequence[LeftOut], errors: Console) -> None:
     for each in left_out[:MOST_TOLD]:
-        errors.print(Text(f"left out: {each.name}: {each.why}"))
+        errors.print(Text(f"left out: {each.name}: {left_out_text(each)}"))
     if (more := len(left_out) - MOST_TOLD) > 0:
         errors.print(Text(f"left out: {more:,} more, which the report names"))
 

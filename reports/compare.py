@@ -1,25 +1,30 @@
-"""The comparisons that the report makes: framework with framework, machine with machine."""
+"""The comparisons that the report makes: engine with engine, machine with machine."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any, cast
 
 import pandas as pd
 
 from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
+from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from bench.records.types import is_virtual_mac
 from reports.frame import Frames
 from reports.intervals import Sample, mean_ratio, ratio
 
-CELL = ("machine", "setting", "experiment", "framework", "device")
-"""Runs that differ in nothing of this but their seed or their time are one sample."""
+CELL = ("machine", "setting", "experiment", "engine", "device")
+"""Runs that differ in nothing of this, but in seed, repeat or time, are one sample."""
 RATIO = ("ratio", "low", "high", "verdict", "epochs", "runs")
-FRAMEWORKS = ("machine", "setting", "experiment", "device", *RATIO, "torch_runs", "tensorflow_runs")
+PAIRS = (
+    *("machine", "setting", "experiment", "device", "first", "second"),
+    *(*RATIO, "first_runs", "second_runs"),
+)
 MACHINES = (
-    *("machine", "baseline", "setting", "experiment", "framework", "device", "baseline_device"),
+    *("machine", "baseline", "setting", "experiment", "engine", "device", "baseline_device"),
     *(*RATIO, "machine_runs", "baseline_runs"),
 )
 MEANS = ("machine", "baseline", "setting", "cells", *RATIO)
@@ -31,12 +36,16 @@ Samples = dict[tuple[Hashable, ...], Sample]
 class Study:
     """All that tables, plots and sentences are made of: the frames, and every comparison made of them.
 
+    - engines: one row a pair of engines on one device: the first's speed as a multiple of the second's.
+    - machines: one row a cell: a machine's speed as a multiple of the baseline's.
+    - means: one row a machine: the geometric mean over those cells.
+
     `main` is the setting that the report is about, the one with the fullest profile and the most runs.
     """
 
     frames: Frames
     samples: Samples
-    frameworks: pd.DataFrame
+    engines: pd.DataFrame
     machines: pd.DataFrame
     means: pd.DataFrame
     baseline: str | None
@@ -76,7 +85,7 @@ def study(frames: Frames, asked_baseline: str | None = None) -> Study:
     return Study(
         frames=frames,
         samples=found,
-        frameworks=frameworks(frames, found),
+        engines=engines(frames, found),
         machines=cells,
         means=means(found, cells),
         baseline=base,
@@ -89,7 +98,7 @@ class NoSuchMachine(ValueError):
 
 
 def samples(frames: Frames) -> Samples:
-    """(machine, setting, experiment, framework, device) -> the timed epochs of its valid runs.
+    """(machine, setting, experiment, engine, device) -> the timed epochs of its valid runs.
 
     A run of nothing but warm-ups and firsts of a stage is timed by these, which carry no verdict.
     """
@@ -99,13 +108,13 @@ def samples(frames: Frames) -> Samples:
     timed = epochs[(epochs["validity"] == "valid") & epochs["timed"].astype(bool)]
     cells = timed.groupby(list(CELL))["counts"].transform("any")
     timed = timed[timed["counts"] | ~cells]
-    seals = dict(zip(frames.runs["run"], frames.runs["seal"], strict=True))
+    checksums = dict(zip(frames.runs["run"], frames.runs["checksum"], strict=True))
     rates: dict[tuple[Hashable, ...], dict[str, Any]] = {}
     counted: dict[tuple[Hashable, ...], int] = {}
     for key, group in timed.groupby([*CELL, "run"], sort=False):
         *cell, run = cast("tuple[Hashable, ...]", key)
         found = rates.setdefault(tuple(cell), {})
-        found[seals[run]] = group["images_per_second"].to_numpy(float)
+        found[checksums[run]] = group["images_per_second"].to_numpy(float)
         counted[tuple(cell)] = counted.get(tuple(cell), 0) + int(group["counts"].sum())
     return {
         cell: Sample(rates=tuple(found.values()), names=tuple(found), epochs=counted[cell])
@@ -113,25 +122,31 @@ def samples(frames: Frames) -> Samples:
     }
 
 
-def run_ids(frames: Frames) -> dict[tuple[Hashable, ...], str]:
-    """(machine, setting, experiment, framework, device) -> the ids of its valid runs, by spaces."""
+def run_ids(frames: Frames) -> dict[tuple[Hashable, ...], tuple[str, ...]]:
+    """(machine, setting, experiment, engine, device) -> the ids of its valid runs."""
     grouped = frames.valid.groupby(list(CELL), sort=False)["run"]
-    return {cast("tuple[Hashable, ...]", key): " ".join(runs) for key, runs in grouped}
+    return {cast("tuple[Hashable, ...]", key): tuple(runs) for key, runs in grouped}
 
 
-def frameworks(frames: Frames, found: Samples) -> pd.DataFrame:
-    """The speed of torch as a multiple of TensorFlow's, by machine, setting, experiment and device."""
+def engines(frames: Frames, found: Samples) -> pd.DataFrame:
+    """Each two engines that ran an experiment on one device, in the registry's order.
+
+    `ratio` is the first's speed as a multiple of the second's.
+    """
     ids, rows = run_ids(frames), []
-    for (machine, setting, experiment, framework, device), torch in found.items():
-        other = (machine, setting, experiment, "tensorflow", device)
-        if framework == "torch" and other in found:
-            own = (machine, setting, experiment, "torch", device)
+    places: dict[tuple[Hashable, ...], set[Hashable]] = {}
+    for machine, setting, experiment, engine, device in found:
+        places.setdefault((machine, setting, experiment, device), set()).add(engine)
+    for (machine, setting, experiment, device), there in places.items():
+        for pair in combinations((engine for engine in ENGINES if engine in there), 2):
+            first, second = ((machine, setting, experiment, engine, device) for engine in pair)
             rows.append(
                 {"machine": machine, "setting": setting, "experiment": experiment, "device": device}
-                | _ratio(asdict(ratio(torch, found[other])))
-                | {"torch_runs": ids[own], "tensorflow_runs": ids[other]}
+                | {"first": pair[0], "second": pair[1]}
+                | _ratio(asdict(ratio(found[first], found[second])))
+                | {"first_runs": ids[first], "second_runs": ids[second]}
             )
-    return pd.DataFrame(rows, columns=list(FRAMEWORKS))
+    return pd.DataFrame(rows, columns=list(PAIRS))
 
 
 def _ratio(fields: dict[str, Any]) -> dict[str, Any]:
@@ -171,13 +186,13 @@ def machines(frames: Frames, found: Samples, base: str | None) -> pd.DataFrame:
     """
     ids, rows, virtual = run_ids(frames), [], virtual_macs(frames)
     theirs = {
-        (setting, experiment, framework, _kind(device)): (device, sample)
-        for (machine, setting, experiment, framework, device), sample in found.items()
+        (setting, experiment, engine, _kind(device)): (device, sample)
+        for (machine, setting, experiment, engine, device), sample in found.items()
         if machine == base
     }
     for key, sample in found.items():
-        machine, setting, experiment, framework, device = key
-        same = theirs.get((setting, experiment, framework, _kind(device)))
+        machine, setting, experiment, engine, device = key
+        same = theirs.get((setting, experiment, engine, _kind(device)))
         if machine == base or same is None or {machine, base} & virtual:
             continue
         base_device, other = same
@@ -188,7 +203,7 @@ def machines(frames: Frames, found: Samples, base: str | None) -> pd.DataFrame:
                 "baseline_device": base_device,
                 **_ratio(asdict(ratio(sample, other))),
                 "machine_runs": ids[key],
-                "baseline_runs": ids[base, setting, experiment, framework, base_device],
+                "baseline_runs": ids[base, setting, experiment, engine, base_device],
             }
         )
     on_gpu = {(row["machine"], row["setting"]) for row in rows if row["device"] != "cpu"}
@@ -204,8 +219,8 @@ def means(found: Samples, cells: pd.DataFrame) -> pd.DataFrame:
     for (machine, base, setting), group in cells.groupby(["machine", "baseline", "setting"], sort=False):
         pairs = [
             (
-                found[machine, setting, row.experiment, row.framework, row.device],
-                found[base, setting, row.experiment, row.framework, row.baseline_device],
+                found[machine, setting, row.experiment, row.engine, row.device],
+                found[base, setting, row.experiment, row.engine, row.baseline_device],
             )
             for row in group.itertuples()
         ]

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from reports import words
 from reports.frame import Frames
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
+IN_WORDS: dict[str, Callable[[Any], Any]] = {
+    "reasons": lambda kinds: tuple(map(words.reason, kinds)),
+    "warnings": lambda kinds: tuple(map(words.warning, kinds)),
+    "energy_reads": lambda reads: None if words.missing(reads) else words.reads(reads),
+}
+"""Column of kinds -> the words for a cell of it."""
 
 
 def csv(frames: Frames, folder: Path) -> list[Path]:
-    """One .csv a frame, without pixels. A text that a spreadsheet would run gets a ' before it."""
+    """One .csv a frame, without pixels; several values of a cell are joined by "; ".
+
+    A text that a spreadsheet would run gets a ' before it.
+    """
     written = []
     for name, frame in _named(frames):
         safe = frame.drop(columns=["pixels"], errors="ignore").copy()
@@ -28,7 +39,7 @@ def csv(frames: Frames, folder: Path) -> list[Path]:
 
 
 def parquet(frames: Frames, folder: Path) -> list[Path]:
-    """One .parquet a frame, with its types; pixels are bytes, 32 x 32 x 3 uint8."""
+    """One .parquet a frame, with its types: several values are a list; pixels are 32 x 32 x 3 uint8."""
     written = []
     for name, frame in _named(frames):
         written.append(folder / f"{name}.parquet")
@@ -37,9 +48,14 @@ def parquet(frames: Frames, folder: Path) -> list[Path]:
 
 
 def _named(frames: Frames) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Name -> frame, its kinds in words."""
     for field in dataclasses.fields(frames):
-        yield field.name, getattr(frames, field.name).drop(columns=["record"], errors="ignore")
+        frame: pd.DataFrame = getattr(frames, field.name).drop(columns=["record"], errors="ignore")
+        kinds = {name: frame[name].map(IN_WORDS[name]) for name in IN_WORDS if name in frame.columns}
+        yield field.name, frame.assign(**kinds)
 
 
 def _as_text(value: object) -> object:
+    if isinstance(value, tuple):
+        value = "; ".join(map(str, value))
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

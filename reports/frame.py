@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from alexnet.frameworks.registry import ENGINES
 from bench.records.read import LoadedRun
 from reports import rows as of
 from reports import settings
@@ -19,6 +20,8 @@ from reports.sources import Sources, plain
 @dataclass(frozen=True, kw_only=True)
 class Frames:
     """All that the report is made of. Every frame but `layers` and `left_out` names its run by `run`.
+
+    A cell with several values, such as a run's warnings, is a tuple.
 
     - runs: one row a run (R1, R2 …), with what it was, its conditions and its figures.
     - epochs: one row an epoch.
@@ -72,7 +75,9 @@ def frames(sources: Sources) -> Frames:
         confusion=_each(rows, runs, of.confusion, ("class", "answer", "images")),
         layers=_frame(of.layers(runs), LAYER_COLUMNS),
         pictures=_each(rows, runs, of.pictures, PICTURE_COLUMNS),
-        gates=_each(rows, runs, of.gate, ("check", "measured", "least", "most", "passed", "says")),
+        gates=_each(
+            rows, runs, of.gate, ("check", "measured", "lower", "upper", "passed", "description")
+        ),
         settings=table,
         skipped=_frame(
             [
@@ -86,13 +91,15 @@ def frames(sources: Sources) -> Frames:
             ("machine", "cell", "reason"),
         ),
         sources=_frame(
-            map(asdict, sources.sources), ("name", "sha256", "bytes", "machine", "seals_fit")
+            map(asdict, sources.sources), ("name", "sha256", "bytes", "machine", "checksums_fit")
         ),
-        left_out=_frame(map(asdict, sources.left_out), ("name", "why")),
+        left_out=_frame(map(asdict, sources.left_out), ("name", "kind", "cell", "detail")),
     )
 
 
-IDENTITY = ("run", "machine", "setting", "experiment", "framework", "device", "seed", "validity")
+IDENTITY = (
+    *("run", "machine", "setting", "experiment", "engine", "device", "seed", "repeat", "validity"),
+)
 """What every row that belongs to a run begins with."""
 RUN_COLUMNS = (
     *IDENTITY,
@@ -100,6 +107,7 @@ RUN_COLUMNS = (
     "file",
     "sha256",
     "reasons",
+    "failure",
     "warnings",
     *("profile", "dataset", "provenance", "image_size", "train_images", "validation_images"),
     *("test_images", "epochs_cap", "patience", "batch_size", "learning_rates", "variant", "parameters"),
@@ -113,7 +121,7 @@ RUN_COLUMNS = (
     *("peak_host_bytes", "baseline_host_bytes", "grown_host_bytes", "peak_device_bytes"),
     *("joules_per_epoch", "joules_per_image", "joules_to_best_epoch", "idle_watts", "energy_reads"),
     *("train_accuracy", "train_loss", "validation_accuracy", "validation_loss"),
-    *("test_accuracy", "test_loss", "gate_checks", "gate_passed", "seal"),
+    *("test_accuracy", "test_loss", "gate_checks", "gate_passed", "checksum", "method"),
 )
 EPOCH_COLUMNS = (
     *("epoch", "warm_up", "timed", "stage", "learning_rate", "images", "train_seconds"),
@@ -154,15 +162,16 @@ def _each(
 
 def _place(row: Row) -> tuple[Any, ...]:
     experiment = settings.EXPERIMENT_ORDER.index(row["experiment"])
-    framework = settings.FRAMEWORK_ORDER.index(row["framework"])
+    engine = list(ENGINES).index(row["engine"])
     started = row["started_at"] or ""
     return (
         row["setting"],
         experiment,
-        framework,
+        engine,
         row["device"],
         row["seed"],
+        row["repeat"],
         started,
         row["file"],
-        row["seal"],
+        row["checksum"],
     )

@@ -71,12 +71,11 @@ def _row(label: str, group: Sequence[SourceRun]) -> dict[str, Any]:
     fields = {name: _told(getattr(newest, name)) for name in COLUMNS if hasattr(newest, name)}
     return fields | {
         "machine": label,
-        "cpu_cores": " and ".join(
+        "cpu_cores": tuple(
             f"{number} {plain(kind, 20)}" if kind != "cores" else str(number)
             for kind, number in (newest.cpu_cores or {}).items()
-        )
-        or None,
-        "packages": ", ".join(f"{plain(k, 40)} {plain(v, 40)}" for k, v in newest.packages.items()),
+        ),
+        "packages": tuple(f"{plain(k, 40)} {plain(v, 40)}" for k, v in newest.packages.items()),
         "first_started_at": times[0] if times else None,
         "last_started_at": times[-1] if times else None,
         "runs": len(group),

@@ -6,7 +6,9 @@ its dark twin, or a CSS variable, in its place.
 
 from __future__ import annotations
 
-from alexnet.frameworks import registry
+import re
+
+from alexnet.frameworks.registry import ENGINES
 
 # Hues after Okabe and Ito (2008), made darker or lighter until they stand out from their ground.
 LIGHT: dict[str, str] = {
@@ -14,7 +16,7 @@ LIGHT: dict[str, str] = {
     "ink": "#1b1f24",
     "muted": "#5f6770",
     "rule": "#d5d9de",
-    **{name: info.light_hue for name, info in registry.FRAMEWORKS.items()},
+    **{name: engine.light_hue for name, engine in ENGINES.items()},
     "published": "#6b6f76",
     "train": "#8a5aa8",
     "validation": "#00795a",
@@ -27,7 +29,7 @@ DARK: dict[str, str] = {
     "ink": "#e8eaed",
     "muted": "#a3abb5",
     "rule": "#3a4048",
-    **{name: info.dark_hue for name, info in registry.FRAMEWORKS.items()},
+    **{name: engine.dark_hue for name, engine in ENGINES.items()},
     "published": "#b4b9c1",
     "train": "#cba6e8",
     "validation": "#4fd1a5",
@@ -48,6 +50,5 @@ def themed(svg: str) -> str:
 
 
 def _replaced(svg: str, by: dict[str, str]) -> str:
-    for name, colour in LIGHT.items():
-        svg = svg.replace(colour, by[name])
-    return svg
+    names = {colour: name for name, colour in LIGHT.items()}
+    return re.sub("|".join(names), lambda found: by[names[found[0]]], svg)

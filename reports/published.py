@@ -9,6 +9,8 @@ from typing import Literal
 WHERE = "published, M1 Pro, 224 px"
 CHIP = "Apple M1 Pro"
 EPOCHS = 20
+PYTORCH, KERAS = "torch", "tensorflow"
+"""The engines here that stand for the original's two frameworks."""
 IMAGE_SIZE = 224
 
 
@@ -20,7 +22,7 @@ class Figure:
     """
 
     experiment: str
-    framework: str
+    engine: str
     what: str
     value: float
     said: str
@@ -33,7 +35,7 @@ def _mistaken(
 ) -> Figure:
     return Figure(
         experiment="mistaken",
-        framework="tensorflow",
+        engine=KERAS,
         what=what,
         value=value,
         said=said,
@@ -72,7 +74,7 @@ FIGURES: tuple[Figure, ...] = (
     _mistaken("test_loss", 0.0753, "test loss 0.0753", doubt="as the test accuracy"),
     Figure(
         experiment="augmented",
-        framework="tensorflow",
+        engine=KERAS,
         what="seconds_per_epoch",
         value=120.0,
         said="about 2 min per epoch",
@@ -80,7 +82,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         experiment="augmented",
-        framework="tensorflow",
+        engine=KERAS,
         what="accuracy",
         value=0.80,
         said="accuracy above 0.80",
@@ -89,7 +91,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         experiment="pretrained",
-        framework="tensorflow",
+        engine=KERAS,
         what="words",
         value=nan,
         said="performance was not so great",
@@ -98,28 +100,28 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         experiment="scratch",
-        framework="torch",
+        engine=PYTORCH,
         what="total_seconds",
         value=3_900.0,
         said="65 min in total",
     ),
     Figure(
         experiment="scratch",
-        framework="torch",
+        engine=PYTORCH,
         what="test_accuracy",
         value=0.7400,
         said="74.00 % on the 10,000 test images",
     ),
     Figure(
         experiment="pretrained",
-        framework="torch",
+        engine=PYTORCH,
         what="total_seconds",
         value=5_400.0,
         said="90 min in total",
     ),
     Figure(
         experiment="pretrained",
-        framework="torch",
+        engine=PYTORCH,
         what="test_accuracy",
         value=0.9177,
         said="91.77 % on the 10,000 test images, flat from early on",
@@ -136,26 +138,27 @@ PER_CLASS: dict[str, tuple[float, ...]] = {
 """Per cent, with PyTorch, in the order of alexnet.data.CLASSES; NaN is illegible."""
 
 
-def of(experiment: str, framework: str) -> list[Figure]:
+def of(experiment: str, engine: str) -> list[Figure]:
     """All that was published of one system."""
-    return [each for each in FIGURES if (each.experiment, each.framework) == (experiment, framework)]
+    return [each for each in FIGURES if (each.experiment, each.engine) == (experiment, engine)]
 
 
-def figure(experiment: str, framework: str, what: str) -> Figure:
+def figure(experiment: str, engine: str, what: str) -> Figure:
     """One published figure. Raises KeyError where there is none."""
-    for each in of(experiment, framework):
+    for each in of(experiment, engine):
         if each.what == what:
             return each
-    raise KeyError(f"nothing was published of {experiment} in {framework} called {what}")
+    raise KeyError(f"nothing was published of {experiment} in {engine} called {what}")
 
 
+SCRATCH_TEST_ACCURACY = figure("scratch", PYTORCH, "test_accuracy").value
 REMARKS = {
-    ("mistaken", "tensorflow"): "test figure doubtful",
-    ("augmented", "tensorflow"): "over 80 %, of what is not said",
-    ("pretrained", "tensorflow"): "“not so great”, no figure",
+    ("mistaken", KERAS): "test figure doubtful",
+    ("augmented", KERAS): "over 80 %, of what is not said",
+    ("pretrained", KERAS): "“not so great”, no figure",
 }
 
 
-def remark(experiment: str, framework: str) -> str:
+def remark(experiment: str, engine: str) -> str:
     """What a reader of a published row has to know; empty where the figures say all."""
-    return REMARKS.get((experiment, framework), "")
+    return REMARKS.get((experiment, engine), "")

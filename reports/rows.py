@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
+from msgspec import structs
+
 from alexnet.data import CLASSES, TEST_IMAGES, TRAINED_IMAGES
+from alexnet.frameworks.registry import ENGINES
 from alexnet.layers import IllegalNetwork
 from alexnet.spec import IMAGE_SIZE, VARIANTS, Network, network
 from bench.records import derive
@@ -26,16 +29,19 @@ def run(found: SourceRun, machine: str) -> Row:
     return {
         "machine": machine,
         "experiment": it.cell.experiment,
-        "framework": it.cell.framework,
+        "engine": it.cell.engine,
         "device": it.cell.device,
         "seed": it.cell.seed,
+        "repeat": it.cell.repeat,
         "cell": it.cell.id,
         "file": found.source.name,
         "sha256": found.source.sha256,
-        "seal": it.computed_checksum,
+        "checksum": it.computed_checksum,
+        "method": it.method,
         "validity": _validity(it),
-        "reasons": "; ".join(map(plain, _reasons(it))),
-        "warnings": "; ".join(map(plain, it.verdict.warnings)),
+        "reasons": () if it.failure else it.verdict.reasons,
+        "failure": plain(it.failure.reason) if it.failure else None,
+        "warnings": it.verdict.warnings,
         **_plan(it),
         **_beginning(it),
         **_condition(it),
@@ -51,10 +57,6 @@ def _validity(it: LoadedRun) -> str:
     return it.verdict.validity
 
 
-def _reasons(it: LoadedRun) -> Sequence[str]:
-    return (it.failure.reason,) if it.failure else it.verdict.reasons
-
-
 def _plan(it: LoadedRun) -> Row:
     plan = it.plan
     return {
@@ -65,7 +67,7 @@ def _plan(it: LoadedRun) -> Row:
         "epochs_cap": plan.epochs,
         "patience": plan.patience,
         "batch_size": plan.batch_size,
-        "learning_rates": " then ".join(dict.fromkeys(f"{e.learning_rate:g}" for e in it.epochs)),
+        "learning_rates": tuple(dict.fromkeys(f"{e.learning_rate:g}" for e in it.epochs)),
         "variant": it.net.variant,
         "parameters": it.net.parameters,
         "forward_flops": it.net.forward_flops,
@@ -82,14 +84,14 @@ def _beginning(it: LoadedRun) -> Row:
         }
         return planned | dict.fromkeys(absent)
     roof = start.roofline
-    version = start.versions.get(it.cell.framework)
+    version = start.versions.get(ENGINES[it.cell.engine].framework)
     return {
         "train_images": start.train_images,
         "validation_images": start.validation_images,
         "test_images": start.test_images,
         "weights_origin": plain(start.weights_origin, 40),
         "framework_version": None if version is None else plain(version, 40),
-        "versions": ", ".join(f"{plain(k, 40)} {plain(v, 40)}" for k, v in start.versions.items()),
+        "versions": tuple(f"{plain(k, 40)} {plain(v, 40)}" for k, v in start.versions.items()),
         "device_name": plain(start.device_name, 60),
         "data_sha256": plain(start.data_sha256, 64),
         "started_at": moment(start.started_at),
@@ -97,7 +99,7 @@ def _beginning(it: LoadedRun) -> Row:
         "idle_watts": derive.processor_and_gpu_joules(start.idle_watts, it.cell.device)
         if start.idle_watts
         else None,
-        "energy_reads": plain(start.meters.get("energy", "")),
+        "energy_reads": start.meters.get("energy"),
         "roofline_flops_per_second": roof.flops_per_second if roof else None,
         "roofline_bytes_per_second": roof.bytes_per_second if roof else None,
     }
@@ -183,7 +185,9 @@ def epochs(it: LoadedRun) -> Iterator[Row]:
         )
         seconds += each.train_seconds
         joules = float("nan") if own is None else joules + own
-        yield {name: value for name, value in vars(each).items() if name != "energy_joules"} | {
+        yield {
+            name: value for name, value in structs.asdict(each).items() if name != "energy_joules"
+        } | {
             "timed": each.epoch in timed,
             "images_per_second": derive.images_per_second(each),
             "elapsed_train_seconds": seconds,
@@ -227,10 +231,10 @@ def gate(it: LoadedRun) -> Iterator[Row]:
         yield {
             "check": plain(check.name, 40),
             "measured": check.measured,
-            "least": check.least,
-            "most": check.most,
+            "lower": check.lower,
+            "upper": check.upper,
             "passed": check.passed,
-            "says": plain(check.says),
+            "description": plain(check.description),
         }
 
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet.frameworks.registry import FRAMEWORKS
+from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 
 EXPERIMENT_ORDER = tuple(EXPERIMENTS)
-FRAMEWORK_ORDER: tuple[str, ...] = tuple(FRAMEWORKS)
 PROFILE_ORDER = ("full", "quick", "smoke")
 
 SESSION = ("profile", "dataset", "image_size", "test_images")
 """What all experiments of a setting have in common."""
-EXPERIMENT = ("train_images", "batch_size", "epochs_cap", "patience", "learning_rates", "variant")
+EXPERIMENT = (
+    *("train_images", "batch_size", "epochs_cap", "patience", "learning_rates", "variant", "method"),
+)
 """What the runs of one experiment have in common besides."""
 COLUMNS = ("setting", *SESSION, "variation", "runs", "valid", "machines", "differs")
 WORDS = {
@@ -27,6 +28,7 @@ WORDS = {
     "patience": "epochs of patience",
     "learning_rates": "learning rates",
     "variant": "network",
+    "method": "what clock, memory and energy cover, by method",
     "framework_major": "the framework's major version",
     "weights_origin": "where the first weights are from",
     "data_sha256": "the images themselves",
@@ -66,7 +68,7 @@ def _variations(rows: Sequence[Row]) -> list[int]:
         [(*key, row["seed"]) for key, row in zip(experiments, rows, strict=True)],
         [row["data_sha256"] for row in rows],
     )
-    majors = _ranks([row["framework"] for row in rows], [_major(row) for row in rows])
+    majors = _ranks([ENGINES[row["engine"]].framework for row in rows], [_major(row) for row in rows])
     full = [(*way, *rest) for way, *rest in zip(own, images, majors, strict=True)]
     for key, way, row in zip(experiments, full, rows, strict=True):
         if row["validity"] == "valid":  # others are compared with nothing, and may have been cut short
@@ -133,11 +135,11 @@ def _described(key: Key, letter: str, mine: Sequence[Row], usual: Sequence[Row])
         "runs": len(mine),
         "valid": sum(row["validity"] == "valid" for row in mine),
         "machines": len({row["machine"] for row in mine}),
-        "differs": _differs(mine, usual) if key[-1] else "",
+        "differs": _differs(mine, usual) if key[-1] else (),
     }
 
 
-def _differs(mine: Sequence[Row], usual: Sequence[Row]) -> str:
+def _differs(mine: Sequence[Row], usual: Sequence[Row]) -> tuple[str, ...]:
     """In words, what sets a variation apart from the usual way to run the same experiments."""
     found: dict[str, None] = {}
     for name, words in WORDS.items():
@@ -158,7 +160,7 @@ def _differs(mine: Sequence[Row], usual: Sequence[Row]) -> str:
                         else f": {_listed(ours)} instead of {_listed(theirs)}"
                     )
                     found[f"{words}{shown} ({experiment})"] = None
-    return "; ".join(found)
+    return tuple(found)
 
 
 def _value(row: Row, name: str) -> Hashable:
@@ -167,4 +169,15 @@ def _value(row: Row, name: str) -> Hashable:
 
 
 def _listed(values: set[Hashable]) -> str:
-    return " or ".join(sorted(str(value) for value in values))
+    return " or ".join(sorted(map(_shown, values)))
+
+
+def _shown(value: Hashable) -> str:
+    """A value in words; learning rates follow one another."""
+    return " then ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def engines_of(frame: pd.DataFrame) -> list[str]:
+    """The engines of a frame's rows, in the registry's order."""
+    there = set(frame["engine"].unique())
+    return [name for name in ENGINES if name in there]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from glob import glob  # Path.glob takes no absolute pattern
 from pathlib import Path
+from typing import Literal
 
 from alexnet.data import CLASSES
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
-from bench.records import ranges
-from bench.records.read import MAX_BYTES, LoadedRun, UnreadableFile, load, read
+from bench.records.read import MAX_BYTES, LoadedRun, ProblemKind, UnreadableFile, load, read
 from bench.records.types import Result, SkippedCell
 
 MOST_LETTERS, MOST_REASONS = 300, 20
@@ -26,21 +26,30 @@ class NoResults(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One file that was read. `name` is its folder and its own name; `seals_fit` covers all its runs."""
+    """One file; `name` is its folder and its own name, `checksums_fit` is of all its runs."""
 
     name: str
     sha256: str
     bytes: int
     machine: str
-    seals_fit: bool
+    checksums_fit: bool
+
+
+LeftOutKind = ProblemKind | Literal["same file", "same run"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A file or a part of one that is not in the report, and why."""
+    """A file or a part of one that is not in the report, and why.
+
+    `cell` is a run's, if it is a run that is left out. `detail` is the file in which the same stands, or
+    a sentence on what is wrong.
+    """
 
     name: str
-    why: str
+    kind: LeftOutKind
+    cell: str | None = None
+    detail: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +68,18 @@ class Sources:
     runs: list[SourceRun] = field(default_factory=list)
     skipped: list[tuple[Source, SkippedCell]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+
+
+def left_out_text(left_out: LeftOut) -> str:
+    """Why a file or a part of one is not in the report."""
+    match left_out.kind:
+        case "same file":
+            why = f"the same bytes as {left_out.detail}, which counts once"
+        case "same run":
+            why = f"the same run as in {left_out.detail}, which counts once"
+        case _:
+            why = left_out.detail
+    return plain(f"{left_out.cell}: {why}" if left_out.cell else why)
 
 
 def plain(text: object, most: int = MOST_LETTERS) -> str:
@@ -82,11 +103,11 @@ def gather(given: Sequence[str]) -> Sources:
     A folder stands for the .json files under it, hidden folders left out. What cannot be used is
     listed in `left_out`. Raises NoResults where a name stands for nothing, or no run is left.
     """
-    found, hashes, seals = Sources(), dict[str, str](), dict[str, str]()
+    found, hashes, checksums = Sources(), dict[str, str](), dict[str, str]()
     for path in _paths(given):
-        _add(path, found, hashes, seals)
+        _add(path, found, hashes, checksums)
     if not found.runs:
-        told = [f"{each.name}: {each.why}" for each in found.left_out]
+        told = [f"{each.name}: {left_out_text(each)}" for each in found.left_out]
         told += [
             f"{source.name}: {plain(skip.cell.id)} was skipped: {plain(skip.reason)}"
             for source, skip in found.skipped
@@ -131,20 +152,22 @@ def _shown(path: Path) -> bool:
     return not any(part.startswith(".") for part in path.parts)
 
 
-def _add(path: Path, found: Sources, hashes: dict[str, str], seals: dict[str, str]) -> None:
+def _add(path: Path, found: Sources, hashes: dict[str, str], checksums: dict[str, str]) -> None:
     name = plain("/".join(path.parts[-2:]), 120)
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             read(path)  # says why not, before a device or a disk image is hashed
         sha256 = _sha256(path)
         if sha256 in hashes:
-            why = f"the same bytes as {hashes[sha256]}, which counts once"
-            found.left_out.append(LeftOut(name=name, why=why))
+            found.left_out.append(LeftOut(name=name, kind="same file", detail=hashes[sha256]))
             return
         saved = load(read(path))
-    except (UnreadableFile, OSError) as error:
-        why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
-        found.left_out.append(LeftOut(name=name, why=plain(why)))
+    except UnreadableFile as error:
+        found.left_out.append(LeftOut(name=name, kind=error.kind, detail=plain(error)))
+        return
+    except OSError as error:
+        detail = plain(error.strerror or error)
+        found.left_out.append(LeftOut(name=name, kind="unreadable", detail=detail))
         return
     hashes[sha256] = name
     source = Source(
@@ -152,15 +175,17 @@ def _add(path: Path, found: Sources, hashes: dict[str, str], seals: dict[str, st
         sha256=sha256,
         bytes=path.stat().st_size,
         machine=plain(saved.machine, 60),
-        seals_fit=all(run.seal == run.computed_checksum for run in saved.runs),
+        checksums_fit=all(run.checksum == run.computed_checksum for run in saved.runs),
     )
     found.sources.append(source)
-    found.left_out.extend(LeftOut(name=name, why=plain(sentence)) for sentence in saved.problems)
+    found.left_out.extend(
+        LeftOut(name=name, kind=problem.kind, detail=plain(problem.text)) for problem in saved.problems
+    )
     for run in saved.runs:
-        if unusable := _unusable(run, name, seals):
-            found.left_out.append(LeftOut(name=name, why=plain(f"{run.cell.id}: {unusable}")))
+        if unusable := _unusable(run, name, checksums):
+            found.left_out.append(unusable)
         else:
-            seals[run.computed_checksum] = name
+            checksums[run.computed_checksum] = name
             found.runs.append(SourceRun(run=run, source=source))
     found.skipped.extend((source, skip) for skip in saved.skipped)
 
@@ -170,13 +195,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _unusable(run: LoadedRun, name: str, seals: dict[str, str]) -> str | None:
+def _unusable(run: LoadedRun, name: str, checksums: dict[str, str]) -> LeftOut | None:
     """Why a run that is a record cannot be used: figures that cannot be, or that stood elsewhere."""
-    if run.computed_checksum in seals:
-        there = "this file" if seals[run.computed_checksum] == name else seals[run.computed_checksum]
-        return f"the same run as in {there}, which counts once"
+    cell = plain(run.cell.id)
+    if there := checksums.get(run.computed_checksum):
+        detail = "this file" if there == name else there
+        return LeftOut(name=name, kind="same run", cell=cell, detail=detail)
     if wrong := next(_impossible(run), None):
-        return f"{wrong} (python -m bench.check says all that is wrong with a file)"
+        detail = f"{wrong} (python -m bench.check says all that is wrong with a file)"
+        return LeftOut(name=name, kind="not a record", cell=cell, detail=plain(detail))
     return None
 
 
@@ -189,7 +216,6 @@ def _impossible(run: LoadedRun) -> Iterator[str]:
     except (IllegalNetwork, IllegalRecipe) as error:
         yield f"its plan makes no run: {error}"
         return
-    yield from ranges.figures_in_range(run)
     if [epoch.epoch for epoch in run.epochs] != list(range(1, len(run.epochs) + 1)):
         yield "its epochs are not numbered from 1 without gaps"
     if any(epoch.stage > stages for epoch in run.epochs):

@@ -6,11 +6,40 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from alexnet.frameworks import registry
+from bench.records.types import Reads, Reason, RunWarning
+from bench.records.words import reads_text, reason_text, warning_text
+from reports.sources import LeftOut, left_out_text, plain
 
 DASH = "–"
-FRAMEWORKS: dict[str, str] = {name: info.label for name, info in registry.FRAMEWORKS.items()}
 DEVICES = {"mps": "Apple GPU", "cuda": "NVIDIA GPU", "cpu": "CPU"}
+
+
+def reasons(run: Any) -> tuple[str, ...]:
+    """Why a run of the frame `runs` is invalid or failed, in sentences."""
+    if not missing(run["failure"]):
+        return (plain(run["failure"]),)
+    return tuple(map(reason, run["reasons"]))
+
+
+def reason(kind: Reason) -> str:
+    """Why a run is invalid, in a sentence."""
+    return plain(reason_text(kind))
+
+
+def warning(kind: RunWarning) -> str:
+    """What a reader should know of a run, in a sentence."""
+    return plain(warning_text(kind))
+
+
+def reads(meter: Reads) -> str:
+    """What a meter reads, or why it reads nothing."""
+    return plain(reads_text(meter))
+
+
+def left_out(row: Any) -> str:
+    """Why a row of the frame `left_out` is not in the report, in a sentence."""
+    cell = None if missing(row.cell) else row.cell
+    return left_out_text(LeftOut(name=row.name, kind=row.kind, cell=cell, detail=row.detail))
 
 
 def missing(value: Any) -> bool:

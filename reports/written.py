@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from alexnet.frameworks.registry import ENGINES
 from reports import plots, prose, typeset, words
 from reports.compare import Study
 from reports.document import Block, Report, Section
+from reports.settings import engines_of
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,11 @@ CHAPTERS = (
     Chapter("glance", "At a glance", ("table glance",)),
     Chapter(
         "frameworks",
-        "PyTorch against TensorFlow",
-        ("text frameworks", "picture framework-ratios", "table frameworks", "picture seconds"),
+        "Framework against framework",
+        (
+            *("text frameworks", "picture framework-ratios", "picture framework-ratios-"),
+            *("table frameworks", "picture seconds"),
+        ),
     ),
     Chapter(
         "machines",
@@ -97,7 +102,10 @@ def report(study: Study) -> Report:
     }
     sections = [
         Section(
-            key=each.key, title=each.title, blocks=tuple(_blocks(each, parts)), appendix=each.appendix
+            key=each.key,
+            title=_title(each, study),
+            blocks=tuple(_blocks(each, parts)),
+            appendix=each.appendix,
         )
         for each in CHAPTERS
     ]
@@ -118,10 +126,20 @@ def _blocks(chapter: Chapter, parts: Mapping[str, Mapping[str, Sequence[Block]]]
                 yield from blocks
 
 
+def _title(chapter: Chapter, study: Study) -> str:
+    """Two frameworks have their names in the title of their chapter."""
+    names = _engines(study)
+    return " against ".join(names) if chapter.key == "frameworks" and len(names) == 2 else chapter.title
+
+
+def _engines(study: Study) -> list[str]:
+    return [ENGINES[name].label for name in engines_of(study.frames.runs)]
+
+
 def _subtitle(study: Study) -> str:
     machines = list(study.frames.machines["machine"])
     named = words.listed(machines) if len(machines) <= 3 else f"{len(machines):,} machines"
-    return f"AlexNet in PyTorch and TensorFlow: {named}"
+    return f"AlexNet in {words.listed(_engines(study))}: {named}"
 
 
 def _facts(study: Study) -> Iterator[tuple[str, str]]:

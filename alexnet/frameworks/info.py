@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks.protocol import Device, Precision
 
 Release = tuple[int, ...]
 """The numbers of a version: (2, 18) is 2.18."""
@@ -41,29 +41,44 @@ class MacPlugin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A framework as it is run, with this precision, compiled or not: what is measured and compared.
+
+    `name` is its name in records and options. The engine that bears its framework's name is that
+    framework's yardstick. A report calls it `label` and draws it with `light_hue` or `dark_hue`,
+    `marker`, `line` and `shape`; `line` is matplotlib's dashes.
+    """
+
+    name: str
+    framework: str
+    precision: Precision
+    compiled: bool
+    label: str
+    light_hue: str
+    dark_hue: str
+    marker: str
+    line: str | tuple[int, tuple[float, ...]]
+    shape: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrameworkInfo:
-    """One framework. `name` is its folder here and its name in records and options.
+    """One framework. `name` is its folder here, and `engines` are the ways in which it is run.
 
     `packages` are those whose versions change speed or numbers, `required` those without which it
     cannot run. `variables` has the effect of each environment variable that changes a run,
     `harmless_values` the one value that does not, and `recorded_prefixes` the beginnings of the
     variables that every result records. `device_fixes` says how to get a device that it cannot use.
-    `light_hue`, `dark_hue`, `marker`, `line` and `shape` are how a report draws it, `line` as
-    matplotlib's dashes.
     """
 
-    name: Framework
+    name: str
     label: str
+    engines: tuple[Engine, ...]
     packages: tuple[str, ...]
     required: tuple[str, ...]
     pip_extra: str
     variables: Mapping[str, str]
     recorded_prefixes: tuple[str, ...]
     device_fixes: Mapping[Device, str]
-    light_hue: str
-    dark_hue: str
-    marker: str
-    line: str | tuple[int, tuple[float, ...]]
-    shape: str
     harmless_values: Mapping[str, str] = field(default_factory=dict)
     mac_plugin: MacPlugin | None = None

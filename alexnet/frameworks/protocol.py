@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from alexnet.spec import Network
     from alexnet.weights import Weights
 
-Framework = Literal["torch", "tensorflow"]
 Device = Literal["mps", "cuda", "cpu"]
 """In TensorFlow, `mps` is the GPU of the tensorflow-metal plugin."""
 Precision = Literal["float32", "float64"]
@@ -21,10 +20,10 @@ RandomState = dict[str, Any]
 
 
 class DeviceUnavailable(Exception):
-    """The framework cannot be imported or cannot use the requested device; the message says why."""
+    """The framework cannot be imported, or cannot run the engine or the device; the message says why."""
 
 
-class PlacementUnknown(Exception):
+class PlacementNotReported(Exception):
     """The framework does not report where it ran a step."""
 
 
@@ -72,7 +71,7 @@ class Trainer(Protocol):
     def ops_off_device(self, batch: Any) -> list[str]:
         """Names of the operations or tensors that a step at learning rate 0 left off the device.
 
-        Raises PlacementUnknown if the framework does not report it.
+        Raises PlacementNotReported if the framework does not report it.
         """
 
     def load(self, weights: Weights) -> None:
@@ -106,9 +105,8 @@ class Kernel(Protocol):
 
 
 class Backend(Protocol):
-    """One framework on one device."""
+    """One engine on one device."""
 
-    framework: Framework
     device: Device
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> Trainer:

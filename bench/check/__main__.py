@@ -10,6 +10,8 @@ from pathlib import Path
 from bench.check.rules import PRECONDITIONS, sentences, violations
 from bench.check.start import MAX_DRAWN_PARAMETERS
 from bench.records.read import LoadedFile, LoadedRun, Problems, UnreadableFile, load, read
+from bench.records.words import warning_text
+from bench.records.write import rejection_text
 
 MAX_SENTENCES, MAX_CHARACTERS = 100, 600
 """Per kind of sentence in one file, and per sentence: a hostile file must not flood the screen."""
@@ -28,11 +30,11 @@ def report(file: LoadedFile, found_violations: Sequence[str]) -> list[str]:
     )
     cells_by_warning: dict[str, list[str]] = {}
     for run in file.runs:
-        for warning in (*run.verdict.warnings, *not_checked(run)):
+        for warning in (*map(warning_text, run.verdict.warnings), *not_checked(run)):
             cells_by_warning.setdefault(warning, []).append(run.cell.id)
     sentences_by_kind = {
         "violation": list(found_violations),
-        "invalid": [f"{run.cell.id}: {'; '.join(run.verdict.reasons)}" for run in invalid],
+        "invalid": [f"{run.cell.id}: {rejection_text(run)}" for run in invalid],
         "failed": [f"{run.cell.id}: {run.failure.reason}" for run in failed if run.failure],
         "skipped": [f"{skip.cell.id}: {skip.reason}" for skip in file.skipped],
         "warning": [f"{', '.join(cells)}: {warning}" for warning, cells in cells_by_warning.items()],

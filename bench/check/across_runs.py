@@ -48,7 +48,7 @@ def same_images(file: LoadedFile) -> Problems:
 
 
 def same_first_weights_and_batch(file: LoadedFile) -> Problems:
-    """All frameworks began with the same weights, and their gates used the same batch.
+    """All engines began with the same weights, and their gates used the same batch.
 
     An invalid run is left out: its verdict says what was wrong.
     """

@@ -12,16 +12,16 @@ from bench.records.limits import (
     MIN_DROPOUT_DIFFERENCE,
     MIN_IMAGES_TO_LEARN,
     MIN_WORK_RATIO,
-    PLACEMENT_UNKNOWN,
 )
 from bench.records.read import LoadedRun, Problems, format_value
+from bench.records.types import EngineOff, NoOtherEngine, PlacementUnknown
 
 GATE_CHECKS = (
     *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
     *("own logits", "twice the work", "nothing left"),
 )
 AGREEMENT_CHECKS = ("same bytes", "one network", "both logits", "both three losses")
-"""Checks of the gate that need another framework's answers."""
+"""Checks of the gate that need another engine's outputs."""
 
 LIMITS = {
     "dropout": (MIN_DROPOUT_DIFFERENCE, MAX_DROPOUT_DIFFERENCE),
@@ -41,14 +41,14 @@ def required_checks_are_present(run: LoadedRun) -> Problems:
     if not gate.weights_sha256 or not gate.batch_sha256:
         yield "gate does not say which weights or which batch it was asked of"
     has_dropout = any(isinstance(row.layer, Dropout) for row in run.net.rows)
-    placement_unknown = any(what.startswith(PLACEMENT_UNKNOWN) for what in gate.not_checked)
-    no_other_framework = any(" against " in what for what in gate.not_checked)
+    placement_unknown = any(isinstance(kind, PlacementUnknown) for kind in gate.not_checked)
+    no_other_engine = any(isinstance(kind, NoOtherEngine | EngineOff) for kind in gate.not_checked)
     must_learn = sum(epoch.images for epoch in run.epochs) >= MIN_IMAGES_TO_LEARN
     required = {
         "gate": (
             *GATE_CHECKS,
             *(() if placement_unknown else ("placement",)),
-            *(() if no_other_framework else AGREEMENT_CHECKS),
+            *(() if no_other_engine else AGREEMENT_CHECKS),
             *(("dropout",) if has_dropout else ()),
         ),
         "result": ("finite", "disjoint", "moved", *(("learnt",) if must_learn else ())),
@@ -59,9 +59,9 @@ def required_checks_are_present(run: LoadedRun) -> Problems:
         yield from (f"{part}.checks has no {format_value(name)}" for name in missing)
         for check in checks:
             limits = LIMITS.get(check.name)
-            if limits and (check.least, check.most) != limits:
+            if limits and (check.lower, check.upper) != limits:
                 yield (
-                    f"{part}.checks allows {check.least:g} to {check.most:g} in"
+                    f"{part}.checks allows {check.lower:g} to {check.upper:g} in"
                     f" {format_value(check.name)}, where it is {limits[0]:g} to {limits[1]:g}"
                 )
     not_finite = [e for e in run.epochs if e.train_loss is None or e.validation_loss is None]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from operator import attrgetter
 from typing import Any
+
+from msgspec import to_builtins
 
 from alexnet.data import CLASSES
 from bench.check.compare import mismatch
@@ -127,7 +128,7 @@ def rates_follow_from_the_epochs(run: LoadedRun) -> Problems:
         "pipeline_ratio": last / run.result.step_images_per_second,
         "achieved_flops_per_second": speed.flops_per_second,
         "roofline_share": speed.roofline_share,
-        **{f"drift.{field}": value for field, value in asdict(drift).items()},
+        **{f"drift.{field}": value for field, value in to_builtins(drift).items()},
     }
     yield from _result_mismatches(run.result, expected)
 

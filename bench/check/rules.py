@@ -34,14 +34,13 @@ from bench.check.start import (
     names_agree,
     start_follows_from_the_plan,
 )
-from bench.records.ranges import figures_in_range
 from bench.records.read import LoadedFile, LoadedRun, Problems
 
 Rule = Callable[[LoadedRun], Problems]
 FileRule = Callable[[LoadedFile], Problems]
 
 ALWAYS: tuple[Rule, ...] = (checksum_matches, verdict_follows, run_is_in_the_right_list)
-PRECONDITIONS: tuple[Rule, ...] = (figures_in_range, plan_can_be_run, no_part_is_missing)
+PRECONDITIONS: tuple[Rule, ...] = (plan_can_be_run, no_part_is_missing)
 """The DERIVED rules can be applied only to a run in which these find nothing."""
 DERIVED: tuple[Rule, ...] = (
     start_follows_from_the_plan,
@@ -67,7 +66,7 @@ FILE_RULES: tuple[FileRule, ...] = (cells_are_unique, same_images, same_first_we
 
 def violations(file: LoadedFile) -> list[str]:
     """What could not be loaded, then what each rule finds; a sentence on a run begins with its cell."""
-    problems = list(file.problems)
+    problems = [problem.text for problem in file.problems]
     for run in file.runs:
         always, preconditions = sentences(ALWAYS, run), sentences(PRECONDITIONS, run)
         derived = [] if preconditions else sentences(DERIVED, run)

@@ -45,8 +45,8 @@ def names_agree(run: LoadedRun) -> Problems:
         return
     if not start.device_name or (start.device_name == "CPU") != (run.cell.device == "cpu"):
         yield f"start.device_name is {format_value(start.device_name)} on the device {run.cell.device}"
-    if run.cell.framework not in start.versions:
-        yield f"start.versions has no {run.cell.framework}"
+    if run.cell.engine not in start.versions:
+        yield f"start.versions has no {run.cell.engine}"
 
 
 @cache

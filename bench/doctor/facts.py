@@ -16,8 +16,8 @@ from packaging.version import InvalidVersion, Version
 
 from alexnet.data import FOLDER, RECORD_BYTES, RECORDS_PER_FILE, TEST_FILES, TRAIN_FILES
 from alexnet.download import ARCHIVE
-from alexnet.frameworks.protocol import Device, Framework
-from alexnet.frameworks.registry import FRAMEWORKS
+from alexnet.frameworks.protocol import Device
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import FLOAT32_BYTES, IMAGENET_CLASSES, network
 from bench.host.condition import CAFFEINATE, current_condition
@@ -57,7 +57,7 @@ class Facts:
     """Everything that the rules of bench/doctor/ look at. None or a missing key means "not known".
 
     Package versions are in `machine.packages`. `device` is the one requested, `devices` has the one
-    that each framework will use, and `refusals` the reason why a framework cannot use the GPU.
+    that each engine will use, and `refusals` the reason why an engine cannot use the GPU.
     `parameters` is the count of the run's largest network.
     """
 
@@ -74,10 +74,15 @@ class Facts:
     data: DataState
     profile: str
     device: str
-    frameworks: tuple[Framework, ...]
+    engines: tuple[str, ...]
     gpu: Device | None
-    devices: Mapping[Framework, Device]
-    refusals: Mapping[Framework, str]
+    devices: Mapping[str, Device]
+    refusals: Mapping[str, str]
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """The frameworks of the engines."""
+        return tuple(dict.fromkeys(ENGINES[engine].framework for engine in self.engines))
 
     @property
     def memory_needs_bytes(self) -> int:
@@ -99,7 +104,7 @@ def release_numbers(version: str | None) -> tuple[int, ...]:
         return tuple(int(number) for number in numbers[0].split(".")) if numbers else ()
 
 
-def plugin_clash(framework: Framework, platform: str, packages: Mapping[str, str]) -> str | None:
+def plugin_clash(framework: str, platform: str, packages: Mapping[str, str]) -> str | None:
     """Why importing a framework will crash here, judged by the versions alone; None if it will not.
 
     A framework loads Apple's plugin as it is imported, and pip installs pairs that do not fit.
@@ -117,7 +122,7 @@ def plugin_clash(framework: Framework, platform: str, packages: Mapping[str, str
     return None
 
 
-def can_probe_gpu(framework: Framework, platform: str, packages: Mapping[str, str]) -> bool:
+def can_probe_gpu(framework: str, platform: str, packages: Mapping[str, str]) -> bool:
     """Whether a framework can be asked for its GPU: on a Mac some need a plugin that fits."""
     info = FRAMEWORKS[framework]
     if any(not packages.get(name) for name in info.required):
@@ -134,29 +139,33 @@ def gather_facts(
     *,
     results: Path = ROOT / "results",
     profile: str | None = None,
-    devices: Mapping[Framework, Device] | None = None,
+    devices: Mapping[str, Device] | None = None,
     machine: Machine | None = None,
     probe: bool = False,
 ) -> Facts:
     """The facts of this computer now. `profile`, `devices` and `machine` are used as given.
 
-    `probe` starts each framework that is not in `devices`, in a process of its own, to ask for its
-    GPU. Raises IllegalNetwork for an image size that is too small.
+    `probe` starts the framework of each engine that is not in `devices`, in a process of its own, to
+    ask for its GPU. Raises IllegalNetwork for an image size that is too small.
     """
     machine = machine or describe(options.machine)
     gpu = likely_gpu() if options.device != "cpu" else None
-    known, refusals = dict(devices or {}), dict[Framework, str]()
-    usable = [f for f in options.framework if can_probe_gpu(f, sys.platform, machine.packages)]
+    known, refusals = dict(devices or {}), dict[str, str]()
+    usable = [
+        engine
+        for engine in options.engine
+        if can_probe_gpu(ENGINES[engine].framework, sys.platform, machine.packages)
+    ]
     if probe and gpu and options.device in ("auto", gpu):
-        for framework in usable:
-            if framework in known:
+        for engine in usable:
+            if engine in known:
                 continue
             try:  # the GPU by name: with "auto" a framework takes the CPU and gives no reason
-                known |= prepare.find_devices(replace(options, framework=(framework,), device=gpu))
+                known |= prepare.find_devices(replace(options, engine=(engine,), device=gpu))
             except prepare.NotPrepared as error:
-                refusals[framework] = str(error)
+                refusals[engine] = str(error)
     if profile is None:
-        on_gpu = gpu and len(usable) == len(options.framework) and not refusals
+        on_gpu = gpu and len(usable) == len(options.engine) and not refusals
         auto = "full" if on_gpu and "cpu" not in known.values() else "quick"
         profile = auto if options.profile == "auto" else options.profile
     data, parameters = data_state(options), _largest_parameters(options, profile)
@@ -176,7 +185,7 @@ def gather_facts(
         data=data,
         profile=profile,
         device=options.device,
-        frameworks=options.framework,
+        engines=options.engine,
         gpu=gpu,
         devices=known,
         refusals=refusals,

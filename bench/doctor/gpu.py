@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alexnet.frameworks.info import REINSTALL
-from alexnet.frameworks.registry import FRAMEWORKS
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from bench.doctor.facts import Facts, can_probe_gpu, plugin_clash, release_numbers
 from bench.doctor.findings import Findings, error, warning
 
@@ -35,7 +35,7 @@ def metal_plugin(facts: Facts) -> Findings:
 
 
 def gpu(facts: Facts) -> Findings:
-    """Every framework must be able to use the GPU."""
+    """Every engine must be able to use the GPU."""
     requested = facts.device in GPU_LABELS
     if requested and facts.gpu != facts.device and facts.device not in facts.devices.values():
         message = (
@@ -43,11 +43,14 @@ def gpu(facts: Facts) -> Findings:
         )
         yield error(message, "leave --device out: each framework then takes the best that it can use")
         return
-    for framework in facts.frameworks:
+    for engine in facts.engines:
+        framework = ENGINES[engine].framework
         if facts.gpu is None or not can_probe_gpu(framework, facts.platform, facts.machine.packages):
             continue  # no GPU here, or another rule reports why the framework cannot be asked
-        info, reason = FRAMEWORKS[framework], facts.refusals.get(framework)
-        if reason or facts.devices.get(framework) == "cpu":
+        reason = facts.refusals.get(engine)
+        if reason or facts.devices.get(engine) == "cpu":
             reason = (reason or "it would run on the CPU").rstrip(".")
-            message = f"{info.label} does not see the GPU: {reason}."
-            yield warning(message, info.device_fixes.get(facts.gpu, REINSTALL), error_if=requested)
+            message = f"{ENGINES[engine].label} does not see the GPU: {reason}."
+            yield warning(
+                message, FRAMEWORKS[framework].device_fixes.get(facts.gpu, REINSTALL), error_if=requested
+            )

@@ -1,24 +1,26 @@
-"""Whether frameworks agree: the same weights must give the same outputs."""
+"""Whether engines agree: the same weights must give the same outputs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from bench.gate.outputs import relative_max_error
 from bench.records.codec import finite_or_none
 from bench.records.limits import MAX_FLOAT64_DIFFERENCE
-from bench.records.types import Cell, Check, Gate
+from bench.records.types import Cell, Check, EngineOff, Gate, NoOtherEngine
 
 NEEDED_CHECKS = ("logits", "loss", "three losses")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameworkOutputs:
-    """One framework's gate, and the file (.npz) with its outputs."""
+class EngineOutputs:
+    """One engine's gate, and the file (.npz) with its outputs."""
 
     cell: Cell
     gate: Gate
@@ -26,30 +28,60 @@ class FrameworkOutputs:
 
     @property
     def agrees_with_reference(self) -> bool:
-        """Whether the device agrees with its own CPU reference; otherwise a comparison says nothing."""
+        """Whether the device agrees with its own CPU reference; otherwise a comparison means nothing."""
         passed = {check.name for check in self.gate.checks if check.passed}
         return set(NEEDED_CHECKS) <= passed
 
+    @property
+    def place(self) -> str:
+        """Engine and device, for a sentence."""
+        return f"{self.cell.engine} on {self.cell.device}"
 
-def with_agreement(ours: FrameworkOutputs, theirs: FrameworkOutputs | None) -> Gate:
-    """Our gate plus the checks against another framework's outputs, or why there are none."""
-    if theirs is None:
-        return _not_compared(
-            ours.gate, f"{ours.cell.framework} against the other framework: it was not run"
+
+def with_agreement(ours: EngineOutputs, others: Sequence[EngineOutputs]) -> Gate:
+    """Our gate plus the checks against every other engine's outputs, and what was not compared.
+
+    Each check has the difference from the engine that comes nearest to the limit, or exceeds it most.
+    """
+    if not others:
+        return _with_not_checked(ours.gate, NoOtherEngine(engine=ours.cell.engine))
+    off = [outputs for outputs in (ours, *others) if not outputs.agrees_with_reference]
+    gate = _with_not_checked(
+        ours.gate, *(EngineOff(engine=o.cell.engine, device=o.cell.device) for o in off)
+    )
+    compared = [] if ours in off else [other for other in others if other not in off]
+    if not compared:
+        return gate
+    checks = [
+        _worst([check(ours, other) for other in compared])
+        for check in (
+            _same_bytes,
+            _one_network,
+            _both("logits", "logits"),
+            _both("three losses", "losses"),
         )
-    for outputs in (ours, theirs):
-        if not outputs.agrees_with_reference:
-            why = f"{outputs.cell.framework} on {outputs.cell.device} is off by itself"
-            return _not_compared(ours.gate, f"torch against TensorFlow: {why}")
-    checks = (*ours.gate.checks, _same_bytes(ours, theirs), *_same_outputs(ours, theirs))
-    return replace(ours.gate, checks=checks)
+    ]
+    return replace(gate, checks=(*gate.checks, *checks))
 
 
-def _not_compared(gate: Gate, why: str) -> Gate:
-    return replace(gate, not_checked=(*gate.not_checked, why))
+def _with_not_checked(gate: Gate, *kinds: NoOtherEngine | EngineOff) -> Gate:
+    return replace(gate, not_checked=(*gate.not_checked, *kinds))
 
 
-def _same_bytes(ours: FrameworkOutputs, theirs: FrameworkOutputs) -> Check:
+def _worst(checks: Sequence[Check]) -> Check:
+    """The check with the largest share of its limit; the first one without a measured value."""
+
+    def share_of_limit(check: Check) -> float:
+        if check.measured is None:
+            return np.inf
+        if check.upper == 0:
+            return check.measured
+        return check.measured / check.upper
+
+    return max(checks, key=share_of_limit)
+
+
+def _same_bytes(ours: EngineOutputs, theirs: EngineOutputs) -> Check:
     different = [
         name
         for name in ("weights_sha256", "batch_sha256")
@@ -58,46 +90,49 @@ def _same_bytes(ours: FrameworkOutputs, theirs: FrameworkOutputs) -> Check:
     return Check(
         name="same bytes",
         measured=len(different),
-        least=0,
-        most=0,
-        says="of first weights and first batch, how many differ between the frameworks",
+        lower=0,
+        upper=0,
+        description=(f"of first weights and first batch, how many differ: {ours.place}, {theirs.place}"),
     )
 
 
-def _same_outputs(ours: FrameworkOutputs, theirs: FrameworkOutputs) -> list[Check]:
+def _one_network(ours: EngineOutputs, theirs: EngineOutputs) -> Check:
+    return Check(
+        name="one network",
+        measured=_difference(ours, theirs, "exact_logits"),
+        lower=0.0,
+        upper=MAX_FLOAT64_DIFFERENCE,
+        description=(
+            f"how far the logits of {ours.cell.engine} and {theirs.cell.engine} are apart on the CPU in"
+            f" float64"
+        ),
+    )
+
+
+def _both(name: str, key: str) -> Callable[[EngineOutputs, EngineOutputs], Check]:
     """Two devices may differ by the sum of what each may differ from float64."""
-    with np.load(ours.outputs) as our_arrays, np.load(theirs.outputs) as their_arrays:
-        differences = {
-            name: _difference(our_arrays[name], their_arrays[name]) for name in our_arrays.files
-        }
-    cells = (
-        f"{ours.cell.framework} on {ours.cell.device}, {theirs.cell.framework} on {theirs.cell.device}"
-    )
-    return [
-        Check(
-            name="one network",
-            measured=differences["exact_logits"],
-            least=0.0,
-            most=MAX_FLOAT64_DIFFERENCE,
-            says="how far the logits of both frameworks are apart on the CPU in float64",
-        ),
-        *(
-            Check(
-                name=f"both {name}",
-                measured=differences[key],
-                least=0.0,
-                most=_limit(ours, name) + _limit(theirs, name),
-                says=f"how far the {name} of both frameworks are apart: {cells}",
-            )
-            for name, key in (("logits", "logits"), ("three losses", "losses"))
-        ),
-    ]
+
+    def check(ours: EngineOutputs, theirs: EngineOutputs) -> Check:
+        return Check(
+            name=f"both {name}",
+            measured=_difference(ours, theirs, key),
+            lower=0.0,
+            upper=_limit(ours, name) + _limit(theirs, name),
+            description=f"how far the {name} of two engines are apart: {ours.place}, {theirs.place}",
+        )
+
+    return check
 
 
-def _limit(outputs: FrameworkOutputs, name: str) -> float:
-    return next(check.most for check in outputs.gate.checks if check.name == name)
+def _limit(outputs: EngineOutputs, name: str) -> float:
+    return next(check.upper for check in outputs.gate.checks if check.name == name)
 
 
-def _difference(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> float | None:
+def _difference(ours: EngineOutputs, theirs: EngineOutputs, key: str) -> float | None:
     """The largest difference over their largest value; None if the shapes differ or it is not finite."""
-    return finite_or_none(relative_max_error(ours, theirs)) if ours.shape == theirs.shape else None
+    with np.load(ours.outputs) as our_arrays, np.load(theirs.outputs) as their_arrays:
+        our_array: npt.NDArray[np.float64] = our_arrays[key]
+        their_array: npt.NDArray[np.float64] = their_arrays[key]
+    if our_array.shape != their_array.shape:
+        return None
+    return finite_or_none(relative_max_error(our_array, their_array))

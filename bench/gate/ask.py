@@ -1,4 +1,4 @@
-"""The parent's side of the correctness gate: one process per cell, then the frameworks are compared."""
+"""The parent's side of the correctness gate: one process per cell, then the engines are compared."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alexnet.frameworks.protocol import Device, Framework
-from bench.gate.agreement import FrameworkOutputs, with_agreement
+from alexnet.frameworks.protocol import Device
+from bench.gate.agreement import EngineOutputs, with_agreement
 from bench.ipc.cell_files import journal_file, outputs_file
 from bench.ipc.messages import Job
 from bench.ipc.parent import (
@@ -66,10 +66,24 @@ def ask_gate(
 
 @dataclass(kw_only=True)
 class Gates:
-    """The gates of a session, and the rooflines that their processes measured. Journals keep both."""
+    """The gates of a session, and the rooflines that their processes measured. Journals keep both.
+
+    All repeats of a cell share its gate, and each of them has it in its own journal. `rooflines` are by
+    engine and device.
+    """
 
     gates: dict[Cell, Gate] = field(default_factory=dict)
-    rooflines: dict[tuple[Framework, Device], Roofline] = field(default_factory=dict)
+    rooflines: dict[tuple[str, Device], Roofline] = field(default_factory=dict)
+    _in_journal: dict[Cell, Gate] = field(default_factory=dict)
+
+    def add_earlier(self, cell: Cell, gate: Gate, *, for_repeats: bool) -> None:
+        """Takes over the gate that a cell has in its journal from an earlier session.
+
+        `for_repeats` says whether the gate is good for the cell's other repeats too.
+        """
+        self._in_journal[cell] = gate
+        if for_repeats:
+            self.gates[cell.first_repeat] = gate
 
     def gate_of(
         self, cell: Cell, peers: Sequence[Cell], job_of: Callable[[Cell], Job], folder: Path
@@ -78,31 +92,42 @@ class Gates:
 
         All peers run their gates before the first one trains, since their outputs are compared.
         """
-        if cell not in self.gates:
-            jobs = [job_of(peer) for peer in peers]
+        if cell in self._in_journal:
+            return self._in_journal[cell]
+        if cell.first_repeat not in self.gates:
+            # The first repeat that is picked stands for all of them.
+            asked = {peer.first_repeat: peer for peer in reversed(peers)}
+            jobs = [job_of(peer) for peer in reversed(asked.values())]
             try:
                 outputs = [self._ask_with_retry(job, folder) for job in jobs]
-                for ours in [o for o in outputs if o.cell not in self.gates]:
-                    others = [o for o in outputs if o.cell.framework != ours.cell.framework]
-                    gate = self.gates[ours.cell] = with_agreement(ours, others[0] if others else None)
-                    if gate.seconds is not None:  # without an answer it is run again on resume
-                        _add_to_journal(folder, ours.cell, "gate", gate)
+                for ours in [o for o in outputs if o.cell.first_repeat not in self.gates]:
+                    others = [o for o in outputs if o.cell.engine != ours.cell.engine]
+                    self.gates[ours.cell.first_repeat] = with_agreement(ours, others)
+                    self._keep(ours.cell, folder)
             finally:
                 for job in jobs:
                     outputs_file(job).unlink(missing_ok=True)
-        return self.gates[cell]
+        self._keep(cell, folder)
+        return self.gates[cell.first_repeat]
 
-    def _ask_with_retry(self, job: Job, folder: Path) -> FrameworkOutputs:
+    def _keep(self, cell: Cell, folder: Path) -> None:
+        """Puts the gate into the cell's journal, once. Without an answer it is run again on resume."""
+        gate = self.gates[cell.first_repeat]
+        if gate.seconds is not None and cell not in self._in_journal:
+            _add_to_journal(folder, cell, "gate", gate)
+            self._in_journal[cell] = gate
+
+    def _ask_with_retry(self, job: Job, folder: Path) -> EngineOutputs:
         """Runs the gate, and once more if its process died without an answer, which may be chance."""
         cell = job.cell
         reply = ask_gate(job, folder=folder)
         if reply.gate is None:
             reply = ask_gate(job, folder=folder)
         if reply.roofline:
-            self.rooflines[cell.framework, cell.device] = reply.roofline
+            self.rooflines[cell.engine, cell.device] = reply.roofline
             _add_to_journal(folder, cell, "roofline", reply.roofline)
         gate = reply.gate or _unanswered_gate(reply.reason)
-        return FrameworkOutputs(cell=cell, gate=gate, outputs=outputs_file(job))
+        return EngineOutputs(cell=cell, gate=gate, outputs=outputs_file(job))
 
 
 def _add_to_journal(folder: Path, cell: Cell, part: str, record: Gate | Roofline) -> None:
@@ -114,6 +139,10 @@ def _add_to_journal(folder: Path, cell: Cell, part: str, record: Gate | Roofline
 def _unanswered_gate(reason: str) -> Gate:
     """A gate that sent no verdict counts as failed."""
     check = Check(
-        name="gate", measured=None, least=0, most=0, says=f"it did not answer, asked twice: {reason}"
+        name="gate",
+        measured=None,
+        lower=0,
+        upper=0,
+        description=f"it did not answer, asked twice: {reason}",
     )
     return Gate(checks=(check,), not_checked=(), weights_sha256=None, batch_sha256=None, seconds=None)

@@ -17,7 +17,7 @@ import numpy as np
 from alexnet import data
 from alexnet import weights as canonical
 from alexnet.frameworks import registry
-from alexnet.frameworks.protocol import Backend, PlacementUnknown, Trainer
+from alexnet.frameworks.protocol import Backend, PlacementNotReported, Trainer
 from alexnet.layers import Dropout
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
@@ -30,8 +30,8 @@ from bench.ipc.messages import Heartbeat, Job
 from bench.meters.roofline import measure_roofline
 from bench.records.cell_recipe import recipe_of
 from bench.records.codec import finite_or_none
-from bench.records.limits import MAX_DROPOUT_DIFFERENCE, MIN_DROPOUT_DIFFERENCE, PLACEMENT_UNKNOWN
-from bench.records.types import Check, Gate
+from bench.records.limits import MAX_DROPOUT_DIFFERENCE, MIN_DROPOUT_DIFFERENCE
+from bench.records.types import Check, Gate, NotChecked, PlacementUnknown
 from bench.worker.job import first_weights, load_data
 
 
@@ -44,21 +44,21 @@ def check_dropout(trainer: Trainer, batch: Batch) -> Check:
     return Check(
         name="dropout",
         measured=finite_or_none(abs(losses[0] - losses[1]) / max(abs(losses[0]), 1e-30)),
-        least=MIN_DROPOUT_DIFFERENCE,
-        most=MAX_DROPOUT_DIFFERENCE,
-        says="how far two training losses of one batch are apart, each under a mask of its own",
+        lower=MIN_DROPOUT_DIFFERENCE,
+        upper=MAX_DROPOUT_DIFFERENCE,
+        description="how far two training losses of one batch are apart, each under a mask of its own",
     )
 
 
-def check_placement(trainer: Trainer, batch: Batch, *, on: str) -> Check | str:
-    """No operation of a step runs off the device; a sentence if the framework cannot tell."""
+def check_placement(trainer: Trainer, batch: Batch, *, on: str) -> Check | PlacementUnknown:
+    """No operation of a step runs off the device, if the framework can tell."""
     try:
         operations = trainer.ops_off_device(trainer.to_device(batch.images, batch.labels))
-    except PlacementUnknown as error:
-        return f"{PLACEMENT_UNKNOWN}: {error}"
+    except PlacementNotReported as error:
+        return PlacementUnknown(why=str(error))
     names = f": {', '.join(operations)}" if operations else ""
-    says = f"operations of a training step that were not placed on {on}{names}"
-    return Check(name="placement", measured=len(operations), least=0, most=0, says=says)
+    description = f"operations of a training step that were not placed on {on}{names}"
+    return Check(name="placement", measured=len(operations), lower=0, upper=0, description=description)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class DeviceChecks:
     """All checks of one cell's device, what could not be checked, its outputs and the exact ones."""
 
     checks: tuple[Check, ...]
-    not_checked: tuple[str, ...]
+    not_checked: tuple[NotChecked, ...]
     outputs: Outputs
     exact: Outputs
 
@@ -116,7 +116,7 @@ def run_gate(job: Job, parent: ParentPipe) -> None:
     began = perf_counter()
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
-    backend = registry.backend(job.cell.framework, job.cell.device)
+    backend = registry.backend(job.cell.engine, job.cell.device)
     if job.roofline is None:
         parent.send(measure_roofline(backend))
     first, batch = first_weights(job, net).weights, first_batch(job, recipe)

@@ -28,16 +28,20 @@ def check_timing(backend: Backend, trainer: Trainer, images: Images, labels: Lab
         Check(
             name="twice the work",
             measured=doubled_work_ratio(backend, trainer),
-            least=MIN_WORK_RATIO,
-            most=MAX_WORK_RATIO,
-            says="how many times longer twice the work takes: 1 would be a clock that does not wait",
+            lower=MIN_WORK_RATIO,
+            upper=MAX_WORK_RATIO,
+            description=(
+                "how many times longer twice the work takes: 1 would be a clock that does not wait"
+            ),
         ),
         Check(
             name="nothing left",
             measured=share_left_after_stop(trainer, images, labels),
-            least=0.0,
-            most=MAX_SHARE_LEFT,
-            says="what one image's logits take once the clock has stopped, as a share of what it timed",
+            lower=0.0,
+            upper=MAX_SHARE_LEFT,
+            description=(
+                "what one image's logits take once the clock has stopped, as a share of what it timed"
+            ),
         ),
     ]
 

@@ -111,7 +111,10 @@ def compare_to_reference(device: Errors, float32: Errors, exact: Outputs, *, on:
             f"the way of {displacement} in three steps {where}",
         ),
     }
-    return [_at_most(name, error, tolerances[name], says) for name, (error, says) in measured.items()]
+    return [
+        _at_most(name, error, tolerances[name], description)
+        for name, (error, description) in measured.items()
+    ]
 
 
 def check_own_network(
@@ -119,8 +122,8 @@ def check_own_network(
 ) -> Check:
     """The logits of the network that will train. In evaluation its dropout must do nothing."""
     error = relative_max_error(trainer.logits(batch.images), exact.logits)
-    says = f"the logits of the cell's own network on {on}, against the CPU in float64"
-    return _at_most("own logits", error, _tolerance(float32.logits), says)
+    description = f"the logits of the cell's own network on {on}, against the CPU in float64"
+    return _at_most("own logits", error, _tolerance(float32.logits), description)
 
 
 def _tolerance(float32_error: float, *, floor: float = MIN_TOLERANCE) -> float:
@@ -131,7 +134,10 @@ def _worst(errors_by_name: dict[str, float]) -> str:
     return max(errors_by_name, key=errors_by_name.__getitem__)
 
 
-def _at_most(name: str, measured: float, limit: float, says: str) -> Check:
+def _at_most(name: str, measured: float, limit: float, description: str) -> Check:
     if not np.isfinite(limit):
-        says, measured, limit = f"{says}: float32 on the CPU itself is not finite", np.inf, 0.0
-    return Check(name=name, measured=finite_or_none(measured), least=0.0, most=limit, says=says)
+        description = f"{description}: float32 on the CPU itself is not finite"
+        measured, limit = np.inf, 0.0
+    return Check(
+        name=name, measured=finite_or_none(measured), lower=0.0, upper=limit, description=description
+    )

@@ -7,13 +7,13 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+from msgspec.structs import replace
 
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import FRAMEWORKS

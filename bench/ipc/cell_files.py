@@ -13,7 +13,7 @@ def journal_file(folder: Path, cell_id: str) -> Path:
 
 
 def outputs_file(job: Job) -> Path:
-    """Where a gate process saves its outputs, to be compared with another framework's."""
+    """Where a gate process saves its outputs, to be compared with another engine's."""
     return Path(job.session_folder) / f"{job.cell.id}.gate.npz"
 
 

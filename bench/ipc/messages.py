@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from dataclasses import dataclass
+from typing import Any
 
-from bench.records.codec import RecordError, build, parse
+from bench.records import types
+from bench.records.codec import RecordError, build, parse, to_fields, to_json
 from bench.records.types import Cell, Epoch, Failure, Gate, Plan, Result, Roofline, Start, Watts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Heartbeat:
+class Heartbeat(types.Record, frozen=True, kw_only=True):
     """A sign of life within an epoch, for the progress display and the timeout; never saved."""
 
     epoch: int
     step: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resumed:
+class Resumed(types.Record, frozen=True, kw_only=True):
     """The epoch after which a run resumes, 0 for a new start.
 
-    `setback` says why it is not the last epoch on disk, and is None if it is.
+    `went_back_because` says why it is not the last epoch on disk, and is None if it is.
     """
 
     after_epoch: int
-    setback: str | None
+    went_back_because: str | None
 
 
 Record = Gate | Roofline | Start | Heartbeat | Resumed | Epoch | Result | Failure
 
-_RECORDS = {
+_RECORDS: dict[str, type[Record]] = {
     kind.__name__: kind for kind in (Gate, Roofline, Start, Heartbeat, Resumed, Epoch, Result, Failure)
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(types.Record, frozen=True, kw_only=True):
     """The input of a worker or gate process. It names folders, so it is never saved.
 
     `saved_epochs` are the epochs on disk of a run that resumes, None for a new run.
@@ -55,25 +52,31 @@ class Job:
 
 def to_line(record: Record) -> str:
     """The record as one line of JSON with its newline."""
-    fields = {"record": type(record).__name__} | dataclasses.asdict(record)
+    fields = {"record": type(record).__name__} | to_fields(record)
     return json.dumps(fields, allow_nan=False) + "\n"
 
 
 def from_line(line: str) -> Record:
     """The record of one line. Raises RecordError if the line is not a record."""
-    fields = parse(line)
+    fields = _parse(line)
     if not isinstance(fields, dict) or str(fields.get("record")) not in _RECORDS:
         raise RecordError(f"this line is no record of {', '.join(_RECORDS)}: {line[:80]!r}")
-    record: Record = build(_RECORDS[fields.pop("record")], fields)
-    return record
+    return build(_RECORDS[fields.pop("record")], fields)
 
 
 def job_to_json(job: Job) -> str:
     """The job as one line of JSON with its newline, for the worker's stdin."""
-    return json.dumps(dataclasses.asdict(job), allow_nan=False) + "\n"
+    return to_json(job) + "\n"
 
 
 def job_from_json(text: str) -> Job:
     """The job that `job_to_json` wrote. Raises RecordError if the text is not a job."""
-    job: Job = build(Job, parse(text))
-    return job
+    return build(Job, _parse(text))
+
+
+def _parse(line: str) -> Any:
+    """The value of one line. Raises RecordError with the beginning of a line that is no JSON."""
+    try:
+        return parse(line)
+    except RecordError as error:
+        raise RecordError(f"this line is no record ({error}): {line[:80]!r}") from error

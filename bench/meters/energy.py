@@ -12,17 +12,15 @@ from typing import Any, Protocol
 
 from bench.records.derive import is_processor
 from bench.records.limits import MIN_ENERGY_SECONDS
-from bench.records.types import Joules, Watts
+from bench.records.types import Joules, Reads, Watts
 
 MAX_WATTS = 400.0  # of one processor package
 
 
 class Counter(Protocol):
-    """One cumulative energy counter. `reads` names it, or says why it cannot be read."""
+    """One cumulative energy counter. `reads` is which, or why it cannot be read."""
 
-    reads: str
-
-    def available(self) -> bool: ...
+    reads: Reads
 
     def joules(self) -> Joules:
         """Part -> joules since a fixed moment in the past. Parts without a counter are left out."""
@@ -41,15 +39,11 @@ class AppleCounter:
             self._monitor = (
                 library or importlib.import_module("zeus_apple_silicon")
             ).AppleEnergyMonitor()
-            self.reads = "the chip's own estimate by part (IOReport), in windows of 20 s or more"
-            if not self.available():
-                self.reads = "not measured: zeus-apple-silicon finds no counter on this chip"
+            counts = bool(self.joules())
+            self.reads = Reads(kind="ioreport" if counts else "ioreport without counter")
         except Exception as error:  # whatever its C++ raises where IOReport has no such group
             self._monitor = None
-            self.reads = f"not measured: zeus-apple-silicon cannot read this chip ({error})"
-
-    def available(self) -> bool:
-        return bool(self.joules())
+            self.reads = Reads(kind="ioreport unreadable", detail=str(error))
 
     def joules(self) -> Joules:
         try:
@@ -73,15 +67,12 @@ class LinuxCounter:
             if (name := _read_text(zone / "name")) and (name.startswith("package") or name == "dram"):
                 self._zones[f"cpu {name}" if name != "dram" else f"dram {zone.name}"] = _Zone(zone)
         self._gpu = _nvidia_reader(nvml)
-        if self.available():
-            self.reads = f"{', '.join(self.joules())}, in windows of 20 s or more"
+        if parts := self.joules():
+            self.reads = Reads(kind="counters", detail=", ".join(parts))
         elif self._zones:
-            self.reads = f"not measured: {powercap}/intel-rapl:*/energy_uj is readable by root alone"
+            self.reads = Reads(kind="counters for root", detail=f"{powercap}/intel-rapl:*/energy_uj")
         else:
-            self.reads = "not measured: neither RAPL nor NVML counts energy here"
-
-    def available(self) -> bool:
-        return bool(self.joules())
+            self.reads = Reads(kind="no counter")
 
     def joules(self) -> Joules:
         joules = {part: zone.joules() for part, zone in self._zones.items()}
@@ -166,7 +157,7 @@ def used_between(before: Joules, after: Joules, *, seconds: float) -> Joules | N
 
 def idle_watts(source: Counter, *, seconds: float = MIN_ENERGY_SECONDS) -> Watts | None:
     """Watts by part that the machine draws while this suite trains nothing. Waits for `seconds`."""
-    if not source.available():
+    if not source.reads.measured:
         return None
     began, before = perf_counter(), source.joules()
     time.sleep(seconds)
@@ -182,9 +173,6 @@ class EnergyMeter:
         self._source = source or counter()
         self.reads = self._source.reads
         self.joules: Joules | None = None
-
-    def available(self) -> bool:
-        return self._source.available()
 
     def __enter__(self) -> EnergyMeter:
         self._source.joules()  # after a long pause, RAPL leaves one reading out

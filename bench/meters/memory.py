@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alexnet.frameworks.protocol import Backend
+from bench.records.types import Reads
 
 
 class HostMemory(Protocol):
-    """One system's counter of host memory. `reads` names it, or says why it cannot be read."""
+    """One system's counter of host memory. `reads` is which, or why it cannot be read."""
 
-    reads: str
-
-    def available(self) -> bool: ...
+    reads: Reads
 
     def now_bytes(self) -> int | None: ...
 
@@ -33,14 +32,11 @@ class LinuxMemory:
 
     def __init__(self, folder: Path = Path("/proc/self")) -> None:
         self._status, self._reset = folder / "status", folder / "clear_refs"
-        self.reads = "resident memory (VmHWM), the most within the epoch"
-        if not self.available():
-            self.reads = f"not measured: {self._status} has no VmHWM here"
+        self.reads = Reads(kind="resident memory in the epoch")
+        if self._field("VmHWM") is None:
+            self.reads = Reads(kind="no resident memory", detail=str(self._status))
         elif not self._try_reset():
-            self.reads = "resident memory (VmHWM), the most since the process began: no reset allowed"
-
-    def available(self) -> bool:
-        return self._field("VmHWM") is not None
+            self.reads = Reads(kind="resident memory since the start")
 
     def _field(self, name: str) -> int | None:
         try:
@@ -81,15 +77,12 @@ class MacMemory:
     def __init__(self, library: Any = None) -> None:
         self._library = library or ctypes.CDLL(None)
         self._peak_offset = LIFETIME_MAX_FOOTPRINT
-        self.reads = "physical footprint, the most since the process began: no reset allowed"
-        if not self.available():
-            self.reads = "not measured: proc_pid_rusage gives this process nothing"
+        self.reads = Reads(kind="footprint since the start")
+        if self._usage() is None:
+            self.reads = Reads(kind="no footprint")
         elif self._try_reset():
             self._peak_offset = INTERVAL_MAX_FOOTPRINT
-            self.reads = "physical footprint, the most within the epoch"
-
-    def available(self) -> bool:
-        return self._usage() is not None
+            self.reads = Reads(kind="footprint in the epoch")
 
     def _usage(self) -> bytes | None:
         buffer = ctypes.create_string_buffer(RUSAGE_INFO_V4_BYTES)
@@ -131,9 +124,6 @@ class HostMemoryMeter:
         self.reads = self._source.reads
         self.peak_bytes: int | None = None
 
-    def available(self) -> bool:
-        return self._source.available()
-
     def baseline_bytes(self) -> int | None:
         """What the process has now; taken once the framework has its device, before data and network."""
         return self._source.now_bytes()
@@ -152,16 +142,10 @@ class DeviceMemoryMeter:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.peak_bytes: int | None = None
-        counted = "the framework's own counter of its tensors"
-        self.reads = counted if self.available() else self._why_not()
-
-    def available(self) -> bool:
-        return self._backend.peak_device_bytes() is not None
-
-    def _why_not(self) -> str:
-        if self._backend.device == "cpu":
-            return "not measured: on the CPU the host's memory is the device's"
-        return "not measured: under Metal, TensorFlow's counter returns zeros"
+        self.reads = Reads(kind="framework counter")
+        if backend.peak_device_bytes() is None:
+            on_cpu = backend.device == "cpu"
+            self.reads = Reads(kind="host memory is the device's" if on_cpu else "no framework counter")
 
     def __enter__(self) -> DeviceMemoryMeter:
         self._backend.reset_peak_device_bytes()

@@ -9,17 +9,16 @@ from alexnet.frameworks.protocol import Backend
 from bench.meters.energy import EnergyMeter
 from bench.meters.memory import DeviceMemoryMeter, HostMemoryMeter
 from bench.meters.time import TimeMeter
+from bench.records.types import Reads
 
 
 class Meter(Protocol):
     """Measures from __enter__ to __exit__. Afterwards its reading is set, to None if there is none.
 
-    `reads` says what it reads, or why it cannot.
+    `reads` is what it reads, or why it cannot.
     """
 
-    reads: str
-
-    def available(self) -> bool: ...
+    reads: Reads
 
     def __enter__(self) -> Meter: ...
 

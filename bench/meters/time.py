@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
+from bench.records.types import Reads
+
 
 class TimeMeter:
     """Wall-clock seconds, with the device synchronised before start and before stop."""
 
-    reads = "the worker's perf_counter, device synchronised before start and stop"
+    reads = Reads(kind="perf counter")
     seconds: float
 
     def __init__(self, synchronize: Callable[[], None]) -> None:
         self._synchronize = synchronize
-
-    def available(self) -> bool:
-        return True
 
     def __enter__(self) -> TimeMeter:
         self._synchronize()

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from itertools import product
 
 from alexnet.data import DatasetName
-from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
 from bench.records.types import Cell, Plan
 
 
-def cells(options: Options, devices: Mapping[Framework, Device]) -> list[Cell]:
-    """The cells in the order of their runs: by seed, then experiment, then framework.
+def cells(options: Options, devices: Mapping[str, Device]) -> list[Cell]:
+    """The cells in the order of their runs: by seed, then experiment, then engine.
 
-    The frameworks come last, so that the runs that are compared follow each other.
+    The engines come last, so that the runs that are compared follow each other.
     """
-    axes = product(range(options.seeds), options.experiment, options.framework)
+    axes = product(range(options.seeds), options.experiment, options.engine)
     return [
-        Cell(experiment=experiment, framework=framework, device=devices[framework], seed=seed)
-        for seed, experiment, framework in axes
+        Cell(experiment=experiment, engine=engine, device=devices[engine], seed=seed)
+        for seed, experiment, engine in axes
     ]
 
 

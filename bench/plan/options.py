@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -10,8 +11,8 @@ from typing import Any, get_args
 import pytest
 
 from alexnet.data import DatasetName
-from alexnet.frameworks.protocol import Device, Framework
-from alexnet.frameworks.registry import FRAMEWORKS
+from alexnet.frameworks.protocol import Device
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from alexnet.recipe import EXPERIMENTS
 from bench.plan.profiles import PROFILES
 
@@ -27,7 +28,19 @@ def _at_least(minimum: int) -> Callable[[str], int]:
     return number
 
 
-_REPEATABLE: dict[str, Any] = {"action": "append", "default": []}
+def _names(noun: str, known: Collection[str]) -> Callable[[str], list[str]]:
+    """Reads names with commas between them. Raises ArgumentTypeError for one that is not known."""
+
+    def names(text: str) -> list[str]:
+        given = [name.strip() for name in text.split(",")]
+        if unknown := [name for name in given if name not in known]:
+            raise ArgumentTypeError(f"there is no {noun} {unknown[0]!r}; there are {', '.join(known)}")
+        return given
+
+    return names
+
+
+_REPEATABLE: dict[str, Any] = {"action": "extend", "default": []}
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--profile": {
@@ -35,14 +48,31 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": "auto",
         "help": "how much of the protocol to run; auto: full if every framework has a GPU, else quick",
     },
+    "--engine": {
+        "type": _names("engine", ENGINES),
+        "metavar": "NAME",
+        "help": (
+            f"run these engines, of {', '.join(ENGINES)}; takes commas, and may be repeated;"
+            f" default: each framework's own"
+        ),
+        **_REPEATABLE,
+    },
     "--framework": {
-        "choices": FRAMEWORKS,
-        "help": "run this framework; may be repeated; default: all",
+        "type": _names("framework", FRAMEWORKS),
+        "metavar": "NAME",
+        "help": (
+            f"run the engine that bears the name of this framework, of {', '.join(FRAMEWORKS)};"
+            f" takes commas, and may be repeated"
+        ),
         **_REPEATABLE,
     },
     "--experiment": {
-        "choices": list(EXPERIMENTS),
-        "help": "run this experiment; may be repeated; default: all",
+        "type": _names("experiment", EXPERIMENTS),
+        "metavar": "NAME",
+        "help": (
+            f"run these experiments, of {', '.join(EXPERIMENTS)}; takes commas, and may be repeated;"
+            f" default: all"
+        ),
         **_REPEATABLE,
     },
     "--device": {
@@ -120,7 +150,7 @@ class Options:
     """
 
     profile: str
-    framework: tuple[Framework, ...]
+    engine: tuple[str, ...]
     experiment: tuple[str, ...]
     device: str
     dataset: str
@@ -142,12 +172,14 @@ class Options:
     def from_config(cls, config: pytest.Config) -> Options:
         values = {_field(name): config.getoption(name) for name in OPTIONS}
         defaults = {_field(name): settings.get("default") for name, settings in OPTIONS.items()}
+        # The engine that bears a framework's name is its yardstick.
+        values["engine"] = [*values["engine"], *values.pop("framework")]
         values["explicit"] = tuple(
             name for name, value in values.items() if value and value != defaults[name]
         )
         values["resume"] = values["resume"] or values["resume_anyway"]
-        values["framework"] = tuple(values["framework"] or FRAMEWORKS)
-        values["experiment"] = tuple(values["experiment"] or EXPERIMENTS)
+        values["engine"] = tuple(dict.fromkeys(values["engine"] or FRAMEWORKS))
+        values["experiment"] = tuple(dict.fromkeys(values["experiment"] or EXPERIMENTS))
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
@@ -172,7 +204,7 @@ class Options:
 _NOT_SAVED = ("ignore_doctor", "resume", "resume_anyway", "explicit", "machine")
 
 CELL_OPTIONS = {
-    *("profile", "framework", "experiment", "device", "dataset", "image_size", "train_images"),
+    *("profile", "engine", "experiment", "device", "dataset", "image_size", "train_images"),
     *("epochs", "patience", "seeds", "batch_size"),
 }
 """The options that decide which cells a session has and how much of the protocol they run."""

@@ -15,7 +15,7 @@ import pooch
 
 from alexnet import download
 from alexnet.data import FOLDER, DataError, DatasetName, read_cifar10
-from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks.protocol import Device
 from alexnet.imagenet import TORCHVISION_FILE
 from bench.host.machine import likely_gpu
 from bench.paths import ROOT
@@ -37,15 +37,16 @@ class Source:
     """Where the images come from. Results have `provenance`, and never the folder.
 
     `sha256` covers all pixels and labels. It is None for synthetic images, which the code generates.
+    `from_user` marks a folder that the user named.
     """
 
     dataset: DatasetName
     folder: Path | None
     provenance: str
     sha256: str | None = None
+    from_user: bool = False
 
 
-USER_FOLDER = "a folder that the user vouches for"
 PENDING_SOURCE = Source(dataset="cifar10", folder=None, provenance="not looked for yet")
 
 
@@ -54,21 +55,21 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("alexnet-bench"))
 
 
-def find_devices(options: Options) -> dict[Framework, Device]:
-    """The device of each requested framework. Raises NotPrepared if one cannot use it.
+def find_devices(options: Options) -> dict[str, Device]:
+    """The device of each requested engine. Raises NotPrepared if one cannot use it.
 
-    Only the framework itself knows, so each is asked in a process of its own. Nothing is asked for
+    Only its framework knows, so each is asked in a process of its own. Nothing is asked for
     the CPU, or for "auto" on a computer without a GPU driver.
     """
     if options.device == "cpu" or (options.device == "auto" and likely_gpu() is None):
-        return dict.fromkeys(options.framework, "cpu")
-    return {framework: _probe(framework, options.device) for framework in options.framework}
+        return dict.fromkeys(options.engine, "cpu")
+    return {engine: _probe(engine, options.device) for engine in options.engine}
 
 
-def _probe(framework: Framework, device: str) -> Device:
-    status, stdout, stderr = _run_alexnet("device", framework, device)
+def _probe(engine: str, device: str) -> Device:
+    status, stdout, stderr = _run_alexnet("device", engine, device)
     if status:
-        raise NotPrepared(_failure_reason(f"asking {framework} for {device}", status, stderr))
+        raise NotPrepared(_failure_reason(f"asking {engine} for {device}", status, stderr))
     chosen: Device = stdout.split()[-1]  # type: ignore[assignment]
     return chosen
 
@@ -119,7 +120,8 @@ def find_images(options: Options, profile: str) -> Source:
             raise IllegalPlan("--dataset synthetic reads no folder: leave out --data-dir, or --dataset")
         return _synthetic("as asked for")
     if path := options.data_dir or os.environ.get("ALEXNET_DATA"):
-        return _cifar10(Path(path).expanduser(), USER_FOLDER)
+        source = _cifar10(Path(path).expanduser(), "a folder that the user vouches for")
+        return replace(source, from_user=True)
     try:
         folder = _download()
     except (download.DownloadError, DataError) as error:

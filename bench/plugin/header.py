@@ -19,7 +19,7 @@ def data_line(session: Session) -> str:
 def conditions_line(session: Session) -> str:
     """The conditions of all figures: profile, data, devices, machine."""
     cells = session.picked or list(session.plans)
-    devices = sorted({f"{cell.framework} on {cell.device}" for cell in cells})
+    devices = sorted({f"{cell.engine} on {cell.device}" for cell in cells})
     plan = session.plans[cells[0]]
     counts = sorted({session.plans[cell].train_images or data.TRAINED_IMAGES for cell in cells})
     images = " or ".join(f"{count:,}" for count in counts)
@@ -30,11 +30,11 @@ def conditions_line(session: Session) -> str:
 
 
 def device_warning(session: Session) -> list[str]:
-    """A warning if `--device auto` gave the frameworks different devices."""
-    devices = {cell.framework: cell.device for cell in session.plans}
+    """A warning if `--device auto` gave the engines different devices."""
+    devices = {cell.engine: cell.device for cell in session.plans}
     if len(set(devices.values())) == 1:
         return []
-    pairs = " and ".join(f"{framework} {device}" for framework, device in devices.items())
+    pairs = " and ".join(f"{engine} {device}" for engine, device in devices.items())
     return [f"note: {pairs}: this compares devices, not frameworks"]
 
 

@@ -20,7 +20,7 @@ from rich.progress import (
 from bench.ipc.messages import Heartbeat, Record
 from bench.records import derive
 from bench.records.types import Epoch, Gate, Start
-from bench.records.verdict import why_failed
+from bench.records.words import check_text
 
 REFRESHES_PER_SECOND = 1
 """Low, because every refresh takes time from the machine that is being measured."""
@@ -72,7 +72,7 @@ def progress_updater(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[R
             case Gate():
                 for check in record.checks:
                     if not check.passed:
-                        bar.console.print(f"gate: {escape(why_failed(check))}; the run will be invalid")
+                        bar.console.print(f"gate: {escape(check_text(check))}; the run will be invalid")
                 bar.update(task, note="starting")
             case Start():
                 steps_per_epoch = record.steps_per_epoch

@@ -6,11 +6,11 @@ conftest.py registers the hooks, and replaces pytest-benchmark's storage by `Sto
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 from pytest_benchmark.logger import Logger
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import safe_dumps
@@ -26,7 +26,7 @@ SESSION = pytest.StashKey[Session]()
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Adds our record of the machine to pytest-benchmark's."""
-    machine_info["machine"] = asdict(machine.describe(config.option.machine))
+    machine_info["machine"] = to_builtins(machine.describe(config.option.machine))
     del machine_info["node"]  # the full host name, which often contains the owner's name
     for name in [name for name in machine_info["cpu"] if name.startswith("hz_actual")]:
         del machine_info["cpu"][name]  # the momentary clock rate

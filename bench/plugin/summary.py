@@ -14,8 +14,10 @@ from rich.table import Table
 from bench.doctor.findings import Finding
 from bench.plugin import header
 from bench.records import derive, diff
-from bench.records.run import Run
-from bench.records.write import extra_info, rejection_reason
+from bench.records.types import Run
+from bench.records.upgrade import upgraded_run
+from bench.records.words import reads_text, warning_text
+from bench.records.write import extra_info, rejection_text
 from bench.session.session import Session
 
 LEGEND = {
@@ -66,7 +68,7 @@ def summary_table(session: Session) -> Table:
 
 def _figures(run: Run) -> Figures:
     """Column -> text of one run. Without figures, the first column says how the run ended."""
-    if rejection_reason(run) or run.result is None or run.start is None:
+    if not run.complete or run.result is None or run.start is None:
         return {"epochs": "invalid" if run.result else "failed"}
     result, steady = run.result, derive.steady_epochs(run.epochs)
     return {
@@ -103,12 +105,14 @@ def explanations(session: Session) -> list[str]:
     """Why cells have no figures, with the end of their logs; then warnings and skipped cells."""
     lines = []
     for run in session.runs:
-        if reason := rejection_reason(run):
-            lines.append(f"{run.cell.id} {'is invalid' if run.result else 'failed'}: {reason}")
+        if not run.complete:
+            outcome = "is invalid" if run.result else "failed"
+            lines.append(f"{run.cell.id} {outcome}: {rejection_text(run)}")
             if run.failure and run.failure.log_tail:
                 lines += [f"    {line}" for line in run.failure.log_tail.splitlines()[-8:]]
     for run in session.runs:
-        lines += [f"{run.cell.id}, note: {warning}" for warning in run.verdict.warnings]
+        warnings = map(warning_text, run.verdict.warnings)
+        lines += [f"{run.cell.id}, note: {warning}" for warning in warnings]
     lines += sorted(session.warnings | _unmeasured(session))
     for reason in sorted({skipped.reason for skipped in session.skipped}):
         names = [entry.cell.id for entry in session.skipped if entry.reason == reason]
@@ -120,7 +124,9 @@ def _unmeasured(session: Session) -> set[str]:
     """Why a meter has no reading, once for all runs."""
     meters = [run.start.meters for run in session.runs if run.start]
     readings = {(name, reads) for by_name in meters for name, reads in by_name.items()}
-    return {f"{name} {reads}" for name, reads in readings if reads.startswith("not measured")}
+    return {
+        f"{name} not measured: {reads_text(reads)}" for name, reads in readings if not reads.measured
+    }
 
 
 def saved_differences(session: Session, saved: Mapping[Any, Mapping[str, Any]]) -> list[str]:
@@ -130,7 +136,10 @@ def saved_differences(session: Session, saved: Mapping[Any, Mapping[str, Any]]) 
     """
     cells_by_line: dict[str, list[str]] = {}
     for file, benchmarks in saved.items():
-        saved_runs = {entry.get("param"): entry.get("extra_info", {}) for entry in benchmarks.values()}
+        saved_runs = {
+            entry.get("param"): upgraded_run(entry.get("extra_info", {}))
+            for entry in benchmarks.values()
+        }
         for run in session.runs:
             if run.cell.id in saved_runs:
                 for difference in diff.diff_runs(extra_info(run), saved_runs[run.cell.id]):

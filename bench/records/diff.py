@@ -36,7 +36,7 @@ _CHANGE = 0.25
 """Load and memory are compared only beyond this share of the larger value: they never stand still."""
 _MIN_CHANGE = {"load": 0.5, "available_memory_bytes": 500e6, "swap_used_bytes": 500e6}
 """And only beyond this change, in processes and bytes: a load of 0.02 and one of 0.04 are the same."""
-_START_FIELDS = ("schema", "device_name", "data_sha256", "weights_sha256", "versions", "settings")
+_START_FIELDS = ("device_name", "data_sha256", "weights_sha256", "versions", "settings")
 _COUNTERS = ("taken_at", "swapped_in_bytes", "swapped_out_bytes")
 
 
@@ -67,7 +67,7 @@ def diff(
 def diff_machines(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], *, sides: Sides = ("here", "there")
 ) -> list[str]:
-    """The differences between two `asdict(Machine)`, except their names.
+    """The differences between two machines, as JSON has them, except their names.
 
     If one of the two is a virtual Mac, the first sentence says so: its GPU is not the chip's.
     """
@@ -82,7 +82,7 @@ def diff_machines(
 def diff_conditions(
     before: Mapping[str, Any], after: Mapping[str, Any], *, sides: Sides = ("before", "after")
 ) -> list[str]:
-    """The differences between two `asdict(Condition)`: "power source: mains before, battery after".
+    """The differences between two conditions, such as "power source: mains before, battery after".
 
     Load, free memory and swap are named only if they differ by more than 25 % of the larger value and
     by more than half a process or 500 MB. The time and the swap counters are not compared.
@@ -92,13 +92,11 @@ def diff_conditions(
 
 
 def diff_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """The differences between two saved runs in plan, network, data, settings and condition.
-
-    A field that a run of another schema lacks is named as absent.
-    """
+    """The differences between two saved runs in method, plan, network, data, settings and condition."""
 
     def inputs(run: Mapping[str, Any]) -> dict[str, Any]:
-        return {"plan": run.get("plan")} | _start_inputs(run.get("start") or {})
+        fields = {name: run.get(name) for name in ("method", "plan")}
+        return fields | _start_inputs(run.get("start") or {})
 
     sentences = diff(inputs(ours), inputs(theirs))
     before, their_before = ours.get("before"), theirs.get("before")
@@ -108,7 +106,7 @@ def diff_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
 
 
 def diff_starts(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
-    """The differences between two `asdict(Start)` of one run: a resumed worker's and the first one's."""
+    """The differences between two starts of one run: a resumed worker's and the first one's."""
     return diff(_start_inputs(now), _start_inputs(first), sides=("now", "when it began"))
 
 

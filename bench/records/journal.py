@@ -6,7 +6,6 @@ reader skips torn and damaged lines, and reports them.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import zlib
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from alexnet.durable import sync, sync_folder
 from bench.records.clock import utc_now
@@ -44,7 +45,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, part: str, record: Any) -> None:
+    def add(self, part: str, record: msgspec.Struct) -> None:
         """Appends a record, and returns when it is on the disk. Raises OSError if it cannot."""
         line = to_line(part, record).encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +65,9 @@ class Journal:
                 sync_folder(folder)
 
 
-def to_line(part: str, record: Any) -> str:
+def to_line(part: str, record: msgspec.Struct) -> str:
     """The line of one record, with its newline."""
-    fields = {"at": utc_now(), "part": part, "record": dataclasses.asdict(record)}
+    fields = {"at": utc_now(), "part": part, "record": msgspec.to_builtins(record)}
     return json.dumps(fields | {"crc32": _crc32(fields)}, allow_nan=False) + "\n"
 
 
@@ -75,13 +76,13 @@ def _crc32(fields: Mapping[str, Any]) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
-def read(path: Path, kinds: Mapping[str, Any]) -> list[Line | DamagedLine]:
+def read(path: Path, kinds: Mapping[str, type[Any]]) -> list[Line | DamagedLine]:
     """All lines in order; `kinds` maps each part to its record class. Raises OSError."""
     lines = path.read_bytes().split(b"\n")
     return [_parse_line(number, line, kinds) for number, line in enumerate(lines, 1) if line]
 
 
-def _parse_line(number: int, line: bytes, kinds: Mapping[str, Any]) -> Line | DamagedLine:
+def _parse_line(number: int, line: bytes, kinds: Mapping[str, type[Any]]) -> Line | DamagedLine:
     try:
         fields = parse(line.decode("utf8"))
         if not isinstance(fields, dict) or set(fields) != {"at", "part", "record", "crc32"}:

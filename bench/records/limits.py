@@ -13,8 +13,6 @@ MIN_DROPOUT_DIFFERENCE, MAX_DROPOUT_DIFFERENCE = 1e-6, 1.0
 MAX_FLOAT64_DIFFERENCE = 1e-9
 """How far two frameworks may differ in float64. Measured: 1e-14. Float64 rounds at 1e-16, so a larger
 difference means another network, not another order of summation."""
-PLACEMENT_UNKNOWN = "where a training step runs"
-"""The sentence in `not_checked` begins with this if a framework does not tell where its step runs."""
 
 # Results.
 MIN_IMAGES_TO_LEARN = 20_000

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
 from bench.records.cell_recipe import recipe_of
 from bench.records.checksum import run_checksum
-from bench.records.codec import RecordError, build
-from bench.records.types import (
-    SCHEMA_VERSION,
-    Cell,
-    Condition,
-    Epoch,
-    Failure,
-    Gate,
-    Interruption,
-    Machine,
-    Pause,
-    Plan,
-    Result,
-    SkippedCell,
-    Start,
-    Verdict,
-)
+from bench.records.codec import RecordError, build, parse
+from bench.records.types import SCHEMA_VERSION, Cell, Machine, Pause, Run, SkippedCell
+from bench.records.upgrade import file_version, upgraded
 
 Problems = Iterator[str]
 """Sentences, each on one thing that is wrong, beginning with the path of the field."""
@@ -39,39 +23,24 @@ Problems = Iterator[str]
 MAX_BYTES = 200_000_000
 MAX_DEPTH = 32  # a saved file has eight levels
 
+ProblemKind = Literal["unreadable", "not a result file", "other version", "not a record"]
+"""A file that the system does not give; one that this suite did not save; one of another schema; a part
+whose fields or figures cannot be."""
+
 
 class UnreadableFile(Exception):
     """A file that cannot be checked at all, and why."""
 
-
-class _ValueNotAllowed(ValueError):
-    """A value that Python reads from JSON and that no saved file has."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SavedRun:
-    """One run, field by field as docs/results.md explains it."""
-
-    cell: Cell
-    plan: Plan
-    gate: Gate | None
-    before: Condition | None
-    start: Start | None
-    epochs: tuple[Epoch, ...]
-    interruptions: tuple[Interruption, ...]
-    result: Result | None
-    after: Condition | None
-    verdict: Verdict
-    failure: Failure | None
-    seal: str
+    def __init__(self, text: str, kind: ProblemKind = "not a result file") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadedRun(SavedRun):
+class LoadedRun(Run, kw_only=True, dict=True):
     """A run with its machine and its entry in pytest-benchmark's list, None if it is a failure."""
 
     machine: Machine
-    benchmark: Mapping[str, Any] | None
+    benchmark: dict[str, Any] | None
     computed_checksum: str
 
     @cached_property
@@ -86,13 +55,21 @@ class LoadedRun(SavedRun):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What is wrong with a part of a file, in a sentence, and which kind of thing that is."""
+
+    kind: ProblemKind
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadedFile:
-    """The runs of a file that are records of this schema, and a sentence on each part that is not."""
+    """The runs of a file that are records of this schema, and what is wrong with each other part."""
 
     machine: str
     runs: tuple[LoadedRun, ...]
     skipped: tuple[SkippedCell, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 def format_value(value: Any) -> str:
@@ -105,51 +82,19 @@ def read(path: Path) -> Any:
     """The JSON value in a file. Raises UnreadableFile, with a sentence, for anything else."""
     try:
         if not path.is_file():
-            raise UnreadableFile("there is no such file" if not path.exists() else "this is no file")
+            text = "there is no such file" if not path.exists() else "this is no file"
+            raise UnreadableFile(text, "unreadable")
         if (size := path.stat().st_size) > MAX_BYTES:
             raise UnreadableFile(f"it has {size:,} bytes, and no result file has over {MAX_BYTES:,}")
-        content = json.loads(
-            path.read_text("utf8"),
-            parse_constant=_reject_constant,
-            parse_float=_parse_float,
-            parse_int=_parse_int,
-            object_pairs_hook=_dict_without_duplicates,
-        )
+        content = parse(path.read_text("utf8"))
     except OSError as error:
-        raise UnreadableFile(f"it cannot be read: {error.strerror}") from error
-    except RecursionError:
-        raise UnreadableFile(f"it is nested deeper than {MAX_DEPTH} levels") from None
-    except _ValueNotAllowed as error:
-        raise UnreadableFile(str(error)) from None
-    except ValueError as error:  # UnicodeDecodeError, JSONDecodeError
+        raise UnreadableFile(f"it cannot be read: {error.strerror}", "unreadable") from error
+    except RecordError as error:
+        raise UnreadableFile(str(error)) from error
+    except UnicodeDecodeError as error:
         raise UnreadableFile(f"it is not JSON: {error}") from error
     _check_depth(content)
     return content
-
-
-def _reject_constant(text: str) -> Any:
-    raise _ValueNotAllowed(f"it holds {text}, which is no JSON and no figure")
-
-
-def _parse_float(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else _reject_constant(text[:20])
-
-
-def _parse_int(text: str) -> int:
-    if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
-        raise _ValueNotAllowed(
-            f"it holds a whole number of {len(text)} digits, and none has over 63 bits"
-        )
-    return int(text)
-
-
-def _dict_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise _ValueNotAllowed(f"one object in it has the key {format_value(key)} twice")
-    return fields
 
 
 def _check_depth(content: Any) -> None:
@@ -176,37 +121,37 @@ def load(content: Any) -> LoadedFile:
         raise UnreadableFile(
             "it lacks machine_info or benchmarks, and so is no file of pytest-benchmark"
         )
-    problems: list[str] = []
     raw_machine = content["machine_info"].get("machine")
-    machine = _build_or_report(Machine, raw_machine, "machine_info.machine", problems)
     name = str(raw_machine.get("name")) if isinstance(raw_machine, dict) else "unknown"
-    lists = {key: content.get(key) for key in ("failures", "skipped", "interruptions")}
-    problems += [f"{key} is no list" for key, value in lists.items() if not isinstance(value, list)]
-    failures, skipped, pauses = (value if isinstance(value, list) else [] for value in lists.values())
-    entries: list[tuple[str, Any, Any]] = []  # where a run stands, its benchmark, the run
-    for index, item in enumerate(content["benchmarks"]):
-        benchmark = item if isinstance(item, dict) else {}
-        entries.append((f"benchmarks[{index}].extra_info", benchmark, benchmark.get("extra_info")))
-    entries += [(f"failures[{index}]", None, raw) for index, raw in enumerate(failures)]
-    if other_schema := [text for where, _, raw in entries for text in _other_schema(where, raw)]:
+    lists = ("failures", "skipped", "interruptions")
+    problems = [
+        Problem(kind="not a record", text=f"{key} is no list")
+        for key in lists
+        if not isinstance(content.get(key), list)
+    ]
+    content = content | {key: [] for key in lists if not isinstance(content.get(key), list)}
+    checksums = [run_checksum(raw, raw_machine) for _, _, raw in _runs(content)]
+    try:
+        # A file that does not say its version is taken for one of this version, and does not fit.
+        content = upgraded(content, file_version(content) or SCHEMA_VERSION)
+    except RecordError as error:
         # The machine has the other schema too, so its problems would say nothing more.
-        return LoadedFile(machine=name, runs=(), skipped=(), problems=tuple(other_schema))
+        problem = Problem(kind="other version", text=str(error))
+        return LoadedFile(machine=name, runs=(), skipped=(), problems=(problem,))
+    machine = _build_or_report(Machine, raw_machine, "machine_info.machine", problems)
     runs = []
-    for where, benchmark, raw in entries:
-        run = _build_or_report(SavedRun, raw, _cell_id(raw) or where, problems)
+    for (where, benchmark, raw), checksum in zip(_runs(content), checksums, strict=True):
+        run = _build_or_report(Run, raw, _cell_id(raw) or where, problems)
         if run and machine:
-            saved_fields = {field.name: getattr(run, field.name) for field in fields(run)}
-            checksum = run_checksum(raw, raw_machine)
+            parts = {part: getattr(run, part) for part in Run.__struct_fields__}
             runs.append(
-                LoadedRun(
-                    **saved_fields, machine=machine, benchmark=benchmark, computed_checksum=checksum
-                )
+                LoadedRun(**parts, machine=machine, benchmark=benchmark, computed_checksum=checksum)
             )
-    for index, raw in enumerate(pauses):
+    for index, raw in enumerate(content["interruptions"]):
         _build_or_report(Pause, raw, f"interruptions[{index}]", problems)
     skipped_cells = [
         _build_or_report(SkippedCell, raw, f"skipped[{index}]", problems)
-        for index, raw in enumerate(skipped)
+        for index, raw in enumerate(content["skipped"])
     ]
     return LoadedFile(
         machine=name,
@@ -216,27 +161,30 @@ def load(content: Any) -> LoadedFile:
     )
 
 
-def _build_or_report(kind: Any, raw: Any, where: str, problems: list[str]) -> Any:
-    """The record; or None, and a sentence is added to the problems."""
+def _runs(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None, Any]]:
+    """(where it stands, its benchmark, the run) of every run; a failure has no benchmark."""
+    for index, item in enumerate(content["benchmarks"]):
+        benchmark = item if isinstance(item, dict) else {}
+        yield f"benchmarks[{index}].extra_info", benchmark, benchmark.get("extra_info")
+    for index, raw in enumerate(content["failures"]):
+        yield f"failures[{index}]", None, raw
+
+
+T = TypeVar("T")
+
+
+def _build_or_report(kind: type[T], raw: Any, where: str, problems: list[Problem]) -> T | None:
+    """The record; or None, and what is wrong is added to the problems."""
     try:
         return build(kind, raw)
     except RecordError as error:
-        problems.append(f"{where}: {error}")
+        problems.append(Problem(kind="not a record", text=f"{where}: {error}"))
         return None
-
-
-def _other_schema(where: str, raw: Any) -> Problems:
-    start = raw.get("start") if isinstance(raw, dict) else None
-    if isinstance(start, dict) and "schema" in start and start["schema"] != SCHEMA_VERSION:
-        yield (
-            f"{_cell_id(raw) or where}: start.schema is {format_value(start['schema'])}, and this reads"
-            f" version {SCHEMA_VERSION} alone: check it with the version of this suite that saved it"
-        )
 
 
 def _cell_id(raw: Any) -> str | None:
     """The id of a run's cell, or None if even the cell cannot be read."""
     try:
-        return str(build(Cell, raw["cell"]).id)
+        return build(Cell, raw["cell"]).id
     except (RecordError, KeyError, TypeError):
         return None

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from bench.records import derive
 from bench.records.clock import utc_now
 from bench.records.types import (
+    METHOD,
+    SCHEMA_VERSION,
     Cell,
-    Condition,
     Epoch,
-    Failure,
-    Gate,
     Interruption,
+    NotBegun,
     Pause,
     Plan,
-    Result,
-    Start,
+    Run,
     Verdict,
 )
 
@@ -32,12 +31,11 @@ class Interrupted:
     def pause(self, differences: tuple[str, ...]) -> Pause:
         """The pause, if the session is resumed now."""
         resumed_at = utc_now()
-        elapsed = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
         return Pause(
             stopped_at=self.stopped_at,
             why=self.why,
             resumed_at=resumed_at,
-            seconds=max(elapsed.total_seconds(), 0.0),  # the clock may have been set back meanwhile
+            seconds=self._seconds_until(resumed_at),
             differences=differences,
         )
 
@@ -46,43 +44,57 @@ class Interrupted:
         *,
         after_epoch: int,
         resumed_after: int,
-        setback: str | None,
+        went_back_because: str | None,
         differences: tuple[str, ...],
     ) -> Interruption:
         """The interruption, if the run is resumed now."""
+        resumed_at = utc_now()
         return Interruption(
-            **vars(self.pause(differences)),
+            stopped_at=self.stopped_at,
+            why=self.why,
+            resumed_at=resumed_at,
+            seconds=self._seconds_until(resumed_at),
+            differences=differences,
             after_epoch=after_epoch,
             resumed_after=resumed_after,
-            setback=setback,
+            went_back_because=went_back_because,
         )
 
+    def _seconds_until(self, resumed_at: str) -> float:
+        elapsed = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
+        return max(elapsed.total_seconds(), 0.0)  # the clock may have been set back meanwhile
 
-NOT_BEGUN = Verdict(validity="invalid", reasons=("it did not begin",), warnings=())
 
-
-@dataclass(kw_only=True)
-class Run:
-    """The records of one cell; `interrupted` is set while the run waits to be resumed.
+class SessionRun(Run, kw_only=True):
+    """The run of a session; `interrupted` is set while it waits to be resumed.
 
     `replay` and `clock` give pytest-benchmark the epochs as rounds, on the worker's clock: each call
     of `replay` advances the clock by one epoch's training seconds, warm-ups first.
     """
 
-    cell: Cell
-    plan: Plan
-    gate: Gate | None = None
-    before: Condition | None = None
-    start: Start | None = None
-    epochs: list[Epoch] = field(default_factory=list)
-    result: Result | None = None
-    after: Condition | None = None
-    failure: Failure | None = None
-    interruptions: list[Interruption] = field(default_factory=list)
-    verdict: Verdict = NOT_BEGUN
     interrupted: Interrupted | None = None
     _replayed: int = 0
     _clock: float = 0.0
+
+    @classmethod
+    def of_cell(cls, cell: Cell, plan: Plan) -> SessionRun:
+        """A run that has not begun."""
+        return cls(
+            schema=SCHEMA_VERSION,
+            method=METHOD,
+            cell=cell,
+            plan=plan,
+            gate=None,
+            before=None,
+            start=None,
+            epochs=[],
+            interruptions=[],
+            result=None,
+            after=None,
+            verdict=Verdict(validity="invalid", reasons=(NotBegun(),), warnings=()),
+            failure=None,
+            checksum="",
+        )
 
     def timed_epochs(self) -> list[Epoch]:
         """The epochs that count in pytest-benchmark's statistics."""
@@ -96,6 +108,12 @@ class Run:
 
     def clock(self) -> float:
         return self._clock
+
+    def begin_anew(self, plan: Plan) -> None:
+        """Drops everything but the gate and the interruptions."""
+        self.plan = plan
+        self.before = self.start = self.result = self.after = self.failure = self.interrupted = None
+        self.epochs = []
 
     def resume_after(self, interruption: Interruption) -> None:
         """Drops the records after the epoch from which the run resumes."""

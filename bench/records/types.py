@@ -1,16 +1,19 @@
-"""Every record that is sent or saved: frozen, one JSON object each (bench/records/codec.py)."""
+"""Every record that is sent or saved: one JSON object each, with the bounds of its values."""
 
 from __future__ import annotations
 
 import base64
 import math
-from dataclasses import dataclass
-from typing import Literal
+import re
+from typing import Annotated, Literal, get_args, get_type_hints
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 
 from alexnet.data import IMAGE_SHAPE, DatasetName, Images
-from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import Device
 
 # The history of the schema; docs/results.md explains every field.
 # 1 (2026-11): cell, plan, start, epochs, result, failure.
@@ -18,8 +21,19 @@ from alexnet.frameworks.protocol import Device, Framework
 #   validity moves from the result to a verdict of its own, and each run carries a seal.
 # 3 (2026-11): interruptions; an epoch says whether it is a warm-up, since each process has one, and
 #   checkpoint_seconds is the checkpoint's, best_weights_seconds what it was before.
-# 4 (2026-11): pictures.
-SCHEMA_VERSION = 4
+# 4 (2026-11): pictures. The first version that bench/records/upgrade.py reads.
+# 5 (2026-11): engines in place of frameworks, and repeats; reasons, warnings, what was not checked and
+#   what a meter reads are kinds with values instead of sentences; each run has its schema and method;
+#   checksum (seal), went_back_because (setback), lower, upper and description (least, most, says).
+SCHEMA_VERSION = 5
+
+METHOD = 1
+"""It rises with each change of what the clock, memory or energy covers. Figures of different methods
+are never pooled.
+
+1 (2026-11): a round is an epoch of training with its input pipeline, the device synchronised before and
+after; peak host memory and energy are those of the same span.
+"""
 
 VIRTUAL_MAC = "VirtualMac"
 """The model of a macOS guest on Apple silicon begins with this."""
@@ -27,26 +41,54 @@ VIRTUAL_MAC = "VirtualMac"
 StopReason = Literal["patience", "cap", "diverged"]
 Power = Literal["mains", "battery"]
 Thermal = Literal["nominal", "moderate", "heavy", "trapping", "sleeping"]
-Watts = dict[str, float]
-Joules = dict[str, float]
+
+Count = Annotated[int, Meta(ge=1, le=10**15)]
+NaturalNumber = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=1e-7, le=1e9)]
+"""A timed duration; less than 0.1 us is no time that a clock gave."""
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Loss = Annotated[float, Meta(ge=-1e-4)]
+"""Rounding may give a loss just below 0."""
+Watts = dict[str, Positive]
+Joules = dict[str, Positive]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One benchmark: an experiment in one framework on one device with one seed."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record. Reading one checks the fields, the types and the bounds; making one does not."""
+
+
+class Cell(Record, frozen=True, kw_only=True):
+    """One benchmark: an experiment in one engine on one device with one seed, and which repeat of it.
+
+    Raises ValueError for an engine that is not in the registry.
+    """
 
     experiment: str
-    framework: Framework
+    engine: str
     device: Device
-    seed: int
+    seed: NaturalNumber
+    repeat: NaturalNumber = 0
+
+    def __post_init__(self) -> None:
+        if self.engine not in registry.ENGINES:
+            raise ValueError(
+                f"there is no engine {self.engine!r} here; there are {', '.join(registry.ENGINES)}"
+            )
 
     @property
     def id(self) -> str:
-        return f"{self.experiment}-{self.framework}-{self.device}-s{self.seed}"
+        repeat = f"-r{self.repeat}" if self.repeat else ""
+        return f"{self.experiment}-{self.engine}-{self.device}-s{self.seed}{repeat}"
+
+    @property
+    def first_repeat(self) -> Cell:
+        """The cell without its repeat. All repeats share its gate."""
+        return msgspec.structs.replace(self, repeat=0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Record, frozen=True, kw_only=True):
     """How much of the protocol a cell runs; every number is fixed before it starts.
 
     `train_images` and `test_images` of None mean all there are.
@@ -55,16 +97,15 @@ class Plan:
     profile: str
     dataset: DatasetName
     data_provenance: str
-    image_size: int
-    train_images: int | None
-    test_images: int | None
-    epochs: int
-    patience: int
-    batch_size: int
+    image_size: Annotated[int, Meta(ge=1, le=4096)]
+    train_images: Count | None
+    test_images: Count | None
+    epochs: Count
+    patience: Count
+    batch_size: Count
 
 
-@dataclass(frozen=True, kw_only=True)
-class Machine:
+class Machine(Record, frozen=True, kw_only=True):
     """One computer. What is unknown is None, never a guess.
 
     `cpu_cores` counts physical cores by kind. Only `name`, which the owner chooses, identifies the
@@ -77,7 +118,7 @@ class Machine:
     cpu_cores: dict[str, int] | None
     gpu: str | None
     gpu_cores: int | None
-    memory_bytes: int
+    memory_bytes: Count
     os: str | None
     os_build: str | None
     python: str
@@ -92,8 +133,7 @@ def is_virtual_mac(model: object, virtual: object) -> bool:
     return virtual is True and str(model).startswith(VIRTUAL_MAC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Condition:
+class Condition(Record, frozen=True, kw_only=True):
     """The state of a computer at one moment. What is unknown is None.
 
     `load` is the one-minute load average; the swap counters count from boot on.
@@ -103,85 +143,291 @@ class Condition:
     power: Power | None
     low_power: bool | None
     thermal: Thermal | None
-    load: float
-    available_memory_bytes: int
-    swap_used_bytes: int
-    swapped_in_bytes: int | None
-    swapped_out_bytes: int | None
+    load: NotNegative
+    available_memory_bytes: NaturalNumber
+    swap_used_bytes: NaturalNumber
+    swapped_in_bytes: NaturalNumber | None
+    swapped_out_bytes: NaturalNumber | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Roofline:
+class Roofline(Record, frozen=True, kw_only=True):
     """The best that a framework gets out of a device: a float32 matrix product, and a scaled copy."""
 
-    flops_per_second: float
-    bytes_per_second: float
+    flops_per_second: Positive
+    bytes_per_second: Positive
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One measured value and its limits; `says` describes what was measured."""
+class Check(Record, frozen=True, kw_only=True):
+    """One measured value and its limits; `measured` is None if there was nothing to measure."""
 
     name: str
     measured: float | None
-    least: float
-    most: float
-    says: str
+    lower: float
+    upper: float
+    description: str
 
     @property
     def passed(self) -> bool:
-        return self.measured is not None and self.least <= self.measured <= self.most
+        return self.measured is not None and self.lower <= self.measured <= self.upper
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gate:
+# Kinds: what a verdict, a gate or a meter says, with the values that a sentence needs. The sentences are
+# made by bench/records/words.py.
+
+
+def _tag(name: str) -> str:
+    """The field `kind` of a class: that of `OnBattery` is "on battery"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
+
+
+class Kind(Record, frozen=True, kw_only=True, tag_field="kind", tag=_tag):
+    """A record that its field `kind` tells apart from the others of its union."""
+
+
+class PlacementUnknown(Kind, frozen=True, kw_only=True):
+    """The framework does not tell where a training step runs, and why."""
+
+    why: str
+
+
+class NoOtherEngine(Kind, frozen=True, kw_only=True):
+    """There was no other engine to compare this one with."""
+
+    engine: str
+
+
+class EngineOff(Kind, frozen=True, kw_only=True):
+    """An engine differs from its own reference on the CPU, so it was not compared with others."""
+
+    engine: str
+    device: Device
+
+
+NotChecked = PlacementUnknown | NoOtherEngine | EngineOff
+"""What a gate could not check."""
+
+
+class NotBegun(Kind, frozen=True, kw_only=True):
+    """The run did not begin."""
+
+
+class GateNotRun(Kind, frozen=True, kw_only=True):
+    """The correctness gate was not run."""
+
+
+class GateEmpty(Kind, frozen=True, kw_only=True):
+    """The correctness gate checked nothing."""
+
+
+class CheckFailed(Kind, frozen=True, kw_only=True):
+    """A check of the gate or of the result failed."""
+
+    check: Check
+
+
+class OtherFirstWeights(Kind, frozen=True, kw_only=True):
+    """The gate used other first weights than the run."""
+
+
+class NoResult(Kind, frozen=True, kw_only=True):
+    """The run has no result."""
+
+
+class Diverged(Kind, frozen=True, kw_only=True):
+    """The loss was not finite, or rose beyond all bounds."""
+
+    epoch: int
+
+
+class NotTested(Kind, frozen=True, kw_only=True):
+    """No epoch's weights were scored on the test images."""
+
+
+class ImagesChanged(Kind, frozen=True, kw_only=True):
+    """The images in memory at the end were not those at the beginning."""
+
+
+class VersionsChanged(Kind, frozen=True, kw_only=True):
+    """The versions at the end, (package, version), were not those at the beginning."""
+
+    versions: tuple[tuple[str, str], ...]
+
+
+Reason = (
+    NotBegun
+    | GateNotRun
+    | GateEmpty
+    | CheckFailed
+    | OtherFirstWeights
+    | NoResult
+    | Diverged
+    | NotTested
+    | ImagesChanged
+    | VersionsChanged
+)
+"""Why a run is invalid."""
+
+
+class CutOff(Kind, frozen=True, kw_only=True):
+    """The run was interrupted and resumed; the fields are those of its Interruption."""
+
+    after_epoch: int
+    resumed_after: int
+    seconds: float
+    why: str | None
+    went_back_because: str | None
+
+
+class ResumedDespite(Kind, frozen=True, kw_only=True):
+    """The run was resumed by --resume-anyway although something differed."""
+
+    difference: str
+
+
+class SlowedDown(Kind, frozen=True, kw_only=True):
+    """The run ended slower than it began, by this share of its rate."""
+
+    share: float
+
+
+class DeviceSlowedDown(Kind, frozen=True, kw_only=True):
+    """The reference kernel ended slower than it began, by this share of its rate."""
+
+    share: float
+
+
+class OnBattery(Kind, frozen=True, kw_only=True):
+    """The computer ran on battery."""
+
+
+class LowPowerMode(Kind, frozen=True, kw_only=True):
+    """The computer was in low power mode."""
+
+
+class ThermalPressure(Kind, frozen=True, kw_only=True):
+    """The computer was hot."""
+
+    levels: tuple[Thermal, ...]
+
+
+class SwappedIn(Kind, frozen=True, kw_only=True):
+    """Bytes came back from swap while the run lasted: it had too little memory."""
+
+    bytes: int
+
+
+class VirtualMac(Kind, frozen=True, kw_only=True):
+    """The computer is macOS in a virtual machine."""
+
+
+class Translated(Kind, frozen=True, kw_only=True):
+    """Python was translated by Rosetta."""
+
+
+RunWarning = (
+    CutOff
+    | ResumedDespite
+    | SlowedDown
+    | DeviceSlowedDown
+    | OnBattery
+    | LowPowerMode
+    | ThermalPressure
+    | SwappedIn
+    | VirtualMac
+    | Translated
+    | NotChecked
+)
+"""What a reader should know of a run, valid or not."""
+
+ReadsKind = Literal[
+    "perf counter",
+    "resident memory in the epoch",
+    "resident memory since the start",
+    "no resident memory",
+    "footprint in the epoch",
+    "footprint since the start",
+    "no footprint",
+    "framework counter",
+    "no framework counter",
+    "host memory is the device's",
+    "ioreport",
+    "ioreport without counter",
+    "ioreport unreadable",
+    "counters",
+    "counters for root",
+    "no counter",
+]
+NOT_MEASURED: frozenset[ReadsKind] = frozenset(
+    {
+        "no resident memory",
+        "no footprint",
+        "no framework counter",
+        "host memory is the device's",
+        "ioreport without counter",
+        "ioreport unreadable",
+        "counters for root",
+        "no counter",
+    }
+)
+"""The kinds of a meter that reads nothing."""
+
+
+class Reads(Record, frozen=True, kw_only=True):
+    """What a meter reads, or why it cannot; `detail` is a path, the counted parts, or an error."""
+
+    kind: ReadsKind
+    detail: str = ""
+
+    @property
+    def measured(self) -> bool:
+        return self.kind not in NOT_MEASURED
+
+
+class Gate(Record, frozen=True, kw_only=True):
     """What was checked before the first epoch, in a process of its own.
 
-    `not_checked` are sentences on what could not be checked here. The hashes are those of the weights
+    `not_checked` is what could not be checked here. The hashes are those of the weights
     and of the batch (its images, then its labels) that all checks used.
     """
 
     checks: tuple[Check, ...]
-    not_checked: tuple[str, ...]
+    not_checked: tuple[NotChecked, ...]
     weights_sha256: str | None
     batch_sha256: str | None
-    seconds: float | None
+    seconds: NotNegative | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Start:
+class Start(Record, frozen=True, kw_only=True):
     """What a worker reports before its first epoch: network, data, weights, versions and meters.
 
-    `meters` says of each meter what it reads, or why it cannot; `probe_seconds` is the reference
+    `meters` has what each meter reads, or why it cannot; `probe_seconds` is the reference
     kernel's time on the cold device.
     """
 
-    schema: int
     started_at: str
     variant: str
-    parameters: int
-    forward_flops: int
-    steps_per_epoch: int
+    parameters: Count
+    forward_flops: Count
+    steps_per_epoch: Count
     data_sha256: str
-    train_images: int
-    validation_images: int
-    test_images: int
+    train_images: Count
+    validation_images: Count
+    test_images: Count
     weights_origin: str
     weights_source_sha256: str | None
     weights_sha256: str
     device_name: str
     versions: dict[str, str]
     settings: dict[str, str]
-    meters: dict[str, str]
-    baseline_host_bytes: int | None
+    meters: dict[str, Reads]
+    baseline_host_bytes: Count | None
     idle_watts: Watts | None
     roofline: Roofline | None
-    probe_flops: int
-    probe_seconds: float
+    probe_flops: Count
+    probe_seconds: Seconds
 
 
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
+class Epoch(Record, frozen=True, kw_only=True):
     """One epoch, counted from 1; a process's first is a warm-up that stays out of the statistics.
 
     `train_seconds` is the round: training alone, the device synchronised before and after. The other
@@ -189,37 +435,35 @@ class Epoch:
     is None.
     """
 
-    epoch: int
+    epoch: Count
     warm_up: bool
-    stage: int
+    stage: Count
     learning_rate: float
-    images: int
-    train_seconds: float
-    evaluate_seconds: float
-    best_weights_seconds: float | None
-    checkpoint_seconds: float | None
-    probe_seconds: float | None
-    train_loss: float | None
-    train_accuracy: float
-    validation_loss: float | None
-    validation_accuracy: float
-    peak_host_bytes: int | None
-    peak_device_bytes: int | None
+    images: Count
+    train_seconds: Seconds
+    evaluate_seconds: Seconds
+    best_weights_seconds: Seconds | None
+    checkpoint_seconds: Seconds | None
+    probe_seconds: Seconds | None
+    train_loss: Loss | None
+    train_accuracy: Share
+    validation_loss: Loss | None
+    validation_accuracy: Share
+    peak_host_bytes: Count | None
+    peak_device_bytes: Count | None
     energy_joules: Joules | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drift:
+class Drift(Record, frozen=True, kw_only=True):
     """How the rate changed. `drift` and `probe_drift` are shares, negative if it became slower."""
 
-    cold_images_per_second: float
-    sustained_images_per_second: float | None
+    cold_images_per_second: Positive
+    sustained_images_per_second: Positive | None
     drift: float | None
     probe_drift: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pictures:
+class Pictures(Record, frozen=True, kw_only=True):
     """Sample test images, the same for every framework, and the best epoch's answers to them.
 
     `pixels` are uint8 (n, 32, 32, 3), RGB, row by row in base64; `positions` are indices into the test
@@ -230,7 +474,7 @@ class Pictures:
     pixels: str
     labels: tuple[int, ...]
     answers: tuple[int, ...]
-    shares: tuple[float, ...]
+    shares: tuple[Share, ...]
 
     def images(self) -> Images:
         """The pixels, uint8 (n, 32, 32, 3). Raises ValueError if they are not one image per label."""
@@ -240,63 +484,59 @@ class Pictures:
         return np.frombuffer(raw, np.uint8).reshape(len(self.labels), *IMAGE_SHAPE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Record, frozen=True, kw_only=True):
     """How a cell ended. `converged_at` is the best epoch if patience ended the run, and else None.
 
     Test figures are those of the weights of `best_epoch`, and None if the run diverged.
     """
 
-    epochs: int
-    best_epoch: int | None
+    epochs: Count
+    best_epoch: Count | None
     stopped: StopReason
-    converged_at: int | None
-    test_images: int
-    test_loss: float | None
-    test_accuracy: float | None
-    per_class_accuracy: tuple[float | None, ...] | None
+    converged_at: Count | None
+    test_images: Count
+    test_loss: Loss | None
+    test_accuracy: Share | None
+    per_class_accuracy: tuple[Share | None, ...] | None
     confusion: tuple[tuple[int, ...], ...] | None
     pictures: Pictures | None
-    epoch_images_per_second: float
-    step_images_per_second: float
-    pipeline_ratio: float
-    achieved_flops_per_second: float | None
-    roofline_share: float | None
+    epoch_images_per_second: Positive
+    step_images_per_second: Positive
+    pipeline_ratio: Positive
+    achieved_flops_per_second: Positive | None
+    roofline_share: Positive | None
     drift: Drift
-    peak_host_bytes: int | None
-    peak_device_bytes: int | None
-    joules_per_epoch: float | None
-    joules_per_image: float | None
-    joules_to_best_epoch: float | None
+    peak_host_bytes: Count | None
+    peak_device_bytes: Count | None
+    joules_per_epoch: Positive | None
+    joules_per_image: Positive | None
+    joules_to_best_epoch: Positive | None
     weights_sha256: str | None
     data_sha256: str
     versions: dict[str, str]
     checks: tuple[Check, ...]
-    total_seconds: float
+    total_seconds: Seconds
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Record, frozen=True, kw_only=True):
     """Whether a run may be compared, with the reasons if not. An invalid run is kept and shown.
 
     `warnings` are what a reader should know of a run, valid or not.
     """
 
     validity: Literal["valid", "invalid"]
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    warnings: tuple[RunWarning, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
+class Failure(Record, frozen=True, kw_only=True):
     """Why a cell has no result, in a sentence, with the end of its worker's output."""
 
     reason: str
     log_tail: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pause:
+class Pause(Record, frozen=True, kw_only=True):
     """A session that stopped and was resumed later. Times are UTC, to the second.
 
     `why` is None if the process died without saying; `differences` were accepted by --resume-anyway.
@@ -305,25 +545,60 @@ class Pause:
     stopped_at: str
     why: str | None
     resumed_at: str
-    seconds: float
+    seconds: NotNegative
     differences: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interruption(Pause):
+class Interruption(Pause, frozen=True, kw_only=True):
     """A run that stopped and was resumed in a new process, in the same session or a later one.
 
     `after_epoch` is the last epoch on disk, `resumed_after` the one that training resumed from, 0 if it
-    started over; `setback` says why that is an earlier one.
+    started over; `went_back_because` says why that is an earlier one.
     """
 
-    after_epoch: int
-    resumed_after: int
-    setback: str | None
+    after_epoch: NaturalNumber
+    resumed_after: NaturalNumber
+    went_back_because: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SkippedCell:
+class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One cell carried out, part by part, as a result file has it; docs/results.md explains the parts.
+
+    `checksum` covers all of it and the machine (bench/records/checksum.py).
+    """
+
+    schema: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
+    method: Count
+    cell: Cell
+    plan: Plan
+    gate: Gate | None
+    before: Condition | None
+    start: Start | None
+    epochs: list[Epoch]
+    interruptions: list[Interruption]
+    result: Result | None
+    after: Condition | None
+    verdict: Verdict
+    failure: Failure | None
+    checksum: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether it stands among the benchmarks of a result file, and not among its failures."""
+        return self.verdict.validity == "valid" and self.result is not None and self.failure is None
+
+
+def record_types(run: type[Run]) -> dict[str, type[Record]]:
+    """Part of a run -> the type of its records, for all parts that are records."""
+    types = {}
+    for part, hint in get_type_hints(run).items():
+        for candidate in (hint, *get_args(hint)):
+            if isinstance(candidate, type) and issubclass(candidate, Record):
+                types[part] = candidate
+    return types
+
+
+class SkippedCell(Record, frozen=True, kw_only=True):
     """A cell that was not run; `reason` also says what to do about it."""
 
     cell: Cell

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+
 from bench.records.checksum import run_checksum
-from bench.records.run import Run
+from bench.records.types import Run
+from bench.records.words import reason_text
 
 
-def rejection_reason(run: Run) -> str | None:
-    """Why a run is saved among the failures, in a sentence; None if it is a benchmark."""
+def rejection_text(run: Run) -> str:
+    """Why a run that is not complete stands among the failures."""
     if run.failure:
         return run.failure.reason
-    return "; ".join(run.verdict.reasons) if run.verdict.validity == "invalid" else None
+    return "; ".join(map(reason_text, run.verdict.reasons))
 
 
 def extra_info(run: Run) -> dict[str, Any]:
     """A run as it is saved, without its checksum; docs/results.md explains the fields."""
-    fields = (
-        "cell",
-        "plan",
-        "gate",
-        "before",
-        "start",
-        "epochs",
-        "interruptions",
-        "result",
-        "after",
-        "verdict",
-        "failure",
-    )
-    return {name: _to_builtins(getattr(run, name)) for name in fields}
-
-
-def _to_builtins(value: Any) -> Any:
-    if isinstance(value, list):
-        return [asdict(item) for item in value]
-    return asdict(value) if value else None
+    names = [name for name in Run.__struct_fields__ if name != "checksum"]
+    return {name: to_builtins(getattr(run, name)) for name in names}
 
 
 def with_checksums(content: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +31,7 @@ def with_checksums(content: dict[str, Any]) -> dict[str, Any]:
     content = without_home(content)
     runs = [benchmark["extra_info"] for benchmark in content["benchmarks"]] + content["failures"]
     for run in runs:
-        run["seal"] = run_checksum(run, content["machine_info"]["machine"])
+        run["checksum"] = run_checksum(run, content["machine_info"]["machine"])
     return content
 
 

@@ -5,35 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks.protocol import Device
 from bench.records import journal
 from bench.records.journal import DamagedLine, Line
-from bench.records.run import Interrupted, Run
-from bench.records.types import (
-    Cell,
-    Condition,
-    Epoch,
-    Failure,
-    Gate,
-    Interruption,
-    Plan,
-    Result,
-    Roofline,
-    Start,
-)
+from bench.records.run import Interrupted, SessionRun
+from bench.records.types import Cell, Plan, Record, Roofline, Run, record_types
 
-PARTS = {
-    "plan": Plan,
-    "gate": Gate,
-    "roofline": Roofline,
-    "before": Condition,
-    "start": Start,
-    "epochs": Epoch,
-    "interruptions": Interruption,
-    "after": Condition,
-    "result": Result,
-    "failure": Failure,
-}
+PARTS: dict[str, type[Record]] = {**record_types(Run), "roofline": Roofline}
+"""The parts of a cell's journal: those of its run, and the roofline that its gate measured."""
 
 
 @dataclass(kw_only=True)
@@ -44,8 +23,8 @@ class CellHistory:
     anew or resumes after an epoch that is known. `last_at` is the time of the last undamaged line.
     """
 
-    run: Run
-    rooflines: dict[tuple[Framework, Device], Roofline] = field(default_factory=dict)
+    run: SessionRun
+    rooflines: dict[tuple[str, Device], Roofline] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     last_at: str | None = None
     _sound: bool = True
@@ -58,11 +37,10 @@ class CellHistory:
             case "gate":
                 run.gate = record
             case "roofline":
-                self.rooflines[run.cell.framework, run.cell.device] = record
+                self.rooflines[run.cell.engine, run.cell.device] = record
             case "plan":  # the run begins, for the first time or anew
-                run.plan, self._sound = record, True
-                run.before = run.start = run.result = run.after = run.failure = run.interrupted = None
-                run.epochs = []
+                run.begin_anew(record)
+                self._sound = True
             case "interruptions":
                 self._sound = record.resumed_after <= len(run.epochs)
                 if self._sound:
@@ -104,7 +82,7 @@ def read_history(path: Path, cell: Cell, plan: Plan) -> CellHistory:
 
     A run that had begun and has no result was interrupted where its journal ends.
     """
-    history = CellHistory(run=Run(cell=cell, plan=plan))
+    history = CellHistory(run=SessionRun.of_cell(cell, plan))
     if not path.exists():
         return history
     for line in journal.read(path, PARTS):

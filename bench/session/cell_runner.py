@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from bench.host import condition
 from bench.ipc.cell_files import journal_file, remove_checkpoint
@@ -23,7 +26,7 @@ from bench.records import diff
 from bench.records.clock import utc_now
 from bench.records.codec import RecordError
 from bench.records.journal import Journal
-from bench.records.run import Interrupted, Run
+from bench.records.run import Interrupted, SessionRun
 from bench.records.types import (
     Condition,
     Epoch,
@@ -49,7 +52,7 @@ class CellRunner:
     is None, a run does not resume where its Start differs.
     """
 
-    run: Run
+    run: SessionRun
     job: Job
     folder: Path
     expected_epoch_seconds: float
@@ -159,14 +162,14 @@ class CellRunner:
             raise RecordError(f"nothing was to go on from epoch {resumed.after_epoch} here")
         differences: list[str] = []
         if resumed.after_epoch and run.start:
-            differences = diff.diff_starts(asdict(start), asdict(run.start))
+            differences = diff.diff_starts(to_builtins(start), to_builtins(run.start))
             if differences and self.accepted_differences is None:
                 return f"{'; '.join(differences)}. To go on all the same: --resume-anyway"
         accepted = self.accepted_differences if self._from_earlier_session else None
         interruption = run.interrupted.interruption(
             after_epoch=len(run.epochs),
             resumed_after=resumed.after_epoch,
-            setback=resumed.setback,
+            went_back_because=resumed.went_back_because,
             differences=(*(accepted or ()), *differences),
         )
         self.journal.add("interruptions", interruption)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.records.journal import Journal
-from bench.records.run import Run
+from bench.records.run import SessionRun
 from bench.records.types import Cell, Pause, SkippedCell
 from bench.session import resume
 from bench.session.manifest import Manifest
@@ -43,7 +43,7 @@ class SessionLog:
         """What differs from the session's beginning and was accepted by --resume-anyway."""
         return self.pauses[-1].differences if self.pauses else ()
 
-    def earlier_run(self, cell: Cell) -> Run | None:
+    def earlier_run(self, cell: Cell) -> SessionRun | None:
         """The earlier session's run of a cell, done or interrupted; None if there is no such session."""
         history = self.earlier.histories.get(cell) if self.earlier else None
         return history.run if history else None

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import to_builtins
 
 from bench.paths import ROOT
 from bench.records import diff
-from bench.records.types import Cell, Machine, Plan
+from bench.records.types import Cell, Machine, Plan, Record
 
 CODE = ("conftest.py", "alexnet/**/*.py", "bench/**/*.py")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedCell:
+class PlannedCell(Record, frozen=True, kw_only=True):
     """A cell and its plan."""
 
     cell: Cell
     plan: Plan
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
+class Manifest(Record, frozen=True, kw_only=True):
     """What one session was begun with; it stays on this computer.
 
     `options` are as given, with folders. `code` maps each file of this project to its hash.
     """
 
     schema: int
+    method: int
     profile: str
     save_as: str
     options: dict[str, Any]
@@ -69,7 +69,7 @@ def _cell_differences(now: Manifest, first: Manifest) -> Iterator[str]:
     shared = [cell for cell in plans if cell in first_plans]
     cells_by_line: dict[str, list[str]] = {}
     for cell in shared:
-        for line in _diff({"plan": asdict(plans[cell])}, {"plan": asdict(first_plans[cell])}):
+        for line in _diff({"plan": to_builtins(plans[cell])}, {"plan": to_builtins(first_plans[cell])}):
             cells_by_line.setdefault(line, []).append(cell)
     for line, cells in cells_by_line.items():
         yield line if len(cells) == len(shared) else f"{line} ({', '.join(cells)})"
@@ -77,8 +77,8 @@ def _cell_differences(now: Manifest, first: Manifest) -> Iterator[str]:
 
 def _field_differences(now: Manifest, first: Manifest) -> list[str]:
     def compared_fields(manifest: Manifest) -> dict[str, Any]:
-        fields = asdict(manifest)
-        return {name: fields[name] for name in ("schema", "machine", "data_sha256", "environment")}
+        fields = to_builtins(manifest)
+        return {name: fields[name] for name in ("machine", "data_sha256", "environment")}
 
     return _diff(compared_fields(now), compared_fields(first))
 

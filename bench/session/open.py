@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks.protocol import Device
 from bench.host import machine
 from bench.plan import grid, prepare
 from bench.plan.options import CELL_OPTIONS, Options
@@ -57,8 +57,8 @@ def _open_resumed(
         source = prepare.find_images_for_resume(merged, next(iter(earlier_plans.values())))
     plans = earlier_plans
     if CELL_OPTIONS & set(options.explicit):
-        devices = {cell.framework: cell.device for cell in earlier_plans}
-        if "device" in options.explicit or not set(merged.framework) <= set(devices):
+        devices = {cell.engine: cell.device for cell in earlier_plans}
+        if "device" in options.explicit or not set(merged.engine) <= set(devices):
             devices = prepare.find_devices(merged)
         plans = _plans(merged, profile, source, devices)
     return Session(
@@ -72,7 +72,7 @@ def _open_resumed(
 
 
 def _plans(
-    options: Options, profile: str, source: prepare.Source, devices: Mapping[Framework, Device]
+    options: Options, profile: str, source: prepare.Source, devices: Mapping[str, Device]
 ) -> dict[Cell, Plan]:
     return {
         cell: grid.plan_cell(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
 
 from bench.ipc.cell_files import journal_file
 from bench.records import journal
 from bench.records.journal import DamagedLine, Journal, Line
 from bench.records.run import Interrupted
-from bench.records.types import Cell, Pause, SkippedCell
+from bench.records.types import METHOD, SCHEMA_VERSION, Cell, Pause, Record, SkippedCell
 from bench.session.cell_history import CellHistory, read_history
 from bench.session.manifest import Manifest
 
@@ -21,31 +25,59 @@ class SessionRefused(Exception):
     """A session cannot begin or resume; the message says why and what to do."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stopped:
+class Stopped(Record, frozen=True, kw_only=True):
     """The end of a session that did not complete all of its cells, and why."""
 
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class SavedFile:
+class SavedFile(Record, frozen=True, kw_only=True):
     """The result file, by its name in the machine's folder, and the cells with a result in it."""
 
     file: str
     cells: tuple[str, ...]
 
 
-FIRST_EDITION_MANIFEST, FIRST_EDITION_LAST_COMMIT = "terms", "bc1f4d1"
-"""First-edition journals call the manifest `terms`; the commit is the last that can resume them."""
-PARTS = {
+PARTS: dict[str, type[Record]] = {
     "manifest": Manifest,
-    FIRST_EDITION_MANIFEST: Manifest,
     "skipped": SkippedCell,
     "pause": Pause,
     "stopped": Stopped,
     "saved": SavedFile,
 }
+FIRST_EDITION_MANIFEST = "terms"
+"""What the first edition's journals call the manifest."""
+LAST_COMMITS = {
+    FIRST_EDITION_MANIFEST: "bc1f4d1",
+    (4, 1): "082a6f1",
+}
+"""(Schema, method) of an earlier version -> the last commit that can resume its sessions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OlderSession:
+    """A session that another version of this suite began, whose records this one cannot go on with.
+
+    `unfinished_cells` are the ids of the cells that have no result in its result file.
+    """
+
+    folder: Path
+    last_commit: str | None
+    unfinished_cells: tuple[str, ...]
+
+    def finished(self) -> bool:
+        """Whether every cell was skipped or has a result in the result file."""
+        return not self.unfinished_cells
+
+    def unfinished(self) -> list[str]:
+        """The ids of the cells without a saved result."""
+        return list(self.unfinished_cells)
+
+    def hint(self) -> str:
+        """How to finish it, in a sentence."""
+        if self.last_commit is None:
+            return "finish it with the version of this suite that began it"
+        return f"to finish it, git checkout {self.last_commit} and call make resume"
 
 
 @dataclass(kw_only=True)
@@ -58,7 +90,6 @@ class EarlierSession:
     folder: Path
     manifest: Manifest
     interrupted: Interrupted
-    by_first_edition: bool = False
     saved: SavedFile | None = None
     pauses: list[Pause] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
@@ -99,10 +130,10 @@ def find_unfinished_session(runs: Path) -> EarlierSession:
             raise SessionRefused(f"{folder} cannot be read: {error}") from error
         if earlier.finished():
             continue
-        if earlier.by_first_edition:
+        if isinstance(earlier, OlderSession):
             raise SessionRefused(
-                f"{folder} was begun by the first edition of this suite, whose files had other names:"
-                f" {_first_edition_hint()}, or move the folder away"
+                f"{folder} was begun by another version of this suite, whose records are others:"
+                f" {earlier.hint()}, or move the folder away"
             )
         return earlier
     if folders:
@@ -129,8 +160,8 @@ def unfinished_session_note(runs: Path) -> str | None:
     if checkpoint_bytes:
         state += f", and keeps {checkpoint_bytes / 1e6:,.0f} MB of checkpoints in {folder}"
     hint = "--resume goes on with it"
-    if earlier.by_first_edition:
-        hint = f"it was begun by the first edition: {_first_edition_hint()}"
+    if isinstance(earlier, OlderSession):
+        hint = f"it was begun by another version of this suite: {earlier.hint()}"
     return f"note: the session before this, {folder.name}, has {state}; {hint}"
 
 
@@ -139,15 +170,53 @@ def _newest_first(runs: Path) -> list[Path]:
     return sorted((file.parent for file in runs.glob(f"*/{JOURNAL_NAME}")), reverse=True)
 
 
-def _first_edition_hint() -> str:
-    return f"to finish it, git checkout {FIRST_EDITION_LAST_COMMIT} and call make resume"
+def _older_session(folder: Path) -> OlderSession | None:
+    """The session if another version began it; None if this version did, or if nothing says which."""
+    anything = dict.fromkeys((*PARTS, FIRST_EDITION_MANIFEST), dict[str, Any])
+    lines = [line for line in journal.read(folder / JOURNAL_NAME, anything) if isinstance(line, Line)]
+    manifests = [line for line in lines if line.part in ("manifest", FIRST_EDITION_MANIFEST)]
+    if not manifests:
+        return None
+    manifest, part = manifests[-1].record, manifests[-1].part
+    version = (manifest.get("schema"), manifest.get("method", 1))
+    if part == "manifest" and version == (SCHEMA_VERSION, METHOD):
+        return None
+    commit = LAST_COMMITS.get(part if part == FIRST_EDITION_MANIFEST else version)
+    try:
+        cells = _older_unfinished_cells(manifest, lines)
+    except (KeyError, TypeError, AttributeError):  # a later version may have other fields
+        cells = ("cells that this version cannot read",)
+    return OlderSession(folder=folder, last_commit=commit, unfinished_cells=cells)
 
 
-def _read_session(folder: Path) -> EarlierSession:
+def _older_unfinished_cells(manifest: Mapping[str, Any], lines: list[Line]) -> tuple[str, ...]:
+    """The ids of the planned cells that were neither saved nor skipped since the last pause."""
+    saved, skipped = set[str](), set[str]()
+    for line in lines:
+        match line.part:
+            case "saved":
+                saved = set(line.record["cells"])
+            case "skipped":
+                skipped.add(_older_id(line.record["cell"]))
+            case "pause":
+                skipped.clear()
+    cells = [_older_id(planned["cell"]) for planned in manifest["cells"]]
+    return tuple(cell for cell in cells if cell not in saved | skipped)
+
+
+def _older_id(cell: Mapping[str, Any]) -> str:
+    engine, repeat = cell.get("engine", cell.get("framework")), cell.get("repeat")
+    name = f"{cell['experiment']}-{engine}-{cell['device']}-s{cell['seed']}"
+    return f"{name}-r{repeat}" if repeat else name
+
+
+def _read_session(folder: Path) -> EarlierSession | OlderSession:
     """Reads all journals of a session. Raises SessionRefused if none of its manifests can be read."""
+    if older := _older_session(folder):
+        return older
     lines = journal.read(folder / JOURNAL_NAME, PARTS)
     sound = [line for line in lines if isinstance(line, Line)]
-    manifests = [line for line in sound if line.part in ("manifest", FIRST_EDITION_MANIFEST)]
+    manifests = [line for line in sound if line.part == "manifest"]
     damaged = [
         journal.describe(folder / JOURNAL_NAME, line) for line in lines if isinstance(line, DamagedLine)
     ]
@@ -161,7 +230,6 @@ def _read_session(folder: Path) -> EarlierSession:
         folder=folder,
         manifest=manifests[-1].record,
         interrupted=Interrupted(stopped_at=sound[-1].at, why=None),
-        by_first_edition=manifests[-1].part == FIRST_EDITION_MANIFEST,
     )
     for line in sound:
         _apply(earlier, line)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import to_builtins
 
 from alexnet.frameworks.registry import environment
 from alexnet.recipe import EXPERIMENTS
@@ -19,10 +21,10 @@ from bench.meters import energy
 from bench.plan import estimate, prepare
 from bench.plan.options import Options
 from bench.records.cell_recipe import check_plan
-from bench.records.run import Run
-from bench.records.types import SCHEMA_VERSION, Cell, Gate, Machine, Plan, SkippedCell, Watts
+from bench.records.run import SessionRun
+from bench.records.types import METHOD, SCHEMA_VERSION, Cell, Gate, Machine, Plan, SkippedCell, Watts
 from bench.records.verdict import judge
-from bench.records.write import extra_info, rejection_reason
+from bench.records.write import extra_info
 from bench.session.cell_runner import CellRunner
 from bench.session.interrupts import Interrupts
 from bench.session.log import SessionLog
@@ -52,7 +54,7 @@ class Session:
     weights_problem: str | None = None
     gates: Gates = field(default_factory=Gates)
     idle_watts: Watts | None = None
-    runs: list[Run] = field(default_factory=list)
+    runs: list[SessionRun] = field(default_factory=list)
     skipped: list[SkippedCell] = field(default_factory=list)
     warnings: set[str] = field(default_factory=set)
     interrupts: Interrupts = field(default_factory=Interrupts)
@@ -91,21 +93,22 @@ class Session:
             self.weights_problem = str(error)
 
     def options_of_picked(self) -> Options:
-        """The options with only the experiments and frameworks of the picked cells."""
+        """The options with only the experiments and engines of the picked cells."""
         return replace(
             self.options,
             experiment=tuple(dict.fromkeys(cell.experiment for cell in self.picked)),
-            framework=tuple(dict.fromkeys(cell.framework for cell in self.picked)),
+            engine=tuple(dict.fromkeys(cell.engine for cell in self.picked)),
         )
 
     def begin(self, save_as: str) -> None:
         """Writes the manifest of a new session, or the pause of a resumed one. Raises SessionRefused."""
         options = self.options
-        if self.source.folder and self.source.provenance == prepare.USER_FOLDER:
+        if self.source.from_user:
             # It may come from ALEXNET_DATA, which need not be set when the session is resumed.
             options = replace(options, data_dir=self.source.folder)
         manifest = Manifest(
             schema=SCHEMA_VERSION,
+            method=METHOD,
             profile=self.profile,
             save_as=save_as,
             options=options.to_json(),
@@ -121,7 +124,7 @@ class Session:
         differs = bool(self.log.accepted_differences)
         for cell, history in (self.log.earlier.histories if self.log.earlier else {}).items():
             if history.run.gate and (history.run.result or not differs):
-                self.gates.gates[cell] = history.run.gate
+                self.gates.add_earlier(cell, history.run.gate, for_repeats=not differs)
             if not differs:
                 self.gates.rooflines |= history.rooflines
 
@@ -155,13 +158,13 @@ class Session:
         with condition.keep_awake():
             return self.gates.gate_of(cell, peers, self._job, self.folder)
 
-    def run_cell(self, cell: Cell, on_record: Callable[[Record], None]) -> Run:
+    def run_cell(self, cell: Cell, on_record: Callable[[Record], None]) -> SessionRun:
         """Runs a cell's gate, trains the cell even if the gate fails, and judges the run.
 
         A cell that has its result from the earlier session is not trained again.
         """
         self.interrupts.raise_if_requested()
-        run = self.log.earlier_run(cell) or Run(cell=cell, plan=self.plans[cell])
+        run = self.log.earlier_run(cell) or SessionRun.of_cell(cell, self.plans[cell])
         self.runs.append(run)  # before it starts, so that an interrupted run is saved too
         with condition.keep_awake() as problem:
             self.warnings |= {problem} if problem else set()
@@ -180,7 +183,7 @@ class Session:
             self.interrupts.raise_if_requested()
         return run
 
-    def _train(self, run: Run, on_record: Callable[[Record], None]) -> None:
+    def _train(self, run: SessionRun, on_record: Callable[[Record], None]) -> None:
         CellRunner(
             run=run,
             job=self._job(run.cell),
@@ -199,7 +202,7 @@ class Session:
             weights_file=str(self.weights_file) if needs_weights(cell) else None,
             session_folder=str(self.folder.resolve()),
             idle_watts=self.idle_watts,
-            roofline=self.gates.rooflines.get((cell.framework, cell.device)),
+            roofline=self.gates.rooflines.get((cell.engine, cell.device)),
             saved_epochs=None,
         )
 
@@ -217,17 +220,15 @@ class Session:
     def extra_fields(self) -> dict[str, Any]:
         """What pytest-benchmark does not save: failed, invalid and skipped cells, and pauses."""
         return {
-            "failures": [extra_info(run) for run in self.runs if rejection_reason(run)],
-            "skipped": [
-                {"cell": asdict(s.cell), "plan": asdict(s.plan), "reason": s.reason}
-                for s in self.skipped
-            ],
-            "interruptions": [asdict(pause) for pause in self.log.pauses],
+            "schema": SCHEMA_VERSION,
+            "failures": [extra_info(run) for run in self.runs if not run.complete],
+            "skipped": to_builtins(self.skipped),
+            "interruptions": to_builtins(self.log.pauses),
         }
 
     def cells_to_save(self, benchmarks: Iterable[str]) -> set[str]:
         """The ids of the cells whose result is saved now: the benchmarks' and those of invalid runs."""
-        invalid = {run.cell.id for run in self.runs if run.result and rejection_reason(run)}
+        invalid = {run.cell.id for run in self.runs if run.result and not run.complete}
         return {*benchmarks, *invalid}
 
     def unfinished(self) -> list[str]:

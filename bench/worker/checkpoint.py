@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import safetensors
 import safetensors.numpy
+from msgspec import to_builtins
 
 from alexnet import weights as canonical
 from alexnet.frameworks.protocol import RandomState, Trainer
@@ -113,8 +114,8 @@ class Checkpoints:
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must have in common with the run that resumes from it."""
         return {
-            "cell": asdict(self.job.cell),
-            "plan": asdict(self.job.plan),
+            "cell": to_builtins(self.job.cell),
+            "plan": to_builtins(self.job.plan),
             "data_sha256": self.start.data_sha256,
             "first_weights_sha256": self.start.weights_sha256,
         }

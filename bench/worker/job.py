@@ -27,7 +27,7 @@ from bench.meters.meters import Meters
 from bench.meters.reference_kernel import ReferenceKernel
 from bench.records.cell_recipe import recipe_of
 from bench.records.clock import utc_now
-from bench.records.types import SCHEMA_VERSION, Failure, Start
+from bench.records.types import Failure, Start
 from bench.worker.checkpoint import UnusableCheckpoint
 from bench.worker.result import build_result
 from bench.worker.training_loop import Send, TrainingLoop
@@ -61,7 +61,7 @@ def prepare(job: Job, send: Send) -> TrainingLoop:
     began = perf_counter()
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
-    backend = registry.backend(job.cell.framework, job.cell.device)
+    backend = registry.backend(job.cell.engine, job.cell.device)
     # The memory baseline covers the framework and its device, but neither data nor network.
     kernel, host = ReferenceKernel(backend), HostMemoryMeter()
     baseline_host_bytes = host.baseline_bytes()
@@ -119,7 +119,6 @@ def build_start(
 ) -> Start:
     """The start record: everything known before the first epoch. Times the reference kernel."""
     return Start(
-        schema=SCHEMA_VERSION,
         started_at=utc_now(),
         variant=net.variant,
         parameters=net.parameters,

@@ -40,7 +40,11 @@ def check_result(
 def _finite_losses(epochs: Sequence[Epoch]) -> Check:
     losses = [loss for epoch in epochs for loss in (epoch.train_loss, epoch.validation_loss)]
     return Check(
-        name="finite", measured=losses.count(None), least=0, most=0, says="losses that are not finite"
+        name="finite",
+        measured=losses.count(None),
+        lower=0,
+        upper=0,
+        description="losses that are not finite",
     )
 
 
@@ -48,9 +52,9 @@ def _disjoint(dataset: Dataset) -> Check:
     return Check(
         name="disjoint",
         measured=dataset.shared_images(),
-        least=0,
-        most=0,
-        says="validation and test images that stand in another of the three sets as well",
+        lower=0,
+        upper=0,
+        description="validation and test images that stand in another of the three sets as well",
     )
 
 
@@ -63,9 +67,11 @@ def _above_chance(test: Score, images_seen: int) -> list[Check]:
         Check(
             name="learnt",
             measured=test.accuracy,
-            least=CHANCE + SIGMAS * error,
-            most=1.0,
-            says=f"test accuracy after {images_seen:,} images, four standard errors over chance or more",
+            lower=CHANCE + SIGMAS * error,
+            upper=1.0,
+            description=(
+                f"test accuracy after {images_seen:,} images, four standard errors over chance or more"
+            ),
         )
     ]
 
@@ -76,7 +82,7 @@ def _moved(best: canonical.Weights, first_weights: dict[str, str]) -> Check:
     return Check(
         name="moved",
         measured=len(unmoved),
-        least=0,
-        most=0,
-        says=f"tensors that training has not moved{names}",
+        lower=0,
+        upper=0,
+        description=f"tensors that training has not moved{names}",
     )

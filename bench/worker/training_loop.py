@@ -71,15 +71,15 @@ class TrainingLoop:
             self._restore(checkpoint)
         except (UnusableCheckpoint, ResumeError, WeightsError) as error:
             remove_checkpoint(self.checkpoints.file.parent, self.job.cell.id)
-            return Resumed(after_epoch=0, setback=str(error))
+            return Resumed(after_epoch=0, went_back_because=str(error))
         self.completed_epochs = list(saved_epochs[: checkpoint.epoch])
         for epoch in self.completed_epochs:
             self.stopped = self.stopping.stop_reason(epoch)
         self.began -= checkpoint.seconds
         self._first_epoch = checkpoint.epoch + 1
         behind = checkpoint.epoch < len(saved_epochs)
-        setback = f"the last checkpoint was of epoch {checkpoint.epoch}" if behind else None
-        return Resumed(after_epoch=checkpoint.epoch, setback=setback)
+        why = f"the last checkpoint was of epoch {checkpoint.epoch}" if behind else None
+        return Resumed(after_epoch=checkpoint.epoch, went_back_because=why)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         stage = self.recipe.stage_index(checkpoint.epoch)

@@ -9,9 +9,11 @@ from reports.document import Picture
 from reports.plots import answers, classes, compared, cost, drift, learning, memory, network, speed
 from reports.plots.pick import experiments
 
-BEFORE_CONFUSIONS = (
+BEFORE_RATIOS = (
     *(learning.learning, learning.overfitting, speed.seconds_per_epoch),
-    *(compared.machine_ratios, compared.framework_ratios),
+    compared.machine_ratios,
+)
+BEFORE_CONFUSIONS = (
     *(cost.accuracy_over_time, cost.time_to_accuracy, cost.energy_to_accuracy),
     *(memory.memory, network.parameters_by_layer, classes.class_accuracy),
 )
@@ -23,6 +25,8 @@ def pictures(study: Study) -> dict[str, Picture]:
     gc.freeze()  # else each figure's many small objects set off a search through the whole study
     try:
         found = [
+            *(plot(study) for plot in BEFORE_RATIOS),
+            *compared.engine_ratios(study),
             *(plot(study) for plot in BEFORE_CONFUSIONS),
             *(classes.confusion(study, experiment) for experiment in experiments(study.runs)),
             *(plot(study) for plot in AFTER_CONFUSIONS),

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from alexnet.frameworks import registry
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
-from reports.words import FRAMEWORKS, count
+from reports.settings import engines_of
+from reports.words import count
 
 MOST_IMAGES, COLUMNS = 16, 4
 ENLARGED = 4
@@ -22,13 +23,13 @@ ENLARGED = 4
 SIZE, LINE = 0.85, 0.11
 """An image's side, and a line of text, where a column is 1 wide."""
 SIGNS = {True: ("✓", "good"), False: ("✗", "bad")}
-SHAPES: dict[str, str] = {name: info.shape for name, info in registry.FRAMEWORKS.items()}
+WHICH = {1: "one framework's alone", 2: "the same for both frameworks"}
 
 
 def chosen(study: Study) -> dict[str, pd.DataFrame]:
-    """Framework -> its run's images, the same in both: of the first machine and seed that has such.
+    """Engine -> its run's images, the same in all: of the first machine and seed with two or more such.
 
-    Of `scratch`, else of the first experiment that kept images; of one framework where no two agree.
+    Of `scratch`, else of the first experiment that kept images; of one engine where no two agree.
     """
     found = study.frames.pictures
     kept = found[(found["validity"] == "valid") & (found["setting"] == study.main)]
@@ -39,19 +40,26 @@ def chosen(study: Study) -> dict[str, pd.DataFrame]:
     places = own.groupby("run", sort=False).indices
     runs = own.iloc[[rows[0] for rows in places.values()]]
     for _, group in runs.groupby(["machine", "seed"], sort=False):
-        seen: dict[str, dict[Any, Any]] = {name: {} for name in FRAMEWORKS}
-        sides = [[(name, run) for run in pick.of(group, framework=name)["run"]] for name in FRAMEWORKS]
+        engines = engines_of(group)
+        if len(engines) < 2:
+            continue
+        seen: dict[Any, dict[str, pd.DataFrame]] = {}
+        sides = [[(name, run) for run in pick.of(group, engine=name)["run"]] for name in engines]
         for name, run in filter(None, chain(*zip_longest(*sides))):
             rows = own.iloc[places[run]]
-            seen[name][images := _images(rows)] = rows
-            if all(images in side for side in seen.values()):
-                return {framework: side[images] for framework, side in seen.items()}
+            same = seen.setdefault(_images(rows), {})
+            same[name] = rows
+            if len(same) == len(engines):
+                break
+        widest = max(seen.values(), key=len)
+        if len(widest) > 1:
+            return {name: widest[name] for name in engines if name in widest}
     first = runs.iloc[0]
-    return {first["framework"]: own.iloc[places[first["run"]]]}
+    return {first["engine"]: own.iloc[places[first["run"]]]}
 
 
 def _images(rows: pd.DataFrame) -> tuple[Any, ...]:
-    """What has to be the same for two frameworks' answers to be about the same images."""
+    """What has to be the same for two engines' answers to be about the same images."""
     return tuple(rows[["position", "class", "pixels"]].itertuples(index=False, name=None))
 
 
@@ -73,9 +81,9 @@ def images_and_answers(study: Study) -> Picture | None:
     for place in range(len(first)):
         x, y = place % COLUMNS, place // COLUMNS * tall
         _image(panel, first.iloc[place], x, y)
-        for line, (framework, answers) in enumerate(sides.items()):
-            _answer(panel, framework, answers.iloc[place], x, y + 1.01 + LINE * line)
-    house.key(figure, house.framework_keys(list(sides), line=False))
+        for line, (engine, answers) in enumerate(sides.items()):
+            _answer(panel, engine, answers.iloc[place], x, y + 1.01 + LINE * line)
+    house.key(figure, house.engine_keys(list(sides), line=False))
     here = _here(sides)
     return house.picture(
         images_and_answers,
@@ -98,9 +106,9 @@ def _image(panel: Axes, image: Any, x: float, y: float) -> None:
     panel.text(x, y + 0.1, image["class"], weight="bold", fontsize=house.SMALL_POINTS)
 
 
-def _answer(panel: Axes, framework: str, answer: Any, x: float, y: float) -> None:
+def _answer(panel: Axes, engine: str, answer: Any, x: float, y: float) -> None:
     sign, colour = SIGNS[answer["answer"] == answer["class"]]
-    panel.text(x, y, SHAPES[framework], va="top", fontsize=8.5, color=LIGHT[framework])
+    panel.text(x, y, ENGINES[engine].shape, va="top", fontsize=8.5, color=LIGHT[engine])
     panel.text(
         x + 0.1,
         y,
@@ -114,22 +122,22 @@ def _answer(panel: Axes, framework: str, answer: Any, x: float, y: float) -> Non
 def _here(sides: dict[str, pd.DataFrame]) -> tuple[Sentence, ...]:
     first = next(iter(sides.values())).iloc[0]
     parts = []
-    for framework, rows in sides.items():
+    for engine, rows in sides.items():
         right = int((rows["class"] == rows["answer"]).sum())
         number = Number(
             text=f"{right} of {len(rows)}",
             value=float(right),
             runs=(str(rows["run"].iloc[0]),),
-            what=f"test images shown that {FRAMEWORKS[framework]} took for what they are",
+            what=f"test images shown that {ENGINES[engine].label} took for what they are",
         )
-        parts.append(say("{framework} has {right} right", framework=FRAMEWORKS[framework], right=number))
+        parts.append(say("{engine} has {right} right", engine=ENGINES[engine].label, right=number))
     return (
         say(
             "They are from {experiment} on {machine}, seed {seed}; the images are {which}.",
             experiment=first["experiment"],
             machine=first["machine"],
             seed=str(first["seed"]),
-            which="the same for both frameworks" if len(sides) > 1 else "one framework's alone",
+            which=WHICH.get(len(sides), "the same for all of these frameworks"),
         ),
         pick.listed(parts),
     )

@@ -1,4 +1,4 @@
-"""Panels with a row a machine's device and a lane a framework: what speed and memory are drawn on."""
+"""Panels with a row a machine's device and a lane an engine: what speed and memory are drawn on."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from alexnet.frameworks.registry import ENGINES
 from reports.palette import LIGHT
 from reports.plots import house
 from reports.plots.pick import Place, Shown, cells, experiments
-from reports.settings import FRAMEWORK_ORDER
+from reports.settings import engines_of
 
 LANE = 0.19
-"""Half the distance of two frameworks' lanes, where the distance of two rows is 1."""
+"""Half the height of a lane, where two rows are 1 apart; three lanes or more share the room of two."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """Where the runs of one cell are drawn: the panel, and the height in it."""
+    """Where the runs of one cell are drawn: the panel, the middle of the lane and half its height."""
 
     panel: Axes
     place: Place
     experiment: str
-    framework: str
+    engine: str
     y: float
+    half: float
 
     @property
     def cell(self) -> tuple[str, str, str, str]:
         """As `cells` names it."""
-        return (self.place.machine, self.place.device, self.experiment, self.framework)
+        return (self.place.machine, self.place.device, self.experiment, self.engine)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +47,9 @@ class Bands:
 def bands(shown: Shown) -> Bands:
     """Two panels a row, which share the machines' names at the left."""
     places, named = shown.places, experiments(shown.runs)
+    row = 0.21 * max(2, len(engines_of(shown.runs)))
     figure, axes = house.panels(
-        len(named), row_inches=0.75 + 0.42 * max(2, len(places)), more_inches=0.4, sharey=True
+        len(named), row_inches=0.75 + row * max(2, len(places)), more_inches=0.4, sharey=True
     )
     panels = dict(zip(named, axes, strict=True))
     for column, (experiment, panel) in enumerate(panels.items()):
@@ -70,11 +73,16 @@ def _lanes(shown: Shown, panels: dict[str, Axes]) -> Iterator[Lane]:
     for experiment, panel in panels.items():
         for row, place in enumerate(shown.places):
             here = (place.machine, place.device, experiment)
-            there = [name for name in FRAMEWORK_ORDER if (*here, name) in found]
-            for framework in there:
-                off = 0.0 if len(there) == 1 else LANE if framework == "tensorflow" else -LANE
+            there = [name for name in ENGINES if (*here, name) in found]
+            half = LANE * 2 / max(2, len(there))
+            for lane, engine in enumerate(there):
                 yield Lane(
-                    panel=panel, place=place, experiment=experiment, framework=framework, y=row + off
+                    panel=panel,
+                    place=place,
+                    experiment=experiment,
+                    engine=engine,
+                    y=row + half * (2 * lane + 1 - len(there)),
+                    half=half,
                 )
 
 
@@ -88,5 +96,5 @@ def value(lane: Lane, text: str) -> None:
         va="center",
         ha="left",
         fontsize=house.SMALL_POINTS - 0.5,
-        color=LIGHT[lane.framework],
+        color=LIGHT[lane.engine],
     )

@@ -13,42 +13,46 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from alexnet.data import CLASSES
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.rows import ANSWERS
-from reports.words import FRAMEWORKS, count, percent
+from reports.settings import engines_of
+from reports.words import count, percent
 
 FAINTEST, STRONGEST = 0.03, 0.5
 """How opaque the cells of 0 and of 100 % are: the page's ink stays legible on them, dark or light."""
 
 LEAST = 0.005
 """Smaller shares of a confusion are left without a figure."""
+MOST_LYING = 8
+"""The names of so many columns lie side by side; those of more stand upright."""
 
 
 def counts(study: Study) -> pd.DataFrame:
-    """(experiment, framework, class, answer) -> test images, summed over the main setting's runs."""
+    """(experiment, engine, class, answer) -> test images, summed over the main setting's runs."""
     found = study.frames.confusion
     own = found[(found["validity"] == "valid") & (found["setting"] == study.main)]
-    return own.groupby(["experiment", "framework", "class", "answer"])["images"].sum().reset_index()
+    return own.groupby(["experiment", "engine", "class", "answer"])["images"].sum().reset_index()
 
 
 def accuracies(study: Study) -> pd.DataFrame:
-    """Class x (experiment, framework): the share of all its runs' test images that was right."""
+    """Class x (experiment, engine): the share of all its runs' test images that was right."""
     table = counts(study)
     if table.empty:
         return pd.DataFrame()
-    sums = table.groupby(["experiment", "framework", "class"])["images"].sum()
-    right = table[table["class"] == table["answer"]].groupby(["experiment", "framework", "class"])
+    sums = table.groupby(["experiment", "engine", "class"])["images"].sum()
+    right = table[table["class"] == table["answer"]].groupby(["experiment", "engine", "class"])
     share = (right["images"].sum() / sums).unstack("class")
     there = pick.groups(table)
     return share.reindex(index=pd.MultiIndex.from_tuples(there), columns=list(CLASSES)).T
 
 
-def matrix(table: pd.DataFrame, experiment: str, framework: str) -> pd.DataFrame:
+def matrix(table: pd.DataFrame, experiment: str, engine: str) -> pd.DataFrame:
     """Class x answer: shares of the class's images; a column for "none of the ten" where one can be."""
-    own = pick.of(table, experiment=experiment, framework=framework)
+    own = pick.of(table, experiment=experiment, engine=engine)
     wide = own.pivot_table(index="class", columns="answer", values="images", aggfunc="sum")
     wide = wide.reindex(index=list(CLASSES), columns=[a for a in ANSWERS if a in wide.columns])
     return wide.div(wide.sum(axis=1), axis=0)
@@ -60,15 +64,16 @@ def class_accuracy(study: Study) -> Picture | None:
     table = accuracies(study)
     if table.empty:
         return None
-    figure = Figure(figsize=(house.WIDTH_INCHES, 4.6), layout="constrained")
+    many = table.shape[1] > MOST_LYING
+    figure = Figure(figsize=(house.WIDTH_INCHES, 5.6 if many else 4.6), layout="constrained")
     panel = figure.subplots()
-    for framework in pick.frameworks(study.runs):
-        others = np.broadcast_to(table.columns.get_level_values(1) != framework, table.shape)
-        _heat(panel, table, framework, others | table.isna(), size=9.5)
+    for engine in engines_of(study.runs):
+        others = np.broadcast_to(table.columns.get_level_values(1) != engine, table.shape)
+        _heat(panel, table, engine, others | table.isna(), size=7 if many else 9.5)
     panel.set_xticks(
         [i + 0.5 for i in range(table.shape[1])],
-        [FRAMEWORKS[name] for _, name in table.columns],
-        rotation=0,
+        [ENGINES[name].label for _, name in table.columns],
+        rotation=90 if many else 0,
         fontsize=8.5,
     )
     panel.xaxis.tick_top()
@@ -78,7 +83,12 @@ def class_accuracy(study: Study) -> Picture | None:
     for experiment in dict.fromkeys(named):
         first, wide = named.index(experiment), named.count(experiment)
         panel.text(
-            first + wide / 2, -0.75, experiment, ha="center", weight="bold", fontsize=house.SMALL_POINTS
+            first + wide / 2,
+            -3 if many else -0.75,
+            experiment,
+            ha="center",
+            weight="bold",
+            fontsize=house.SMALL_POINTS,
         )
         if first:
             panel.axvline(first, color=LIGHT["muted"], linewidth=1.2)
@@ -93,11 +103,11 @@ def class_accuracy(study: Study) -> Picture | None:
     )
 
 
-def _heat(panel: Axes, table: pd.DataFrame, framework: str, mask: Any, *, size: float) -> None:
+def _heat(panel: Axes, table: pd.DataFrame, engine: str, mask: Any, *, size: float) -> None:
     """Cells with their per cent, the more opaque the nearer to 1; where `mask` is true, none."""
-    red, green, blue = to_rgb(LIGHT[framework])
+    red, green, blue = to_rgb(LIGHT[engine])
     shades = LinearSegmentedColormap.from_list(
-        framework, [(red, green, blue, FAINTEST), (red, green, blue, STRONGEST)]
+        engine, [(red, green, blue, FAINTEST), (red, green, blue, STRONGEST)]
     )
     sns.heatmap(
         table,
@@ -124,7 +134,7 @@ def _rules(panel: Axes, rows: int, columns: int) -> None:
 
 
 def _pooled(study: Study) -> tuple[Sentence, ...]:
-    most = int(study.runs.groupby(["experiment", "framework"])["run"].nunique().max())
+    most = int(study.runs.groupby(["experiment", "engine"])["run"].nunique().max())
     return (say("The images of all runs are taken together."),) if most > 1 else ()
 
 
@@ -132,22 +142,22 @@ def _extremes(study: Study, table: pd.DataFrame) -> Iterator[Sentence]:
     """By experiment, the classes with the most and with the fewest right answers."""
     for experiment in dict.fromkeys(table.columns.get_level_values(0)):
         parts = []
-        for framework, shares in table[experiment].items():
-            runs = pick.ids(pick.of(study.runs, experiment=experiment, framework=framework))
+        for engine, shares in table[experiment].items():
+            runs = pick.ids(pick.of(study.runs, experiment=experiment, engine=engine))
             ends = (shares.idxmax(), shares.idxmin())
             high, low = (
                 Number(
                     text=percent(float(shares[name])),
                     value=float(shares[name]),
                     runs=runs,
-                    what=f"share of {name} test images right, {experiment}, {FRAMEWORKS[framework]}",
+                    what=f"share of {name} test images right, {experiment}, {ENGINES[engine].label}",
                 )
                 for name in ends
             )
             parts.append(
                 say(
-                    "{framework} knows {best} best ({high}) and {worst} worst ({low})",
-                    framework=FRAMEWORKS[framework],
+                    "{engine} knows {best} best ({high}) and {worst} worst ({low})",
+                    engine=ENGINES[engine].label,
                     best=ends[0],
                     worst=ends[1],
                     high=high,
@@ -163,23 +173,24 @@ def confusion(study: Study, experiment: str) -> Picture | None:
     answers are on the diagonal. Shares under half a per cent are left without a figure.
     """
     table = pick.of(counts(study), experiment=experiment)
-    frameworks = pick.frameworks(table)
-    if not frameworks:
+    engines = engines_of(table)
+    if not engines:
         return None
-    figure, axes = house.grid(
-        1, len(frameworks), row_inches=3.4 if len(frameworks) > 1 else 4.6, more_inches=0.5, sharey=True
+    figure, axes = house.panels(
+        len(engines), row_inches=3.4 if len(engines) > 1 else 4.6, more_inches=0.5, sharey=True
     )
     here: list[Sentence] = []
-    for framework, panel in zip(frameworks, axes[0], strict=True):
-        shares = matrix(table, experiment, framework)
-        _heat(panel, shares, framework, shares < LEAST, size=7.5 if len(frameworks) > 1 else 9)
-        panel.set_title(FRAMEWORKS[framework])
+    for engine, panel in zip(engines, axes, strict=True):
+        shares = matrix(table, experiment, engine)
+        _heat(panel, shares, engine, shares < LEAST, size=7.5 if len(engines) > 1 else 9)
+        panel.set_title(ENGINES[engine].label)
         panel.set_xticks([i + 0.5 for i in range(shares.shape[1])], list(shares.columns), rotation=90)
         panel.set_xlabel("what it was taken for")
         _rules(panel, *shares.shape)
         panel.tick_params(length=0, labelcolor=LIGHT["ink"])
-        here += _confused(study, table, experiment, framework)
-    axes[0][0].set_ylabel("what it is")
+        here += _confused(study, table, experiment, engine)
+    for panel in axes[::2]:
+        panel.set_ylabel("what it is")
     return house.picture(
         confusion,
         name=f"confusion-{experiment}",
@@ -190,19 +201,19 @@ def confusion(study: Study, experiment: str) -> Picture | None:
     )
 
 
-def _confused(study: Study, table: pd.DataFrame, experiment: str, framework: str) -> Iterator[Sentence]:
+def _confused(study: Study, table: pd.DataFrame, experiment: str, engine: str) -> Iterator[Sentence]:
     """The pair that is mixed up most."""
-    own = pick.of(table, framework=framework)
+    own = pick.of(table, engine=engine)
     wrong = own[own["class"] != own["answer"]]
     if wrong.empty or not wrong["images"].max():
         return
     most = wrong.loc[wrong["images"].idxmax()]
     images = int(own.loc[own["class"] == most["class"], "images"].sum())
-    runs = pick.ids(pick.of(study.runs, experiment=experiment, framework=framework))
-    name = f"{experiment}, {FRAMEWORKS[framework]}"
+    runs = pick.ids(pick.of(study.runs, experiment=experiment, engine=engine))
+    name = f"{experiment}, {ENGINES[engine].label}"
     yield say(
-        "In {framework} the most frequent mistake is {thing} taken for {answer}: {wrong} of {images}.",
-        framework=FRAMEWORKS[framework],
+        "In {engine} the most frequent mistake is {thing} taken for {answer}: {wrong} of {images}.",
+        engine=ENGINES[engine].label,
         thing=str(most["class"]),
         answer=str(most["answer"]),
         wrong=Number(

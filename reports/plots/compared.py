@@ -1,21 +1,24 @@
-"""Machine against machine and framework against framework, as ratios with their intervals."""
+"""Machine against machine and engine against engine, as ratios with their intervals."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, combinations
 from typing import Any
 
 import pandas as pd
 
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.intervals import LEAST_EPOCHS
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.plots.forest import Block, Mark, forest
-from reports.words import FRAMEWORKS, count, interval, listed, missing, times
+from reports.settings import engines_of
+from reports.words import count, interval, listed, missing, times
 
-VERDICT_COLOURS = {"faster": LIGHT["torch"], "slower": LIGHT["tensorflow"]}
-VERDICT_MARKERS = {"faster": "o", "slower": "s"}
+Pair = tuple[str, str]
 
 
 @house.styled
@@ -33,7 +36,7 @@ def machine_ratios(study: Study) -> Picture | None:
     house.key(
         figure,
         [
-            *house.framework_keys(pick.frameworks(cells), line=False),
+            *house.engine_keys(engines_of(cells), line=False),
             house.mark("mean of all that both have", marker="D", color=LIGHT["ink"]),
         ],
     )
@@ -63,10 +66,7 @@ def _machine_blocks(shown: pick.Shown, cells: pd.DataFrame, means: pd.DataFrame)
         for place in shown.places:
             own = pick.of(cells, machine=place.machine, device=place.device, experiment=experiment)
             if not own.empty:
-                marks = tuple(
-                    _mark(row, colour=LIGHT[row.framework], marker=house.MARKERS[row.framework])
-                    for row in own.itertuples()
-                )
+                marks = tuple(_mark(row, **_looks(row.engine)) for row in own.itertuples())
                 rows.append((place.label, marks))
         blocks.append(Block(title=experiment, rows=tuple(rows)))
     if len({label for block in blocks for label, _ in block.rows}) > 1:
@@ -94,7 +94,7 @@ def _mean(cells: pd.DataFrame, row: Any) -> Sentence:
         f" {row.baseline}"
     )
     own = pick.of(cells, machine=row.machine)
-    runs = dict.fromkeys(" ".join([*own["machine_runs"], *own["baseline_runs"]]).split())
+    runs = dict.fromkeys(chain(*own["machine_runs"], *own["baseline_runs"]))
     number = Number(text=times(row.ratio), value=float(row.ratio), what=what, runs=tuple(runs))
     if missing(row.low):
         return say(
@@ -112,49 +112,61 @@ def _mean(cells: pd.DataFrame, row: Any) -> Sentence:
     )
 
 
-@house.styled
-def framework_ratios(study: Study) -> Picture | None:
-    """PyTorch's speed as a multiple of TensorFlow's, on a logarithmic axis: right of the line at 1
-    PyTorch is faster. Bars are 95 % intervals; a hollow mark has none, for too few epochs.
-    """
+def engine_ratios(study: Study) -> Iterator[Picture]:
+    """A picture for each two engines that ran an experiment on one device."""
     shown = pick.Shown(study)
-    cells = _main(study.frameworks, study, shown)
-    if cells.empty:
-        return None
-    figure = forest(_framework_blocks(shown, cells), label="PyTorch's speed / TensorFlow's")
+    cells = _main(study.engines, study, shown)
+    pairs = [pair for pair in combinations(ENGINES, 2) if not _of_pair(cells, pair).empty]
+    for pair in pairs:
+        key = "-".join(("framework-ratios", *(pair if len(pairs) > 1 else ())))
+        yield _engine_ratios(shown, _of_pair(cells, pair), pair, key)
+
+
+def _of_pair(cells: pd.DataFrame, pair: Pair) -> pd.DataFrame:
+    return pick.of(cells, first=pair[0], second=pair[1])
+
+
+@house.styled
+def _engine_ratios(shown: pick.Shown, cells: pd.DataFrame, pair: Pair, key: str) -> Picture:
+    """The first's speed as a multiple of the second's; a mark has the looks of the faster one."""
+    first, second = (ENGINES[engine].label for engine in pair)
+    figure = forest(_engine_blocks(shown, cells), label=f"{first}'s speed / {second}'s")
     house.key(
         figure,
         [
-            house.mark(f"{FRAMEWORKS['torch']} is faster", marker="o", color=LIGHT["torch"]),
-            house.mark(f"{FRAMEWORKS['tensorflow']} is faster", marker="s", color=LIGHT["tensorflow"]),
+            *(
+                house.mark(
+                    f"{ENGINES[name].label} is faster", marker=ENGINES[name].marker, color=LIGHT[name]
+                )
+                for name in pair
+            ),
             house.mark("neither, or not decided", marker="D"),
         ],
     )
-    here = _frameworks_here(cells)
+    here = _engines_here(cells, first, second)
     return house.picture(
-        framework_ratios,
-        name="framework-ratios",
-        title="PyTorch against TensorFlow",
+        _engine_ratios,
+        name=key,
+        title=f"{first} against {second}",
         here=(*here, *shown.rest),
         figure=figure,
-        alt=f"Ratios of PyTorch's speed to TensorFlow's. {' '.join(s.text for s in here)}",
+        alt=f"Ratios of {first}'s speed to {second}'s. {' '.join(s.text for s in here)}",
+        reading=(
+            f"{first}'s speed as a multiple of {second}'s, on a logarithmic axis: right of the line at 1"
+            f" {first} is faster. Bars are 95 % intervals; a hollow mark has none, for too few epochs."
+        ),
     )
 
 
-def _framework_blocks(shown: pick.Shown, cells: pd.DataFrame) -> list[Block]:
+def _looks(engine: str) -> dict[str, str]:
+    return {"marker": ENGINES[engine].marker, "colour": LIGHT[engine]}
+
+
+def _engine_blocks(shown: pick.Shown, cells: pd.DataFrame) -> list[Block]:
     blocks = []
     for experiment in pick.experiments(cells):
         rows: list[tuple[str, tuple[Mark, ...]]] = [
-            (
-                place.label,
-                (
-                    _mark(
-                        row,
-                        colour=VERDICT_COLOURS.get(row.verdict, LIGHT["muted"]),
-                        marker=VERDICT_MARKERS.get(row.verdict, "D"),
-                    ),
-                ),
-            )
+            (place.label, (_mark(row, **_faster(row)),))
             for place in shown.places
             for row in pick.of(
                 cells, experiment=experiment, machine=place.machine, device=place.device
@@ -167,12 +179,19 @@ def _framework_blocks(shown: pick.Shown, cells: pd.DataFrame) -> list[Block]:
     return [Block(title="", rows=tuple(rows))]
 
 
-def _frameworks_here(cells: pd.DataFrame) -> tuple[Sentence, ...]:
-    """How many comparisons went which way, and the widest of each."""
+def _faster(row: Any) -> dict[str, str]:
+    """The looks of the faster engine, and grey diamonds for neither."""
+    if row.verdict not in ("faster", "slower"):
+        return {"marker": "D", "colour": LIGHT["muted"]}
+    return _looks(row.first if row.verdict == "faster" else row.second)
+
+
+def _engines_here(cells: pd.DataFrame, first: str, second: str) -> tuple[Sentence, ...]:
+    """How many comparisons of two engines went which way, and the widest of each."""
     counts = cells["verdict"].value_counts()
     words = {
-        "faster": "PyTorch is faster in {}",
-        "slower": "TensorFlow is faster in {}",
+        "faster": f"{first} is faster in {{}}",
+        "slower": f"{second} is faster in {{}}",
         "same": "both are the same in {}",
         "not decided": "{} are not decided",
         "too few epochs": f"{{}} have fewer than {LEAST_EPOCHS} timed epochs a side",
@@ -183,8 +202,8 @@ def _frameworks_here(cells: pd.DataFrame) -> tuple[Sentence, ...]:
         Number(
             text=times(row.ratio),
             value=float(row.ratio),
-            what=f"PyTorch's speed as a multiple of TensorFlow's, {row.experiment}, {row.machine}",
-            runs=(*row.torch_runs.split(), *row.tensorflow_runs.split()),
+            what=f"{first}'s speed as a multiple of {second}'s, {row.experiment}, {row.machine}",
+            runs=(*row.first_runs, *row.second_runs),
         )
         for row in ends
     ]

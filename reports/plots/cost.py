@@ -9,11 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
-from reports.words import FRAMEWORKS, count, missing, percent, seconds, significant
+from reports.settings import engines_of
+from reports.words import count, missing, percent, seconds, significant
 
 FEW_PLACES = 4
 """So many are named at their curves."""
@@ -43,7 +45,7 @@ def _hours_or_less(most_seconds: float) -> tuple[str, float]:
 
 TIME = Cost(column="seconds_to_best", words=seconds, unit=_hours_or_less)
 ENERGY = Cost(column="joules_to_best_epoch", words=_joules, unit=lambda _: ("kJ", 1000.0))
-POINT = ("machine", "device", "experiment", "framework")
+POINT = ("machine", "device", "experiment", "engine")
 
 
 def points(runs: pd.DataFrame, cost: Cost) -> pd.DataFrame:
@@ -54,7 +56,7 @@ def points(runs: pd.DataFrame, cost: Cost) -> pd.DataFrame:
     there = runs[runs[cost.column].notna() & runs["test_accuracy"].notna()]
     grouped = there.groupby(list(POINT), sort=False)
     table = grouped[[cost.column, "test_accuracy"]].median().rename(columns={cost.column: "cost"})
-    table["runs"] = grouped["run"].agg(" ".join)
+    table["runs"] = grouped["run"].agg(tuple)
     table = table.reset_index().sort_values(["cost", "test_accuracy"], ascending=[True, False])
     best = table["test_accuracy"].cummax().shift(fill_value=-1.0)
     return table.assign(front=table["test_accuracy"] > best).reset_index(drop=True)
@@ -100,9 +102,9 @@ def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Pict
         at = row.cost / size, row.test_accuracy
         panel.plot(
             *at,
-            marker=house.MARKERS[row.framework],
+            marker=ENGINES[row.engine].marker,
             markersize=11,
-            color=LIGHT[row.framework],
+            color=LIGHT[row.engine],
             markeredgecolor=LIGHT["paper"],
             markeredgewidth=0.8,
             linestyle="none",
@@ -127,7 +129,7 @@ def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Pict
         fontsize=house.SMALL_POINTS,
         color=LIGHT["muted"],
     )
-    house.key(figure, house.framework_keys(pick.frameworks(table), line=False))
+    house.key(figure, house.engine_keys(engines_of(table), line=False))
     here = _here(front, cost)
     return house.picture(
         plot,
@@ -170,13 +172,13 @@ def _axes(panel: Axes, costs: pd.Series[float], label: str) -> None:
 def _here(front: pd.DataFrame, cost: Cost) -> tuple[Sentence, ...]:
     parts = []
     for row in front.iloc[pick.spread(len(front), MOST_TOLD)].itertuples():
-        name = f"{row.experiment}, {FRAMEWORKS[row.framework]}, {row.machine}"
-        runs = tuple(row.runs.split())
+        name = f"{row.experiment}, {ENGINES[row.engine].label}, {row.machine}"
+        runs = row.runs
         parts.append(
             say(
-                "{experiment} in {framework} on {machine} ({right} in {cost})",
+                "{experiment} in {engine} on {machine} ({right} in {cost})",
                 experiment=row.experiment,
-                framework=FRAMEWORKS[row.framework],
+                engine=ENGINES[row.engine].label,
                 machine=row.machine,
                 right=Number(
                     text=percent(row.test_accuracy),
@@ -229,11 +231,11 @@ def accuracy_over_time(study: Study) -> Picture | None:
     house.key(
         figure,
         [
-            *house.framework_keys(pick.frameworks(shown.runs)),
+            *house.engine_keys(engines_of(shown.runs)),
             house.mark("best epoch", marker="o", markersize=9, markerfacecolor="none"),
         ],
     )
-    reached = pick.by_framework(
+    reached = pick.by_engine(
         shown.runs,
         "seconds_to_best",
         "training seconds to the best epoch",
@@ -258,14 +260,14 @@ def accuracy_over_time(study: Study) -> Picture | None:
 
 def _curve(panel: Axes, epochs: pd.DataFrame, run: Any, size: float) -> tuple[float, float]:
     """Draws one run; where it ends, as (x, y)."""
-    colour, marker = LIGHT[run.framework], house.MARKERS[run.framework]
+    colour, marker = LIGHT[run.engine], ENGINES[run.engine].marker
     x = epochs["elapsed_train_seconds"].to_numpy(float) / size
     y = epochs["validation_accuracy"].to_numpy(float)
     panel.plot(
         x,
         y,
         color=colour,
-        linestyle=house.LINES[run.framework],
+        linestyle=ENGINES[run.engine].line,
         linewidth=1.2,
         marker=marker if len(x) == 1 else None,
     )

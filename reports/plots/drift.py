@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
-from reports.words import FRAMEWORKS
+from reports.settings import engines_of
 
 
 def speeds(epochs: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +59,7 @@ def speed_drift(study: Study) -> Picture | None:
         panel.set_title(place.line, fontsize=house.SMALL_POINTS, weight="normal")
     for panel in axes[-(3 if len(places) > 4 else 2) :]:
         panel.set_xlabel(f"{unit} of training")
-    keys = house.framework_keys(pick.frameworks(lines))
+    keys = house.engine_keys(engines_of(lines))
     if not dots.empty:
         keys.append(house.mark("reference kernel", marker=".", markersize=6))
     house.key(
@@ -98,12 +99,12 @@ def _draw(panel: Axes, lines: pd.DataFrame, dots: pd.DataFrame, size: float) -> 
         dots["elapsed_train_seconds"] / size, dots["speed"], ".", color=LIGHT["muted"], markersize=3.5
     )
     for _, run in lines.groupby("run", sort=False):
-        framework = str(run["framework"].iloc[0])
+        engine = str(run["engine"].iloc[0])
         panel.plot(
             run["elapsed_train_seconds"] / size,
             run["speed"],
-            color=LIGHT[framework],
-            linestyle=house.LINES[framework],
+            color=LIGHT[engine],
+            linestyle=ENGINES[engine].line,
             linewidth=1.1,
         )
     panel.set_xlim(left=0)
@@ -111,17 +112,17 @@ def _draw(panel: Axes, lines: pd.DataFrame, dots: pd.DataFrame, size: float) -> 
 
 
 def _here(shown: pick.Shown) -> tuple[Sentence, ...]:
-    """The median drift by framework, and that of the kernel, over the runs shown."""
+    """The median drift by engine, and that of the kernel, over the runs shown."""
     runs, parts = shown.runs, []
-    for framework in pick.frameworks(runs):
+    for engine in engines_of(runs):
         number = pick.middle(
-            pick.of(runs, framework=framework),
+            pick.of(runs, engine=engine),
             "drift",
-            f"sustained against cold images per second, {FRAMEWORKS[framework]}",
+            f"sustained against cold images per second, {ENGINES[engine].label}",
             _signed,
         )
         if number is not None:
-            parts.append(say("{number} in {framework}", number=number, framework=FRAMEWORKS[framework]))
+            parts.append(say("{number} in {engine}", number=number, engine=ENGINES[engine].label))
     found: list[Sentence] = []
     if parts:
         found.append(

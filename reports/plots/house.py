@@ -18,18 +18,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from alexnet.frameworks import registry
+from alexnet.frameworks.registry import ENGINES
 from reports.document import Picture, Sentence
 from reports.palette import LIGHT
-from reports.words import FRAMEWORKS
 
 WIDTH_INCHES = 6.4
 """Narrow, so that type of 9.5 points can still be read where a page shows the plot small."""
 SMALL_POINTS = 9.5
 NEAR_LEFT = 0.45
 """Of a panel's width: labels of what is left of it go to the right."""
-MARKERS: dict[str, str] = {name: info.marker for name, info in registry.FRAMEWORKS.items()}
-LINES: dict[str, Any] = {name: info.line for name, info in registry.FRAMEWORKS.items()}
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10.0,
@@ -124,19 +121,14 @@ def key(figure: Figure, handles: Sequence[Line2D], *, columns: int = 4) -> None:
     )
 
 
-def framework_keys(frameworks: Sequence[str], *, line: bool = True) -> list[Line2D]:
-    """One entry a framework, as its lines or its points are drawn."""
-    return [
-        Line2D(
-            [],
-            [],
-            color=LIGHT[name],
-            marker=MARKERS[name],
-            label=FRAMEWORKS[name],
-            linestyle=LINES[name] if line else "none",
-        )
-        for name in frameworks
-    ]
+def engine_keys(engines: Sequence[str], *, line: bool = True) -> list[Line2D]:
+    """One entry an engine, as its lines or its points are drawn."""
+    keys = []
+    for engine in map(ENGINES.__getitem__, engines):
+        dashes: Any = engine.line if line else "none"
+        look = {"color": LIGHT[engine.name], "marker": engine.marker, "linestyle": dashes}
+        keys.append(Line2D([], [], label=engine.label, **look))
+    return keys
 
 
 def mark(label: str, **look: Any) -> Line2D:
@@ -229,9 +221,13 @@ def picture(
     here: Sequence[Sentence],
     alt: str,
     figure: Figure,
+    reading: str | None = None,
 ) -> Picture:
-    """The picture of a figure: the plot's docstring says how to read it, `here` what it shows."""
-    how = " ".join((plot.__doc__ or "").split("\n\n")[0].split())
+    """The picture of a figure.
+
+    `here` says what it shows, and `reading`, or else the plot's docstring, how to read it.
+    """
+    how = " ".join((plot.__doc__ or "").split("\n\n")[0].split()) if reading is None else reading
     return Picture(
         key=name,
         title=title,

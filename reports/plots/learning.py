@@ -8,29 +8,31 @@ from statistics import median_low
 import pandas as pd
 from matplotlib.axes import Axes
 
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
-from reports.words import FRAMEWORKS, count, percent
+from reports.settings import engines_of
+from reports.words import count, percent
 
 MEASURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "gap")
 
 
 def curves(study: Study) -> pd.DataFrame:
-    """(experiment, framework, epoch) -> `runs`, and each measure's _low, _middle and _high over them."""
+    """(experiment, engine, epoch) -> `runs`, and each measure's _low, _middle and _high over them."""
     epochs = pick.epochs(study)
     epochs = epochs.assign(gap=epochs["train_accuracy"] - epochs["validation_accuracy"])
-    grouped = epochs.groupby(["experiment", "framework", "epoch"])
+    grouped = epochs.groupby(["experiment", "engine", "epoch"])
     values = grouped[list(MEASURES)]
     found = {"_low": values.min(), "_middle": values.median(), "_high": values.max()}
     wide = pd.concat([table.add_suffix(end) for end, table in found.items()], axis=1)
     return wide.assign(runs=grouped["run"].nunique())
 
 
-def best_epoch(study: Study, experiment: str, framework: str) -> int | None:
+def best_epoch(study: Study, experiment: str, engine: str) -> int | None:
     """The middle one of its runs' best epochs."""
-    found = pick.of(study.runs, experiment=experiment, framework=framework)["best_epoch"].dropna()
+    found = pick.of(study.runs, experiment=experiment, engine=engine)["best_epoch"].dropna()
     return None if found.empty else int(median_low(found))
 
 
@@ -45,12 +47,12 @@ def learning(study: Study) -> Picture | None:
     experiments = pick.experiments(study.runs)
     figure, axes = house.grid(len(experiments), 2, row_inches=2.15)
     for experiment, (loss, accuracy) in zip(experiments, axes, strict=True):
-        for framework in pick.frameworks(pick.of(study.runs, experiment=experiment)):
-            curve = table.loc[experiment, framework]
-            best = best_epoch(study, experiment, framework)
+        for engine in engines_of(pick.of(study.runs, experiment=experiment)):
+            curve = table.loc[experiment, engine]
+            best = best_epoch(study, experiment, engine)
             for panel, measure in ((loss, "loss"), (accuracy, "accuracy")):
-                _line(panel, curve, f"train_{measure}", framework, thin=True)
-                _line(panel, curve, f"validation_{measure}", framework, best=best)
+                _line(panel, curve, f"train_{measure}", engine, thin=True)
+                _line(panel, curve, f"validation_{measure}", engine, best=best)
         loss.set_title(f"{experiment}: loss")
         accuracy.set_title("accuracy")
         house.percents(accuracy.yaxis)
@@ -59,7 +61,7 @@ def learning(study: Study) -> Picture | None:
     house.key(
         figure,
         [
-            *house.framework_keys(pick.frameworks(study.runs)),
+            *house.engine_keys(engines_of(study.runs)),
             house.mark("validation", linestyle="-", linewidth=1.8, marker="."),
             house.mark("training", linestyle="-", linewidth=0.9),
             house.mark("best epoch", marker="o", markersize=9, markerfacecolor="none"),
@@ -80,13 +82,13 @@ def _line(
     panel: Axes,
     curve: pd.DataFrame,
     measure: str,
-    framework: str,
+    engine: str,
     *,
     thin: bool = False,
     best: int | None = None,
 ) -> None:
     """The median over runs with a band from the least to the most, and a ring at the best epoch."""
-    colour = LIGHT[framework]
+    colour = LIGHT[engine]
     epochs, middle = curve.index.to_numpy(), curve[f"{measure}_middle"].to_numpy(float)
     low, high = curve[f"{measure}_low"].to_numpy(float), curve[f"{measure}_high"].to_numpy(float)
     if (curve["runs"] > 1).any():
@@ -95,9 +97,9 @@ def _line(
         epochs,
         middle,
         color=colour,
-        linestyle=house.LINES[framework],
+        linestyle=ENGINES[engine].line,
         linewidth=0.9 if thin else 1.8,
-        marker=None if thin and len(epochs) > 1 else house.MARKERS[framework],
+        marker=None if thin and len(epochs) > 1 else ENGINES[engine].marker,
         markersize=2.5 if thin else 4.0,
     )
     if best is not None and best in curve.index:
@@ -118,13 +120,13 @@ def _learned(study: Study, table: pd.DataFrame) -> tuple[Sentence, ...]:
     found = []
     for experiment in pick.experiments(study.runs):
         parts = []
-        for framework in pick.frameworks(pick.of(study.runs, experiment=experiment)):
-            runs = pick.of(study.runs, experiment=experiment, framework=framework)
-            best = best_epoch(study, experiment, framework)
+        for engine in engines_of(pick.of(study.runs, experiment=experiment)):
+            runs = pick.of(study.runs, experiment=experiment, engine=engine)
+            best = best_epoch(study, experiment, engine)
             right = pick.middle(
                 runs,
                 "validation_accuracy",
-                f"validation accuracy at the best epoch, {experiment}, {FRAMEWORKS[framework]}",
+                f"validation accuracy at the best epoch, {experiment}, {ENGINES[engine].label}",
                 percent,
             )
             if best is not None and right is not None:
@@ -132,13 +134,13 @@ def _learned(study: Study, table: pd.DataFrame) -> tuple[Sentence, ...]:
                     text=str(best),
                     value=float(best),
                     runs=pick.ids(runs),
-                    what=f"best epoch, lower median over runs, {experiment}, {FRAMEWORKS[framework]}",
+                    what=f"best epoch, lower median over runs, {experiment}, {ENGINES[engine].label}",
                 )
                 parts.append(
                     say(
-                        "{epoch} in {framework} (validation accuracy {right})",
+                        "{epoch} in {engine} (validation accuracy {right})",
                         epoch=epoch,
-                        framework=FRAMEWORKS[framework],
+                        engine=ENGINES[engine].label,
                         right=right,
                     )
                 )
@@ -162,11 +164,11 @@ def _runs(table: pd.DataFrame) -> tuple[Sentence, ...]:
 
 def _alt(study: Study, table: pd.DataFrame) -> str:
     parts = []
-    for experiment, framework in pick.groups(study.runs):
-        curve = table.loc[experiment, framework]
+    for experiment, engine in pick.groups(study.runs):
+        curve = table.loc[experiment, engine]
         first, last = (curve["validation_accuracy_middle"].iloc[i] for i in (0, -1))
         parts.append(
-            f"{experiment} in {FRAMEWORKS[framework]}: from {percent(float(first))} to"
+            f"{experiment} in {ENGINES[engine].label}: from {percent(float(first))} to"
             f" {percent(float(last))} of the validation images right in {count(len(curve), 'epoch')}"
         )
     return f"Curves of loss and accuracy by epoch. {'; '.join(parts)}."
@@ -184,11 +186,11 @@ def overfitting(study: Study) -> Picture | None:
     figure, axes = house.grid(2, len(experiments), row_inches=2.3, sharey="row")
     for column, experiment in enumerate(experiments):
         above, below = axes[0][column], axes[1][column]
-        for framework in pick.frameworks(pick.of(study.runs, experiment=experiment)):
-            curve = table.loc[experiment, framework]
-            best = best_epoch(study, experiment, framework)
-            _line(above, curve, "gap", framework, best=best)
-            _line(below, curve, "validation_loss", framework, best=best)
+        for engine in engines_of(pick.of(study.runs, experiment=experiment)):
+            curve = table.loc[experiment, engine]
+            best = best_epoch(study, experiment, engine)
+            _line(above, curve, "gap", engine, best=best)
+            _line(below, curve, "validation_loss", engine, best=best)
         above.axhline(0, color=LIGHT["muted"], linewidth=0.8)
         above.set_title(f"{experiment}: gap in points")
         below.set_title(f"{experiment}: validation loss")
@@ -201,7 +203,7 @@ def overfitting(study: Study) -> Picture | None:
     house.key(
         figure,
         [
-            *house.framework_keys(pick.frameworks(study.runs)),
+            *house.engine_keys(engines_of(study.runs)),
             house.mark("best epoch", marker="o", markersize=9, markerfacecolor="none"),
         ],
     )
@@ -222,10 +224,10 @@ def _overfitted(study: Study, table: pd.DataFrame, experiments: list[str]) -> tu
     found = []
     for experiment in experiments:
         parts = []
-        for framework in pick.frameworks(pick.of(study.runs, experiment=experiment)):
-            curve = table.loc[experiment, framework]
-            runs = pick.ids(pick.of(study.runs, experiment=experiment, framework=framework))
-            parts.append(_gap(curve, f"{experiment}, {FRAMEWORKS[framework]}", runs, framework))
+        for engine in engines_of(pick.of(study.runs, experiment=experiment)):
+            curve = table.loc[experiment, engine]
+            runs = pick.ids(pick.of(study.runs, experiment=experiment, engine=engine))
+            parts.append(_gap(curve, f"{experiment}, {ENGINES[engine].label}", runs, engine))
         found.append(pick.listed(parts, lead=f"The gap of {experiment} is "))
     return (
         *found,
@@ -233,7 +235,7 @@ def _overfitted(study: Study, table: pd.DataFrame, experiments: list[str]) -> tu
     )
 
 
-def _gap(curve: pd.DataFrame, name: str, runs: tuple[str, ...], framework: str) -> Sentence:
+def _gap(curve: pd.DataFrame, name: str, runs: tuple[str, ...], engine: str) -> Sentence:
     last = int(curve.index[-1])
     gap, loss, least = (
         float(value)
@@ -250,10 +252,10 @@ def _gap(curve: pd.DataFrame, name: str, runs: tuple[str, ...], framework: str) 
         what=f"training less validation accuracy, {name}, epoch {last}, median over runs",
     )
     head = say(
-        "{gap} in {framework} after epoch {last}",
+        "{gap} in {engine} after epoch {last}",
         gap=points,
         last=str(last),
-        framework=FRAMEWORKS[framework],
+        engine=ENGINES[engine].label,
     )
     if math.isnan(loss):
         return head

@@ -11,7 +11,8 @@ from reports.compare import Study
 from reports.document import Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
-from reports.plots.bands import LANE, Lane, bands, value
+from reports.plots.bands import Lane, bands, value
+from reports.settings import engines_of
 from reports.words import DASH, gigabytes, missing
 
 HOST, CARD = "grown_host_bytes", "peak_device_bytes"
@@ -45,11 +46,11 @@ def memory(study: Study) -> Picture | None:
         panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
     for panel in list(drawn.axes.values())[-2:]:
         panel.set_xlabel("GB")
-    keys = house.framework_keys(pick.frameworks(shown.runs), line=False)
+    keys = house.engine_keys(engines_of(shown.runs), line=False)
     if cards:
         keys.append(house.mark("on the graphics card", marker="s", markersize=8, markerfacecolor="none"))
     house.key(drawn.figure, keys)
-    here = pick.by_framework(
+    here = pick.by_engine(
         shown.runs, HOST, "peak host memory less what the import took", gigabytes, "Training {} takes "
     )
     return house.picture(
@@ -63,10 +64,10 @@ def memory(study: Study) -> Picture | None:
 
 
 def _bars(lane: Lane, host: float, card: float, all_hosts: Any) -> None:
-    colour = LIGHT[lane.framework]
+    colour = LIGHT[lane.engine]
     has_host, has_card = not missing(host), not missing(card)
     two = has_card and has_host
-    height = 1.6 * LANE / (2 if two else 1)
+    height = 1.6 * lane.half / (2 if two else 1)
     if has_host:
         y = lane.y - (height / 2 if two else 0)
         lane.panel.barh(y, host / 1e9, height=height, color=colour, linewidth=0)
@@ -95,7 +96,7 @@ def _cards(shown: pick.Shown) -> tuple[Sentence, ...]:
             ),
         )
     )
-    spread = shown.runs.groupby(["machine", "device", "experiment", "framework"])[HOST]
+    spread = shown.runs.groupby(["machine", "device", "experiment", "engine"])[HOST]
     if (spread.max() > spread.min()).any():
         own += (say("A thin line goes from the least to the most of several runs."),)
     return own

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import MOST_MACHINES, Number, Sentence, say
 from reports.plots import house
-from reports.settings import EXPERIMENT_ORDER, FRAMEWORK_ORDER
-from reports.words import DEVICES, FRAMEWORKS, count
+from reports.settings import EXPERIMENT_ORDER, engines_of
+from reports.words import DEVICES, count
 
 MOST_POINTS = 300
 """So many of a group, and ten times as many of a picture, are drawn; a file of any size stays small."""
@@ -125,8 +126,8 @@ def of(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
 
 
 def cells(frame: pd.DataFrame) -> dict[tuple[str, str, str, str], pd.DataFrame]:
-    """(machine, device, experiment, framework) -> its rows of a frame of runs or epochs."""
-    return dict(tuple(frame.groupby(["machine", "device", "experiment", "framework"], sort=False)))
+    """(machine, device, experiment, engine) -> its rows of a frame of runs or epochs."""
+    return dict(tuple(frame.groupby(["machine", "device", "experiment", "engine"], sort=False)))
 
 
 def experiments(frame: pd.DataFrame) -> list[str]:
@@ -135,16 +136,10 @@ def experiments(frame: pd.DataFrame) -> list[str]:
     return [name for name in EXPERIMENT_ORDER if name in there]
 
 
-def frameworks(frame: pd.DataFrame) -> list[str]:
-    """Those there are, in the order of the report."""
-    there = set(frame["framework"].unique())
-    return [name for name in FRAMEWORK_ORDER if name in there]
-
-
 def groups(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Each (experiment, framework) that there is, in the order of the report."""
-    there = set(frame.groupby(["experiment", "framework"]).groups)
-    return [(e, f) for e in EXPERIMENT_ORDER for f in FRAMEWORK_ORDER if (e, f) in there]
+    """Each (experiment, engine) that there is, in the order of the report."""
+    there = set(frame.groupby(["experiment", "engine"]).groups)
+    return [(e, name) for e in EXPERIMENT_ORDER for name in ENGINES if (e, name) in there]
 
 
 def spread(length: int, most: int) -> list[int]:
@@ -195,18 +190,16 @@ def span(runs: pd.DataFrame, column: str, what: str, form: Any) -> Sentence | No
     )
 
 
-def by_framework(
-    runs: pd.DataFrame, column: str, what: str, form: Any, lead: str
-) -> tuple[Sentence, ...]:
+def by_engine(runs: pd.DataFrame, column: str, what: str, form: Any, lead: str) -> tuple[Sentence, ...]:
     """For each experiment that has figures a sentence: "<lead> 5.90 s in PyTorch and 5.33 s in …"."""
     found = []
     for experiment in experiments(runs):
         parts = []
-        for framework in frameworks(of(runs, experiment=experiment)):
-            own = of(runs, experiment=experiment, framework=framework)
-            name = f"{what}, {experiment}, {FRAMEWORKS[framework]}"
+        for engine in engines_of(of(runs, experiment=experiment)):
+            own = of(runs, experiment=experiment, engine=engine)
+            name = f"{what}, {experiment}, {ENGINES[engine].label}"
             if (clause := span(own, column, name, form)) is not None:
-                parts.append(Sentence((*clause.parts, f" in {FRAMEWORKS[framework]}")))
+                parts.append(Sentence((*clause.parts, f" in {ENGINES[engine].label}")))
         if parts:
             found.append(listed(parts, lead=lead.format(experiment)))
     return tuple(found)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.plots.bands import Lane, bands, value
+from reports.settings import engines_of
 from reports.words import seconds, significant
 
-JITTER = 0.24
-"""How far points of one lane lie apart, where the distance of two rows is 1."""
+JITTER, MEDIAN = 0.24 / 0.19, 0.15 / 0.19
+"""How far points of one lane lie apart and half a median's height, where half a lane's height is 1."""
 
 
 def typical(runs: pd.DataFrame) -> float:
@@ -32,7 +34,7 @@ def seconds_per_epoch(study: Study) -> Picture | None:
     drawn = bands(shown)
     most = pick.limit(len(drawn.lanes))
     sampled = False
-    all_epochs = shown.epochs[["machine", "device", "experiment", "framework", "train_seconds", "timed"]]
+    all_epochs = shown.epochs[["machine", "device", "experiment", "engine", "train_seconds", "timed"]]
     longest = all_epochs.groupby("experiment")["train_seconds"].max()
     units = {name: house.unit_of(float(value)) for name, value in longest.items()}
     runs_of, epochs_of = pick.cells(shown.runs), pick.cells(all_epochs)
@@ -45,7 +47,7 @@ def seconds_per_epoch(study: Study) -> Picture | None:
         middle = typical(runs_of[lane.cell]) / size
         lane.panel.plot(
             [middle, middle],
-            [lane.y - 0.15, lane.y + 0.15],
+            [lane.y - MEDIAN * lane.half, lane.y + MEDIAN * lane.half],
             color=LIGHT["ink"],
             linewidth=2.2,
             solid_capstyle="butt",
@@ -60,12 +62,12 @@ def seconds_per_epoch(study: Study) -> Picture | None:
     house.key(
         drawn.figure,
         [
-            *house.framework_keys(pick.frameworks(shown.runs), line=False),
+            *house.engine_keys(engines_of(shown.runs), line=False),
             house.mark("median", marker="|", markersize=11, markeredgewidth=2.2, color=LIGHT["ink"]),
             house.mark("not timed", marker="o", markerfacecolor="none"),
         ],
     )
-    here = pick.by_framework(
+    here = pick.by_engine(
         shown.runs, "seconds_per_epoch", "median timed epoch", seconds, "A median epoch of {} takes "
     )
     return house.picture(
@@ -81,9 +83,9 @@ def seconds_per_epoch(study: Study) -> Picture | None:
 def _points(lane: Lane, epochs: pd.DataFrame, size: float) -> None:
     timed = epochs["timed"].to_numpy(bool)
     times = epochs["train_seconds"].to_numpy(float) / size
-    colour, marker = LIGHT[lane.framework], house.MARKERS[lane.framework]
+    colour, marker = LIGHT[lane.engine], ENGINES[lane.engine].marker
     # The golden ratio's multiples scatter evenly, and the same way every time.
-    lifts = lane.y + JITTER * ((pd.RangeIndex(len(times)).to_numpy() * 0.618034) % 1 - 0.5)
+    lifts = lane.y + JITTER * lane.half * ((pd.RangeIndex(len(times)).to_numpy() * 0.618034) % 1 - 0.5)
     lane.panel.plot(
         times[timed], lifts[timed], marker, color=colour, markersize=3.6, markeredgewidth=0, alpha=0.7
     )

@@ -33,5 +33,5 @@ def sections(study: Study) -> dict[str, tuple[Paragraph, ...]]:
         "steadiness": abnormal.steadiness(study),
         "original": methods.original(study),
         "apart": apart.apart(study),
-        "methods": methods.methods(),
+        "methods": methods.methods(study),
     }

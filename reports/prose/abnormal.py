@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 
 from bench.records.limits import MAX_DRIFT
+from bench.records.types import RunWarning
+from reports import words
 from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose.parts import (
@@ -24,9 +24,7 @@ from reports.prose.parts import (
     several,
     share,
 )
-
-OWN_WARNINGS = ("it ended ", "the device itself ended ", "cut off after ", "a virtual Mac")
-"""The beginnings of warnings that the sentences here tell in their own words."""
+from reports.tables.conditions import TOLD
 
 
 def steadiness(study: Study) -> tuple[Paragraph, ...]:
@@ -113,18 +111,15 @@ def _sustained(runs: pd.DataFrame) -> Sentence | None:
     )
 
 
-def _split(warnings: str) -> Iterator[str]:
-    return (each for each in warnings.split("; ") if each and not each.startswith(OWN_WARNINGS))
-
-
 def _warnings(runs: pd.DataFrame) -> list[Sentence]:
     """Each other warning with how many runs have it."""
-    found: dict[str, list[str]] = {}
-    for run, warnings in zip(runs["run"], runs["warnings"].fillna(""), strict=True):
-        for each in dict.fromkeys(_split(warnings)):
-            found.setdefault(each, []).append(run)
+    found: dict[RunWarning, list[str]] = {}
+    for run, warnings in zip(runs["run"], runs["warnings"], strict=True):
+        for warning in dict.fromkeys(warnings):
+            if not isinstance(warning, TOLD):
+                found.setdefault(warning, []).append(run)
     told: list[Part] = [
-        put("{warning} ({n})", warning=warning, n=of_runs(own, "with a warning"))
+        put("{warning} ({n})", warning=words.warning(warning), n=of_runs(own, "with a warning"))
         for warning, own in sorted(found.items(), key=lambda item: -len(item[1]))
     ]
     return [put("Warnings in the files: {told}.", told=cut(told, "warnings"))] if told else []

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from alexnet.data import DATASETS
+from reports import words
 from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose.parts import (
@@ -23,6 +24,16 @@ from reports.prose.parts import (
     row,
     several,
 )
+from reports.sources import LeftOutKind
+
+LEFT_OUT: dict[LeftOutKind, str] = {
+    "same file": "the same as another, counted once",
+    "same run": "the same as another, counted once",
+    "unreadable": "not to be read",
+    "not a result file": "not a result file",
+    "other version": "saved by another version of the suite",
+    "not a record": "figures or fields that cannot be",
+}
 
 
 def apart(study: Study) -> tuple[Paragraph, ...]:
@@ -69,7 +80,9 @@ def _setting(each: dict[str, Any], runs: pd.DataFrame) -> Sentence:
         size=size,
         images=put(" with {n}", n=images) if images else "",
         runs=of_runs(ids(runs), "of a setting"),
-        differs=put(", and differs in {what}", what=each["differs"]) if each["differs"] else "",
+        differs=put(", and differs in {what}", what="; ".join(each["differs"]))
+        if each["differs"]
+        else "",
     )
 
 
@@ -81,7 +94,7 @@ def _bad(study: Study, validity: str) -> list[Sentence]:
         return []
     counted: dict[tuple[str, str], list[str]] = {}
     for each in own.to_dict("records"):
-        key = (cell(each, several(runs)), str(each["reasons"] or "no reason is given"))
+        key = (cell(each, several(runs)), "; ".join(words.reasons(each)) or "no reason is given")
         counted.setdefault(key, []).append(each["run"])
     told: list[Part] = [
         put("{cell} ({why})", cell=name, why=why)
@@ -122,7 +135,7 @@ def _left_out(study: Study) -> Sentence | None:
     table = study.frames.left_out
     if table.empty:
         return None
-    kinds = Counter(map(_kind, table["why"]))
+    kinds = Counter(LEFT_OUT[kind] for kind in table["kind"])
     told: list[Part] = [
         put("{kind} ({n})", kind=kind, n=figure(n, "left out for one kind of reason", ()))
         for kind, n in kinds.most_common()
@@ -140,20 +153,9 @@ def _left_out(study: Study) -> Sentence | None:
     )
 
 
-def _kind(why: str) -> str:
-    """A few kinds of reason, whatever the files say."""
-    if "counts once" in why:
-        return "the same as another, counted once"
-    if "not JSON" in why or "no file of pytest-benchmark" in why or "pytest-benchmark saved" in why:
-        return "not a result file"
-    if "schema" in why:
-        return "saved by another version of the suite"
-    return "figures or fields that cannot be"
-
-
 def _seals(study: Study) -> Sentence | None:
     table = study.frames.sources
-    broken = table[~table["seals_fit"].astype(bool)]
+    broken = table[~table["checksums_fit"].astype(bool)]
     if broken.empty:
         return None
     runs = study.frames.runs

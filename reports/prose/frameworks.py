@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.intervals import LEAST_EPOCHS
-from reports.prose.many import TENSORFLOW, TORCH, by_experiment, where
+from reports.prose.many import by_experiment, by_pair, where
 from reports.prose.parts import (
     FEW,
     Part,
     cut,
+    engine,
     figure,
-    framework,
     paragraph,
     put,
     row,
     seconds,
 )
-from reports.prose.ratios import Lead, of_frameworks
-from reports.settings import FRAMEWORK_ORDER
+from reports.prose.ratios import Lead, of_engines
+from reports.settings import engines_of
 from reports.words import DEVICES
 
 SETTINGS = 2
@@ -33,7 +35,7 @@ SETTINGS = 2
 
 def frameworks(study: Study) -> tuple[Paragraph, ...]:
     """Faster, slower or the same, each with its interval, and where nothing can be said."""
-    table = study.frameworks
+    table = study.engines
     others = [letter for letter in dict.fromkeys(table["setting"]) if letter != study.main]
     found: tuple[Paragraph, ...] = ()
     for setting in (study.main, *others[:SETTINGS]):
@@ -44,30 +46,32 @@ def frameworks(study: Study) -> tuple[Paragraph, ...]:
         if rows["machine"].nunique() <= FEW:
             found += _by_machine(study, rows, heading)
         else:
-            found += by_experiment(rows, heading)
+            pairs = by_pair(rows)
+            for pair in pairs:
+                found += by_experiment(pair, heading, several=len(pairs) > 1)
     return found + paragraph(_one_run(table), not_compared(study))
 
 
 def _by_machine(study: Study, rows: pd.DataFrame, setting: str | None) -> tuple[Paragraph, ...]:
     found: tuple[Paragraph, ...] = ()
     for _, group in rows.groupby(["machine", "device"], sort=False):
-        own = list(group.itertuples())
-        named = where(own[0], rows)
+        named = where(next(group.itertuples()), rows)
         place = put("on {it}", it=named)
         if setting:
             place = put("on {it} in setting {letter}", it=named, letter=setting)
-        found += paragraph(
-            *(_faster(place, own, verdict) for verdict in ("faster", "slower")),
-            _level(place, own, "same"),
-            _level(place, own, "not decided"),
-            _too_few(place, own),
-            None if setting else _seconds(study, own),
-        )
+        pairs = by_pair(group)
+        told: list[Sentence | None] = []
+        for pair in pairs:
+            own = list(pair.itertuples())
+            told += [_faster(place, own, verdict) for verdict in ("faster", "slower")]
+            told += [_level(place, own, verdict, several=len(pairs) > 1) for verdict in LEVEL]
+            told.append(_too_few(place, own, several=len(pairs) > 1))
+        found += paragraph(*told, None if setting else _seconds(study, group))
     return found
 
 
 def _leads(own: Sequence[Any], verdict: str) -> list[tuple[str, Lead]]:
-    return [(each.experiment, of_frameworks(each)) for each in own if each.verdict == verdict]
+    return [(each.experiment, of_engines(each)) for each in own if each.verdict == verdict]
 
 
 def _faster(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | None:
@@ -96,15 +100,15 @@ def _faster(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | Non
 
 
 LEVEL = {
-    "same": "{torch} and {tensorflow} are equally fast within 2 % {place}: {torch}'s speed as a multiple"
-    " of {tensorflow}'s is {told}, 95 % interval in brackets.",
-    "not decided": "It is not decided {place} which is faster, since the 95 % interval has room for"
-    " both: {torch}'s speed as a multiple of {tensorflow}'s is {told}.",
+    "same": "{first} and {second} are equally fast within 2 % {place}: {first}'s speed as a multiple"
+    " of {second}'s is {told}, 95 % interval in brackets.",
+    "not decided": "It is not decided {place} which{of} is faster, since the 95 % interval has room for"
+    " both: {first}'s speed as a multiple of {second}'s is {told}.",
 }
 
 
-def _level(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | None:
-    """PyTorch's speeds as multiples of TensorFlow's, where neither is ahead."""
+def _level(place: Sentence, own: Sequence[Any], verdict: str, *, several: bool) -> Sentence | None:
+    """The first engine's speeds as multiples of the second's, where neither is ahead."""
     leads = _leads(own, verdict)
     told = [
         put(
@@ -117,10 +121,12 @@ def _level(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | None
     ]
     if not told:
         return None
-    return put(LEVEL[verdict], torch=TORCH, tensorflow=TENSORFLOW, place=place, told=row(told))
+    first, second = leads[0][1].first, leads[0][1].second
+    of = f" of {first} and {second}" if several else ""
+    return put(LEVEL[verdict], first=first, second=second, place=place, told=row(told), of=of)
 
 
-def _too_few(place: Sentence, own: Sequence[Any]) -> Sentence | None:
+def _too_few(place: Sentence, own: Sequence[Any], *, several: bool) -> Sentence | None:
     found: dict[int, list[Any]] = {}
     for each in own:
         if each.verdict == "too few epochs":
@@ -134,39 +140,39 @@ def _too_few(place: Sentence, own: Sequence[Any]) -> Sentence | None:
             epochs=figure(
                 epochs,
                 "fewest timed epochs on either side",
-                " ".join(f"{each.torch_runs} {each.tensorflow_runs}" for each in rows).split(),
+                tuple(chain(*((*each.first_runs, *each.second_runs) for each in rows))),
                 "timed epoch",
             ),
         )
         for epochs, rows in found.items()
     ]
+    pair = put(" on {first} and {second}", first=engine(own[0].first), second=engine(own[0].second))
     return put(
-        "No verdict is given {place} for {told}: it takes at least {least} timed epochs of each"
+        "No verdict is given {place}{pair} for {told}: it takes at least {least} timed epochs of each"
         " framework.",
         place=place,
+        pair=pair if several else "",
         told=row(told),
         least=str(LEAST_EPOCHS),
     )
 
 
-def _seconds(study: Study, own: Sequence[Any]) -> Sentence:
+def _seconds(study: Study, group: pd.DataFrame) -> Sentence:
     """How long an epoch is, for the first experiment that has a verdict, or else the first."""
-    each = next((one for one in own if one.verdict != "too few epochs"), own[0])
-    numbers = []
-    for name in FRAMEWORK_ORDER:
-        runs = str(getattr(each, f"{name}_runs")).split()
+    decided = group[group["verdict"] != "too few epochs"]
+    each = next((group if decided.empty else decided).itertuples())
+    pairs = group[group["experiment"] == each.experiment]
+    runs_of = dict(zip(pairs["first"], pairs["first_runs"], strict=True))
+    runs_of |= dict(zip(pairs["second"], pairs["second_runs"], strict=True))
+    told = []
+    for name in (name for name in ENGINES if name in runs_of):
+        runs = runs_of[name]
         found = study.runs[study.runs["run"].isin(runs)]["seconds_per_epoch"]
         place = f"{each.experiment}, {name}, {each.machine}"
         what = f"geometric mean of the runs' median seconds per timed epoch; {place}"
-        numbers.append(seconds(float(np.exp(np.log(found).mean())), what, runs))
-    return put(
-        "An epoch of {experiment} takes {torch} with {first} and {tensorflow} with {second}.",
-        experiment=each.experiment,
-        torch=numbers[0],
-        tensorflow=numbers[1],
-        first=TORCH,
-        second=TENSORFLOW,
-    )
+        number = seconds(float(np.exp(np.log(found).mean())), what, runs)
+        told.append(put("{number} with {name}", number=number, name=engine(name)))
+    return put("An epoch of {experiment} takes {told}.", experiment=each.experiment, told=row(told))
 
 
 def _one_run(table: pd.DataFrame) -> Sentence | None:
@@ -185,27 +191,27 @@ def _one_run(table: pd.DataFrame) -> Sentence | None:
 
 
 def not_compared(study: Study) -> Sentence | None:
-    """Machines whose frameworks met on no device, and those that ran one framework alone."""
-    split: dict[tuple[str, str], list[str]] = {}
+    """Machines on which two engines met on no device, and those that ran one engine alone."""
+    split: dict[tuple[str, ...], list[str]] = {}
     alone: dict[str, list[str]] = {}
     for machine, group in study.runs.groupby("machine", sort=False):
-        devices = {name: {*group.loc[group["framework"] == name, "device"]} for name in FRAMEWORK_ORDER}
-        first, second = devices.values()
-        if not (first and second):
-            alone.setdefault("torch" if first else "tensorflow", []).append(str(machine))
-        elif not first & second:
-            kinds = tuple(" and ".join(DEVICES[d] for d in sorted(each)) for each in (first, second))
-            split.setdefault((kinds[0], kinds[1]), []).append(str(machine))
+        devices = {name: {*group.loc[group["engine"] == name, "device"]} for name in engines_of(group)}
+        if len(devices) == 1:
+            alone.setdefault(next(iter(devices)), []).append(str(machine))
+        for pair in combinations(devices, 2):
+            if devices[pair[0]].isdisjoint(devices[pair[1]]):
+                kinds = (" and ".join(DEVICES[d] for d in sorted(devices[name])) for name in pair)
+                split.setdefault((*map(engine, pair), *kinds), []).append(str(machine))
     told: list[Part] = [
         put(
-            "on {machines} {torch} ran on the {a} and {tensorflow} on the {b}",
+            "on {machines} {first} ran on the {a} and {second} on the {b}",
             machines=cut(names, "machines"),
-            torch=TORCH,
-            tensorflow=TENSORFLOW,
+            first=first,
+            second=second,
             a=a,
             b=b,
         )
-        for (a, b), names in split.items()
+        for (first, second, a, b), names in split.items()
     ]
     told += [
         put(
@@ -213,11 +219,15 @@ def not_compared(study: Study) -> Sentence | None:
             if len(names) == 1
             else "{machines} have valid runs of {name} alone in this setting",
             machines=cut(names, "machines"),
-            name=framework(name),
+            name=engine(name),
         )
         for name, names in alone.items()
     ]
-    everywhere = study.frameworks[study.frameworks["setting"] == study.main].empty
-    template = "The frameworks were not compared{everywhere}: {told}."
-    where_not = "" if everywhere else " on every machine"
-    return put(template, everywhere=where_not, told=row(told, "; ", "; ")) if told else None
+    if not told:
+        return None
+    template = "The frameworks were not compared on every machine: {told}."
+    if study.engines[study.engines["setting"] == study.main].empty:
+        template = "The frameworks were not compared: {told}."
+    elif len(engines_of(study.runs)) > 2:
+        template = "Not every framework was compared with every other: {told}."
+    return put(template, told=row(told, "; ", "; "))

@@ -1,33 +1,41 @@
-"""The frameworks' comparisons in one to three sentences, whatever the number of machines."""
+"""The engines' comparisons in a few sentences, whatever the number of machines."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from alexnet.frameworks.registry import ENGINES
 from reports.compare import Study
-from reports.document import Sentence
+from reports.document import Number, Sentence
 from reports.intervals import LEAST_EPOCHS
 from reports.prose.frameworks import not_compared
-from reports.prose.many import TENSORFLOW, TORCH, run_ids, where
-from reports.prose.parts import Part, between, figure, put, row
-from reports.prose.ratios import Lead, of_frameworks
+from reports.prose.many import by_pair, run_ids, where
+from reports.prose.parts import FEW, Part, between, engine, figure, put, row
+from reports.prose.ratios import Lead, of_engines
 
 
 def speeds(study: Study) -> list[Sentence]:
-    """Of the main setting: which framework is faster, by how much, and where there is no verdict."""
-    table = study.frameworks[study.frameworks["setting"] == study.main]
+    """Of the main setting: which engine is faster, by how much, and where there is no verdict."""
+    table = study.engines[study.engines["setting"] == study.main]
     decided = table[table["verdict"] != "too few epochs"]
     rest = table[table["verdict"] == "too few epochs"]
     if table.empty:
         why = not_compared(study)
         return [why if why else put("The frameworks were not compared.")]
     found = []
-    if len(decided) == 1:
-        found.append(_single(next(decided.itertuples()), table))
-    elif len(decided):
-        found += _verdicts(decided, table)
+    pairs = by_pair(decided)
+    if len(pairs) > FEW:
+        found += _together(decided, table)
+    else:
+        for own in pairs:
+            several = len(by_pair(table)) > 1
+            if len(own) == 1:
+                found.append(_single(next(own.itertuples()), table, several=several))
+            else:
+                found += _verdicts(own, table, several=several)
     if len(rest):
         number = figure(
             len(rest),
@@ -44,10 +52,11 @@ def speeds(study: Study) -> list[Sentence]:
     return found
 
 
-def _single(ratio: Any, rows: pd.DataFrame) -> Sentence:
-    best = of_frameworks(ratio)
+def _single(ratio: Any, rows: pd.DataFrame, *, several: bool) -> Sentence:
+    """The one comparison of two engines; of `several` pairs they have their names."""
+    best = of_engines(ratio)
     templates = {
-        "same": "In the experiment {experiment} on {machine} the frameworks are equally fast within 2 %:"
+        "same": "In the experiment {experiment} on {machine} {both} are equally fast within 2 %:"
         " {first}'s speed is {value} times {second}'s (95 % interval {interval}).",
         "not decided": "In the experiment {experiment} on {machine} it is not decided which framework is"
         " faster: {first}'s speed is {value} times {second}'s, and the 95 % interval, {interval}, has"
@@ -62,6 +71,7 @@ def _single(ratio: Any, rows: pd.DataFrame) -> Sentence:
         templates.get(ratio.verdict, usual),
         experiment=ratio.experiment,
         machine=where(ratio, rows),
+        both=f"{best.first} and {best.second}" if several else "the frameworks",
         first=best.first,
         second=best.second,
         value=best.value,
@@ -72,55 +82,95 @@ def _single(ratio: Any, rows: pd.DataFrame) -> Sentence:
 
 
 WORDS = {
-    "faster": f"{TORCH} is faster in {{n}}",
-    "slower": f"{TENSORFLOW} is faster in {{n}}",
     "same": "both are equally fast within 2 % in {n}",
     "not decided": "it is not decided in {n}",
 }
-ALL_ALIKE = {
-    "same": "{torch} and {tensorflow} are equally fast within 2 % in all {n}.",
-    "not decided": "Which framework is faster is decided in none of {n}.",
-}
 
 
-def _verdicts(decided: pd.DataFrame, rows: pd.DataFrame) -> list[Sentence]:
-    """How often which framework is faster, and by how much."""
-    groups = {verdict: decided[decided["verdict"] == verdict] for verdict in WORDS}
-    groups = {verdict: these for verdict, these in groups.items() if len(these)}
-    everything = figure(
-        len(decided), "comparisons; with a verdict", run_ids(decided), "comparison", "comparisons"
-    )
-    ends = {v: _range(these, rows) for v, these in groups.items() if v in ("faster", "slower")}
-    if len(groups) == 1:
-        verdict = next(iter(groups))
-        if verdict in ALL_ALIKE:
-            return [put(ALL_ALIKE[verdict], torch=TORCH, tensorflow=TENSORFLOW, n=everything)]
-        first, second = (TORCH, TENSORFLOW) if verdict == "faster" else (TENSORFLOW, TORCH)
-        template = (
-            "{first} trains faster than {second} in all {n} of one experiment on one machine: {range}."
-        )
-        return [put(template, first=first, second=second, n=everything, range=ends[verdict])]
-    told: list[Part] = [
-        put(WORDS[verdict], n=figure(len(these), f"comparisons; {verdict}", run_ids(these)))
-        for verdict, these in groups.items()
-    ]
-    counted = put(
-        "Of {n} of the frameworks, each of one experiment on one machine, {told}.",
+def _by_winner(decided: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Engine -> the comparisons in which it is the faster; those without such by their verdict."""
+    faster = decided["first"].where(decided["verdict"] == "faster", decided["second"])
+    kinds = decided["verdict"].where(decided["verdict"].isin(list(WORDS)), faster)
+    found = {kind: decided[kinds == kind] for kind in (*ENGINES, *WORDS)}
+    return {kind: these for kind, these in found.items() if len(these)}
+
+
+def _counted(groups: Mapping[str, pd.DataFrame], everything: Number, of: str = "") -> Sentence:
+    """How often which engine is the faster; `of` names two engines where there are others."""
+    told: list[Part] = []
+    for kind, these in groups.items():
+        winner = "" if kind in WORDS else engine(kind)
+        what = f"{winner} is faster" if winner and of else these["verdict"].iloc[0]
+        number = figure(len(these), f"comparisons; {what}", run_ids(these))
+        told.append(put(WORDS.get(kind, "{name} is faster in {n}"), name=winner, n=number))
+    return put(
+        "Of {n} of {names}, each of one experiment on one machine, {told}.",
         n=everything,
+        names=of or "the frameworks",
         told=row(told),
     )
+
+
+def _number_of(decided: pd.DataFrame) -> Number:
+    what = "comparisons; with a verdict"
+    return figure(len(decided), what, run_ids(decided), "comparison", "comparisons")
+
+
+def _verdicts(decided: pd.DataFrame, rows: pd.DataFrame, *, several: bool) -> list[Sentence]:
+    """How often which of two engines is faster, and by how much; of `several` pairs they have names."""
+    groups = _by_winner(decided)
+    first, second = engine(decided["first"].iloc[0]), engine(decided["second"].iloc[0])
+    everything = _number_of(decided)
+    ends = {kind: _range(these, rows) for kind, these in groups.items() if kind not in WORDS}
+    if len(groups) == 1:
+        kind = next(iter(groups))
+        if kind == "same":
+            template = "{first} and {second} are equally fast within 2 % in all {n}."
+            return [put(template, first=first, second=second, n=everything)]
+        if kind == "not decided":
+            which = f"Which of {first} and {second}" if several else "Which framework"
+            template = "{which} is faster is decided in none of {n}."
+            return [put(template, which=which, n=everything)]
+        winner, loser = (first, second) if engine(kind) == first else (second, first)
+        template = (
+            "{winner} trains faster than {loser} in all {n} of one experiment on one machine: {range}."
+        )
+        return [put(template, winner=winner, loser=loser, n=everything, range=ends[kind])]
     return [
-        counted,
-        *(
-            put("{name} is {range}.", name=TORCH if verdict == "faster" else TENSORFLOW, range=piece)
-            for verdict, piece in ends.items()
-        ),
+        _counted(groups, everything, f"{first} and {second}" if several else ""),
+        *(put("{name} is {range}.", name=engine(kind), range=piece) for kind, piece in ends.items()),
     ]
+
+
+def _together(decided: pd.DataFrame, rows: pd.DataFrame) -> list[Sentence]:
+    """How often each of many engines is faster than another, and its largest lead."""
+    groups = _by_winner(decided)
+    found = [_counted(groups, _number_of(decided), "two frameworks")]
+    for kind, these in groups.items():
+        if kind in WORDS:
+            continue
+        lead, top = max(
+            ((of_engines(each), each) for each in these.itertuples()),
+            key=lambda pair: pair[0].value.value,
+        )
+        found.append(
+            put(
+                "{name}'s largest lead is in {experiment} on {machine}, where it is {value} times as"
+                " fast as {loser} (95 % interval {interval}).",
+                name=engine(kind),
+                experiment=top.experiment,
+                machine=where(top, rows),
+                value=lead.value,
+                loser=lead.second,
+                interval=lead.interval,
+            )
+        )
+    return found
 
 
 def _range(these: pd.DataFrame, rows: pd.DataFrame) -> Sentence:
-    """The smallest and the largest lead of one framework."""
-    leads = [(of_frameworks(each), each) for each in these.itertuples()]
+    """The smallest and the largest lead of one engine over one other."""
+    leads = [(of_engines(each), each) for each in these.itertuples()]
     leads.sort(key=lambda pair: pair[0].value.value)
     (low, _), (high, top) = leads[0], leads[-1]
     place = put("{experiment} on {machine}", experiment=top.experiment, machine=where(top, rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import pandas as pd
 
@@ -13,8 +14,9 @@ from reports.document import Number, Paragraph, Sentence
 from reports.prose.parts import (
     Part,
     between,
+    cut,
+    engine,
     figure,
-    framework,
     ids,
     of_runs,
     paragraph,
@@ -29,6 +31,8 @@ RISE = 0.05
 """By which the last validation loss must be over the lowest for a run to count as overfitted."""
 MOST_ERRORS = 3
 """Standard errors beyond which two accuracies are called different."""
+Side = tuple[str, pd.DataFrame]
+"""An engine and its runs."""
 
 
 def learning(study: Study) -> tuple[Paragraph, ...]:
@@ -187,11 +191,10 @@ def _accuracies(study: Study) -> list[Sentence]:
     told: list[Part] = []
     apart: list[Apart] = []
     for experiment, group in judged(study).groupby("experiment", sort=False):
-        sides = {str(name): own for name, own in group.groupby("framework", sort=False)}
+        sides = {str(name): own for name, own in group.groupby("engine", sort=False)}
         pieces = row([_accuracy(name, own) for name, own in sides.items()])
         told.append(put("{experiment} {pieces}", experiment=str(experiment), pieces=pieces))
-        if len(sides) > 1:
-            apart.append(_apart(str(experiment), sides))
+        apart += [_apart(str(experiment), pair) for pair in combinations(sides.items(), 2)]
     if not told:
         return []
     found = [put("Test accuracy, with the best epoch's weights: {told}.", told=row(told, "; ", "; "))]
@@ -209,27 +212,44 @@ def _accuracies(study: Study) -> list[Sentence]:
     ):
         some = [each for each in apart if each.far == far]
         if some:
-            pieces = row([put("{n} in {it}", n=each.difference, it=each.experiment) for each in some])
+            pieces = _differences(some, name_pairs=len({each.engines for each in apart}) > 1)
             errors = sorted((each.error for each in some), key=lambda error: error.value)
             found.append(put(template, told=pieces, error=between(errors[0], errors[-1])))
     return found
 
 
+def _differences(apart: Sequence[Apart], *, name_pairs: bool) -> Sentence:
+    """Each difference with its experiment; of several pairs, the largest with the pair's names."""
+    if not name_pairs:
+        return row([put("{n} in {it}", n=each.difference, it=each.experiment) for each in apart])
+    pieces: list[Part] = [
+        put(
+            "{n} in {it} ({first} and {second})",
+            n=each.difference,
+            it=each.experiment,
+            first=each.engines[0],
+            second=each.engines[1],
+        )
+        for each in sorted(apart, key=lambda each: -each.difference.value)
+    ]
+    return cut(pieces, "differences of mean test accuracies")
+
+
 def _accuracy(name: str, own: pd.DataFrame) -> Sentence:
     values, runs = own["test_accuracy"].astype(float), ids(own)
-    which = f"{framework(name)}, {own['experiment'].iloc[0]}"
+    which = f"{engine(name)}, {own['experiment'].iloc[0]}"
     mean = share(values.mean(), f"mean test accuracy; {which}", runs, 2)
     if len(own) == 1:
-        return put("{mean} with {name} (a single run)", mean=mean, name=framework(name))
+        return put("{mean} with {name} (a single run)", mean=mean, name=engine(name))
     count = of_runs(runs, which)
     least = share(values.min(), f"least test accuracy; {which}", runs, 2)
     largest = share(values.max(), f"largest test accuracy; {which}", runs, 2)
     if least.text == largest.text:
-        return put("{mean} with {name} (each of {n})", mean=mean, name=framework(name), n=count)
+        return put("{mean} with {name} (each of {n})", mean=mean, name=engine(name), n=count)
     return put(
         "{mean} with {name} (mean of {n} from {low} to {high})",
         mean=mean,
-        name=framework(name),
+        name=engine(name),
         n=count,
         low=least,
         high=largest,
@@ -238,9 +258,10 @@ def _accuracy(name: str, own: pd.DataFrame) -> Sentence:
 
 @dataclass(frozen=True, kw_only=True)
 class Apart:
-    """How far the frameworks' mean accuracies are apart, beside one standard error of a share."""
+    """How far two engines' mean accuracies are apart, beside one standard error of a share."""
 
     experiment: str
+    engines: tuple[str, str]
     difference: Number
     error: Number
 
@@ -249,14 +270,15 @@ class Apart:
         return self.difference.value > MOST_ERRORS * self.error.value
 
 
-def _apart(experiment: str, sides: dict[str, pd.DataFrame]) -> Apart:
-    means = [float(own["test_accuracy"].mean()) for own in sides.values()]
-    both = pd.concat(list(sides.values()))
+def _apart(experiment: str, sides: tuple[Side, Side]) -> Apart:
+    means = [float(own["test_accuracy"].mean()) for _, own in sides]
+    both = pd.concat([own for _, own in sides])
     right, images = sum(means) / 2, float(both["test_images"].min())
     error = math.sqrt(right * (1 - right) / images)
     what = "difference of the mean test accuracies"
     return Apart(
         experiment=experiment,
+        engines=(engine(sides[0][0]), engine(sides[1][0])),
         difference=points(abs(means[0] - means[1]), f"{what}; {experiment}", ids(both)),
         error=points(error, f"standard error of a share of the test images; {experiment}", ids(both)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from reports.compare import Study, virtual_macs
 from reports.document import Paragraph, Sentence
 from reports.intervals import LEAST_EPOCHS
-from reports.prose.parts import FEW, Part, cut, extremes, figure, framework, paragraph, put, row
+from reports.prose.parts import FEW, Part, cut, engine, extremes, figure, paragraph, put, row
 from reports.prose.ratios import Lead, lead, of_machines
 
 SETTINGS = 2
@@ -52,7 +53,7 @@ def comparable(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def run_ids(cells: pd.DataFrame) -> tuple[str, ...]:
     """The runs of rows of `Study.machines`."""
-    return tuple(dict.fromkeys(" ".join([*cells["machine_runs"], *cells["baseline_runs"]]).split()))
+    return tuple(dict.fromkeys(chain(*cells["machine_runs"], *cells["baseline_runs"])))
 
 
 def mean_lead(mean: Any, cells: pd.DataFrame) -> Lead:
@@ -112,7 +113,7 @@ def of_row(cell: Any, inverted: bool) -> tuple[Lead, str]:
     """A cell's ratio in the direction of its mean, and the cell in words."""
     ratio = cell.copy()
     ratio["verdict"] = "slower" if inverted else "not decided"
-    return of_machines(ratio), f"{cell['experiment']} with {framework(cell['framework'])}"
+    return of_machines(ratio), f"{cell['experiment']} with {engine(cell['engine'])}"
 
 
 VERDICTS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alexnet.data import DATASETS
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
 from reports.prose.parts import (
@@ -14,14 +15,12 @@ from reports.prose.parts import (
     cut,
     decimal,
     figure,
-    framework,
     ids,
     of_runs,
     paragraph,
     put,
     row,
 )
-from reports.settings import FRAMEWORK_ORDER
 from reports.words import missing
 
 EXPERIMENTS = {
@@ -150,13 +149,12 @@ def _article(name: str) -> str:
 def _versions(study: Study) -> list[Sentence]:
     runs = study.frames.runs
     told: list[Part] = []
-    for name in FRAMEWORK_ORDER:
-        own = runs[runs["framework"] == name]
+    for info in FRAMEWORKS.values():
+        engines = [row.name for row in ENGINES.values() if row.framework == info.name]
+        own = runs[runs["engine"].isin(engines)]
         found = list(dict.fromkeys(own["framework_version"].dropna()))
         if found:
-            told.append(
-                put("{name} {versions}", name=framework(name), versions=cut(found, "versions", 3))
-            )
+            told.append(put("{name} {versions}", name=info.label, versions=cut(found, "versions", 3)))
     return [put("The runs used {told}.", told=row(told))] if told else []
 
 

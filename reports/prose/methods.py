@@ -6,11 +6,12 @@ from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
 from reports.intervals import LEAST_EPOCHS, RESAMPLES
 from reports.prose.learning import judged
-from reports.prose.parts import framework, ids, paragraph, put, share
+from reports.prose.parts import engine, ids, paragraph, put, share
 from reports.published import FIGURES, IMAGE_SIZE
+from reports.settings import engines_of
 
 PUBLISHED = {
-    (figure.experiment, figure.framework): figure.value
+    (figure.experiment, figure.engine): figure.value
     for figure in FIGURES
     if figure.what == "test_accuracy" and not figure.doubt
 }
@@ -38,11 +39,11 @@ def original(study: Study) -> tuple[Paragraph, ...]:
 
 def _beside(study: Study, experiment: str, name: str) -> Sentence | None:
     own = judged(study)
-    own = own[(own["experiment"] == experiment) & (own["framework"] == name)]
+    own = own[(own["experiment"] == experiment) & (own["engine"] == name)]
     if own.empty:
         return None
     value, published = float(own["test_accuracy"].mean()), PUBLISHED[experiment, name]
-    what = f"mean test accuracy; {framework(name)}, {experiment}"
+    what = f"mean test accuracy; {engine(name)}, {experiment}"
     theirs = Number(
         text=f"{100 * published:.2f} %",
         value=published,
@@ -53,14 +54,15 @@ def _beside(study: Study, experiment: str, name: str) -> Sentence | None:
         "In {experiment} with {name} the original report has {theirs} of the test images right, and the"
         " runs here have {ours}.",
         experiment=experiment,
-        name=framework(name),
+        name=engine(name),
         theirs=theirs,
         ours=share(value, what, ids(own), 2),
     )
 
 
-def methods() -> tuple[Paragraph, ...]:
-    """The protocol in short; nothing here depends on the files."""
+def methods(study: Study) -> tuple[Paragraph, ...]:
+    """The protocol in short."""
+    two = len(engines_of(study.frames.runs)) == 2
     measuring = (
         "A round is one epoch of training. A process's first epoch, and the first of a later stage, is a"
         " warm-up: recorded, and left out of every rate that has other epochs.",
@@ -68,8 +70,9 @@ def methods() -> tuple[Paragraph, ...]:
         " stops; evaluation and checkpoints are outside it.",
         "Each cell, an experiment in one framework on one device with one seed, is a process of its own,"
         " and cells run one after the other.",
-        "Both frameworks start from the same weights and see the same batches in the same order; only"
-        " dropout's masks are each one's own. The seed sets weights, order, crops and flips.",
+        f"{'Both' if two else 'All'} frameworks start from the same weights and see the same batches in"
+        " the same order; only dropout's masks are each one's own. The seed sets weights, order, crops"
+        " and flips.",
         "Before the first epoch a correctness gate compares what the device computes with the CPU in"
         " float64; a run that fails it is invalid.",
     )

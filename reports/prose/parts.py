@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 import pandas as pd
 
+from alexnet.frameworks.registry import ENGINES
 from reports import words
 from reports.document import Number, Paragraph, Sentence, say
 
@@ -16,7 +17,6 @@ FEW = 3
 """Up to so many machines are told one by one; of more, a sentence tells how many and the extremes."""
 LISTED = 4
 """So many of anything else are named before the rest is only counted."""
-FRAMEWORK_NAMES = tuple(words.FRAMEWORKS.values())
 
 
 def put(template: str, **parts: Part) -> Sentence:
@@ -131,14 +131,14 @@ def extremes(frame: pd.DataFrame, column: str) -> tuple[Any, Any] | None:
     return there.loc[places.idxmin()], there.loc[places.idxmax()]
 
 
-def framework(name: Hashable) -> str:
-    """A framework as its makers write it."""
-    return words.FRAMEWORKS[str(name)]
+def engine(name: Hashable) -> str:
+    """What a reader calls an engine."""
+    return ENGINES[str(name)].label
 
 
 def cell(run: Any, machines: bool) -> str:
     """What a run was, in words: "scratch with PyTorch on anna"; without the machine if there is one."""
-    told = f"{run['experiment']} with {framework(run['framework'])}"
+    told = f"{run['experiment']} with {engine(run['engine'])}"
     return f"{told} on {run['machine']}" if machines else told
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.document import Number, Sentence
-from reports.prose.parts import framework, put
+from reports.prose.parts import engine, put
 from reports.words import missing
 
 
@@ -65,15 +65,15 @@ def _digits(value: float) -> int:
     return next((digits for digits in range(2, 5) if round(value, digits) != 1), 5)
 
 
-def of_frameworks(ratio: Any) -> Lead:
-    """The lead of a row of `Study.frameworks`."""
+def of_engines(ratio: Any) -> Lead:
+    """The lead of a row of `Study.engines`."""
     where = f"{ratio.experiment}, {ratio.machine}, {ratio.device}"
-    runs = f"{ratio.torch_runs} {ratio.tensorflow_runs}".split()
-    return lead(ratio, (framework("torch"), framework("tensorflow")), where, runs)
+    runs = (*ratio.first_runs, *ratio.second_runs)
+    return lead(ratio, (engine(ratio.first), engine(ratio.second)), where, runs)
 
 
 def of_machines(ratio: Any) -> Lead:
     """The lead of a row of `Study.machines`."""
-    where = f"{ratio.experiment}, {ratio.framework}, {ratio.device}"
-    runs = f"{ratio.machine_runs} {ratio.baseline_runs}".split()
+    where = f"{ratio.experiment}, {ratio.engine}, {ratio.device}"
+    runs = (*ratio.machine_runs, *ratio.baseline_runs)
     return lead(ratio, (ratio.machine, ratio.baseline), where, runs)

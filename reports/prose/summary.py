@@ -6,6 +6,7 @@ import pandas as pd
 
 from alexnet.data import DATASETS
 from bench.records.limits import MAX_DRIFT
+from reports import words
 from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose import learning, machines
@@ -14,8 +15,8 @@ from reports.prose.parts import (
     FEW,
     Part,
     cut,
+    engine,
     figure,
-    framework,
     ids,
     of_runs,
     paragraph,
@@ -42,16 +43,17 @@ def _nothing(study: Study) -> list[Sentence]:
     """Why there is no finding."""
     runs = study.frames.runs
     told: list[Part] = []
-    for validity, words in (("failed", "{n} failed"), ("invalid", "{n} invalid")):
+    for validity, template in (("failed", "{n} failed"), ("invalid", "{n} invalid")):
         own = runs[runs["validity"] == validity]
         if len(own):
-            told.append(put(words, n=figure(len(own), f"runs; {validity}", ids(own))))
+            told.append(put(template, n=figure(len(own), f"runs; {validity}", ids(own))))
     skipped = len(study.frames.skipped)
     if skipped:
         told.append(put("{n} skipped", n=figure(skipped, "skipped cells", ())))
     template = "No run is valid, so nothing is compared and nothing is claimed{told}."
     found = [put(template, told=put(": {it}", it=row(told)) if told else "")]
-    reasons = list(dict.fromkeys(each for each in runs["reasons"] if each))
+    texts = map(words.reasons, runs.to_dict("records"))
+    reasons = list(dict.fromkeys("; ".join(text) for text in texts if text))
     if reasons:
         found.append(put("The reasons are: {told}.", told=cut(reasons, "reasons", 3, "; ")))
     return found
@@ -121,16 +123,16 @@ def _learning(study: Study) -> list[Sentence]:
 
 
 def _best(runs: pd.DataFrame) -> Sentence:
-    """The experiment and framework with the highest mean accuracy."""
-    means = runs.groupby(["experiment", "framework"], sort=False)["test_accuracy"].mean()
+    """The experiment and engine with the highest mean accuracy."""
+    means = runs.groupby(["experiment", "engine"], sort=False)["test_accuracy"].mean()
     experiment, name = means.idxmax()
-    own = runs[(runs["experiment"] == experiment) & (runs["framework"] == name)]
-    what = f"mean test accuracy; {framework(name)}, {experiment}"
+    own = runs[(runs["experiment"] == experiment) & (runs["engine"] == name)]
+    what = f"mean test accuracy; {engine(name)}, {experiment}"
     return put(
         "The best test accuracy is that of {experiment} with {name}: {share} ({mean}{n}).",
         share=share(float(means.max()), what, ids(own), 2),
         experiment=str(experiment),
-        name=framework(name),
+        name=engine(name),
         n=of_runs(ids(own), "valid"),
         mean="mean of " if len(own) > 1 else "",
     )
@@ -155,12 +157,12 @@ def _abnormal(study: Study) -> Sentence | None:
         (runs[runs["power"] == "battery"], "{n} began on battery", "{n} began on battery"),
     ):
         if len(own):
-            words = one if len(own) == 1 else many
-            what = f"runs; {words.removeprefix('{n} ')}"
-            told.append(put(words, n=figure(len(own), what, ids(own), "" if told else "run")))
+            template = one if len(own) == 1 else many
+            what = f"runs; {template.removeprefix('{n} ')}"
+            told.append(put(template, n=figure(len(own), what, ids(own), "" if told else "run")))
     told += [
-        put("{it} was not measured", it=words)
-        for column, words in (("joules_per_epoch", "energy"), ("grown_host_bytes", "memory"))
+        put("{it} was not measured", it=name)
+        for column, name in (("joules_per_epoch", "energy"), ("grown_host_bytes", "memory"))
         if runs[column].isna().all()
     ]
     left_out = len(study.frames.left_out)

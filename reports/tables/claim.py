@@ -22,7 +22,7 @@ class Claim:
     reason: str
     arithmetic: str = ""
     measured: str = NO_RUN_NEEDED
-    runs: str = ""
+    runs: tuple[str, ...] = ()
 
 
 def worked_out(key: str, claim: str, *, holds: bool, arithmetic: str) -> Claim:
@@ -31,7 +31,9 @@ def worked_out(key: str, claim: str, *, holds: bool, arithmetic: str) -> Claim:
     return Claim(key=key, claim=claim, state=state, reason=arithmetic, arithmetic=arithmetic)
 
 
-def unsettled(key: str, claim: str, *, why: str, arithmetic: str = "", runs: str = "") -> Claim:
+def unsettled(
+    key: str, claim: str, *, why: str, arithmetic: str = "", runs: tuple[str, ...] = ()
+) -> Claim:
     """A claim that no run here may decide, and why."""
     return Claim(
         key=key,
@@ -45,7 +47,7 @@ def unsettled(key: str, claim: str, *, why: str, arithmetic: str = "", runs: str
 
 
 def settled(
-    key: str, claim: str, *, holds: bool, measured: str, runs: str, arithmetic: str = ""
+    key: str, claim: str, *, holds: bool, measured: str, runs: tuple[str, ...], arithmetic: str = ""
 ) -> Claim:
     """A claim that runs decide."""
     state: State = "confirmed" if holds else "contradicted"

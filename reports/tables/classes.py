@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 import pandas as pd
 
 from reports.compare import Study
-from reports.tables.systems import SYSTEM, Row, named, over_seeds, systems
+from reports.tables.systems import SYSTEM, Row, ids, named, over_seeds, systems
 
 MOST_CONFUSIONS = 5
 PER_CLASS = (*SYSTEM, "class", "accuracy", "images", "seeds", "runs")
@@ -40,7 +40,7 @@ def per_class(study: Study) -> pd.DataFrame:
             rows.append(
                 named(key)
                 | {"class": name, "accuracy": spread.mean, "images": of_class[0]["images"]}
-                | {"seeds": spread.seeds, "runs": " ".join(row["run"] for row in of_class)}
+                | {"seeds": spread.seeds, "runs": ids(of_class)}
             )
     return pd.DataFrame(rows, columns=list(PER_CLASS))
 
@@ -74,11 +74,10 @@ def confusions(study: Study, most: int = MOST_CONFUSIONS) -> pd.DataFrame:
             of_class[row["class"]] += int(row["images"])
             if row["class"] != row["answer"]:
                 pairs[row["class"], row["answer"]] += int(row["images"])
-        runs = " ".join(dict.fromkeys(row["run"] for row in found))
         rows += [
             named(key)
             | {"class": name, "answer": answer, "images": images, "of": of_class[name]}
-            | {"share": images / of_class[name], "runs": runs}
+            | {"share": images / of_class[name], "runs": ids(found)}
             for (name, answer), images in pairs.most_common(most)
             if images
         ]

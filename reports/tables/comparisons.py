@@ -1,11 +1,12 @@
-"""Framework with framework and machine with machine: the study's ratios with what they were made of."""
+"""Engine with engine and machine with machine: the study's ratios with what they were made of."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from math import nan
 
 import pandas as pd
+from msgspec import structs
 
 from bench.records import diff as words_for
 from reports.compare import Study
@@ -14,25 +15,25 @@ from reports.tables.conditions import flags
 from reports.tables.systems import Row, seconds_per_epoch
 
 
-def frameworks(study: Study) -> pd.DataFrame:
-    """The ratios of PyTorch to TensorFlow, both sides' seconds an epoch, and their conditions.
+def engines(study: Study) -> pd.DataFrame:
+    """The ratios of two engines, both sides' seconds an epoch, and their conditions.
 
-    `conditions` lists what a reader should know of either side's runs, by "; ".
+    `conditions` lists what a reader should know of either side's runs.
     """
     seconds, noted = seconds_per_epoch(study), _noted(study)
     rows = []
-    for row in study.frameworks.to_dict("records"):
+    for row in study.engines.to_dict("records"):
         sides: Row = {}
-        for side in ("torch", "tensorflow"):
-            cell = (row["machine"], row["setting"], row["experiment"], side, row["device"])
+        for side in ("first", "second"):
+            cell = (row["machine"], row["setting"], row["experiment"], row[side], row["device"])
             sides[f"{side}_seconds_per_epoch"] = seconds.get(cell, nan)
-        runs = f"{row['torch_runs']} {row['tensorflow_runs']}".split()
+        runs = (*row["first_runs"], *row["second_runs"])
         rows.append(row | sides | {"conditions": _together(noted, runs)})
     return pd.DataFrame(
         rows,
         columns=[
-            *study.frameworks.columns,
-            *("torch_seconds_per_epoch", "tensorflow_seconds_per_epoch", "conditions"),
+            *study.engines.columns,
+            *("first_seconds_per_epoch", "second_seconds_per_epoch", "conditions"),
         ],
     )
 
@@ -41,7 +42,7 @@ def machines(study: Study) -> pd.DataFrame:
     """Each machine's speed as a multiple of the baseline's, cell by cell, with the runs' conditions."""
     noted = _noted(study)
     rows = [
-        row | {"conditions": _together(noted, f"{row['machine_runs']} {row['baseline_runs']}".split())}
+        row | {"conditions": _together(noted, (*row["machine_runs"], *row["baseline_runs"]))}
         for row in study.machines.to_dict("records")
     ]
     return pd.DataFrame(rows, columns=[*study.machines.columns, "conditions"])
@@ -61,11 +62,11 @@ def differences(study: Study) -> pd.DataFrame:
     records = {row["machine"]: row["record"] for row in table.to_dict("records")}
     rows: list[Row] = []
     if study.baseline in records:
-        base = asdict(records[study.baseline])
+        base = structs.asdict(records[study.baseline])
         for machine, record in records.items():
             if machine != study.baseline:
                 sides = f"on {machine}", f"on {study.baseline}"
-                found = words_for.diff_machines(asdict(record), base, sides=sides) or [""]
+                found = words_for.diff_machines(structs.asdict(record), base, sides=sides) or [""]
                 rows += [
                     {"machine": machine, "baseline": study.baseline, "difference": plain(sentence)}
                     for sentence in found
@@ -73,10 +74,10 @@ def differences(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["machine", "baseline", "difference"])
 
 
-def _noted(study: Study) -> dict[str, list[str]]:
+def _noted(study: Study) -> dict[str, tuple[str, ...]]:
     """Run id -> what its conditions were, where they were not as they should be."""
     return {row["run"]: flags(row) for row in study.frames.valid.to_dict("records")}
 
 
-def _together(noted: dict[str, list[str]], runs: list[str]) -> str:
-    return "; ".join(dict.fromkeys(flag for run in runs for flag in noted.get(run, ())))
+def _together(noted: Mapping[str, tuple[str, ...]], runs: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(flag for run in runs for flag in noted.get(run, ())))

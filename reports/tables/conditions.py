@@ -6,20 +6,36 @@ from math import nan
 
 import pandas as pd
 
+from bench.records.types import (
+    CutOff,
+    DeviceSlowedDown,
+    LowPowerMode,
+    OnBattery,
+    RunWarning,
+    SlowedDown,
+    SwappedIn,
+    ThermalPressure,
+    Translated,
+    VirtualMac,
+)
 from reports.compare import Study
 from reports.tables.systems import Row
 from reports.words import missing
 
-WARNED = {
-    "on battery": "on battery",
-    "in low power mode": "low power mode",
-    "thermal pressure": "heat",
-    "cut off": "cut off and resumed",
-    "it ended": "slowed down",
-    "a virtual Mac": "virtual Mac",
-    "Python was translated": "translated by Rosetta",
+FLAGS: dict[type[RunWarning], str] = {
+    OnBattery: "on battery",
+    LowPowerMode: "low power mode",
+    ThermalPressure: "heat",
+    CutOff: "cut off and resumed",
+    SlowedDown: "slowed down",
+    DeviceSlowedDown: "the device slowed down",
+    SwappedIn: "too little memory",
+    VirtualMac: "virtual Mac",
+    Translated: "translated by Rosetta",
 }
-"""How a warning of bench/records/verdict.py begins, and the short words for it."""
+"""The short words for each kind of warning that is about the conditions of a run."""
+TOLD = (SlowedDown, DeviceSlowedDown, CutOff, VirtualMac)
+"""The kinds of warning that the report tells in sentences of their own."""
 RUN = (
     *("run", "machine", "setting", "cell", "validity", "power", "low_power", "thermal", "load"),
     *("interruptions", "interrupted_seconds", "flags", "warnings"),
@@ -27,22 +43,18 @@ RUN = (
 GATES = ("run", "machine", "setting", "cell", "validity", "checks", "passed", "worst_check")
 
 
-def flags(row: Row) -> list[str]:
+def flags(row: Row) -> tuple[str, ...]:
     """What of a run's conditions a reader should know, in a few words each."""
-    found: dict[str, None] = {}
-    for warning in str(row["warnings"]).split("; "):
-        for begins, words in WARNED.items():
-            if warning.startswith(begins):
-                found[words] = None
+    kinds: list[type[RunWarning]] = [type(warning) for warning in row["warnings"]]
     if row["power"] == "battery":
-        found["on battery"] = None
+        kinds.append(OnBattery)
     if row["low_power"] is True:
-        found["low power mode"] = None
+        kinds.append(LowPowerMode)
     if not missing(row["thermal"]) and row["thermal"] != "nominal":
-        found["heat"] = None
+        kinds.append(ThermalPressure)
     if not missing(row["interruptions"]) and row["interruptions"] > 0:
-        found["cut off and resumed"] = None
-    return list(found)
+        kinds.append(CutOff)
+    return tuple(FLAGS[kind] for kind in dict.fromkeys(kinds) if kind in FLAGS)
 
 
 def machines(study: Study) -> pd.DataFrame:
@@ -51,9 +63,9 @@ def machines(study: Study) -> pd.DataFrame:
 
 
 def runs(study: Study) -> pd.DataFrame:
-    """One row a run with the state that its computer was in; `flags` by "; "."""
+    """One row a run with the state that its computer was in."""
     rows = study.frames.runs.to_dict("records")
-    found = [{**row, "flags": "; ".join(flags(row))} for row in rows]
+    found = [{**row, "flags": flags(row)} for row in rows]
     return pd.DataFrame(found, columns=list(RUN))
 
 
@@ -69,14 +81,14 @@ def gates(study: Study) -> pd.DataFrame:
         row = found.setdefault(
             check["run"],
             {name: run[name] for name in GATES[:5]}
-            | {"checks": 0, "passed": 0, "worst_check": "", "worst_share": nan, "failed": ""},
+            | {"checks": 0, "passed": 0, "worst_check": "", "worst_share": nan, "failed": ()},
         )
         row["checks"] += 1
         row["passed"] += bool(check["passed"])
         if not check["passed"]:
-            row["failed"] += ("; " if row["failed"] else "") + check["check"]
-        if check["least"] == 0 and check["most"] > 0 and not missing(check["measured"]):
-            share = check["measured"] / check["most"]
+            row["failed"] += (check["check"],)
+        if check["lower"] == 0 and check["upper"] > 0 and not missing(check["measured"]):
+            share = check["measured"] / check["upper"]
             if missing(row["worst_share"]) or share > row["worst_share"]:
                 row["worst_check"], row["worst_share"] = check["check"], share
     return pd.DataFrame(list(found.values()), columns=[*GATES, "worst_share", "failed"])

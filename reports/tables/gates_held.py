@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports import published
 from reports.compare import Study
 from reports.tables.claim import Claim, settled, unsettled
 from reports.words import count, listed
@@ -23,7 +24,7 @@ def claim(study: Study) -> Claim:
     """Contradicted by any gate that was not passed, else confirmed by those of valid runs."""
     gates = study.frames.gates
     asked = gates[
-        (gates["framework"] == "tensorflow") & (gates["device"] == "mps") & gates["check"].isin(NUMERIC)
+        (gates["engine"] == published.KERAS) & (gates["device"] == "mps") & gates["check"].isin(NUMERIC)
     ]
     passed = asked["passed"].astype(bool)
     wrong, right = asked[~passed], asked[passed & (asked["validity"] == "valid")]
@@ -31,9 +32,10 @@ def claim(study: Study) -> Claim:
     if found.empty:
         why = "No gate was asked of TensorFlow on Apple's GPU."
         return unsettled("metal", CLAIM, why=why, arithmetic=KNOWN)
-    runs = list(dict.fromkeys(found["run"]))
+    runs = tuple(dict.fromkeys(found["run"]))
     frame = study.frames.runs
-    versions = list(dict.fromkeys(frame.loc[frame["run"].isin(runs), "versions"].dropna()))
+    sets = dict.fromkeys(frame.loc[frame["run"].isin(runs), "versions"].dropna())
+    versions = [", ".join(each) for each in sets]
     gates_of = count(len(runs), "run")
     checks = listed(list(dict.fromkeys(found["check"])))
     measured = (
@@ -44,6 +46,4 @@ def claim(study: Study) -> Claim:
     measured += (
         f" ({checks}), with {listed(versions[:MOST_VERSIONS])}. The original's versions are not known."
     )
-    return settled(
-        "metal", CLAIM, holds=wrong.empty, measured=measured, runs=" ".join(runs), arithmetic=KNOWN
-    )
+    return settled("metal", CLAIM, holds=wrong.empty, measured=measured, runs=runs, arithmetic=KNOWN)

@@ -1,4 +1,4 @@
-"""What came out of each of the eight systems, on each machine, and what the original report had."""
+"""What came out of each system, on each machine, and what the original report had of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from reports import published
 from reports.compare import Study
-from reports.settings import EXPERIMENT_ORDER, FRAMEWORK_ORDER
+from reports.settings import EXPERIMENT_ORDER
 from reports.tables.systems import (
     Row,
     Seconds,
@@ -27,7 +28,7 @@ from reports.tables.systems import (
 )
 
 COLUMNS = (
-    *("machine", "device", "experiment", "framework", "kind", "state", "variant", "parameters"),
+    *("machine", "device", "experiment", "engine", "kind", "state", "variant", "parameters"),
     *("epochs", "converged_at", "converged_runs", "seconds_per_epoch", "images_per_second"),
     *("total_seconds", "grown_host_bytes", "joules_per_image", "joules_per_epoch"),
     *("validation_accuracy", "test_accuracy", "test_low", "test_high", "seeds", "valid_runs"),
@@ -38,6 +39,7 @@ COLUMNS = (
 def glance(study: Study, setting: str | None = None) -> pd.DataFrame:
     """One row a system and machine, the published ones last of each system.
 
+    The systems are all experiments in the original report's two engines and in any other that was run.
     `state` is valid, invalid, failed or not run; a figure is that of the valid runs alone. Timings pool
     them as the comparisons do; accuracies are averaged within a seed, then over the seeds. `runs`
     are the ids of the valid runs, or of all where none is valid.
@@ -48,14 +50,15 @@ def glance(study: Study, setting: str | None = None) -> pd.DataFrame:
     devices = _devices(found)
     present = set(runs["machine"])
     machines = [name for name in study.frames.machines["machine"] if name in present]
+    shown = {*runs["engine"], published.PYTORCH, published.KERAS}
     rows: list[Row] = []
     for experiment in EXPERIMENT_ORDER:
-        for framework in FRAMEWORK_ORDER:
+        for engine in (name for name in ENGINES if name in shown):
             for machine in machines:
-                for device in devices.get((machine, experiment, framework), ("",)):
-                    key = (machine, device, experiment, framework)
+                for device in devices.get((machine, experiment, engine), ("",)):
+                    key = (machine, device, experiment, engine)
                     rows.append(_row(study, letter, key, found.get(key, []), seconds))
-            rows += _published(experiment, framework)
+            rows += _published(experiment, engine)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -73,16 +76,16 @@ def others(study: Study) -> pd.DataFrame:
 
 
 def _devices(found: Systems) -> dict[tuple[str, str, str], list[str]]:
-    """(machine, experiment, framework) -> the devices that it was run on."""
+    """(machine, experiment, engine) -> the devices that it was run on."""
     devices: dict[tuple[str, str, str], list[str]] = {}
-    for machine, device, experiment, framework in found:
-        devices.setdefault((machine, experiment, framework), []).append(device)
+    for machine, device, experiment, engine in found:
+        devices.setdefault((machine, experiment, engine), []).append(device)
     return devices
 
 
 def _row(study: Study, letter: str, key: tuple[str, ...], found: Sequence[Row], seconds: Seconds) -> Row:
-    machine, device, experiment, framework = key
-    cell = (machine, letter, experiment, framework, device)
+    machine, device, experiment, engine = key
+    cell = (machine, letter, experiment, engine, device)
     rate = pooled_rate(study, cell)
     return {
         **_measured(found),
@@ -91,7 +94,7 @@ def _row(study: Study, letter: str, key: tuple[str, ...], found: Sequence[Row], 
         "machine": machine,
         "device": device,
         "experiment": experiment,
-        "framework": framework,
+        "engine": engine,
         "kind": "",
         "variant": EXPERIMENTS[experiment].variant,
         "says": "",
@@ -128,20 +131,20 @@ def _measured(rows: Sequence[Row]) -> Row:
     }
 
 
-def _published(experiment: str, framework: str) -> Iterator[Row]:
+def _published(experiment: str, engine: str) -> Iterator[Row]:
     """The original report's row of a system, where it has one."""
-    figures = published.of(experiment, framework)
+    figures = published.of(experiment, engine)
     if not figures:
         return
     row: dict[str, Any] = {
         "machine": published.WHERE,
         "device": "mps",
         "experiment": experiment,
-        "framework": framework,
+        "engine": engine,
         "kind": "published",
         "state": "published",
         "variant": EXPERIMENTS[experiment].variant,
-        "says": published.remark(experiment, framework),
+        "says": published.remark(experiment, engine),
     }
     row |= {each.what: each.value for each in figures if each.what in COLUMNS}
     yield row

@@ -9,9 +9,9 @@ from reports.settings import EXPERIMENT
 
 RUNS = (
     *("run", "machine", "cell", "setting", "validity", "file", "started_at", "sha256"),
-    *("experiment", "framework", "device", "seed"),
+    *("experiment", "engine", "device", "seed", "repeat"),
 )
-APART = ("run", "machine", "cell", "setting", "validity", "reasons")
+APART = ("run", "machine", "cell", "setting", "validity", "reasons", "failure")
 
 
 def settings(study: Study) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from reports.compare import Study
 from reports.tables.systems import SYSTEM, ids, middle, most, named, of_main
+from reports.words import missing
 
 COLUMNS = (
     *SYSTEM,
@@ -18,18 +19,18 @@ COLUMNS = (
 def resources(study: Study) -> pd.DataFrame:
     """One row a system of the main setting: peaks are the largest of its runs, the rest medians.
 
-    `energy_reads` says what the meter reads, or why it cannot.
+    `energy_reads` has what the meters read, or why they cannot.
     """
     rows = []
     for key, runs in of_main(study).items():
         peaks = ("peak_host_bytes", "grown_host_bytes", "peak_device_bytes")
         joules = ("joules_per_epoch", "joules_per_image", "joules_to_best_epoch", "idle_watts")
-        reads = dict.fromkeys(str(run["energy_reads"]) for run in runs if run["energy_reads"])
+        reads = dict.fromkeys(run["energy_reads"] for run in runs if not missing(run["energy_reads"]))
         rows.append(
             named(key)
             | {"baseline_host_bytes": middle(runs, "baseline_host_bytes")}
             | {name: most(runs, name) for name in peaks}
             | {name: middle(runs, name) for name in joules}
-            | {"energy_reads": "; ".join(reads), "runs": ids(runs)}
+            | {"energy_reads": tuple(reads), "runs": ids(runs)}
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -1,4 +1,4 @@
-"""Runs by system: one experiment in one framework on one device of one machine."""
+"""Runs by system: one experiment in one engine on one device of one machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pandas as pd
 from reports.compare import CELL, Study
 from reports.words import missing
 
-SYSTEM = ("machine", "device", "experiment", "framework")
-"""What names a system; its runs differ in seed and time alone."""
+SYSTEM = ("machine", "device", "experiment", "engine")
+"""What names a system; its runs differ in seed, repeat and time alone."""
 
 Row = dict[str, Any]
 Systems = dict[tuple[str, ...], list[Row]]
@@ -23,7 +23,7 @@ Seconds = dict[tuple[Hashable, ...], float]
 
 
 def systems(runs: pd.DataFrame) -> Systems:
-    """(machine, device, experiment, framework) -> its runs as rows, in the order of the frame."""
+    """(machine, device, experiment, engine) -> its runs as rows, in the order of the frame."""
     found: Systems = {}
     for row in runs.to_dict("records"):
         found.setdefault(tuple(row[name] for name in SYSTEM), []).append(row)
@@ -35,9 +35,9 @@ def named(key: tuple[str, ...]) -> Row:
     return dict(zip(SYSTEM, key, strict=True))
 
 
-def ids(rows: Iterable[Row]) -> str:
-    """The ids of runs, by spaces."""
-    return " ".join(row["run"] for row in rows)
+def ids(rows: Iterable[Row]) -> tuple[str, ...]:
+    """The ids of the runs that rows are of, each once."""
+    return tuple(dict.fromkeys(row["run"] for row in rows))
 
 
 def there(rows: Iterable[Row], column: str) -> list[float]:
@@ -78,7 +78,7 @@ def over_seeds(rows: Sequence[Row], column: str) -> Spread:
 
 
 def seconds_per_epoch(study: Study) -> Seconds:
-    """(machine, setting, experiment, framework, device) -> seconds of a timed epoch of its valid runs.
+    """(machine, setting, experiment, engine, device) -> seconds of a timed epoch of its valid runs.
 
     Of each run the median, and of several runs the geometric mean, as the comparisons have it.
     """

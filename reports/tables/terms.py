@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from alexnet.frameworks.registry import ENGINES
 from reports import published
 from reports.compare import Study
+from reports.published import KERAS, PYTORCH
 from reports.tables.yardstick import Held, comparable
-from reports.words import FRAMEWORKS, count, listed, percent
+from reports.words import count, listed, percent
 
 Of = tuple[str, str]
-MISTAKEN: Of = ("mistaken", "tensorflow")
-AUGMENTED: Of = ("augmented", "tensorflow")
-SCRATCH: Of = ("scratch", "torch")
-PRETRAINED: Of = ("pretrained", "torch")
-KERAS_PRETRAINED: Of = ("pretrained", "tensorflow")
+MISTAKEN: Of = ("mistaken", KERAS)
+AUGMENTED: Of = ("augmented", KERAS)
+SCRATCH: Of = ("scratch", PYTORCH)
+PRETRAINED: Of = ("pretrained", PYTORCH)
+KERAS_PRETRAINED: Of = ("pretrained", KERAS)
 
 
 def key(of: Of, what: str) -> str:
@@ -22,13 +24,13 @@ def key(of: Of, what: str) -> str:
 
 def named(of: Of) -> str:
     """A system within a sentence: "scratch with PyTorch"."""
-    return f"{of[0]} with {FRAMEWORKS[of[1]]}"
+    return f"{of[0]} with {ENGINES[of[1]].label}"
 
 
 def nothing(study: Study, of: Of) -> str:
     """Why the runs here say nothing of a system: none is valid, or all are at other terms."""
     valid = study.frames.valid
-    own = valid[(valid["experiment"] == of[0]) & (valid["framework"] == of[1])]
+    own = valid[(valid["experiment"] == of[0]) & (valid["engine"] == of[1])]
     if own.empty:
         return f"There is no valid run of {named(of)}."
     sizes = listed([f"{size:g}" for size in sorted(set(own["image_size"]))])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from reports.compare import Study
-from reports.published import figure
-from reports.tables.systems import SYSTEM, Row, middle, named, systems
+from reports.published import SCRATCH_TEST_ACCURACY
+from reports.tables.systems import SYSTEM, Row, ids, middle, named, systems
 
-PUBLISHED = figure("scratch", "torch", "test_accuracy").value
-LEVELS = (0.50, 0.60, 0.70, PUBLISHED, 0.80, 0.90)
+LEVELS = (0.50, 0.60, 0.70, SCRATCH_TEST_ACCURACY, 0.80, 0.90)
 COLUMNS = (*SYSTEM, "level", "seconds", "epoch", "reached", "of", "runs")
 
 
@@ -24,7 +23,7 @@ def time_to_reach(study: Study) -> pd.DataFrame:
     names = [*SYSTEM, "run", "epoch", "elapsed_train_seconds", "validation_accuracy"]
     rows: list[Row] = []
     for key, found in systems(chosen[names]).items():
-        runs = dict.fromkeys(row["run"] for row in found)
+        runs = ids(found)
         for level in LEVELS:
             first: dict[str, Row] = {}
             for row in found:
@@ -32,7 +31,7 @@ def time_to_reach(study: Study) -> pd.DataFrame:
                     first.setdefault(row["run"], row)
             rows.append(
                 named(key)
-                | {"level": level, "reached": len(first), "of": len(runs), "runs": " ".join(runs)}
+                | {"level": level, "reached": len(first), "of": len(runs), "runs": runs}
                 | {"seconds": middle(first.values(), "elapsed_train_seconds")}
                 | {"epoch": middle(first.values(), "epoch")}
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.words import FRAMEWORKS
+from alexnet.frameworks.registry import ENGINES
 
 EXPERIMENTS = {
     "scratch": "from scratch",
@@ -12,6 +12,6 @@ EXPERIMENTS = {
 }
 
 
-def system(experiment: str, framework: str) -> str:
+def system(experiment: str, engine: str) -> str:
     """As in a table: from scratch, PyTorch."""
-    return f"{EXPERIMENTS[experiment]}, {FRAMEWORKS[framework]}"
+    return f"{EXPERIMENTS[experiment]}, {ENGINES[engine].label}"

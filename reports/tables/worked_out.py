@@ -66,7 +66,7 @@ def one_network() -> Claim:
 def mistaken_parameters() -> Claim:
     """The large figure, met to the last parameter."""
     net = network("mistaken")
-    said = int(published.figure("mistaken", "tensorflow", "parameters").value)
+    said = int(published.figure(*MISTAKEN, "parameters").value)
     megabytes = net.parameters * FLOAT32_BYTES / 1e6
     parts = " + ".join(map(count, sums.dense_parameters().values()))
     return worked_out(
@@ -82,7 +82,7 @@ def mistaken_parameters() -> Claim:
 def extra_dense() -> Claim:
     """The cause that the report gave for the large figure."""
     alone = network("extra-dense").parameters
-    said = int(published.figure("mistaken", "tensorflow", "parameters").value)
+    said = int(published.figure(*MISTAKEN, "parameters").value)
     steps = {change.what: change.extra_parameters for change in mistaken_changes()}
     parts = ", ".join(f"{what} {count(extra)}" for what, extra in steps.items() if extra)
     return worked_out(
@@ -96,8 +96,8 @@ def extra_dense() -> Claim:
 
 def four_hours() -> Claim:
     """The total time of the mistaken network against its epochs."""
-    epoch = published.figure("mistaken", "tensorflow", "seconds_per_epoch").value
-    total = published.figure("mistaken", "tensorflow", "total_seconds").value
+    epoch = published.figure(*MISTAKEN, "seconds_per_epoch").value
+    total = published.figure(*MISTAKEN, "total_seconds").value
     minutes = published.EPOCHS * epoch / 60
     return worked_out(
         "four_hours",
@@ -111,7 +111,7 @@ def four_hours() -> Claim:
 def unseen_test(study: Study) -> Claim:
     """The doubtful test accuracy against the validation and the training accuracy."""
     test, validation, train = (
-        published.figure("mistaken", "tensorflow", what).value
+        published.figure(*MISTAKEN, what).value
         for what in ("test_accuracy", "validation_accuracy", "train_accuracy")
     )
     errors = sums.apart(test, TEST_IMAGES, validation, VALIDATION_IMAGES)

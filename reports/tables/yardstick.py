@@ -25,7 +25,7 @@ GPU_CORES = (14, 16)
 """An M1 Pro has either; the original does not say which."""
 
 
-def comparable(study: Study, experiment: str, framework: str) -> list[Row]:
+def comparable(study: Study, experiment: str, engine: str) -> list[Row]:
     """The valid runs of a system at the original's terms: all images, 224 px, its batches and epochs.
 
     Runs of the pretrained network must have begun from torchvision's own weights.
@@ -33,7 +33,7 @@ def comparable(study: Study, experiment: str, framework: str) -> list[Row]:
     recipe, origin = EXPERIMENTS[experiment].recipe, EXPERIMENTS[experiment].weights
     terms = {
         "experiment": experiment,
-        "framework": framework,
+        "engine": engine,
         "profile": "full",
         "dataset": "cifar10",
         "image_size": published.IMAGE_SIZE,

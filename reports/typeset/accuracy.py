@@ -79,7 +79,7 @@ def _extremes(study: Study) -> dict[str, Table]:
             [words.count(value) for value in shown["images"]],
             constant="{value} test images a class.",
         ),
-        text("Runs", names.runs(list(shown["runs"]))),
+        text("Runs", names.runs(shown["runs"])),
     ]
     caption = [
         line("Of classes with the same accuracy the first in CIFAR-10's order stands."),
@@ -92,7 +92,7 @@ def _confusions(study: Study) -> dict[str, Table]:
     frame = classes.confusions(study)
     several = frame["machine"].nunique() > 1
     one = frame[frame["machine"] == few(study, frame, 1)[0]] if several else frame
-    chosen = one.groupby(["machine", "device", "experiment", "framework"], sort=False).head(
+    chosen = one.groupby(["machine", "device", "experiment", "engine"], sort=False).head(
         SHOWN_CONFUSIONS if len(one) > MOST_ROWS else classes.MOST_CONFUSIONS
     )
     shown = chosen.head(MOST_ROWS)
@@ -104,7 +104,7 @@ def _confusions(study: Study) -> dict[str, Table]:
         text("Taken for", shown["answer"]),
         figures("Of the class, %", percents(shown["share"])),
         figures("Images", [words.count(value) for value in shown["images"]]),
-        text("Runs", names.runs(list(shown["runs"]))),
+        text("Runs", names.runs(shown["runs"])),
     ]
     caption = [
         line("The most frequent wrong answers of each system, over all its runs together."),

@@ -17,7 +17,7 @@ def tables(study: Study) -> dict[str, Table]:
         text("State", frame["state"]),
         text("What arithmetic says", frame["arithmetic"]),
         text("What the runs here say", frame["measured"]),
-        text("Runs", names.runs(list(frame["runs"])), absent=line("")),
+        text("Runs", names.runs(frame["runs"]), absent=line("")),
     ]
     caption = [line(sentence) for sentence in audit.RULES]
     return table("audit", "The original report's claims, one by one", fields, caption)

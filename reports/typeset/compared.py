@@ -1,4 +1,4 @@
-"""Framework with framework and machine with machine, with intervals and verdicts in words."""
+"""Engine with engine and machine with machine, with intervals and verdicts in words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SILENT = line("")
 
 def tables(study: Study) -> dict[str, Table]:
     """Under the keys frameworks, machines, means, differences."""
-    return _frameworks(study) | _machines(study) | _means(study) | _differences(study)
+    return _engines(study) | _machines(study) | _means(study) | _differences(study)
 
 
 def _main_first(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -31,26 +31,39 @@ def _main_first(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     return frame.assign(place=places).sort_values("place", kind="stable").drop(columns="place")
 
 
-def _frameworks(study: Study) -> dict[str, Table]:
-    shown, left_out = fit(_main_first(comparisons.frameworks(study), study), study)
+def _engines(study: Study) -> dict[str, Table]:
+    shown, left_out = fit(_main_first(comparisons.engines(study), study), study)
     rows = list(shown.itertuples())
+    first, second = names.engines(shown["first"]), names.engines(shown["second"])
+    one_pair = len({*zip(first, second, strict=True)}) == 1
+    sides = (first[0], second[0]) if one_pair else ("First", "Second")
     fields = [
         text("Setting", shown["setting"], "All of setting {value}."),
         text("Machine", shown["machine"], ON_MACHINE),
         text("Device", names.devices(shown), ON_DEVICE),
         text("Experiment", names.experiments(shown)),
-        figures("PyTorch, s/epoch", significant(shown["torch_seconds_per_epoch"])),
-        figures("TensorFlow, s/epoch", significant(shown["tensorflow_seconds_per_epoch"])),
+        *([] if one_pair else [text("First", first), text("Second", second)]),
+        figures(f"{sides[0]}, s/epoch", significant(shown["first_seconds_per_epoch"])),
+        figures(f"{sides[1]}, s/epoch", significant(shown["second_seconds_per_epoch"])),
         figures("Ratio", [words.times(row.ratio) for row in rows]),
         figures("Interval", [words.interval(row.low, row.high) for row in rows], absent=SILENT),
-        text("Verdict", [names.lead(row, "PyTorch", "TensorFlow") for row in rows]),
-        text("Conditions", shown["conditions"], absent=UNREMARKABLE),
-        text("Runs", names.runs([f"{row.torch_runs} {row.tensorflow_runs}" for row in rows])),
+        text("Verdict", [names.lead(*each) for each in zip(rows, first, second, strict=True)]),
+        text("Conditions", names.joined(shown["conditions"]), absent=UNREMARKABLE),
+        text("Runs", names.runs((*row.first_runs, *row.second_runs) for row in rows)),
     ]
     caption = [
-        line("Both frameworks start from the same weights and see the same pixels in the same order."),
         line(
-            "The ratio is PyTorch's speed as a multiple of TensorFlow's: over 1 PyTorch is the faster."
+            "Both frameworks start from the same weights and see the same pixels in the same order."
+            if one_pair
+            else "All frameworks start from the same weights and see the same pixels in the same order."
+        ),
+        say(
+            "The ratio is {first}'s speed as a multiple of {second}'s: over 1 {first} is the faster."
+            if one_pair
+            else "The ratio is the first's speed as a multiple of the second's: over 1 the first is the"
+            " faster.",
+            first=sides[0],
+            second=sides[1],
         ),
         INTERVAL,
         *_settings(shown),
@@ -76,8 +89,8 @@ def _machines(study: Study) -> dict[str, Table]:
         figures("Ratio", [words.times(row.ratio) for row in rows]),
         figures("Interval", [words.interval(row.low, row.high) for row in rows], absent=SILENT),
         text("Verdict", [names.lead(row, row.machine, row.baseline) for row in rows]),
-        text("Conditions", shown["conditions"], absent=UNREMARKABLE),
-        text("Runs", names.runs([f"{row.machine_runs} {row.baseline_runs}" for row in rows])),
+        text("Conditions", names.joined(shown["conditions"]), absent=UNREMARKABLE),
+        text("Runs", names.runs((*row.machine_runs, *row.baseline_runs) for row in rows)),
     ]
     caption = [
         _baseline(study),

@@ -6,21 +6,20 @@ from typing import Any
 
 import pandas as pd
 
+from alexnet.frameworks.registry import FRAMEWORKS
 from bench.records.types import Machine
 from reports import words
 from reports.compare import Study
 from reports.document import RowKind, Sentence, Table, say
 from reports.sources import plain
 from reports.tables import conditions
+from reports.typeset import names
 from reports.typeset.build import figures, fit, kinds_of, line, table, text
 from reports.typeset.names import ON_MACHINE, known, percents, yes_no
 
-PACKAGES = {
-    "torch": "PyTorch",
-    "tensorflow": "TensorFlow",
-    "keras": "Keras",
-    "tensorflow-metal": "tensorflow-metal",
-}
+NAMES = {"keras": "Keras"}
+UNUSED = "torchvision"
+"""The package that only the first weights come from; it computes nothing."""
 
 
 def tables(study: Study) -> dict[str, Table]:
@@ -36,7 +35,7 @@ def _computers(study: Study) -> dict[str, Table]:
     fields = [
         text("Machine", shown["machine"]),
         text("Chip", [known(row.chip) for row in rows]),
-        text("CPU cores", [known(row.cpu_cores) for row in rows]),
+        text("CPU cores", names.joined(shown["cpu_cores"], " and ")),
         figures(
             "GPU cores",
             [words.count(row.gpu_cores) for row in rows],
@@ -77,10 +76,17 @@ def _changed(shown: pd.DataFrame) -> list[Sentence]:
 
 
 def _packages(machine: Machine) -> str:
+    """The versions of each framework and of the packages that it computes with."""
+    known = {
+        package: info.label if package == info.name else NAMES.get(package, package)
+        for info in FRAMEWORKS.values()
+        for package in (*info.required, *info.packages)
+        if package != UNUSED
+    }
     found = [
-        f"{name} {plain(machine.packages[key], 40)}"
-        for key, name in PACKAGES.items()
-        if key in machine.packages
+        f"{name} {plain(machine.packages[package], 40)}"
+        for package, name in known.items()
+        if package in machine.packages
     ]
     return ", ".join(found)
 
@@ -100,7 +106,9 @@ def _conditions(study: Study) -> dict[str, Table]:
         figures("Load", [words.number(row.load, ".1f") for row in rows]),
         figures("Cut off", [_cut_off(row) for row in rows], constant="Cut off and resumed: {value}."),
         text(
-            "Notes", [row.warnings for row in rows], absent=line("Of no run there is anything to note.")
+            "Notes",
+            names.joined(tuple(map(words.warning, kinds)) for kinds in shown["warnings"]),
+            absent=line("Of no run there is anything to note."),
         ),
     ]
     caption = [
@@ -128,7 +136,7 @@ def _gates(study: Study) -> dict[str, Table]:
         figures("Checks passed", [f"{row.passed} of {row.checks}" for row in rows]),
         figures("Worst, % of its limit", percents(shown["worst_share"], 0)),
         text("Which", shown["worst_check"]),
-        text("Not passed", shown["failed"], absent=line("Every check was passed.")),
+        text("Not passed", names.joined(shown["failed"]), absent=line("Every check was passed.")),
     ]
     caption = [
         line(

@@ -1,4 +1,4 @@
-"""The eight systems at a glance, with what the original report had of each."""
+"""The systems at a glance, with what the original report had of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.typeset import names
 from reports.typeset.build import MOST_ROWS, few, figures, kinds_of, line, table, text
 from reports.typeset.names import ON_MACHINE, claims, no_energy, percents, significant
 
-SYSTEMS = 8
+NUMBERS = {8: "eight"}
 NOT_YET = "not yet"
 CONVERGED = "Converged at: {value}, in every run."
 PUBLISHED_ROWS = 5
@@ -26,7 +26,9 @@ PUBLISHED_ROWS = 5
 def tables(study: Study) -> dict[str, Table]:
     """Under the key glance."""
     frame = glances.glance(study)
-    most = (MOST_ROWS - PUBLISHED_ROWS) // SYSTEMS
+    own = frame[frame["kind"] == ""]
+    count = len(set(zip(own["experiment"], own["engine"], strict=True)))
+    most = max(1, (MOST_ROWS - PUBLISHED_ROWS) // count)
     shown = frame[frame["machine"].isin(few(study, frame, most)) | (frame["kind"] == "published")]
     shown = shown.head(MOST_ROWS)
     several = shown.loc[shown["kind"] == "", "machine"].nunique() > 1
@@ -71,7 +73,7 @@ def tables(study: Study) -> dict[str, Table]:
     ]
     return table(
         "glance",
-        "The eight systems at a glance",
+        f"The {NUMBERS.get(count, count)} systems at a glance",
         fields,
         caption,
         kinds=kinds_of(shown),
@@ -101,7 +103,7 @@ def _devices(frame: pd.DataFrame) -> list[str]:
 
 
 def _named(row: Row, several: bool) -> str:
-    name = system(row["experiment"], row["framework"])
+    name = system(row["experiment"], row["engine"])
     return name if several or not row["kind"] else f"{name} ({row['machine']})"
 
 
@@ -121,7 +123,7 @@ def _bounded(rows: Sequence[Row], column: str, form: Callable[[Any], str]) -> li
     for row in rows:
         cell = form(row[column])
         if row["kind"] and cell != words.DASH:
-            figure = published.figure(row["experiment"], row["framework"], column)
+            figure = published.figure(row["experiment"], row["engine"], column)
             cell = f"{figure.bound} {_as_said(figure, cell)}".strip()
         found.append(cell)
     return found

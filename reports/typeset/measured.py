@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pandas as pd
 
 from reports import words
@@ -13,7 +15,7 @@ from reports.tables.systems import Row, named, systems
 from reports.tables.time_to_reach import LEVELS, time_to_reach
 from reports.typeset import names
 from reports.typeset.build import MOST_ROWS, few, figures, fit, line, table, text
-from reports.typeset.names import ABSENT, ON_DEVICE, ON_MACHINE, claims, no_energy, signed, significant
+from reports.typeset.names import ON_DEVICE, ON_MACHINE, claims, no_energy, signed, significant
 
 
 def tables(study: Study) -> dict[str, Table]:
@@ -40,7 +42,7 @@ def _time_to_reach(study: Study) -> dict[str, Table]:
             figures(words.percent(level, 0), [_reached(row[place]) for _, row in shown], absent=nowhere)
             for place, level in enumerate(LEVELS)
         ),
-        text("Runs", names.runs([levels[0]["runs"] for _, levels in shown])),
+        text("Runs", names.runs(levels[0]["runs"] for _, levels in shown)),
     ]
     caption = [
         line(
@@ -78,7 +80,7 @@ def _steadiness(study: Study) -> dict[str, Table]:
         ),
         figures("Copy, GB/s", [words.significant(v / 1e9) for v in shown["roofline_bytes_per_second"]]),
         figures("Share of roofline", [words.percent(v, 0) for v in shown["roofline_share"]]),
-        text("Runs", names.runs(list(shown["runs"]))),
+        text("Runs", names.runs(shown["runs"])),
     ]
     caption = [
         line(
@@ -106,9 +108,8 @@ def _resources(study: Study) -> dict[str, Table]:
     )
     energy = no_energy(study)
     measured = shown["joules_per_epoch"].notna().any()
-    reads = [
-        text for text in dict.fromkeys(shown["energy_reads"]) if text and not text.startswith(ABSENT)
-    ]
+    meters = dict.fromkeys(chain(*shown["energy_reads"]))
+    reads = [words.reads(meter) for meter in meters if meter.measured]
     fields = [
         text("System", names.systems(shown)),
         text("Machine", shown["machine"], ON_MACHINE),
@@ -124,7 +125,7 @@ def _resources(study: Study) -> dict[str, Table]:
         figures("J/image", significant(shown["joules_per_image"]), absent=energy),
         figures("J to best epoch", significant(shown["joules_to_best_epoch"]), absent=energy),
         figures("Idle, W", significant(shown["idle_watts"]), absent=None if measured else energy),
-        text("Runs", names.runs(list(shown["runs"]))),
+        text("Runs", names.runs(shown["runs"])),
     ]
     caption = [
         line(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from alexnet.frameworks.registry import ENGINES
 from reports import words
 from reports.compare import Study
 from reports.document import Sentence, say
@@ -23,13 +24,16 @@ ON_MACHINE = "All on {value}."
 ON_DEVICE = "Device: {value}."
 NO_CLAIM = "These runs are not the whole protocol on all of CIFAR-10, so the accuracies carry no claim."
 MANY_RUNS = 4
-ABSENT = "not measured: "
-"""How a meter begins that cannot be read, before the reason."""
 
 
 def systems(frame: pd.DataFrame) -> list[str]:
     """The system of each row."""
-    return [system(*pair) for pair in zip(frame["experiment"], frame["framework"], strict=True)]
+    return [system(*pair) for pair in zip(frame["experiment"], frame["engine"], strict=True)]
+
+
+def engines(column: Iterable[str]) -> list[str]:
+    """What a reader calls each engine."""
+    return [ENGINES[name].label for name in column]
 
 
 def experiments(frame: pd.DataFrame) -> list[str]:
@@ -42,11 +46,10 @@ def devices(frame: pd.DataFrame) -> list[str]:
     return [words.DEVICES.get(name, DASH) for name in frame["device"]]
 
 
-def runs(ids: Sequence[str]) -> list[str]:
+def runs(ids: Iterable[Sequence[str]]) -> list[str]:
     """Run ids as they are, or the first of them and how many more."""
     found = []
-    for names in ids:
-        each = names.split()
+    for each in ids:
         more = f" and {len(each) - MANY_RUNS + 1} more" if len(each) > MANY_RUNS else ""
         found.append(" ".join(each[: MANY_RUNS - 1] if more else each) + more)
     return found
@@ -63,6 +66,11 @@ def lead(row: Any, first: str, second: str) -> str:
     if value >= 2:
         return f"{name} {words.times(value)} times as fast as {other}"
     return f"{name} {words.percent(value - 1, 0 if value >= 1.02 else 1)} faster"
+
+
+def joined(cells: Iterable[Iterable[str]], between: str = "; ") -> list[str]:
+    """The texts of each cell in one line; empty where there are none."""
+    return [between.join(cell) for cell in cells]
 
 
 def known(value: Any) -> str:
@@ -83,8 +91,8 @@ def claims(study: Study) -> list[Sentence]:
 def no_energy(study: Study) -> Sentence:
     """That energy was not measured, and why, as the first of the runs has it."""
     for reads in dict.fromkeys(study.runs["energy_reads"].dropna()):
-        if reads.startswith(ABSENT):
-            return say("Energy was not measured: {why}.", why=reads.removeprefix(ABSENT))
+        if not reads.measured:
+            return say("Energy was not measured: {why}.", why=words.reads(reads))
     return Sentence(("Energy was not measured.",))
 
 

@@ -10,6 +10,7 @@ from reports import words
 from reports.compare import Study
 from reports.document import Sentence, Table, say
 from reports.published import IMAGE_SIZE
+from reports.settings import engines_of
 from reports.tables import network
 from reports.tables.systems import Row
 from reports.typeset import names
@@ -25,6 +26,7 @@ def tables(study: Study) -> dict[str, Table]:
 
 def _networks(study: Study) -> dict[str, Table]:
     frame = network.networks(study)
+    owners = "both frameworks'" if len(engines_of(study.frames.runs)) == 2 else "every framework's"
     fields = [
         text("Network", [names.NETWORKS[name] for name in frame["variant"]]),
         figures("Image size, px", [words.count(value) for value in frame["image_size"]]),
@@ -38,7 +40,7 @@ def _networks(study: Study) -> dict[str, Table]:
         figures("Runs that trained it", [words.count(value) for value in frame["runs"]]),
     ]
     caption = [
-        line("Computed from the layer table that builds both frameworks' networks, not measured."),
+        line(f"Computed from the layer table that builds {owners} networks, not measured."),
         line("MB are 10^6 bytes; a multiply-add is two FLOP."),
     ]
     return table("networks", "The networks", fields, caption)

@@ -36,7 +36,7 @@ def _settings(study: Study) -> dict[str, Table]:
     fields = [
         text("Setting", shown["setting"]),
         text("Stands for", [_session(row) for row in rows]),
-        text("Differs from the usual way in", [row.differs for row in rows], absent=line("")),
+        text("Differs from the usual way in", names.joined(shown["differs"]), absent=line("")),
         figures("Runs", [words.count(row.runs) for row in rows]),
         figures("Valid", [words.count(row.valid) for row in rows]),
         figures("Machines", [words.count(row.machines) for row in rows]),
@@ -70,7 +70,7 @@ def _recipes(study: Study) -> dict[str, Table]:
         figures("Images a batch", [words.count(row.batch_size) for row in rows]),
         figures("Epochs at most", [words.count(row.epochs_cap) for row in rows]),
         figures("Patience", [words.count(row.patience) for row in rows]),
-        text("Learning rate", [known(row.learning_rates) for row in rows]),
+        text("Learning rate", names.joined(shown["learning_rates"], " then ")),
         figures("Runs", [words.count(row.runs) for row in rows]),
     ]
     caption = [
@@ -94,7 +94,7 @@ def _others(study: Study) -> dict[str, Table]:
         figures("s/epoch", significant(shown["seconds_per_epoch"])),
         figures("images/s", significant(shown["images_per_second"])),
         figures("Memory, MB", [words.megabytes(value) for value in shown["grown_host_bytes"]]),
-        text("Runs", names.runs(list(shown["runs"]))),
+        text("Runs", names.runs(shown["runs"])),
     ]
     caption = [
         line(
@@ -115,7 +115,7 @@ def _apart(study: Study) -> dict[str, Table]:
         text("Cell", shown["cell"]),
         text("Setting", shown["setting"], "All of setting {value}."),
         text("What became of it", shown["validity"]),
-        text("Reason", shown["reasons"]),
+        text("Reason", names.joined(words.reasons(run) for run in shown.to_dict("records"))),
     ]
     caption = [
         line("These runs are kept and shown, and are in no comparison."),
@@ -138,7 +138,10 @@ def _skipped(study: Study) -> dict[str, Table]:
 
 def _left_out(study: Study) -> dict[str, Table]:
     shown, left_out = fit(origins.left_out(study), study)
-    fields = [text("File", shown["name"]), text("Why", shown["why"])]
+    fields = [
+        text("File", shown["name"]),
+        text("Why", [words.left_out(row) for row in shown.itertuples()]),
+    ]
     caption = [line("Files, and parts of files, that are not in this report.")]
     return table("left_out", "What could not be used", fields, caption, left_out=left_out)
 
@@ -156,9 +159,10 @@ def _runs(study: Study) -> dict[str, Table]:
         text("Started", [known(value) for value in shown["started_at"]]),
         text("sha256", [value[:HASH_LETTERS] for value in shown["sha256"]]),
     ]
+    seed = "device, seed and repeat" if frame["repeat"].any() else "device and seed"
     caption = [
         line(
-            "A cell is experiment, framework, device and seed. The sha256 is of the whole file,"
+            f"A cell is experiment, framework, {seed}. The sha256 is of the whole file,"
             " here its first 12 digits."
         )
     ]
@@ -174,7 +178,7 @@ def _sources(study: Study) -> dict[str, Table]:
         text("File", shown["name"]),
         text("Machine", shown["machine"], ON_MACHINE),
         figures("MB", [words.number(value, ",.2f", 1e-6) for value in shown["bytes"]]),
-        text("Seals fit", [yes_no(value) for value in shown["seals_fit"]]),
+        text("Seals fit", [yes_no(value) for value in shown["checksums_fit"]]),
         text("sha256", shown["sha256"]),
     ]
     caption = [line("A seal that fits says that the run was not changed since it was saved.")]

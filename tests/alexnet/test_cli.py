@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from alexnet.__main__ import main
+from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from bench.paths import ROOT
 
@@ -55,11 +56,11 @@ def test_an_illegal_size_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
-def test_a_device_that_is_not_there_is_one_sentence(framework: str) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_device_that_is_not_there_is_one_sentence(engine: str) -> None:
     """On a Mac both have mps, and neither has cuda."""
     absent = "cuda" if sys.platform == "darwin" else "mps"
-    command = [sys.executable, "-m", "alexnet", "device", framework, absent]
+    command = [sys.executable, "-m", "alexnet", "device", engine, absent]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert process.returncode == 2
     assert f"cannot use {absent} here: it sees" in process.stderr.splitlines()[-1]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from alexnet.frameworks.registry import FRAMEWORKS
-from bench.records.run import Run
+from alexnet.frameworks.registry import ENGINES
+from bench.records.run import SessionRun
 from tests.support.real_worker import ONE_THREAD, cpu_cell, run_to_end, small_plan
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_real_images_are_learnt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_cifar10: Path, framework: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_cifar10: Path, engine: str
 ) -> None:
     """`scratch` on a small part of CIFAR-10 beats chance by 4 sigma: 10 % + 5.4 % on 500 images.
 
@@ -27,7 +27,7 @@ def test_real_images_are_learnt(
         monkeypatch.setenv(name, value)
     plan = replace(small_plan(train_images=640, batch_size=16, epochs=5), dataset="cifar10")
     run = run_to_end(
-        Run(cell=cpu_cell("scratch", framework), plan=plan), tmp_path, data_folder=real_cifar10
+        SessionRun.of_cell(cpu_cell("scratch", engine), plan), tmp_path, data_folder=real_cifar10
     )
     assert run.result, run.failure
     assert run.result.test_images == 500

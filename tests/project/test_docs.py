@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import json
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+from msgspec import Struct
 
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
 from bench.records import codec
 from bench.records import types as records
-from bench.records.types import SCHEMA_VERSION, Cell, Epoch, Plan, Result, Start, Verdict
+from bench.records.types import SCHEMA_VERSION, NotChecked, Reason, Run, RunWarning
 
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "docs" / "results.md").read_text()
@@ -64,23 +66,26 @@ def test_every_file_that_the_readme_names_exists() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [kind for kind in vars(records).values() if dataclasses.is_dataclass(kind)],
+    [kind for kind in vars(records).values() if inspect.isclass(kind) and issubclass(kind, Struct)],
 )
-def test_every_field_of_every_record_is_explained(kind: type) -> None:
+def test_every_field_of_every_record_is_explained(kind: type[Struct]) -> None:
     explained = set(re.findall(r"`(\w+)`", RESULTS))
-    fields = {field.name for field in dataclasses.fields(kind)}
+    fields = set(kind.__struct_fields__)
     assert fields <= explained, fields - explained
+
+
+@pytest.mark.parametrize("union", [Reason, RunWarning, NotChecked])
+def test_every_kind_is_explained(union: Any) -> None:
+    explained = set(re.findall(r"`([a-z ]+)`", RESULTS))
+    kinds = {kind.__struct_config__.tag for kind in get_args(union)}
+    assert kinds <= explained, kinds - explained
 
 
 def test_the_example_is_made_of_records() -> None:
     (example,) = re.findall(r"^```json\n(.*?)^```", RESULTS, re.MULTILINE | re.DOTALL)
-    info = json.loads(example)["extra_info"]
-    for name, kind in (("cell", Cell), ("plan", Plan), ("start", Start)):
-        codec.build(kind, info[name])
-    codec.build(Epoch, info["epochs"][0])
-    codec.build(Result, info["result"])
-    assert codec.build(Verdict, info["verdict"]).validity == "valid"
-    assert info["start"]["schema"] == SCHEMA_VERSION
+    run = codec.build(Run, json.loads(example)["extra_info"])
+    assert run.complete
+    assert run.schema == SCHEMA_VERSION
     assert f"version **{SCHEMA_VERSION}**" in RESULTS
 
 

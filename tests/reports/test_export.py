@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
+from bench.records.types import OnBattery, ResumedDespite, RunWarning
 from reports import export
 from reports.frame import Frames, frames
 from reports.sources import gather
@@ -44,9 +45,32 @@ def test_csv_has_raw_values_and_leaves_a_gap_where_nothing_was_measured(
     assert "pixels" not in pd.read_csv(tmp_path / "pictures.csv").columns
 
 
+def test_several_values_are_a_list_in_parquet_and_joined_in_csv(tmp_path: Path) -> None:
+    warnings: list[RunWarning] = [OnBattery(), ResumedDespite(difference="a; b")]
+    run = run_of("scratch", "torch", epochs_of([6.0, 5.0]), warnings=warnings)
+    calm = run_of("mistaken", "torch", epochs_of([6.0, 5.0]))
+    write(tmp_path, "one.json", content_of(ANNA, [run, calm]))
+    found = frames(gather([str(tmp_path)]))
+    export.parquet(found, tmp_path)
+    export.csv(found, tmp_path)
+    lists = pd.read_parquet(tmp_path / "runs.parquet")
+    assert [list(cell) for cell in lists["warnings"]] == [
+        ["on battery", "it went on although not all was as before: a; b"],
+        [],
+    ]
+    assert [list(cell) for cell in lists["reasons"]] == [[], []]
+    assert list(lists["versions"].iloc[0]) == ["torch 2.14.1", "numpy 2.0.2"]
+    joined = pd.read_csv(tmp_path / "runs.csv")
+    assert list(joined["warnings"].fillna("")) == [
+        "on battery; it went on although not all was as before: a; b",
+        "",
+    ]
+    assert list(joined["engine"]) == ["torch", "torch"]
+
+
 def test_a_spreadsheet_is_given_no_formula(tmp_path: Path) -> None:
     hostile = replace(ANNA, name='=HYPERLINK("http://x","y")', gpu="@SUM(A1)", os="+1", os_build="-1")
-    run = run_of("scratch", "torch", epochs_of([6.0, 5.0]), warnings=["=1+1"])
+    run = run_of("scratch", "torch", epochs_of([6.0, 5.0]), failure="=1+1")
     write(tmp_path, "one.json", content_of(hostile, [run]))
     export.csv(frames(gather([str(tmp_path)])), tmp_path)
     cells = [

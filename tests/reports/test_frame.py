@@ -1,13 +1,16 @@
-"""The frames of two machines and both frameworks, figure by figure; who may be compared with whom."""
+"""The frames of two machines and both engines, figure by figure; who may be compared with whom."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from msgspec.structs import replace
 
+from bench.records.types import CheckFailed
+from reports import compare, typeset
 from reports.frame import IDENTITY, Frames, frames
 from reports.sources import gather
 from tests.support.report_files import (
@@ -16,6 +19,8 @@ from tests.support.report_files import (
     FULL,
     IMAGES,
     JITTER,
+    KNOTS,
+    add_engines,
     content_of,
     epochs_of,
     run_of,
@@ -75,7 +80,8 @@ def test_the_figures_of_one_run(made: Frames) -> None:
 
 def test_a_run_that_failed_keeps_its_epochs_and_has_no_result(made: Frames) -> None:
     row = run(made, machine="anna", cell="pretrained-tensorflow-mps-s0")
-    assert (row["validity"], row["reasons"]) == ("failed", "its worker was killed by signal 9")
+    assert (row["validity"], row["reasons"]) == ("failed", ())
+    assert row["failure"] == "its worker was killed by signal 9"
     assert row["epochs"] == 8
     assert row[["test_accuracy", "best_epoch", "total_seconds"]].isna().all()
     assert len(made.epochs[made.epochs["run"] == row["run"]]) == 8
@@ -84,7 +90,10 @@ def test_a_run_that_failed_keeps_its_epochs_and_has_no_result(made: Frames) -> N
 def test_an_invalid_run_is_kept_with_its_reasons(made: Frames) -> None:
     row = run(made, machine="bob", cell="pretrained-tensorflow-mps-s0")
     assert row["validity"] == "invalid"
-    assert "logits: 0.3" in row["reasons"]
+    [reason] = row["reasons"]
+    assert isinstance(reason, CheckFailed)
+    assert (reason.check.name, reason.check.measured) == ("logits", 0.3)
+    assert pd.isna(row["failure"])
     assert row["run"] not in set(made.valid["run"])
 
 
@@ -123,7 +132,7 @@ def test_layers_add_up_to_the_law(made: Frames) -> None:
     assert at_224.groupby("variant")["parameters"].sum().to_dict() == law
 
 
-def test_pictures_are_the_same_for_both_frameworks(made: Frames) -> None:
+def test_pictures_are_the_same_for_both_engines(made: Frames) -> None:
     shown = made.pictures[made.pictures["run"].isin(["R1", "R3"])]
     assert len(shown) == 20
     assert shown.groupby("position")["pixels"].nunique().eq(1).all()
@@ -148,8 +157,8 @@ def settings_of(folder: Path, *runs: dict[str, Any]) -> tuple[list[str], Frames]
     return [letters[f"{folder.name}/{number:03}.json"] for number in range(len(runs))], made
 
 
-def scratch(seconds: float = 5.0, framework: str = "torch", **more: Any) -> dict[str, Any]:
-    return run_of("scratch", framework, epochs_of([9.0, *[seconds] * 4]), **more)
+def scratch(seconds: float = 5.0, engine: str = "torch", **more: Any) -> dict[str, Any]:
+    return run_of("scratch", engine, epochs_of([9.0, *[seconds] * 4]), **more)
 
 
 APART: dict[str, tuple[dict[str, Any], str]] = {
@@ -172,7 +181,7 @@ def test_what_differs_in_one_thing_is_apart_and_the_thing_is_named(tmp_path: Pat
     more, words = APART[kind]
     letters, made = settings_of(tmp_path, scratch(), scratch(6.0), scratch(7.0, **more))
     assert letters == ["A", "A", "B"]
-    assert list(made.settings["differs"]) == ["", words]
+    assert list(made.settings["differs"]) == [(), (words,)]
 
 
 def test_another_batch_size_or_rate_is_another_setting(tmp_path: Path) -> None:
@@ -183,9 +192,9 @@ def test_another_batch_size_or_rate_is_another_setting(tmp_path: Path) -> None:
     letters, made = settings_of(tmp_path, scratch(), scratch(6.0), batch, rate)
     assert letters == ["A", "A", "B", "C"]
     assert list(made.settings["differs"]) == [
-        "",
-        "images a batch: 32 instead of 64 (scratch)",
-        "learning rates: 0.01 instead of 0.001 (scratch)",
+        (),
+        ("images a batch: 32 instead of 64 (scratch)",),
+        ("learning rates: 0.01 instead of 0.001 (scratch)",),
     ]
 
 
@@ -202,15 +211,36 @@ def test_another_size_profile_or_data_set_is_another_setting(tmp_path: Path, pla
     assert letters == ["B", "B", "A"]  # the fullest profile is A, also where it has fewer runs
 
 
-def test_minor_versions_frameworks_and_seeds_do_not_part(tmp_path: Path) -> None:
+def test_minor_versions_engines_and_seeds_do_not_part(tmp_path: Path) -> None:
     letters, _ = settings_of(
         tmp_path,
         scratch(),
         scratch(6.0, start={"versions": {"torch": "2.15.0"}}),
-        scratch(7.0, framework="tensorflow"),
+        scratch(7.0, engine="tensorflow"),
         scratch(8.0, seed=1, start={"data_sha256": "5" * 64}),  # another seed draws another split
     )
     assert letters == ["A"] * 4
+
+
+def test_repeats_of_a_cell_are_runs_of_one_sample(tmp_path: Path) -> None:
+    runs = [scratch(5.0 + number, repeat=number) for number in range(3)]
+    letters, made = settings_of(tmp_path, *runs)
+    assert letters == ["A"] * 3
+    assert list(made.runs["repeat"]) == [1, 0, 2]  # the second file is anna's, the others are bob's
+    assert made.runs["cell"].iloc[0] == "scratch-torch-mps-s0-r1"
+    assert {len(sample.rates) for sample in compare.samples(made).values()} == {1, 2}
+    caption = typeset.tables(compare.study(made))["runs"].caption[0].text
+    assert caption.startswith("A cell is experiment, framework, device, seed and repeat.")
+
+
+def test_a_second_engine_of_a_framework_has_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_engines(monkeypatch, KNOTS)
+    later = scratch(7.0, engine=KNOTS.name, start={"versions": {"torch": "3.0.0"}})
+    letters, made = settings_of(tmp_path, scratch(), scratch(6.0, seed=1), later)
+    assert letters == ["A", "A", "B"]  # both are of one framework, whose major versions differ
+    assert set(made.runs["framework_version"]) == {"2.14.1", "3.0.0"}
 
 
 def test_a_run_that_was_cut_short_parts_nothing(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from reports import compare
 from reports.compare import NoSuchMachine, Study, study
@@ -140,14 +140,17 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def test_torch_against_tensorflow_on_each_machine(studied: Study) -> None:
-    found = studied.frameworks.set_index(["machine", "setting", "experiment"])
+    assert {*zip(studied.engines["first"], studied.engines["second"], strict=True)} == {
+        ("torch", "tensorflow")
+    }
+    found = studied.engines.set_index(["machine", "setting", "experiment"])
     for machine in ("anna", "bob"):
         for experiment in ("scratch", "mistaken", "augmented"):
             row = found.loc[(machine, "A", experiment)]
             assert row["ratio"] == pytest.approx(1.25)
             assert row["verdict"] == "faster"
     assert found.loc[("anna", "B", "scratch"), "verdict"] == "too few epochs"
-    assert found.loc[("anna", "A", "scratch"), "torch_runs"] == "R1 R2"
+    assert found.loc[("anna", "A", "scratch"), "first_runs"] == ("R1", "R2")
     assert ("anna", "A", "pretrained") not in found.index  # TensorFlow's failed
     assert ("bob", "A", "pretrained") not in found.index  # TensorFlow's is invalid
 
@@ -174,11 +177,11 @@ def test_settings_are_never_mixed(studied: Study) -> None:
     assert {key[1] for key in compare.samples(studied.frames)} == {"A", "B"}
     runs = studied.frames.runs
     setting_of = dict(zip(runs["run"], runs["setting"], strict=True))
-    compared = [*studied.frameworks.to_dict("records"), *studied.machines.to_dict("records")]
+    compared = [*studied.engines.to_dict("records"), *studied.machines.to_dict("records")]
     assert {row["setting"] for row in compared} == {"A", "B"}
     for row in compared:
         for side in (row[column] for column in row if str(column).endswith("_runs")):
-            assert {setting_of[run] for run in side.split()} == {row["setting"]}
+            assert {setting_of[run] for run in side} == {row["setting"]}
 
 
 def test_one_machine_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
@@ -191,12 +194,12 @@ def test_one_machine_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
 
 def test_warm_ups_and_firsts_of_a_stage_carry_no_verdict(tmp_path: Path) -> None:
     runs = [
-        run_of("scratch", framework, epochs_of([seconds]), seed=seed)
-        for framework, seconds in (("torch", 100.0), ("tensorflow", 150.0))
+        run_of("scratch", engine, epochs_of([seconds]), seed=seed)
+        for engine, seconds in (("torch", 100.0), ("tensorflow", 150.0))
         for seed in range(5)
     ]
     write(tmp_path, "one.json", content_of(ANNA, runs))
-    (row,) = study(frames(gather([str(tmp_path)]))).frameworks.to_dict("records")
+    (row,) = study(frames(gather([str(tmp_path)]))).engines.to_dict("records")
     assert row["ratio"] == pytest.approx(1.5)
     assert (row["verdict"], row["epochs"]) == ("too few epochs", 0)
 

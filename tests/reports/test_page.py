@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from bench.records.types import ResumedDespite
 from reports.__main__ import main
 from tests.support.browser import Page, look
 from tests.support.report_files import ANNA, content_of, epochs_of, run_of, two_machines, write
@@ -25,7 +26,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "scratch",
         "torch",
         epochs_of([9.0, *[5.0] * 5]),
-        warnings=[HOSTILE],
+        warnings=[ResumedDespite(difference=HOSTILE)],
         start={"device_name": HOSTILE},
     )
     failed = run_of("mistaken", "torch", epochs_of([9.0, 5.0]), failure=HOSTILE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,11 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from msgspec import to_builtins
+from msgspec.structs import replace
 
-from bench.records.types import Machine
+from alexnet.frameworks.registry import ENGINES
+from bench.records.types import GateNotRun, Machine
 from reports import drawing, palette, plots
 from reports.compare import Study, study
 from reports.document import Number, Picture
@@ -99,10 +101,10 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Fourteen machines of hostile names with two runs of 20 epochs each."""
     times = [50.0 + i % 5 for i in range(20)]
     runs = []
-    for framework in ("torch", "tensorflow"):
+    for engine in ("torch", "tensorflow"):
         epochs = epochs_of(times, losses=[2 - 0.05 * i for i in range(20)])
         calm = tuple(replace(each, train_loss=2 / each.epoch) for each in epochs)
-        runs.append(run_of("scratch", framework, calm))
+        runs.append(run_of("scratch", engine, calm))
     folder = tmp_path_factory.mktemp("crowd")
     return study_of(folder, *((replace(ANNA, name=name), runs) for name in HOSTILE))
 
@@ -308,7 +310,7 @@ class TestCost:
                 "run": ["R1", "R2", "R3", "R4", "R5"],
                 "machine": "m",
                 "device": "cpu",
-                "framework": "torch",
+                "engine": "torch",
                 "experiment": ["a", "b", "c", "d", "d"],
                 "seconds_to_best": [10.0, 20.0, 30.0, 30.0, 50.0],
                 "test_accuracy": [0.5, 0.4, 0.6, 0.7, 0.9],
@@ -317,7 +319,7 @@ class TestCost:
         table = cost.points(runs, cost.TIME).set_index("experiment")
         assert table["front"].to_dict() == {"a": True, "b": False, "c": True, "d": True}
         assert (table.loc["d", "cost"], table.loc["d", "test_accuracy"]) == (40.0, pytest.approx(0.8))
-        assert table.loc["d", "runs"] == "R4 R5"
+        assert table.loc["d", "runs"] == ("R4", "R5")
 
     def test_caption(self, pictures: dict[str, Picture]) -> None:
         text = pictures["energy-to-accuracy"].caption[1].text
@@ -376,10 +378,10 @@ class TestClasses:
         assert text.endswith("is airplane taken for automobile: 1,960 images of 4,000.")
 
     @pytest.mark.parametrize("theme", [palette.LIGHT, palette.DARK])
-    @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
-    def test_figures_can_be_read_on_every_cell(self, theme: dict[str, str], framework: str) -> None:
+    @pytest.mark.parametrize("engine", list(ENGINES))
+    def test_figures_can_be_read_on_every_cell(self, theme: dict[str, str], engine: str) -> None:
         """WCAG asks for a contrast of 4.5; a cell lies between the page's ground and the strongest."""
-        paper, ink, hue = (to_rgb(theme[name]) for name in ("paper", "ink", framework))
+        paper, ink, hue = (to_rgb(theme[name]) for name in ("paper", "ink", engine))
         for opacity in (classes.FAINTEST, classes.STRONGEST):
             cell = [opacity * h + (1 - opacity) * p for h, p in zip(hue, paper, strict=True)]
             light, dark = sorted((luminance(cell), luminance(ink)), reverse=True)
@@ -408,7 +410,7 @@ class TestAnswers:
 
 
 class TestWhatIsNotThere:
-    def test_one_machine_one_framework_one_epoch(self, tmp_path: Path) -> None:
+    def test_one_machine_one_engine_one_epoch(self, tmp_path: Path) -> None:
         it = study_of(
             tmp_path, (BOB, [run_of("scratch", "torch", epochs_of([5.0]), result={"pictures": None})])
         )
@@ -419,7 +421,7 @@ class TestWhatIsNotThere:
 
     def test_no_valid_run(self, tmp_path: Path) -> None:
         failed = run_of("scratch", "torch", epochs_of([5.0]), failure="it was killed")
-        invalid = run_of("mistaken", "torch", epochs_of([5.0] * 2), reasons=["no gate"])
+        invalid = run_of("mistaken", "torch", epochs_of([5.0] * 2), reasons=[GateNotRun()])
         assert list(plots.pictures(study_of(tmp_path, (BOB, [failed, invalid])))) == [
             "parameters-by-layer"
         ]
@@ -432,7 +434,7 @@ class TestWhatIsNotThere:
         run = run_of(
             "mistaken", "tensorflow", epochs_of([5.0] * 3), result={"confusion": None, "pictures": None}
         )
-        run["epochs"] = [dict(vars(each)) for each in epochs]
+        run["epochs"] = [to_builtins(each) for each in epochs]
         found = plots.pictures(study_of(tmp_path, (BOB, [run])))
         assert "memory" not in found
         assert "test-images" not in found

@@ -3,20 +3,23 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from bench.records.types import Machine
+from bench.records.types import CutOff, Machine, ResumedDespite
+from bench.records.words import warning_text
+from reports import typeset, words
 from reports.compare import Study, study
 from reports.document import Number, Paragraph, Sentence
 from reports.frame import frames
 from reports.prose import sections
 from reports.prose.ratios import lead
 from reports.sources import gather
+from reports.tables.conditions import flags
 from tests.support.prose_figures import again, raws, reads_as_rounded
 from tests.support.report_files import (
     ANNA,
@@ -24,6 +27,7 @@ from tests.support.report_files import (
     FULL,
     JITTER,
     QUICK,
+    check_failed,
     content_of,
     epochs_of,
     overfitting,
@@ -143,7 +147,7 @@ def numbers(given: Study) -> list[tuple[Sentence, Number]]:
 def test_every_number_is_what_the_files_say(which: str, request: pytest.FixtureRequest) -> None:
     folder, given = request.getfixturevalue(which)
     by_seal = raws(folder)
-    seals = dict(zip(given.frames.runs["run"], given.frames.runs["seal"], strict=True))
+    seals = dict(zip(given.frames.runs["run"], given.frames.runs["checksum"], strict=True))
     found = numbers(given)
     assert len(found) > 50
     for sentence, number in found:
@@ -160,9 +164,11 @@ def test_words_hold_no_digits_but_the_protocols(which: str, request: pytest.Fixt
         text
         for frame in (table.runs, table.machines)
         for column in frame
-        for text in frame[column]
+        for cell in frame[column]
+        for text in (cell if isinstance(cell, tuple) else (cell,))
         if isinstance(text, str)
     }
+    names |= {reason for run in table.runs.to_dict("records") for reason in words.reasons(run)}
     names |= {day[:10] for day in table.runs["started_at"]}
     allowed = sorted({*names, *CONSTANTS} - {""}, key=len, reverse=True)
     for paragraphs in said(given).values():
@@ -279,7 +285,7 @@ def test_what_is_unusual_is_told(quick: tuple[Path, Study]) -> None:
     text = told(quick[1])
     assert "2 of 4 runs with more than one timed epoch ended over 5 % slower than they began" in text
     assert "1 run of pretrained started from a user's file" in text
-    assert "Energy was not measured: nothing counts energy here." in text
+    assert "Energy was not measured: neither RAPL nor NVML counts energy here." in text
     assert "PyTorch ran on" not in text
 
 
@@ -310,11 +316,14 @@ def test_a_seal_that_does_not_fit_is_told(tmp_path: Path) -> None:
 
 
 def test_nothing_valid_is_said_so(tmp_path: Path) -> None:
-    bad = run_of("scratch", "tensorflow", timed(9), reasons=["not <b>{0}</b>"])
+    bad = run_of(
+        "scratch", "tensorflow", timed(9), reasons=[check_failed("not <b>{0}</b>", measured=None)]
+    )
     given = saved(tmp_path, (ANNA, [run_of("scratch", "torch", (), failure="killed by {x}"), bad]))
     assert told(given, "summary") == (
         "No run is valid, so nothing is compared and nothing is claimed: 1 failed and 1 invalid."
-        " The reasons are: killed by {x}; not <b>{0}</b>."
+        " The reasons are: killed by {x}; not <b>{0}</b>: there was nothing to measure, or not a number:"
+        " the compiled logits on cpu, against the CPU in float64."
     )
     for key in ("frameworks", "machines", "learning", "resources", "classes", "steadiness", "original"):
         assert said(given)[key] == ()
@@ -375,7 +384,7 @@ def test_conditions_that_spoil_a_figure_are_told(tmp_path: Path) -> None:
             "differences": [],
             "after_epoch": 3,
             "resumed_after": 3,
-            "setback": None,
+            "went_back_because": None,
         }
     ]
     given = saved(tmp_path, (ANNA, runs))
@@ -384,6 +393,28 @@ def test_conditions_that_spoil_a_figure_are_told(tmp_path: Path) -> None:
     assert "A share over 100 % (2 runs) says that the roofline came out too low" in told(given)
     assert "1 run was cut off and resumed, and the computer had time to cool down" in told(given)
     assert "Of note: 1 run was cut off and resumed, 1 began on battery and " in told(given, "summary")
+
+
+def test_a_warning_with_a_semicolon_stays_whole(tmp_path: Path) -> None:
+    """A killed worker's interruption says why in two clauses, and was torn in two."""
+    cut_off = CutOff(
+        after_epoch=2,
+        resumed_after=2,
+        seconds=5.0,
+        why="the worker was killed after epoch 2; the system does that when memory runs out",
+        went_back_because=None,
+    )
+    other = ResumedDespite(difference="load: 0.1 here; 0.2 there")
+    given = saved(tmp_path, (ANNA, pair(100, 125, warnings=[cut_off, other])))
+    assert (
+        "Warnings in the files: it went on although not all was as before: load: 0.1 here; 0.2 there"
+        " (2 runs)."
+    ) in told(given, "steadiness")
+    assert "memory runs out" not in told(given)
+    table = typeset.tables(given)["conditions"]
+    notes = [row[[column.name for column in table.columns].index("Notes")] for row in table.rows]
+    assert notes[0] == f"{warning_text(cut_off)}; {warning_text(other)}"
+    assert flags(given.runs.to_dict("records")[0]) == ("cut off and resumed",)
 
 
 def test_an_interval_near_one_never_reads_as_one() -> None:

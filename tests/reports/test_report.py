@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from bench import report_cost
 from bench.paths import ROOT
 from bench.records.read import read
+from bench.records.types import Diverged
 from reports import markdown, plots, prose, typeset, written
 from reports.__main__ import main
 from reports.compare import study
@@ -21,7 +22,16 @@ from reports.document import Picture, Report
 from reports.frame import frames
 from reports.plots import house
 from reports.sources import gather
-from tests.support.report_files import ANNA, QUICK, content_of, epochs_of, run_of, two_machines, write
+from tests.support.report_files import (
+    ANNA,
+    QUICK,
+    check_failed,
+    content_of,
+    epochs_of,
+    run_of,
+    two_machines,
+    write,
+)
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +231,7 @@ def only(**more: Any) -> list[dict[str, Any]]:
 LEAST: dict[str, list[dict[str, Any]]] = {
     "one run of two epochs": only(),
     "one run of one epoch": [run_of("scratch", "torch", epochs_of([9.0]))],
-    "only an invalid run": only(reasons=["the gate said no"]),
+    "only an invalid run": only(reasons=[check_failed()]),
     "only a failed run": only(failure="out of memory"),
     "only a run that never began": [only(failure="x")[0] | {"start": None, "epochs": [], "gate": None}],
     "a synthetic quick run": only(plan=replace(QUICK, dataset="synthetic"), device="cpu"),
@@ -231,7 +241,7 @@ LEAST: dict[str, list[dict[str, Any]]] = {
             "torch",
             epochs_of([9.0, 5.0], losses=[2.0, None]),
             stopped="diverged",
-            reasons=["diverged at epoch 2"],
+            reasons=[Diverged(epoch=2)],
             result={
                 "confusion": None,
                 "pictures": None,
@@ -261,7 +271,7 @@ def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path
     found = gather([str(tmp_path)])
     assert len(found.runs) == 6
     assert not found.left_out
-    assert all(source.seals_fit for source in found.sources)
+    assert all(source.checksums_fit for source in found.sources)
     made = frames(found)
     assert len(made.machines) == 3
     assert set(made.runs["seed"]) == {0, 1}

@@ -7,6 +7,8 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from bench.doctor.diagnosis import RULES, diagnose
 from bench.doctor.facts import Disk, Facts
 from bench.doctor.findings import Finding
@@ -25,8 +27,10 @@ PINS = {
 AUTO = replace(OPTIONS, profile="auto", device="auto")
 
 MAC = Facts(
-    machine=replace(MACHINE, name="a-mac", memory_bytes=16 * GB, packages=PINS),
-    condition=replace(CONDITION, load=1.5, available_memory_bytes=9 * GB, swap_used_bytes=GB),
+    machine=msgspec.structs.replace(MACHINE, name="a-mac", memory_bytes=16 * GB, packages=PINS),
+    condition=msgspec.structs.replace(
+        CONDITION, load=1.5, available_memory_bytes=9 * GB, swap_used_bytes=GB
+    ),
     platform="darwin",
     environment={},
     pins=PINS,
@@ -38,7 +42,7 @@ MAC = Facts(
     data="cached",
     profile="full",
     device="auto",
-    frameworks=("torch", "tensorflow"),
+    engines=("torch", "tensorflow"),
     gpu="mps",
     devices={"torch": "mps", "tensorflow": "mps"},
     refusals={},
@@ -53,8 +57,8 @@ def with_changes(facts: Facts, **changes: Any) -> Facts:
         parts["facts" if hasattr(facts, name) else part][name] = value
     return replace(
         facts,
-        machine=replace(facts.machine, **parts["machine"]),
-        condition=replace(facts.condition, **parts["condition"]),
+        machine=msgspec.structs.replace(facts.machine, **parts["machine"]),
+        condition=msgspec.structs.replace(facts.condition, **parts["condition"]),
         **parts["facts"],
     )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ import numpy.typing as npt
 
 from alexnet import data, imagenet, spec, weights
 from alexnet.frameworks import registry
-from alexnet.frameworks.protocol import Backend, PlacementUnknown
+from alexnet.frameworks.info import Engine
+from alexnet.frameworks.protocol import Backend, DeviceUnavailable, PlacementNotReported
 from alexnet.recipe import FINETUNE, SCRATCH
 from alexnet.spec import VARIANTS, network
 from tests.alexnet.test_spec import PARAMETERS
@@ -32,12 +35,23 @@ NARROWER = 4
 """Wide enough for a rounding error to grow as in the real networks. At 16 it stays one rounding, and 100
 losses would show no more than float32's precision."""
 
+ENGINES_NOT_RUN: dict[str, Callable[[Engine], dict[str, Any]]] = {
+    "float64": lambda row: {"precision": "float64"},
+    "other compilation": lambda row: {"compiled": not row.compiled},
+    "both": lambda row: {"precision": "float64", "compiled": not row.compiled},
+}
+"""Name -> what the row of an engine that no backend runs has other than its framework's yardstick."""
+
 Arrays = dict[str, npt.NDArray[Any]]
 
 
 def images_and_labels(count: int) -> tuple[data.Images, data.Labels]:
     split = data.synthetic(count, seed=3)
     return split.images, split.labels
+
+
+def is_torch(backend: Backend) -> bool:
+    return "torch" in backend.versions()
 
 
 def layers(backend: Backend) -> Arrays:
@@ -62,7 +76,7 @@ def parameters(backend: Backend) -> Arrays:
         zeros = {name: np.zeros(shape, np.float32) for name, shape in net.tensors.items()}
         trainer: Any = backend.trainer(net, zeros, SCRATCH, seed=0)
         model = trainer.model
-        if backend.framework == "torch":
+        if is_torch(backend):
             count = sum(parameter.numel() for parameter in model.parameters())
         else:
             count = model.count_params()
@@ -87,7 +101,7 @@ def losses(backend: Backend) -> Arrays:
     of momentum, whose velocity includes the old rate when the rate changes.
     """
     answers = {"losses": hundred_losses(backend)}
-    if backend.framework == "torch":
+    if is_torch(backend):
         answers["losses perturbed"] = np.stack(
             [hundred_losses(backend, perturbation=FLOAT32_ROUNDING, seed=s) for s in range(3)]
         )
@@ -174,7 +188,7 @@ def settings(backend: Backend) -> Arrays:
 
 def peaks(backend: Backend) -> Arrays:
     """torch's peak of a GPU when its allocator has counted nothing, and when it has."""
-    if backend.framework != "torch":
+    if not is_torch(backend):
         return {}
     torch: Any = sys.modules["torch"]  # as its backend has imported it
     counted = iter((0, 7))
@@ -187,7 +201,7 @@ def peaks(backend: Backend) -> Arrays:
 
 def placement(backend: Backend) -> Arrays:
     """The operations named for casts of integers to floats, a cast between floats and a ReLU."""
-    if backend.framework != "tensorflow":
+    if is_torch(backend):
         return {}
     from alexnet.frameworks.tensorflow.placement import ops_off_device
 
@@ -205,13 +219,26 @@ def placement(backend: Backend) -> Arrays:
 
     try:
         unknown = str(ops_off_device(lambda: None, "/GPU:0"))
-    except PlacementUnknown as error:
+    except PlacementNotReported as error:
         unknown = str(error)
     return {
         "placement of counts": np.array(run(tf.range(4, dtype=tf.int32))),
         "placement of floats": np.array(run(tf.ones(4, tf.float64))),
         "placement of nothing": np.array(unknown),
     }
+
+
+def refusals(framework: str) -> Arrays:
+    """What is said of each engine that the backend would run otherwise than its row says."""
+    row, said = registry.ENGINES[framework], []
+    for name, changes in ENGINES_NOT_RUN.items():
+        registry.ENGINES[name] = replace(row, name=name, **changes(row))
+        try:
+            registry.backend(name, "cpu")
+            said.append("")
+        except DeviceUnavailable as error:
+            said.append(str(error))
+    return {"refusals": np.array(said)}
 
 
 def carried_over(backend: Backend, file: Path) -> Arrays:
@@ -236,12 +263,12 @@ def torchvisions_own(state: Path, canonical: Path) -> Arrays:
 def main() -> None:
     framework, out, state, canonical = sys.argv[1], *map(Path, sys.argv[2:5])
     answers = torchvisions_own(state, canonical) if framework == "torch" else {}
-    backend = registry.backend(framework, "cpu")  # type: ignore[arg-type]
+    backend = registry.backend(framework, "cpu")
     answers |= parameters(backend) | carried_over(backend, canonical)
     spec.VARIANTS.update(narrow_variants(NARROWER))
     for section in (layers, one_step, losses, stages, dropout, kernels, settings, peaks, placement):
         answers |= section(backend)
-    np.savez(out, **answers)
+    np.savez(out, **answers, **refusals(framework))
 
 
 if __name__ == "__main__":

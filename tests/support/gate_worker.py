@@ -1,6 +1,7 @@
-"""One framework's gate with each fault planted in turn, in its own process, on a narrow network.
+"""One engine's gate with each fault planted in turn, in its own process, on a narrow network.
 
-`python -m tests.support.gate_worker FRAMEWORK` prints JSON: fault -> check -> (passed, measured, says).
+`python -m tests.support.gate_worker ENGINE` prints JSON: fault -> check -> (passed, measured,
+description).
 """
 
 from __future__ import annotations
@@ -168,8 +169,8 @@ def wrong_when_compiled(trainer: Any) -> Any:
 
 
 def main() -> None:
-    framework: Any = sys.argv[1]
-    backend = registry.backend(framework, "cpu")
+    engine = sys.argv[1]
+    backend = registry.backend(engine, "cpu")
     spec.VARIANTS.update(narrow_variants(16))
     net = network("standard", image_size=64)
     first, split = weights.initialise(net, seed=0), data.synthetic(32, seed=0)
@@ -184,7 +185,7 @@ def main() -> None:
         "other momentum": other_momentum,
         "not a number": not_a_number,
     }
-    if framework == "tensorflow":
+    if registry.ENGINES[engine].framework == "tensorflow":
         faults["wrong when compiled"] = wrong_when_compiled
     results, check_timing = {}, timing.check_timing
     gc.freeze()  # each gate collects three times, and a framework's own objects are many
@@ -192,7 +193,9 @@ def main() -> None:
         vars(timing)["check_timing"] = check_timing if name in TIMED else lambda *arguments: []
         faulty: Any = Faulty(backend, plant, late=name == "late")
         checks = check_device(faulty, net, first, SCRATCH, batch, seed=0).checks
-        results[name] = {check.name: (check.passed, check.measured, check.says) for check in checks}
+        results[name] = {
+            check.name: (check.passed, check.measured, check.description) for check in checks
+        }
     json.dump(results, sys.stdout)
 
 

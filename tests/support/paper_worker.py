@@ -6,10 +6,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from bench.ipc.cell_files import outputs_file
 from bench.ipc.messages import Job, Record, Resumed, job_from_json, to_line
@@ -29,11 +29,11 @@ def gate(job: Job, behaviour: str) -> Iterator[Record]:
 
 
 def records(job: Job, behaviour: str) -> Iterator[Record]:
-    yield replace(START, parameters=1000 if job.cell.framework == "torch" else 2000)
+    yield replace(START, parameters=1000 if job.cell.engine == "torch" else 2000)
     done = 0
     if job.saved_epochs is not None:
         done = len(job.saved_epochs)
-        yield Resumed(after_epoch=done, setback=None)
+        yield Resumed(after_epoch=done, went_back_because=None)
     for number in range(done + 1, job.plan.epochs + 1):
         warm_up = number == done + 1
         yield replace(EPOCH, epoch=number, warm_up=warm_up, train_seconds=float(number))

@@ -16,7 +16,7 @@ from reports.document import Number
 from reports.intervals import Ratio, Sample, mean_ratio
 
 Raw = dict[str, Any]
-NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
+NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "loom": "Loom", "torch-knots": "PyTorch knots"}
 CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     "none of the ten",
@@ -45,7 +45,7 @@ def raws(folder: Path) -> dict[str, Raw]:
         runs = [each["extra_info"] for each in content["benchmarks"]] + content["failures"]
         for run in runs:
             beside = {"machine": content["machine_info"]["machine"], "file": str(file)}
-            found[run["seal"]] = {**run, **beside}
+            found[run["checksum"]] = {**run, **beside}
     return found
 
 
@@ -89,14 +89,16 @@ def last_third(values: list[float]) -> float:
 def sides(runs: list[Raw], what: str) -> tuple[list[Raw], list[Raw], bool]:
     """The runs of each side in the canonical order, and whether the sentence turns it around."""
     first, second = re.fullmatch(r".*; (.*?) as a multiple of (.*?), .*", what).groups()  # type: ignore[union-attr]
-    turned = second == "PyTorch" or (
-        first not in NAMES.values()
-        and min(r["start"]["started_at"] for r in runs if r["machine"]["name"] == first)
+    labels = list(NAMES.values())
+    turned = (
+        labels.index(first) > labels.index(second)
+        if first in labels
+        else min(r["start"]["started_at"] for r in runs if r["machine"]["name"] == first)
         < min(r["start"]["started_at"] for r in runs if r["machine"]["name"] == second)
     )
 
     def side(run: Raw) -> str:
-        named = NAMES[run["cell"]["framework"]]
+        named = NAMES[run["cell"]["engine"]]
         return named if named in (first, second) else str(run["machine"]["name"])
 
     pair = [[r for r in runs if side(r) == name] for name in (first, second)]
@@ -107,12 +109,12 @@ def ratio(runs: list[Raw], what: str) -> Ratio:
     one, other, turned = sides(runs, what)
     cells = dict.fromkeys((r["cell"]["experiment"], r["cell"]["device"]) for r in runs)
     if "geometric mean" in what:
-        cells = dict.fromkeys((r["cell"]["experiment"], r["cell"]["framework"]) for r in runs)
+        cells = dict.fromkeys((r["cell"]["experiment"], r["cell"]["engine"]) for r in runs)
 
     def sample(side: list[Raw], cell: tuple[str, str]) -> Sample:
         own = [r for r in side if {*cell} <= {*map(str, r["cell"].values())}]
         found = tuple(np.array(rates(r)) for r in own)
-        return Sample(rates=found, names=tuple(r["seal"] for r in own), epochs=sum(map(len, found)))
+        return Sample(rates=found, names=tuple(r["checksum"] for r in own), epochs=sum(map(len, found)))
 
     found = mean_ratio([(sample(one, cell), sample(other, cell)) for cell in cells])
     plain = math.exp(
@@ -135,15 +137,15 @@ def ratio(runs: list[Raw], what: str) -> Ratio:
     )
 
 
-def by_framework(runs: Iterable[Raw], of: Callable[[Raw], float]) -> list[float]:
+def by_engine(runs: Iterable[Raw], of: Callable[[Raw], float]) -> list[float]:
     values: dict[str, list[float]] = {}
     for run in runs:
-        values.setdefault(run["cell"]["framework"], []).append(of(run))
+        values.setdefault(run["cell"]["engine"], []).append(of(run))
     return [mean(each) for each in values.values()]
 
 
 def standard_error(runs: list[Raw]) -> float:
-    share = mean(by_framework(runs, right))
+    share = mean(by_engine(runs, right))
     return math.sqrt(share * (1 - share) / min(r["start"]["test_images"] for r in runs))
 
 
@@ -164,6 +166,15 @@ def distinct(*names: str) -> Callable[[list[Raw], str], float]:
         return len({tuple(str(_field(run, name)) for name in names) for run in runs})
 
     return count
+
+
+def pairs_of_engines(runs: list[Raw]) -> int:
+    """How many pairs of engines there are, place by place."""
+    places: dict[tuple[str, ...], set[str]] = {}
+    for run in runs:
+        place = tuple(str(_field(run, name)) for name in CELL)
+        places.setdefault(place, set()).add(run["cell"]["engine"])
+    return sum(math.comb(len(engines), 2) for engines in places.values())
 
 
 def _field(run: Raw, name: str) -> Any:
@@ -202,9 +213,9 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
     "machines": distinct("machine"),
     "different chips": distinct("chip"),
     "settings": distinct("setting"),
-    "comparisons": distinct(*CELL),
-    "pairs": distinct(*CELL),
-    "cells": distinct("experiment", "framework", "device"),
+    "comparisons": lambda runs, what: pairs_of_engines(runs),
+    "pairs": lambda runs, what: pairs_of_engines(runs),
+    "cells": distinct("experiment", "engine", "device"),
     "means": lambda runs, what: distinct("machine")(runs, what) - 1,
     "ratio of speeds": lambda runs, what: ratio(runs, what).value,
     "interval's low end, ratio of speeds": lambda runs, what: ratio(runs, what).low,
@@ -216,9 +227,9 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
         sum(
             len(steady(r))
             for r in runs
-            if r["cell"]["framework"] == name and r["cell"]["experiment"] == experiment
+            if r["cell"]["engine"] == name and r["cell"]["experiment"] == experiment
         )
-        for name in NAMES
+        for name in {r["cell"]["engine"] for r in runs}
         for experiment in {r["cell"]["experiment"] for r in runs}
     ),
     "image size, pixels a side": each(lambda r: r["plan"]["image_size"]),
@@ -230,7 +241,7 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
     "least test accuracy": each(right, min),
     "largest test accuracy": each(right, max),
     "difference of the mean test accuracies": lambda runs, what: abs(
-        float(np.diff(by_framework(runs, right))[0])
+        float(np.diff(by_engine(runs, right))[0])
     ),
     "standard error of a share of the test images": lambda runs, what: standard_error(runs),
     "least rise of the validation loss": each(rise, min),

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bench.ipc.messages import Job, Record
 from bench.ipc.parent import WORKER_COMMAND
 from bench.paths import ROOT
-from bench.records.run import Run
+from bench.records.run import SessionRun
 from bench.records.types import Cell, Plan
 from bench.session.cell_runner import CellRunner
 from tests.support.samples import PLAN
@@ -44,14 +45,14 @@ def small_plan(*, train_images: int, batch_size: int, epochs: int) -> Plan:
 
 
 def run_to_end(
-    run: Run,
+    run: SessionRun,
     folder: Path,
     *,
     data_folder: Path | None = None,
     weights_file: Path | None = None,
     command: Sequence[str] = WORKER_COMMAND,
     on_record: Callable[[Record], None] = lambda record: None,
-) -> Run:
+) -> SessionRun:
     """Runs a cell to its end, or until `on_record` raises, and returns the run."""
     job = Job(
         cell=run.cell,
@@ -74,6 +75,6 @@ def run_to_end(
     return run
 
 
-def cpu_cell(experiment: str, framework: str) -> Cell:
+def cpu_cell(experiment: str, engine: str) -> Cell:
     """A cell on the CPU."""
-    return Cell(experiment=experiment, framework=framework, device="cpu", seed=0)  # type: ignore[arg-type]
+    return Cell(experiment=experiment, engine=engine, device="cpu", seed=0)

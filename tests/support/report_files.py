@@ -1,6 +1,6 @@
-"""Small saved files for the report's tests: two machines, both frameworks, figures done by hand.
+"""Small saved files for the report's tests: two machines, two or more engines, figures done by hand.
 
-They hold what bench/records/read.py reads, seals included; other rules of bench.check do not matter.
+They hold what bench/records/read.py reads, checksums included; other rules of bench.check do not matter.
 """
 
 from __future__ import annotations
@@ -8,28 +8,41 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace as replace_row
 from pathlib import Path
 from typing import Any
 
+import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from alexnet.frameworks import registry
+from alexnet.frameworks.info import Engine
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.records import derive
 from bench.records.checksum import run_checksum
-from bench.records.codec import build
 from bench.records.types import (
+    METHOD,
+    SCHEMA_VERSION,
     Cell,
+    CheckFailed,
     Epoch,
     Failure,
     Machine,
+    NoResult,
+    OnBattery,
     Pictures,
     Plan,
+    Reason,
     Result,
     Roofline,
+    RunWarning,
     Start,
     Verdict,
 )
-from tests.support.samples import CONDITION, GATE, MACHINE, RESULT, START
+from reports import palette
+from tests.support.samples import CHECK, CONDITION, GATE, MACHINE, RESULT, START
 
 ANNA = replace(
     MACHINE, name="anna", chip="Apple M1 Pro", model="MacBookPro18,3", gpu_cores=16, memory_bytes=2**34
@@ -56,8 +69,58 @@ FULL = Plan(
     batch_size=64,
 )
 QUICK = replace(FULL, profile="quick", image_size=64, train_images=1920, test_images=2000, epochs=11)
-VERSIONS = {"torch": "2.14.1", "tensorflow": "2.18.1"}
+VERSIONS = {"torch": "2.14.1", "tensorflow": "2.18.1", "loom": "3.0.2"}
+LOOM = Engine(
+    name="loom",
+    framework="loom",
+    precision="float32",
+    compiled=True,
+    label="Loom",
+    light_hue="#6a3f8f",
+    dark_hue="#c9a3ee",
+    marker="^",
+    line=":",
+    shape="▲",
+)
+"""An engine that nobody has, of a framework of its own."""
+KNOTS = Engine(
+    name="torch-knots",
+    framework="torch",
+    precision="float32",
+    compiled=True,
+    label="PyTorch knots",
+    light_hue="#8f3f5c",
+    dark_hue="#ee9fbb",
+    marker="v",
+    line="-.",
+    shape="▼",
+)
+"""A second engine of a framework."""
 IMAGES = 44_992
+
+
+def add_engines(patch: pytest.MonkeyPatch, *engines: Engine) -> None:
+    """Puts rows of made-up engines into the registry and the palette, as they would be at an import."""
+    for row in engines:
+        patch.setitem(registry.ENGINES, row.name, row)
+        patch.setitem(palette.LIGHT, row.name, row.light_hue)
+        patch.setitem(palette.DARK, row.name, row.dark_hue)
+        info = registry.FRAMEWORKS.get(row.framework) or replace_row(
+            registry.FRAMEWORKS["torch"],
+            name=row.framework,
+            label=row.label,
+            engines=(),
+            packages=(row.framework,),
+            required=(row.framework,),
+        )
+        patch.setitem(
+            registry.FRAMEWORKS, row.framework, replace_row(info, engines=(*info.engines, row))
+        )
+
+
+def check_failed(name: str = "logits", measured: float | None = 0.3) -> CheckFailed:
+    """The reason of a check that was not passed."""
+    return CheckFailed(check=replace(CHECK, name=name, measured=measured))
 
 
 def epochs_of(
@@ -129,26 +192,27 @@ def pictures_of(answers: Sequence[int]) -> Pictures:
 
 def run_of(
     experiment: str,
-    framework: str,
+    engine: str,
     epochs: Sequence[Epoch],
     *,
     device: str = "mps",
     seed: int = 0,
+    repeat: int = 0,
     plan: Plan = FULL,
     rights: Sequence[int] | None = None,
     test_images: int = 10_000,
-    warnings: Sequence[str] = (),
-    reasons: Sequence[str] = (),
+    warnings: Sequence[RunWarning] = (),
+    reasons: Sequence[Reason] = (),
     failure: str | None = None,
     started_at: str = "2026-11-24T12:00:00+00:00",
     stopped: str = "cap",
     start: dict[str, Any] | None = None,
     result: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A run as it stands in `extra_info`, without its seal; `start` and `result` change fields."""
-    cell: Cell = build(
-        Cell, {"experiment": experiment, "framework": framework, "device": device, "seed": seed}
-    )
+    """A run as it stands in `extra_info`, without its checksum; `start` and `result` change fields."""
+    where: Any = device
+    cell = Cell(experiment=experiment, engine=engine, device=where, seed=seed, repeat=repeat)
+    framework = registry.ENGINES[engine].framework
     recipe = EXPERIMENTS[experiment].recipe
     net = network(EXPERIMENTS[experiment].variant, image_size=plan.image_size)
     settled: dict[str, Any] = {
@@ -170,16 +234,18 @@ def run_of(
     began = replace(START, **settled | (start or {}))
     plan = replace(plan, batch_size=recipe.batch_size)
     return {
-        "cell": asdict(cell),
-        "plan": asdict(plan),
-        "gate": asdict(GATE),
-        "before": asdict(CONDITION),
-        "start": asdict(began),
-        "epochs": [asdict(epoch) for epoch in epochs],
+        "schema": SCHEMA_VERSION,
+        "method": METHOD,
+        "cell": to_builtins(cell),
+        "plan": to_builtins(plan),
+        "gate": to_builtins(GATE),
+        "before": to_builtins(CONDITION),
+        "start": to_builtins(began),
+        "epochs": [to_builtins(epoch) for epoch in epochs],
         "interruptions": [],
         "result": None
         if failure
-        else asdict(
+        else to_builtins(
             _result(
                 epochs,
                 began,
@@ -189,15 +255,15 @@ def run_of(
                 changed=result or {},
             )
         ),
-        "after": asdict(CONDITION),
-        "verdict": asdict(
+        "after": to_builtins(CONDITION),
+        "verdict": to_builtins(
             Verdict(
                 validity="invalid" if failure or reasons else "valid",
-                reasons=("it has no result",) if failure else tuple(reasons),
+                reasons=(NoResult(),) if failure else tuple(reasons),
                 warnings=tuple(warnings),
             )
         ),
-        "failure": asdict(Failure(reason=failure, log_tail="the end")) if failure else None,
+        "failure": to_builtins(Failure(reason=failure, log_tail="the end")) if failure else None,
     }
 
 
@@ -235,12 +301,16 @@ def _result(
 
 
 def content_of(machine: Machine, runs: Sequence[dict[str, Any]], skipped: Sequence[Any] = ()) -> Any:
-    """A whole file, each run sealed and where its verdict puts it."""
-    content: dict[str, Any] = {"machine_info": {"machine": asdict(machine)}, "benchmarks": []}
+    """A whole file, each run with its checksum and where its verdict puts it."""
+    content: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "machine_info": {"machine": to_builtins(machine)},
+        "benchmarks": [],
+    }
     content |= {"failures": [], "skipped": list(skipped), "interruptions": []}
     content = json.loads(json.dumps(content))
     for run in json.loads(json.dumps(list(runs))):
-        run["seal"] = run_checksum(run, content["machine_info"]["machine"])
+        run["checksum"] = run_checksum(run, content["machine_info"]["machine"])
         if run["failure"] is None and run["verdict"]["validity"] == "valid":
             content["benchmarks"].append({"extra_info": run, "stats": {}})
         else:
@@ -269,38 +339,68 @@ def two_machines(folder: Path) -> Path:
     """
     for machine, scale, day in ((ANNA, 1.0, "2026-11-20"), (BOB, 0.5, "2026-11-22")):
         runs = []
-        for framework, seconds in (("torch", 100.0), ("tensorflow", 125.0)):
-            runs += _full(machine, framework, seconds * scale, f"{day}T09:00:00+00:00")
+        for engine, seconds in (("torch", 100.0), ("tensorflow", 125.0)):
+            runs += _full(machine, engine, seconds * scale, f"{day}T09:00:00+00:00")
         write(folder, f"{machine.name}/0001_full.json", content_of(machine, runs))
     quick = [
         run_of(
             "scratch",
-            framework,
+            engine,
             epochs_of([6.0, seconds, seconds], images=1920),
             plan=replace(QUICK, epochs=3),
             test_images=2000,
             started_at="2026-11-24T10:00:00+00:00",
             start={"data_sha256": "9" * 64},
         )
-        for framework, seconds in (("torch", 5.0), ("tensorflow", 5.5))
+        for engine, seconds in (("torch", 5.0), ("tensorflow", 5.5))
     ]
     write(folder, "anna/0002_quick.json", content_of(ANNA, quick))
     return folder
 
 
-def _full(machine: Machine, framework: str, seconds: float, at: str) -> list[dict[str, Any]]:
-    """Five runs of one framework: scratch twice, and each other experiment once."""
+SECONDS = {"torch": 100.0, "tensorflow": 125.0, LOOM.name: 80.0, KNOTS.name: 64.0}
+"""An epoch of `scratch` on anna, by engine."""
+
+
+def several_engines(folder: Path, *engines: str) -> Path:
+    """results/ with anna's and bob's `scratch` and `mistaken` in each of these engines.
+
+    No two engines have a figure in common: the n-th grows by n GB, takes n x 100 J a second, and has
+    300 + 40 n to 390 + 40 n of a class's 1,000 images right. Bob is twice as fast as anna.
+    """
+    for machine, scale, day in ((ANNA, 1.0, "2026-11-20"), (BOB, 0.5, "2026-11-22")):
+        runs = []
+        for place, engine in enumerate(engines, 1):
+            for experiment, slower in (("scratch", 1.0), ("mistaken", 3.0)):
+                seconds = SECONDS[engine] * scale * slower
+                epochs = epochs_of([seconds * each for each in JITTER], joules=100.0 * place * seconds)
+                grown = 500_000_000 + place * 10**9
+                runs.append(
+                    run_of(
+                        experiment,
+                        engine,
+                        [replace(each, peak_host_bytes=grown) for each in epochs],
+                        rights=[300 + 40 * place + 10 * i for i in range(10)],
+                        started_at=f"{day}T09:00:00+00:00",
+                    )
+                )
+        write(folder, f"{machine.name}/0001_full.json", content_of(machine, runs))
+    return folder
+
+
+def _full(machine: Machine, engine: str, seconds: float, at: str) -> list[dict[str, Any]]:
+    """Five runs of one engine: scratch twice, and each other experiment once."""
     times = [seconds * each for each in JITTER]
     joules = 30.0 * seconds
-    bad = framework == "tensorflow"
+    bad = engine == "tensorflow"
     fine = epochs_of(
         times, validation=[0.7 + 0.02 * i for i in range(8)], stages=[1, 1, 1, 2, 2, 2, 2, 2]
     )
     return [
-        run_of("scratch", framework, epochs_of(times, joules=joules), started_at=at, stopped="patience"),
+        run_of("scratch", engine, epochs_of(times, joules=joules), started_at=at, stopped="patience"),
         run_of(
             "scratch",
-            framework,
+            engine,
             epochs_of([times[0], *times[:0:-1]], joules=joules),
             seed=1,
             started_at=at,
@@ -308,27 +408,27 @@ def _full(machine: Machine, framework: str, seconds: float, at: str) -> list[dic
         ),
         run_of(
             "mistaken",
-            framework,
+            engine,
             overfitting([3 * each for each in times]),
             started_at=at,
-            warnings=() if bad else ["on battery"],
+            warnings=() if bad else [OnBattery()],
         ),
         run_of(
             "augmented",
-            framework,
+            engine,
             epochs_of(times, joules=joules),
             started_at=at,
             plan=replace(FULL, epochs=15),
         ),
         run_of(
             "pretrained",
-            framework,
+            engine,
             fine,
             started_at=at,
             plan=replace(FULL, epochs=13, patience=3),
             rights=[900 + i for i in range(10)],
             failure="its worker was killed by signal 9" if bad and machine is ANNA else None,
-            reasons=["logits: 0.3 where 2.4e-05 at most is allowed"] if bad and machine is BOB else (),
+            reasons=[check_failed()] if bad and machine is BOB else (),
         ),
     ]
 

@@ -15,12 +15,13 @@ from bench.records.types import (
     Machine,
     Pictures,
     Plan,
+    Reads,
     Result,
     Roofline,
     Start,
 )
 
-CELL = Cell(experiment="scratch", framework="torch", device="cpu", seed=0)
+CELL = Cell(experiment="scratch", engine="torch", device="cpu", seed=0)
 
 PLAN = Plan(
     profile="smoke",
@@ -68,9 +69,9 @@ ROOFLINE = Roofline(flops_per_second=200e9, bytes_per_second=36e9)
 CHECK = Check(
     name="logits",
     measured=1.5e-6,
-    least=0.0,
-    most=2.4e-5,
-    says="the compiled logits on cpu, against the CPU in float64",
+    lower=0.0,
+    upper=2.4e-5,
+    description="the compiled logits on cpu, against the CPU in float64",
 )
 
 GATE = Gate(
@@ -82,7 +83,6 @@ GATE = Gate(
 )
 
 START = Start(
-    schema=4,
     started_at="2026-11-24T12:00:00+00:00",
     variant="standard",
     parameters=21_622_154,
@@ -98,7 +98,7 @@ START = Start(
     device_name="CPU",
     versions={"torch": "2.14.1"},
     settings={"threads": "2"},
-    meters={"time": "perf_counter", "energy": "not measured: nothing counts energy here"},
+    meters={"time": Reads(kind="perf counter"), "energy": Reads(kind="no counter")},
     baseline_host_bytes=5 * 10**8,
     idle_watts=None,
     roofline=ROOFLINE,

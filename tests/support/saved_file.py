@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
+from msgspec import to_builtins
+from msgspec.structs import replace
 from pytest_benchmark.stats import Stats
 
 from alexnet.recipe import EXPERIMENTS
@@ -15,8 +16,9 @@ from alexnet.spec import network
 from bench.check.start import first_weights_sha256
 from bench.records import derive
 from bench.records.flops import attainable_flops_per_second, training_flops
-from bench.records.run import Run
+from bench.records.run import SessionRun
 from bench.records.types import (
+    SCHEMA_VERSION,
     Cell,
     Check,
     Epoch,
@@ -26,7 +28,9 @@ from bench.records.types import (
     Machine,
     Pause,
     Pictures,
+    Reads,
     Result,
+    SkippedCell,
     Start,
 )
 from bench.records.verdict import judge
@@ -58,7 +62,7 @@ BEFORE = replace(samples.CONDITION, taken_at="2026-11-24T12:00:00+00:00", therma
 AFTER = replace(BEFORE, taken_at="2026-11-24T14:05:00+02:00")  # 5 minutes later, in another zone
 FALLING, RISING_AGAIN = (2.25, 2.0, 1.75, 1.5), (2.25, 2.0, 2.125, 2.0625)
 """Validation losses of four epochs: with the second, patience runs out after the last."""
-SCRATCH = Cell(experiment="scratch", framework="torch", device="cpu", seed=0)
+SCRATCH = Cell(experiment="scratch", engine="torch", device="cpu", seed=0)
 NO_FAULTS = ("placement", "same bytes", "finite", "disjoint", "moved")
 LIMITS = {
     **dict.fromkeys(NO_FAULTS, (0.0, 0.0, 0.0)),
@@ -73,14 +77,14 @@ GATE_CHECKS = (
     *("own logits", "dropout", "placement", "twice the work", "nothing left"),
     *("same bytes", "one network", "both logits", "both three losses"),
 )
-"""The gate's checks of a network with dropout, if another framework has answered too."""
+"""The gate's checks of a network with dropout, if another engine has answered too."""
 
 
 def passed_checks(*names: str) -> tuple[Check, ...]:
     limits = {name: LIMITS.get(name, (1e-6, 0.0, 1e-3)) for name in names}
     return tuple(
-        Check(name=name, measured=measured, least=least, most=most, says=f"what {name} says")
-        for name, (measured, least, most) in limits.items()
+        Check(name=name, measured=measured, lower=lower, upper=upper, description=f"what {name} says")
+        for name, (measured, lower, upper) in limits.items()
     )
 
 
@@ -115,7 +119,6 @@ def make_start(cell: Cell, machine: Machine) -> Start:
     experiment = EXPERIMENTS[cell.experiment]
     net, drawn = network(experiment.variant, image_size=64), experiment.weights == "he-normal"
     return Start(
-        schema=4,
         started_at="2026-11-24T12:00:05+00:00",
         variant=net.variant,
         parameters=net.parameters,
@@ -129,9 +132,9 @@ def make_start(cell: Cell, machine: Machine) -> Start:
         weights_source_sha256=None if drawn else "7be5be79" + "0" * 56,
         weights_sha256=first_weights_sha256(net.variant, 64, cell.seed) if drawn else "5" * 64,
         device_name="CPU" if cell.device == "cpu" else "Apple M3",
-        versions={cell.framework: "2.14.1", "numpy": "2.0.2"},
+        versions={cell.engine: "2.14.1", "numpy": "2.0.2"},
         settings={"threads": "2"},
-        meters={"time": "perf_counter"},
+        meters={"time": Reads(kind="perf counter")},
         baseline_host_bytes=5 * 10**8,
         idle_watts={"cpu": 0.5, "gpu": 0.1} if machine is MAC else None,
         roofline=ROOFLINE,
@@ -141,7 +144,9 @@ def make_start(cell: Cell, machine: Machine) -> Start:
 
 
 UNANSWERED = Gate(
-    checks=(Check(name="gate", measured=None, least=0, most=0, says="it did not answer: killed"),),
+    checks=(
+        Check(name="gate", measured=None, lower=0, upper=0, description="it did not answer: killed"),
+    ),
     not_checked=(),
     weights_sha256=None,
     batch_sha256=None,
@@ -246,7 +251,7 @@ def make_result(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
 
 def make_saved_run(machine: Machine, cell: Cell, **parts: Any) -> Content:
     """The run as `extra_info` saves it, with its verdict."""
-    run = Run(cell=cell, plan=PLAN, **parts)
+    run = replace(SessionRun.of_cell(cell, PLAN), **parts)
     run.verdict = judge(run, machine)
     return extra_info(run)
 
@@ -266,7 +271,8 @@ def make_file(
     machine: Machine, benchmarks: list[Content], failures: list[Content], skipped: list[Content]
 ) -> Content:
     content = {
-        "machine_info": {"machine": asdict(machine), "cpu": {"count": 2}},
+        "schema": SCHEMA_VERSION,
+        "machine_info": {"machine": to_builtins(machine), "cpu": {"count": 2}},
         "benchmarks": [make_benchmark(run) for run in benchmarks],
         "failures": failures,
         "skipped": skipped,
@@ -279,7 +285,7 @@ def make_file(
 def linux_file() -> Content:
     """Three benchmarks, the first of which converged; one run diverged, one was killed, one was
     interrupted in its gate, and the gate of one did not answer."""
-    tensorflow = replace(SCRATCH, framework="tensorflow")
+    tensorflow = replace(SCRATCH, engine="tensorflow")
     augmented = replace(SCRATCH, experiment="augmented")
     killed = Failure(reason="the worker was killed by signal 9", log_tail="")
     return make_file(
@@ -291,16 +297,16 @@ def linux_file() -> Content:
         ],
         [
             make_run(augmented, (2.25, None)),
-            make_saved_run(LINUX, replace(augmented, framework="tensorflow"), failure=killed),
+            make_saved_run(LINUX, replace(augmented, engine="tensorflow"), failure=killed),
             make_saved_run(LINUX, replace(augmented, seed=1)),  # Ctrl-C while its gate ran
             make_run(replace(augmented, seed=2), FALLING, gate=UNANSWERED),
         ],
         [
-            {
-                "cell": asdict(replace(SCRATCH, experiment="pretrained")),
-                "plan": asdict(PLAN),
-                "reason": "no weights",
-            }
+            to_builtins(
+                SkippedCell(
+                    cell=replace(SCRATCH, experiment="pretrained"), plan=PLAN, reason="no weights"
+                )
+            )
         ],
     )
 
@@ -323,10 +329,12 @@ CUT_OFF = Interruption(
     differences=(),
     after_epoch=2,
     resumed_after=2,
-    setback=None,
+    went_back_because=None,
 )
-SET_BACK = replace(CUT_OFF, after_epoch=4, resumed_after=1, setback="that was the last checkpoint")
-STARTED_OVER = replace(CUT_OFF, resumed_after=0, setback="no checkpoint had been taken yet")
+SET_BACK = replace(
+    CUT_OFF, after_epoch=4, resumed_after=1, went_back_because="that was the last checkpoint"
+)
+STARTED_OVER = replace(CUT_OFF, resumed_after=0, went_back_because="no checkpoint had been taken yet")
 CUTS: dict[str, tuple[list[Interruption], tuple[int, ...]]] = {
     "once": ([CUT_OFF], (1, 3)),
     "twice at one epoch": ([CUT_OFF, replace(CUT_OFF, why=None)], (1, 3)),
@@ -346,8 +354,8 @@ def interrupted_file(cuts: list[Interruption], warm_ups: tuple[int, ...]) -> Con
     """One run that was resumed in new processes, in a session that was resumed as well."""
     run = make_run(SCRATCH, FALLING, interruptions=cuts, warm_ups=warm_ups)
     content = make_file(LINUX, [run], [], [])
-    pause = {name: getattr(CUT_OFF, name) for name in Pause.__dataclass_fields__}
-    return content | {"interruptions": [asdict(Pause(**pause))]}
+    pause = {name: getattr(CUT_OFF, name) for name in Pause.__struct_fields__}
+    return content | {"interruptions": [to_builtins(Pause(**pause))]}
 
 
 @cache

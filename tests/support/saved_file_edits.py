@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
 
 from bench.check import rules
 from bench.records.checksum import run_checksum
@@ -72,7 +73,7 @@ def set_limit(name: str, side: str, value: float) -> Change:
 
 def interrupt(**changes: Any) -> Change:
     """Says of the first benchmark that it was cut off after its second epoch."""
-    return put("run/interruptions", [asdict(CUT_OFF) | changes])
+    return put("run/interruptions", [to_builtins(CUT_OFF) | changes])
 
 
 def without_last(items: list[Any]) -> list[Any]:
@@ -101,7 +102,7 @@ def runs_of(content: Content) -> list[Content]:
 def reseal(content: Content) -> Content:
     """Gives every run the checksum of what is in it now."""
     for run in runs_of(content):
-        run["seal"] = run_checksum(run, content["machine_info"]["machine"])
+        run["checksum"] = run_checksum(run, content["machine_info"]["machine"])
     return content
 
 
@@ -115,8 +116,8 @@ def assert_edit_is_named(rule: str, change: Change, sentence: str) -> None:
     content = genuine_content("linux")
     change(content)
     resealed = reseal(copy.deepcopy(content))
-    if [run["seal"] for run in runs_of(content)] != [run["seal"] for run in runs_of(resealed)]:
-        assert any("seal does not fit" in found for found in violations_of(content))
+    if [run["checksum"] for run in runs_of(content)] != [run["checksum"] for run in runs_of(resealed)]:
+        assert any("checksum does not fit" in found for found in violations_of(content))
     edited = content if rule == "checksum_matches" else resealed
     file = load(edited)
     by_rule = {file_rule.__name__: list(file_rule(file)) for file_rule in rules.FILE_RULES}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bench.ipc.messages import Heartbeat, Resumed, to_line
 from bench.records.types import Failure
@@ -22,8 +22,8 @@ OTHER_START = {to_line(replace(START, device_name="another CPU"))!r}
 BEAT = {to_line(Heartbeat(epoch=1, step=3))!r}
 EPOCHS = {[to_line(epoch) for epoch in EPOCHS]!r}
 QUICK = {to_line(QUICK)!r}
-RESUMED = {[to_line(Resumed(after_epoch=n, setback=None)) for n in range(4)]!r}
-BEGUN_ANEW = {to_line(Resumed(after_epoch=0, setback=NO_CHECKPOINT))!r}
+RESUMED = {[to_line(Resumed(after_epoch=n, went_back_because=None)) for n in range(4)]!r}
+BEGUN_ANEW = {to_line(Resumed(after_epoch=0, went_back_because=NO_CHECKPOINT))!r}
 RESULT = {to_line(RESULT)!r}
 FAILURE = {to_line(Failure(reason="no such weights", log_tail=""))!r}
 GATE = {to_line(GATE)!r}

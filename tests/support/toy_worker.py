@@ -9,11 +9,11 @@ which every later step depends. `TOY` takes `share=N` (the share of time that ch
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from time import sleep
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from alexnet import spec
 from alexnet import weights as canonical
@@ -143,7 +143,7 @@ class ToyKernel:
 
 
 class ToyBackend:
-    framework, device = "torch", "cpu"
+    device = "cpu"
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> ToyTrainer:
         return ToyTrainer(net, weights, recipe, seed=seed)
@@ -196,7 +196,7 @@ def main() -> int:
         spec.VARIANTS.update(narrow_variants(REAL_WIDTH_DIVISOR))
     else:
         spec.VARIANTS.update(standard=TOY, mistaken=TOY)
-        vars(registry)["backend"] = lambda framework, device: ToyBackend()
+        vars(registry)["backend"] = lambda engine, device: ToyBackend()
     return worker_job.serve(answer if sys.argv[1] == "gate" else worker_job.run_cell)
 
 

@@ -18,7 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 import keras
 import tensorflow as tf
 
-from alexnet.frameworks.protocol import Device, Framework, Precision, operands
+from alexnet.frameworks.info import Engine
+from alexnet.frameworks.protocol import Device, DeviceUnavailable, Precision, operands
 from alexnet.frameworks.registry import environment
 from alexnet.frameworks.tensorflow.trainer import TensorflowTrainer, device_string
 from alexnet.recipe import Recipe
@@ -84,8 +85,6 @@ class Addition:
 class TensorflowBackend:
     """The `Backend` of TensorFlow."""
 
-    framework: Framework = "tensorflow"
-
     def __init__(self, device: Device) -> None:
         self.device = device
         if device == "cpu":
@@ -147,6 +146,11 @@ class TensorflowBackend:
             tf.config.experimental.reset_memory_stats("GPU:0")
 
 
-def build(device: Device) -> TensorflowBackend:
-    """The backend of a device from `usable_devices`."""
+def build(engine: Engine, device: Device) -> TensorflowBackend:
+    """The backend of an engine for a device from `usable_devices`.
+
+    Raises DeviceUnavailable for an engine that this backend would run otherwise than its row says.
+    """
+    if (engine.precision, engine.compiled) != ("float32", True):
+        raise DeviceUnavailable(f"{engine.name}: TensorFlow trains here compiled and in float32 alone")
     return TensorflowBackend(device)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from alexnet.frameworks.info import IGNORED, REINSTALL, FrameworkInfo, MacPlugin, Suspect
+from alexnet.frameworks.info import IGNORED, REINSTALL, Engine, FrameworkInfo, MacPlugin, Suspect
 
 # The effects of TF_* and MPS_* were read out of the published library of tensorflow-metal 1.2.0.
 INFO = FrameworkInfo(
     name="tensorflow",
     label="TensorFlow",
+    engines=(
+        Engine(
+            name="tensorflow",
+            framework="tensorflow",
+            precision="float32",
+            compiled=True,
+            label="TensorFlow",
+            light_hue="#0b66b0",
+            dark_hue="#6cb6ff",
+            marker="s",
+            line=(0, (3.5, 1.6)),
+            shape="■",
+        ),
+    ),
     packages=("tensorflow", "tensorflow-metal", "keras"),
     required=("tensorflow", "keras"),
     pip_extra="tensorflow",
@@ -43,9 +57,4 @@ INFO = FrameworkInfo(
             ),
         ),
     ),
-    light_hue="#0b66b0",
-    dark_hue="#6cb6ff",
-    marker="s",
-    line=(0, (3.5, 1.6)),
-    shape="■",
 )

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.eager import context  # the only access to the placed graphs
 
-from alexnet.frameworks.protocol import PlacementUnknown
+from alexnet.frameworks.protocol import PlacementNotReported
 
 # Operations that move or name values or read shapes, and compute nothing.
 _NOT_COMPUTING = {
@@ -41,12 +41,12 @@ def ops_off_device(run: Callable[[], None], device: str) -> list[str]:
     """The types of float32 operation that `run` executes in tf.functions, off `device` ("/GPU:0").
 
     Each is "OP on DEVICE". Integers are not counted: TensorFlow keeps shapes and counters on the host,
-    whatever the device. Raises PlacementUnknown if TensorFlow recorded no graph.
+    whatever the device. Raises PlacementNotReported if TensorFlow recorded no graph.
     """
     expected = device.strip("/")
     placements = set(_float_op_placements(run))
     if not placements:
-        raise PlacementUnknown("TensorFlow has recorded no graph of the step")
+        raise PlacementNotReported("TensorFlow has recorded no graph of the step")
     return sorted(f"{op} on {actual}" for op, actual in placements if actual != expected)
 
 

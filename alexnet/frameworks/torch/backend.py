@@ -12,7 +12,8 @@ os.environ.pop("PYTORCH_ENABLE_MPS_FALLBACK", None)
 import torch
 import torchvision
 
-from alexnet.frameworks.protocol import Device, Framework, Precision, operands
+from alexnet.frameworks.info import Engine
+from alexnet.frameworks.protocol import Device, DeviceUnavailable, Precision, operands
 from alexnet.frameworks.registry import environment
 from alexnet.frameworks.torch.trainer import TorchTrainer, memory_format, synchronize
 from alexnet.recipe import Recipe
@@ -76,8 +77,6 @@ class Addition:
 class TorchBackend:
     """The `Backend` of torch."""
 
-    framework: Framework = "torch"
-
     def __init__(self, device: Device) -> None:
         self.device = device
         if device == "cuda":
@@ -106,7 +105,7 @@ class TorchBackend:
 
     def versions(self) -> dict[str, str]:
         versions = {
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),  # it is a class of its own
             "torchvision": torchvision.__version__,
             "numpy": np.__version__,
         }
@@ -136,6 +135,11 @@ class TorchBackend:
             torch.accelerator.reset_peak_memory_stats()
 
 
-def build(device: Device) -> TorchBackend:
-    """The backend of a device from `usable_devices`."""
+def build(engine: Engine, device: Device) -> TorchBackend:
+    """The backend of an engine for a device from `usable_devices`.
+
+    Raises DeviceUnavailable for an engine that this backend would run otherwise than its row says.
+    """
+    if (engine.precision, engine.compiled) != ("float32", False):
+        raise DeviceUnavailable(f"{engine.name}: torch trains here uncompiled and in float32 alone")
     return TorchBackend(device)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from alexnet.frameworks.info import IGNORED, REINSTALL, FrameworkInfo
+from alexnet.frameworks.info import IGNORED, REINSTALL, Engine, FrameworkInfo
 
 # The effects of PYTORCH_* were read out of the published libraries of torch 2.14.1; KMP_DUPLICATE_LIB_OK
 # is from pytorch#193520.
 INFO = FrameworkInfo(
     name="torch",
     label="PyTorch",
+    engines=(
+        Engine(
+            name="torch",
+            framework="torch",
+            precision="float32",
+            compiled=False,
+            label="PyTorch",
+            light_hue="#c8500a",
+            dark_hue="#ff9a5c",
+            marker="o",
+            line="-",
+            shape="●",
+        ),
+    ),
     packages=("torch", "torchvision"),
     required=("torch", "torchvision"),
     pip_extra="torch",
@@ -25,9 +39,4 @@ INFO = FrameworkInfo(
         "mps": f"update macOS to 14 or newer, then {REINSTALL}",
         "cuda": "see what nvidia-smi says; the CPU is measured with --device cpu",
     },
-    light_hue="#c8500a",
-    dark_hue="#ff9a5c",
-    marker="o",
-    line="-",
-    shape="●",
 )

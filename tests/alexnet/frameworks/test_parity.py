@@ -17,7 +17,7 @@ import pytest
 from alexnet import spec, weights
 from alexnet.spec import VARIANTS, network
 from tests.alexnet.test_spec import PARAMETERS
-from tests.support.framework_worker import NARROWER, STEPS, Arrays
+from tests.support.framework_worker import ENGINES_NOT_RUN, NARROWER, STEPS, Arrays
 from tests.support.narrow import narrow_variants
 from tests.support.real_worker import output_of
 
@@ -176,6 +176,18 @@ def test_casts_of_counts_to_float_are_not_reported_as_off_device(both: dict[str,
 
 def test_placement_is_unknown_where_tensorflow_records_nothing(both: dict[str, Arrays]) -> None:
     assert both["tensorflow"]["placement of nothing"] == "TensorFlow has recorded no graph of the step"
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_an_engine_that_would_run_otherwise_than_its_row_says_is_refused(
+    both: dict[str, Arrays], framework: str
+) -> None:
+    """Each is refused by its name; the yardstick has given all other figures here."""
+    said = list(both[framework]["refusals"])
+    assert len(said) == len(ENGINES_NOT_RUN)
+    for name, reason in zip(ENGINES_NOT_RUN, said, strict=True):
+        assert reason.startswith(f"{name}: "), reason
+        assert "in float32 alone" in reason
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])

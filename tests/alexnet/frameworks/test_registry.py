@@ -1,14 +1,18 @@
-"""Each framework is a folder and a row, and the row says all that others need to know of it."""
+"""Each framework is a folder and a row, and its row and those of its engines say all that is needed."""
 
 from __future__ import annotations
 
 import importlib
 import tomllib
+from dataclasses import replace
+from typing import get_args
 
 import pytest
 
-from alexnet.frameworks.info import FrameworkInfo
-from alexnet.frameworks.registry import FRAMEWORKS
+from alexnet.frameworks import registry
+from alexnet.frameworks.info import Engine, FrameworkInfo
+from alexnet.frameworks.protocol import DeviceUnavailable, Precision
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from bench.paths import ROOT
 
 ROWS = list(FRAMEWORKS.values())
@@ -22,9 +26,40 @@ def test_every_folder_is_a_row_and_every_row_a_folder() -> None:
         assert info.name == name
 
 
-@pytest.mark.parametrize("field", ["label", "light_hue", "dark_hue", "marker", "line", "shape"])
-def test_a_reader_of_a_report_can_tell_them_apart(field: str) -> None:
-    assert len({getattr(info, field) for info in ROWS}) == len(ROWS)
+def test_no_two_frameworks_are_called_alike() -> None:
+    assert len({info.label for info in ROWS}) == len(ROWS)
+
+
+def test_every_engine_is_there_once_under_its_name() -> None:
+    rows = [engine for info in ROWS for engine in info.engines]
+    assert list(ENGINES.values()) == rows, "two engines have one name"
+    assert list(ENGINES) == [engine.name for engine in rows]
+
+
+@pytest.mark.parametrize("info", ROWS, ids=lambda info: info.name)
+def test_a_frameworks_engines_are_its_own_and_one_bears_its_name(info: FrameworkInfo) -> None:
+    """The engine of the same name is the framework's yardstick."""
+    assert {engine.framework for engine in info.engines} == {info.name}
+    assert ENGINES[info.name] in info.engines
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.name)
+def test_an_engines_row_can_be_run(engine: Engine) -> None:
+    assert engine.framework in FRAMEWORKS
+    assert engine.precision in get_args(Precision)
+    assert isinstance(engine.compiled, bool)
+
+
+@pytest.mark.parametrize("field", ["name", "label", "light_hue", "dark_hue", "marker", "line", "shape"])
+def test_a_reader_of_a_report_can_tell_engines_apart(field: str) -> None:
+    assert len({getattr(engine, field) for engine in ENGINES.values()}) == len(ENGINES)
+
+
+def test_an_engine_whose_framework_cannot_be_imported_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(ENGINES["torch"], name="paper", framework="paper")
+    monkeypatch.setitem(registry.ENGINES, "paper", row)
+    with pytest.raises(DeviceUnavailable, match=r"paper cannot be imported here \(No module named"):
+        registry.backend("paper", "cpu")
 
 
 @pytest.mark.parametrize("info", ROWS, ids=lambda info: info.name)

@@ -9,11 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bench.check.__main__ import main
 from bench.paths import ROOT
@@ -47,7 +47,7 @@ HOSTILE: dict[str, tuple[str | bytes | Callable[[], str], str]] = {
     "infinite": (with_load("-Infinity"), "it holds -Infinity"),
     "infinite by size": (with_load("1e999"), "it holds 1e999"),
     "endless digits": (with_load("9" * 5000), "5000 digits"),
-    "lists in lists": ("[" * 100_000, "nested deeper than 32 levels"),
+    "lists in lists": ("[" * 100_000, "nested too deep"),
     "objects in objects": ('{"a":' * 40 + "1" + "}" * 40, "nested deeper than 32 levels"),
     "one key twice": (with_load('9, "load": 0.4'), 'the key "load" twice'),
 }
@@ -152,7 +152,7 @@ def test_the_command_line_lists_what_stands_in_each_file(
     assert main([str(good), str(bad)]) == 1
     out = capsys.readouterr().out
     assert "  violation: scratch-torch-cpu-s0: result.test_accuracy is 0.74" in out
-    assert "  violation: scratch-torch-cpu-s0: seal does not fit" in out
+    assert "  violation: scratch-torch-cpu-s0: checksum does not fit" in out
     assert main([str(broken), str(bad), str(good)]) == 2
 
 

@@ -20,10 +20,13 @@ from tests.support.saved_file_edits import (
 
 EDITS: Edits = {
     "checksum_matches": [
-        (put("run/seal", OTHER_SHA256), "seal does not fit"),
+        (put("run/checksum", OTHER_SHA256), "checksum does not fit"),
     ],
     "verdict_follows": [
-        (put("run/verdict/warnings", ["on battery"]), "verdict.warnings has no ground for: on"),
+        (
+            put("run/verdict/warnings", [{"kind": "on battery"}]),
+            "verdict.warnings has no ground for: on battery",
+        ),
         (put("run/after/power", "battery"), "verdict.warnings leaves out: on battery"),
         (put("run/gate/checks/1/measured", 0.5), 'verdict.validity is "valid", and'),
         (
@@ -62,8 +65,8 @@ def test_an_edit_is_named_even_with_a_new_checksum(rule: str, change: Change, se
 
 def test_a_checksum_covers_the_run_and_its_machine() -> None:
     """The edits above are sealed by the same function, and would not miss what it leaves out."""
-    run, machine = {"epochs": [1.0], "seal": ""}, {"name": "anna"}
+    run, machine = {"epochs": [1.0], "checksum": ""}, {"name": "anna"}
     sealed = run_checksum(run, machine)
-    assert run_checksum(run | {"seal": sealed}, machine) == sealed
+    assert run_checksum(run | {"checksum": sealed}, machine) == sealed
     assert run_checksum(run | {"epochs": [1.1]}, machine) != sealed
     assert run_checksum(run, machine | {"name": "bob"}) != sealed

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from bench.check import required_checks
 from bench.paths import ROOT
-from bench.records.types import Gate
+from bench.records.codec import build
+from bench.records.types import EngineOff, Gate, NoOtherEngine, NotChecked, PlacementUnknown
 from tests.support.saved_file import (
     FALLING,
     GATE_CHECKS,
@@ -41,23 +42,23 @@ EDITS: Edits = {
             for name in ("update", "own logits", "dropout", "placement", "nothing left")
         ),
         (put("run/result/checks", without_last), 'result.checks has no "moved"'),
-        (put("run/result/checks/1/most", 9.0), 'allows 0 to 9 in "disjoint", where it is 0 to 0'),
-        (set_limit("dropout", "least", 0.0), 'allows 0 to 1 in "dropout", where it is 1e-06 to 1'),
+        (put("run/result/checks/1/upper", 9.0), 'allows 0 to 9 in "disjoint", where it is 0 to 0'),
+        (set_limit("dropout", "lower", 0.0), 'allows 0 to 1 in "dropout", where it is 1e-06 to 1'),
         (
-            set_limit("twice the work", "least", 0.5),
+            set_limit("twice the work", "lower", 0.5),
             'allows 0.5 to 2.5 in "twice .*, where it is 1.6 to 2.5',
         ),
-        (set_limit("twice the work", "most", 99.0), 'allows 1.6 to 99 in "twice the work", where'),
+        (set_limit("twice the work", "upper", 99.0), 'allows 1.6 to 99 in "twice the work", where'),
         (
-            set_limit("nothing left", "most", 50.0),
+            set_limit("nothing left", "upper", 50.0),
             'allows 0 to 50 in "nothing left", where it is 0 to 0.1',
         ),
         (
-            set_limit("one network", "most", 1e-3),
+            set_limit("one network", "upper", 1e-3),
             'allows 0 to 0.001 in "one network", where it is 0 to 1e-09',
         ),
-        (set_limit("same bytes", "most", 2.0), 'allows 0 to 2 in "same bytes", where it is 0 to 0'),
-        (set_limit("placement", "most", 1.0), 'allows 0 to 1 in "placement", where it is 0 to 0'),
+        (set_limit("same bytes", "upper", 2.0), 'allows 0 to 2 in "same bytes", where it is 0 to 0'),
+        (set_limit("placement", "upper", 1.0), 'allows 0 to 1 in "placement", where it is 0 to 0'),
         (put("run/result/checks/0/measured", 1.0), "result.checks finite.measured is 1, and"),
     ],
 }
@@ -78,9 +79,9 @@ def test_what_a_valid_run_must_have_passed_is_really_asked(name: str) -> None:
     assert re.search(rf'(name=|_at_most\(\s*)"{name}"|"{name}": \(', text)
 
 
-def file_without_check(dropped: str, *, not_checked: tuple[str, ...]) -> Content:
+def file_without_check(dropped: str, *, not_checked: tuple[NotChecked, ...]) -> Content:
     """A file of one valid run whose gate lacks a check and says what it could not check."""
-    gate = Gate(**make_run(SCRATCH, FALLING)["gate"])
+    gate = build(Gate, make_run(SCRATCH, FALLING)["gate"])
     checks = tuple(check for check in passed_checks(*GATE_CHECKS) if check.name != dropped)
     run = make_run(SCRATCH, FALLING, gate=replace(gate, checks=checks, not_checked=not_checked))
     assert run["verdict"]["validity"] == "valid"
@@ -88,10 +89,20 @@ def file_without_check(dropped: str, *, not_checked: tuple[str, ...]) -> Content
 
 
 def test_where_a_step_runs_may_be_unknown_if_the_gate_says_so() -> None:
-    unknown = ("where a training step runs: TensorFlow has recorded no graph of the step",)
+    unknown = (PlacementUnknown(why="TensorFlow has recorded no graph of the step"),)
     assert violations_of(file_without_check("placement", not_checked=unknown)) == []
-    for not_checked in ((), ("torch against the other framework: it was not run",)):
+    for not_checked in ((), (NoOtherEngine(engine="torch"),)):
         content = file_without_check("placement", not_checked=not_checked)
         assert violations_of(content) == ['scratch-torch-cpu-s0: gate.checks has no "placement"']
     violations = violations_of(file_without_check("own logits", not_checked=unknown))
     assert any('no "own logits"' in sentence for sentence in violations)
+
+
+@pytest.mark.parametrize(
+    "alone", [NoOtherEngine(engine="torch"), EngineOff(engine="tensorflow", device="cpu")]
+)
+def test_engines_need_not_have_been_compared_if_the_gate_says_why(alone: NotChecked) -> None:
+    for name in required_checks.AGREEMENT_CHECKS:
+        assert violations_of(file_without_check(name, not_checked=(alone,))) == []
+        content = file_without_check(name, not_checked=(PlacementUnknown(why="no graph"),))
+        assert violations_of(content) == [f'scratch-torch-cpu-s0: gate.checks has no "{name}"']

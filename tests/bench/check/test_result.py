@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support import saved_file
 from tests.support.saved_file import FALLING, LINUX, PLAN, SCRATCH, genuine_content, make_file, make_run

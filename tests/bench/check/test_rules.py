@@ -17,7 +17,6 @@ from tests.bench.check import (
     test_result,
     test_start,
 )
-from tests.bench.records import test_ranges
 from tests.support.saved_file import genuine_content
 from tests.support.saved_file_edits import violations_of
 
@@ -35,7 +34,6 @@ def test_a_genuine_file_holds_whoever_reads_it(
 def test_every_rule_has_an_edit_that_it_finds() -> None:
     """Each of these modules tries its own edits."""
     modules = (
-        test_ranges,
         test_integrity,
         test_start,
         test_epochs,

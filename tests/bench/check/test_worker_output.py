@@ -51,7 +51,7 @@ class PaperTrainer:
 
 
 class PaperBackend:
-    framework, device = "torch", "cpu"
+    device = "cpu"
     flops, seconds = 10**9, 0.02
 
     def versions(self) -> dict[str, str]:

@@ -43,7 +43,8 @@ def test_good_findings_are_shown_when_asked_for(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--device", "tpu"], ["--image-size", "3"], ["--profile", "slow"], ["x"]]
+    "wrong",
+    [["--device", "tpu"], ["--image-size", "3"], ["--profile", "slow"], ["--engine", "jax"], ["x"]],
 )
 def test_a_wrong_command_line_has_status_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:
@@ -64,7 +65,9 @@ def test_options_reach_the_facts_as_pytest_would_give_them(monkeypatch: pytest.M
     command.main(
         ["--framework", "torch", "--experiment", "scratch", "--data-dir", "x", "--profile", "full"]
     )
-    assert (received[0].framework, received[0].experiment) == (("torch",), ("scratch",))
+    command.main(["--engine", "tensorflow,torch"])
+    assert (received[0].engine, received[0].experiment) == (("torch",), ("scratch",))
+    assert received[1].engine == ("tensorflow", "torch")
     assert (received[0].profile, received[0].data_dir, received[0].device) == ("full", Path("x"), "auto")
 
 

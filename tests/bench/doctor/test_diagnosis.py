@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from msgspec.structs import fields, replace
 
 from bench.doctor.diagnosis import RULES, diagnose
 from bench.doctor.facts import Disk, Facts
@@ -49,8 +49,8 @@ def test_a_healthy_computer_gives_no_warning(healthy: Facts) -> None:
             LINUX, environment={"PYTORCH_MPS_FAST_MATH": "1", "TF_MTL_ENABLE_LAYER_PRINT": "1"}
         ),
         with_changes(MAC, environment={"KERAS_BACKEND": "tensorflow", "OMP_NUM_THREADS": ""}),
-        with_changes(MAC, frameworks=("torch",), packages=packages(tensorflow=None, keras=None)),
-        with_changes(MAC, frameworks=("torch",), packages=packages(tensorflow_metal="1.1.0"), pins={}),
+        with_changes(MAC, engines=("torch",), packages=packages(tensorflow=None, keras=None)),
+        with_changes(MAC, engines=("torch",), packages=packages(tensorflow_metal="1.1.0"), pins={}),
         with_changes(MAC_CPU, packages=packages(tensorflow_metal=None)),
         with_changes(MAC_CPU, packages=packages(keras="3.15.1"), pins={}),
         with_changes(MAC_CPU, os="macOS 13.6"),
@@ -69,13 +69,13 @@ def test_what_does_not_matter_here_is_not_reported(facts: Facts) -> None:
 def optional_fields(record: Any) -> dict[str, Any]:
     """Every field of the record that may be None, as None."""
     hints = get_type_hints(record)
-    names = [field.name for field in dataclasses.fields(record)]
+    names = [field.name for field in fields(record)]
     return {name: None for name in names if type(None) in get_args(hints[name])}
 
 
 @pytest.mark.parametrize("base", [MAC, LINUX, CUDA, MAC_BY_NAME])
 def test_what_is_not_known_is_no_fault(base: Facts) -> None:
-    unknown = replace(
+    unknown = dataclasses.replace(
         base,
         machine=replace(base.machine, **optional_fields(Machine)),
         condition=replace(base.condition, **optional_fields(Condition)),

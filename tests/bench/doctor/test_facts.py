@@ -7,12 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from alexnet.data import FOLDER
 from alexnet.download import ARCHIVE
 from alexnet.frameworks import registry
-from alexnet.frameworks.protocol import Device, Framework
+from alexnet.frameworks.protocol import Device
 from alexnet.spec import network
 from bench.doctor import facts
 from bench.doctor.facts import VARIABLES, can_probe_gpu, gather_facts, plugin_clash, release_numbers
@@ -50,15 +51,15 @@ def test_the_pairs_that_crash_are_known(tensorflow: str, metal: str) -> None:
 
 
 @pytest.fixture
-def probes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Framework, str]]:
-    """The (framework, device) asked for on a Mac where torch sees the GPU and TensorFlow does not."""
-    probes: list[tuple[Framework, str]] = []
+def probes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, str]]:
+    """The (engine, device) asked for on a Mac where torch sees the GPU and TensorFlow does not."""
+    probes: list[tuple[str, str]] = []
 
-    def devices(options: Options) -> dict[Framework, Device]:
-        probes.append((options.framework[0], options.device))
-        if options.framework == ("tensorflow",):
+    def devices(options: Options) -> dict[str, Device]:
+        probes.append((options.engine[0], options.device))
+        if options.engine == ("tensorflow",):
             raise prepare.NotPrepared("tensorflow cannot use mps here")
-        return {options.framework[0]: "mps"}
+        return {options.engine[0]: "mps"}
 
     monkeypatch.setattr(facts, "likely_gpu", lambda: "mps")
     monkeypatch.setattr(prepare, "find_devices", devices)
@@ -67,7 +68,7 @@ def probes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Framew
     return probes
 
 
-def test_each_framework_is_asked_for_the_gpu_by_name(probes: list[tuple[Framework, str]]) -> None:
+def test_each_framework_is_asked_for_the_gpu_by_name(probes: list[tuple[str, str]]) -> None:
     gathered = gather_facts(AUTO, machine=MAC.machine, probe=True)
     assert probes == [("torch", "mps"), ("tensorflow", "mps")]
     assert gathered.devices == {"torch": "mps"}
@@ -75,26 +76,55 @@ def test_each_framework_is_asked_for_the_gpu_by_name(probes: list[tuple[Framewor
     assert gathered.profile == "quick"
 
 
-def test_an_import_that_would_crash_is_not_tried(probes: list[tuple[Framework, str]]) -> None:
+def test_an_import_that_would_crash_is_not_tried(probes: list[tuple[str, str]]) -> None:
     for installed in (
         packages(tensorflow="2.20.0"),
         packages(tensorflow_metal=None),
         packages(keras=None),
     ):
-        machine = replace(MAC.machine, packages=installed)
+        machine = msgspec.structs.replace(MAC.machine, packages=installed)
         assert gather_facts(AUTO, machine=machine, probe=True).profile == "quick"
     assert probes == [("torch", "mps")] * 3
     assert not can_probe_gpu("torch", "linux", {})
 
 
-def test_what_is_known_is_not_asked_again(probes: list[tuple[Framework, str]]) -> None:
-    known: dict[Framework, Device] = {"torch": "mps", "tensorflow": "mps"}
+def test_what_is_known_is_not_asked_again(probes: list[tuple[str, str]]) -> None:
+    known: dict[str, Device] = {"torch": "mps", "tensorflow": "mps"}
     gathered = gather_facts(AUTO, machine=MAC.machine, devices=known, probe=True)
     assert (gathered.devices, gathered.profile) == (known, "full")
     assert gather_facts(AUTO, machine=MAC.machine, profile="smoke").profile == "smoke"
-    assert gather_facts(replace(AUTO, framework=("torch",)), machine=MAC.machine).profile == "full"
+    assert gather_facts(replace(AUTO, engine=("torch",)), machine=MAC.machine).profile == "full"
     assert gather_facts(replace(AUTO, device="cpu"), machine=MAC.machine, probe=True).gpu is None
     assert gather_facts(replace(AUTO, device="cuda"), machine=MAC.machine, probe=True).gpu == "mps"
+    assert probes == []
+
+
+@pytest.fixture
+def second_torch_engine(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a second engine of torch."""
+    engine = replace(registry.ENGINES["torch"], name="torch-other", label="PyTorch, otherwise")
+    monkeypatch.setitem(registry.ENGINES, engine.name, engine)
+    return engine.name
+
+
+def test_two_engines_of_one_framework_need_one_framework(
+    probes: list[tuple[str, str]], second_torch_engine: str
+) -> None:
+    options = replace(AUTO, engine=(second_torch_engine, "tensorflow", "torch"))
+    gathered = gather_facts(options, machine=MAC.machine, probe=True)
+    assert gathered.engines == (second_torch_engine, "tensorflow", "torch")
+    assert gathered.frameworks == ("torch", "tensorflow")
+    assert probes == [(second_torch_engine, "mps"), ("tensorflow", "mps"), ("torch", "mps")]
+    assert gathered.devices == {second_torch_engine: "mps", "torch": "mps"}
+    assert set(gathered.refusals) == {"tensorflow"}
+
+
+def test_an_engine_is_not_asked_if_its_framework_would_crash(
+    probes: list[tuple[str, str]], second_torch_engine: str
+) -> None:
+    machine = msgspec.structs.replace(MAC.machine, packages=packages(torch=None))
+    options = replace(AUTO, engine=(second_torch_engine,))
+    assert gather_facts(options, machine=machine, probe=True).profile == "quick"
     assert probes == []
 
 

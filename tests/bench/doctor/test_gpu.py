@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from alexnet.frameworks.registry import ENGINES
 from tests.support.doctor_facts import (
     CUDA,
     LINUX,
@@ -14,6 +17,8 @@ from tests.support.doctor_facts import (
     assert_every_yield_reached,
     assert_reported,
     packages,
+    problems,
+    with_changes,
 )
 
 FAULTS = [
@@ -114,3 +119,18 @@ def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) 
 
 def test_every_finding_of_every_rule_is_exercised() -> None:
     assert_every_yield_reached(FAULTS)
+
+
+def test_each_engine_without_the_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(ENGINES["torch"], name="torch-other", label="PyTorch, otherwise")
+    monkeypatch.setitem(ENGINES, other.name, other)
+    devices = {"torch": "mps", "tensorflow": "mps"}
+    facts = with_changes(
+        MAC,
+        engines=("torch", other.name, "tensorflow"),
+        devices=devices,
+        refusals={other.name: "it has no kernels for it."},
+    )
+    (finding,) = problems(facts)
+    assert finding.message == "PyTorch, otherwise does not see the GPU: it has no kernels for it."
+    assert problems(with_changes(facts, devices=devices | {other.name: "mps"}, refusals={})) == []

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from bench.gate.ask import GateReply, ask_gate
-from tests.support.samples import GATE, ROOFLINE, job
+from bench.gate import ask as ask_module
+from bench.gate.agreement import NEEDED_CHECKS
+from bench.gate.ask import GateReply, Gates, ask_gate
+from bench.ipc.cell_files import journal_file, outputs_file
+from bench.ipc.messages import Job
+from bench.records import journal
+from bench.records.journal import Journal
+from bench.records.types import Cell, EngineOff, Gate, NoOtherEngine, Roofline
+from tests.support.samples import CELL, CHECK, GATE, ROOFLINE, job
 from tests.support.scripted_child import PREAMBLE
 
 
@@ -32,10 +43,220 @@ def test_a_gate_gives_its_verdict_and_the_roofline(tmp_path: Path) -> None:
         ("sys.exit(3)", "the worker ended with status 3 before it had answered, without a result"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "the worker died of SIGSEGV before it had answered"),
         ("time.sleep(60)", "the worker gave no sign of life"),
-        ("pipe.write('nonsense\\n')", "this line is not JSON"),
+        ("pipe.write('nonsense\\n')", "this line is no record (it is not JSON"),
     ],
 )
 def test_a_gate_that_gives_no_verdict_says_why(tmp_path: Path, script: str, reason: str) -> None:
     reply = ask(tmp_path, script, timeout_seconds=1.0 if "sleep" in script else 20.0)
     assert reply.gate is None
     assert reply.reason.startswith(reason)
+
+
+class PaperGates:
+    """A session's gates without processes: `asked` are the ids of the cells whose gate ran, in order.
+
+    A gate process of an engine in `mute` sends no verdict.
+    """
+
+    def __init__(self, folder: Path, *, mute: Collection[str] = ()) -> None:
+        self.folder, self.mute = folder, mute
+        self.gates = Gates()
+        self.asked: list[str] = []
+
+    def ask(self, job: Job, *, folder: Path) -> GateReply:
+        self.asked.append(job.cell.id)
+        roofline = ROOFLINE if job.roofline is None else None
+        if job.cell.engine in self.mute:
+            return GateReply(gate=None, roofline=roofline, reason="it died")
+        same = np.ones((2, 10))
+        np.savez(outputs_file(job), logits=same, losses=same[0], exact_logits=same)
+        checks = tuple(replace(CHECK, name=name) for name in NEEDED_CHECKS)
+        seconds = float(len(self.asked))
+        return GateReply(
+            gate=replace(GATE, checks=checks, seconds=seconds), roofline=roofline, reason=""
+        )
+
+    def job_of(self, cell: Cell) -> Job:
+        roofline = self.gates.rooflines.get((cell.engine, cell.device))
+        return replace(job(str(self.folder)), cell=cell, roofline=roofline)
+
+    def gate_of(self, cell: Cell, peers: Sequence[Cell]) -> Gate:
+        return self.gates.gate_of(cell, peers, self.job_of, self.folder)
+
+
+@pytest.fixture
+def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaperGates:
+    gates = PaperGates(tmp_path)
+    monkeypatch.setattr(ask_module, "ask_gate", lambda job, *, folder: gates.ask(job, folder=folder))
+    return gates
+
+
+def repeats(engine: str, count: int) -> list[Cell]:
+    return [replace(CELL, engine=engine, repeat=number) for number in range(count)]
+
+
+def grid(count: int) -> list[Cell]:
+    """Each repeat of both engines, in the order of a session's cells."""
+    pairs = zip(repeats("torch", count), repeats("tensorflow", count), strict=True)
+    return [cell for pair in pairs for cell in pair]
+
+
+def in_journal(folder: Path, cell: Cell, part: str) -> list[Any]:
+    """The records of one part in a cell's journal."""
+    file = journal_file(folder, cell.id)
+    lines = journal.read(file, {"gate": Gate, "roofline": Roofline}) if file.exists() else []
+    return [line.record for line in lines if isinstance(line, journal.Line) and line.part == part]
+
+
+def test_one_gate_process_is_enough_for_all_repeats_of_a_cell(paper: PaperGates) -> None:
+    cells = grid(3)
+    gates = {cell: paper.gate_of(cell, cells) for cell in cells}
+    assert paper.asked == ["scratch-torch-cpu-s0", "scratch-tensorflow-cpu-s0"]
+    for engine in ("torch", "tensorflow"):
+        assert len({gates[cell].seconds for cell in repeats(engine, 3)}) == 1
+    assert gates[cells[0]].seconds != gates[cells[1]].seconds
+    for gate in gates.values():
+        assert "both logits" in {check.name for check in gate.checks}
+        assert gate.not_checked == ()
+
+
+def test_each_repeat_has_the_gate_in_its_own_journal(paper: PaperGates) -> None:
+    """Once, however often it is asked for, and not before the repeat's turn."""
+    cells = grid(2)
+    torch, tensorflow, again, _ = cells
+    first = paper.gate_of(torch, cells)
+    assert in_journal(paper.folder, torch, "gate") == [first]
+    assert in_journal(paper.folder, again, "gate") == []
+    for _ in range(2):
+        for cell in cells:
+            gate = paper.gate_of(cell, cells)
+            assert in_journal(paper.folder, cell, "gate") == [gate]
+    assert in_journal(paper.folder, again, "gate") == [first]
+    assert in_journal(paper.folder, tensorflow, "gate") != [first]
+
+
+def test_a_roofline_is_of_an_engine_on_a_device_and_in_the_journal_of_who_measured_it(
+    paper: PaperGates,
+) -> None:
+    cells = grid(2)
+    for cell in cells:
+        paper.gate_of(cell, cells)
+    assert set(paper.gates.rooflines) == {("torch", "cpu"), ("tensorflow", "cpu")}
+    journals = [len(in_journal(paper.folder, cell, "roofline")) for cell in cells]
+    assert journals == [1, 1, 0, 0]
+
+
+def test_the_gate_runs_for_the_first_repeat_that_is_picked(paper: PaperGates) -> None:
+    """As with `-k r1`: its log has the name of a cell of this session."""
+    cells = [cell for cell in grid(3) if cell.repeat]
+    for cell in reversed(cells):
+        paper.gate_of(cell, cells)
+    assert paper.asked == ["scratch-torch-cpu-s0-r1", "scratch-tensorflow-cpu-s0-r1"]
+    for cell in cells:
+        assert len(in_journal(paper.folder, cell, "gate")) == 1
+    assert not journal_file(paper.folder, CELL.id).exists()
+
+
+def test_repeats_of_one_engine_alone_are_not_compared_with_each_other(paper: PaperGates) -> None:
+    cells = repeats("torch", 2)
+    for cell in cells:
+        gate = paper.gate_of(cell, cells)
+        assert gate.not_checked == (NoOtherEngine(engine="torch"),)
+        assert [check.name for check in gate.checks] == list(NEEDED_CHECKS)
+    assert paper.asked == [CELL.id]
+
+
+def test_outputs_are_removed_once_they_are_compared(
+    paper: PaperGates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = grid(2)
+    paper.gate_of(cells[0], cells)
+    assert list(paper.folder.glob("*.npz")) == []
+
+    def cut_off(*arguments: Any) -> Gate:
+        assert len(list(paper.folder.glob("*.npz"))) == 2, "there are outputs to compare"
+        raise KeyboardInterrupt
+
+    paper.gates = Gates()
+    monkeypatch.setattr(ask_module, "with_agreement", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        paper.gate_of(cells[0], cells)
+    assert list(paper.folder.glob("*.npz")) == []
+
+
+def test_a_gate_of_the_earlier_session_does_not_run_again_and_is_not_written_again(
+    paper: PaperGates,
+) -> None:
+    """Later repeats have it in their own journals."""
+    cells, earlier = repeats("torch", 3), replace(GATE, seconds=77.0)
+    Journal(journal_file(paper.folder, cells[0].id)).add("gate", earlier)
+    paper.gates.add_earlier(cells[0], earlier, for_repeats=True)
+    assert [paper.gate_of(cell, cells) for cell in cells] == [earlier] * 3
+    assert paper.asked == []
+    for cell in cells:
+        assert in_journal(paper.folder, cell, "gate") == [earlier]
+
+
+def test_the_gate_of_an_earlier_repeat_serves_the_first_one_too(paper: PaperGates) -> None:
+    """A session may have begun with the second repeat alone."""
+    first, second = repeats("torch", 2)
+    paper.gates.add_earlier(second, GATE, for_repeats=True)
+    assert paper.gate_of(first, [first, second]) == GATE
+    assert paper.asked == []
+    assert in_journal(paper.folder, first, "gate") == [GATE]
+    assert in_journal(paper.folder, second, "gate") == [], "its journal has it already"
+
+
+def test_a_gate_that_is_good_for_no_other_repeat_stays_with_its_cell(paper: PaperGates) -> None:
+    """A done run keeps the gate that it was measured under; since then something has changed."""
+    cells, earlier = grid(2), replace(GATE, seconds=77.0)
+    paper.gates.add_earlier(cells[0], earlier, for_repeats=False)
+    gates = {cell: paper.gate_of(cell, cells) for cell in cells}
+    assert gates[cells[0]] == earlier
+    assert in_journal(paper.folder, cells[0], "gate") == [], "its journal has it already"
+    assert len(paper.asked) == 2
+    again = gates[replace(CELL, repeat=1)]
+    assert again != earlier
+    assert "both logits" in {check.name for check in again.checks}
+    assert in_journal(paper.folder, replace(CELL, repeat=1), "gate") == [again]
+
+
+def test_where_one_engines_gate_is_missing_both_run_and_the_earlier_one_stays(
+    paper: PaperGates,
+) -> None:
+    """The missing one needs the other's outputs, which no session keeps."""
+    cells, earlier = grid(2), replace(GATE, seconds=77.0)
+    first, second = repeats("torch", 2)
+    paper.gates.add_earlier(first, earlier, for_repeats=True)
+    gates = {cell: paper.gate_of(cell, cells) for cell in cells}
+    assert len(paper.asked) == 2
+    assert gates[first] == gates[second] == earlier
+    assert in_journal(paper.folder, first, "gate") == [], "its journal has it already"
+    assert in_journal(paper.folder, second, "gate") == [earlier]
+    for cell in repeats("tensorflow", 2):
+        assert gates[cell].not_checked == ()
+        assert "both logits" in {check.name for check in gates[cell].checks}
+        assert in_journal(paper.folder, cell, "gate") == [gates[cell]]
+
+
+def test_a_gate_without_an_answer_fails_every_repeat_and_is_in_no_journal(paper: PaperGates) -> None:
+    """It is asked twice in a session, and again when the session is resumed."""
+    paper.mute = ("torch",)
+    cells = grid(2)
+    gates = {cell: paper.gate_of(cell, cells) for cell in cells}
+    assert paper.asked == [CELL.id, CELL.id, "scratch-tensorflow-cpu-s0"]
+    for cell in repeats("torch", 2):
+        (check,) = gates[cell].checks
+        assert (check.name, check.passed) == ("gate", False)
+        assert check.description == "it did not answer, asked twice: it died"
+        assert in_journal(paper.folder, cell, "gate") == []
+    for cell in repeats("tensorflow", 2):
+        assert gates[cell].not_checked == (EngineOff(engine="torch", device="cpu"),)
+        assert in_journal(paper.folder, cell, "gate") == [gates[cell]]
+
+
+def test_another_seed_has_its_own_gate(paper: PaperGates) -> None:
+    seeds = [replace(CELL, seed=seed) for seed in (0, 1)]
+    for cell in seeds:
+        paper.gate_of(cell, [cell])
+    assert paper.asked == ["scratch-torch-cpu-s0", "scratch-torch-cpu-s1"]

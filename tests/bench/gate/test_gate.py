@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
+from alexnet.frameworks.registry import ENGINES
 from tests.support.real_worker import output_of
 
-FRAMEWORKS = ("torch", "tensorflow")
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def gates() -> dict[str, Any]:
-    """Framework -> fault -> check -> (passed, measured, says)."""
-    outputs = {name: output_of("tests.support.gate_worker", name) for name in FRAMEWORKS}
+    """Engine -> fault -> check -> (passed, measured, description)."""
+    outputs = {name: output_of("tests.support.gate_worker", name) for name in ENGINES}
     return {name: json.loads(output.splitlines()[-1]) for name, output in outputs.items()}
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_without_a_fault_every_check_passes(gates: dict[str, Any], framework: str) -> None:
-    checks = gates[framework]["none"]
+@pytest.mark.parametrize("engine", ENGINES)
+def test_without_a_fault_every_check_passes(gates: dict[str, Any], engine: str) -> None:
+    checks = gates[engine]["none"]
     assert len(checks) == 12
     assert [name for name, (passed, _, _) in checks.items() if not passed] == []
 
@@ -45,17 +45,17 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("fault", "check", "words"), FAULTS)
 def test_a_planted_fault_is_named(
-    gates: dict[str, Any], framework: str, fault: str, check: str, words: str
+    gates: dict[str, Any], engine: str, fault: str, check: str, words: str
 ) -> None:
-    passed, measured, says = gates[framework][fault][check]
+    passed, measured, description = gates[engine][fault][check]
     assert not passed, f"{fault}: {check} measured {measured} and let it pass"
-    assert words in says
+    assert words in description
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     ("fault", "unharmed"),
     [
@@ -66,9 +66,9 @@ def test_a_planted_fault_is_named(
     ],
 )
 def test_what_a_fault_does_not_touch_still_passes(
-    gates: dict[str, Any], framework: str, fault: str, unharmed: str
+    gates: dict[str, Any], engine: str, fault: str, unharmed: str
 ) -> None:
-    assert gates[framework][fault][unharmed][0]
+    assert gates[engine][fault][unharmed][0]
 
 
 def test_a_graph_that_computes_otherwise_than_eager_is_named(gates: dict[str, Any]) -> None:
@@ -81,10 +81,11 @@ def test_a_graph_that_computes_otherwise_than_eager_is_named(gates: dict[str, An
 
 def test_what_runs_elsewhere_is_named(gates: dict[str, Any]) -> None:
     """TensorFlow names operations. torch raises for those, so here its tensors are named."""
-    _, measured, says = gates["tensorflow"]["misplaced"]["placement"]
-    kinds = [operation.split()[0] for operation in says.split(": ", 1)[1].split(", ")]
+    _, measured, description = gates["tensorflow"]["misplaced"]["placement"]
+    kinds = [operation.split()[0] for operation in description.split(": ", 1)[1].split(", ")]
     assert measured == len(kinds)
     assert {"ResourceApplyMomentum", "ReluGrad", "ResizeBilinear", "Sum"} <= set(kinds)
     assert not {"Const", "_Arg", "Shape"} & set(kinds)
-    _, _, says = gates["torch"]["misplaced"]["placement"]
-    assert {"conv1.weight", "images", "fc8.bias momentum"} <= set(says.split(": ", 1)[1].split(", "))
+    _, _, description = gates["torch"]["misplaced"]["placement"]
+    tensors = set(description.split(": ", 1)[1].split(", "))
+    assert {"conv1.weight", "images", "fc8.bias momentum"} <= tensors

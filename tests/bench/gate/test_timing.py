@@ -10,9 +10,9 @@ import pytest
 
 from bench.gate import timing
 from bench.meters.reference_kernel import KERNEL_SECONDS
-from bench.records import verdict
 from bench.records.limits import MAX_SHARE_LEFT, MAX_WORK_RATIO, MIN_WORK_RATIO
 from bench.records.types import Check
+from bench.records.words import check_text
 from tests.support.paper_device import CALL_SECONDS, PaperDevice, paper_backend, use_as_clock
 
 BATCH = np.zeros((4, 32, 32, 3), np.uint8), np.zeros(4, np.int32)
@@ -190,9 +190,9 @@ def test_a_trainer_that_is_waited_for_too_short_fails_by_name(device: PaperDevic
     assert not checks["nothing left"].passed
     assert checks["nothing left"].measured is not None
     assert checks["nothing left"].measured > 1000, "half a second of work, timed as two calls"
-    assert verdict.why_failed(checks["nothing left"]).startswith("nothing left: ")
+    assert check_text(checks["nothing left"]).startswith("nothing left: ")
     assert "0.1 at most is allowed (what one image's logits take once the clock has stopped" in (
-        verdict.why_failed(checks["nothing left"])
+        check_text(checks["nothing left"])
     )
 
 
@@ -202,7 +202,7 @@ def test_a_device_that_answers_late_fails_by_name(device: PaperDevice) -> None:
     assert not checks["nothing left"].passed
     check = checks["twice the work"]
     assert not check.passed
-    assert verdict.why_failed(check) == (
+    assert check_text(check) == (
         "twice the work: 1 where 1.6 at least is allowed"
         " (how many times longer twice the work takes: 1 would be a clock that does not wait)"
     )

@@ -137,7 +137,7 @@ def test_a_first_step_that_is_not_minus_rate_times_gradient_is_named(tensor: str
     update = gate(changed=lambda name, step: step * (share if name == tensor else 1))["update"]
     assert not update.passed
     assert update.measured == pytest.approx(abs(share - 1), rel=0.1)
-    assert update.says == (
+    assert update.description == (
         f"how far the first step of {tensor} on mps is from minus rate times gradient"
     )
 
@@ -145,7 +145,7 @@ def test_a_first_step_that_is_not_minus_rate_times_gradient_is_named(tensor: str
 def test_a_weight_that_is_no_number_after_the_first_step_is_named() -> None:
     update = gate(changed=lambda name, step: step * np.nan if name == "fc.bias" else step)["update"]
     assert (update.passed, update.measured) == (False, None)
-    assert "fc.bias" in update.says
+    assert "fc.bias" in update.description
 
 
 def own_logits(trainer: Any) -> Check:
@@ -159,7 +159,7 @@ def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
     dropping.now["fc.weight"] = dropping.now["fc.weight"] * (np.arange(3072) % 2)
     check = own_logits(dropping)
     assert (check.name, check.passed) == ("own logits", False)
-    assert check.says == "the logits of the cell's own network on mps, against the CPU in float64"
+    assert check.description == "the logits of the cell's own network on mps, against the CPU in float64"
     dropping.now["fc.bias"][0] = np.nan
     assert own_logits(dropping).measured is None
 

@@ -7,13 +7,14 @@ import json
 import platform
 import re
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
@@ -44,7 +45,7 @@ def test_this_machine_is_described() -> None:
     assert record.memory_bytes > 10**9
     assert record.architecture == platform.machine()
     assert record.packages["pytest"] == pytest.__version__
-    assert machine.describe("My Mac") == replace(record, name="my-mac")
+    assert machine.describe("My Mac") == msgspec.structs.replace(record, name="my-mac")
 
 
 I9 = "Intel(R) Core(TM) i9-9980HK CPU @ 2.40GHz"
@@ -101,7 +102,7 @@ def test_a_mac_is_described(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_mac_that_says_nothing_is_described_as_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     replace(MACS["Intel"], sysctl="", answers={}).pretend(monkeypatch)
-    record = asdict(machine.describe())
+    record = msgspec.to_builtins(machine.describe())
     known = {"name", "memory_bytes", "python", "architecture", "packages"}
     assert {key for key, value in record.items() if value is not None} == known
 
@@ -132,7 +133,7 @@ def test_the_slow_command_is_asked_only_where_the_fast_one_does_not_know(
 
 
 def _assert_anonymous(record: Machine) -> None:
-    text = json.dumps(asdict(record))
+    text = json.dumps(msgspec.to_builtins(record))
     assert "serial" not in text.lower()
     assert not re.search(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", text, re.IGNORECASE)
     assert str(Path.home()) not in text

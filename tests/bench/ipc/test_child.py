@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -15,6 +15,7 @@ from time import monotonic, sleep
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from bench.ipc.child import ACK, ORPHANED, STOP, ParentPipe
 from bench.ipc.messages import Heartbeat, Record, from_line, job_from_json, job_to_json

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from alexnet.frameworks.protocol import Device
 from bench.meters import energy
 from bench.meters.energy import AppleCounter, EnergyMeter, LinuxCounter
 from bench.records import derive
-from bench.records.types import Epoch, Joules
+from bench.records.types import Epoch, Joules, Reads
+from bench.records.words import reads_text
 from tests.support.samples import EPOCH
 
 PARTS = ("cpu_total", "gpu", "gpu_sram", "dram", "ane")
@@ -30,9 +31,12 @@ def zeus(**millijoules: int | None) -> SimpleNamespace:
 
 def test_apples_millijoules_become_joules_by_part() -> None:
     counter = AppleCounter(zeus(cpu_total=12_500, gpu=3_000, gpu_sram=40, dram=700, ane=0))
-    assert counter.available()
     assert counter.joules() == {"cpu": 12.5, "gpu": 3.0, "gpu_sram": 0.04, "dram": 0.7, "ane": 0.0}
-    assert counter.reads == "the chip's own estimate by part (IOReport), in windows of 20 s or more"
+    assert counter.reads == Reads(kind="ioreport")
+    assert counter.reads.measured
+    assert reads_text(counter.reads) == (
+        "the chip's own estimate by part (IOReport), in windows of 20 s or more"
+    )
 
 
 def test_apples_missing_parts_are_left_out() -> None:
@@ -44,16 +48,19 @@ def test_a_mac_without_counters_says_why() -> None:
         raise RuntimeError("no Energy Model here")
 
     counter = AppleCounter(SimpleNamespace(AppleEnergyMonitor=no_monitor))
-    assert not counter.available()
-    assert counter.reads == (
-        "not measured: zeus-apple-silicon cannot read this chip (no Energy Model here)"
+    assert counter.reads == Reads(kind="ioreport unreadable", detail="no Energy Model here")
+    assert not counter.reads.measured
+    assert counter.joules() == {}
+    assert reads_text(counter.reads) == (
+        "zeus-apple-silicon cannot read this chip (no Energy Model here)"
     )
 
 
 def test_a_mac_whose_every_counter_is_missing_says_so() -> None:
     counter = AppleCounter(zeus())
-    assert not counter.available()
-    assert counter.reads == "not measured: zeus-apple-silicon finds no counter on this chip"
+    assert counter.reads == Reads(kind="ioreport without counter")
+    assert not counter.reads.measured
+    assert reads_text(counter.reads) == "zeus-apple-silicon finds no counter on this chip"
 
 
 def test_a_mac_that_stops_answering_costs_the_joules_and_not_the_run() -> None:
@@ -66,15 +73,15 @@ def test_a_mac_that_stops_answering_costs_the_joules_and_not_the_run() -> None:
 
     library.AppleEnergyMonitor().get_cumulative_energy = lost
     assert counter.joules() == {}
-    assert not counter.available()
     assert energy.used_between(before, counter.joules(), seconds=60) is None
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="zeus-apple-silicon is installed on a Mac")
 def test_where_the_package_is_missing_the_reason_names_it() -> None:
     counter = AppleCounter()
-    assert not counter.available()
-    assert counter.reads.startswith("not measured: zeus-apple-silicon cannot read this chip (No module")
+    assert counter.reads.kind == "ioreport unreadable"
+    assert not counter.reads.measured
+    assert counter.reads.detail.startswith("No module named 'zeus_apple_silicon'")
 
 
 def zone(powercap: Path, number: str, name: str, microjoules: int | None, *, top: int = 10**9) -> Path:
@@ -129,8 +136,9 @@ def test_linux_reads_packages_memory_and_gpu(tmp_path: Path) -> None:
     counter = LinuxCounter(tmp_path, Nvml(9_250))
     expected = {"cpu package-0": 5.0, "cpu package-1": 7.0, "dram intel-rapl:0:1": 2.5, "gpu": 9.25}
     assert counter.joules() == expected, "the cores are within their package, and psys is all of it"
-    assert counter.available()
-    assert set(counter.reads.removesuffix(", in windows of 20 s or more").split(", ")) == set(expected)
+    assert counter.reads.kind == "counters"
+    assert counter.reads.measured
+    assert set(counter.reads.detail.split(", ")) == set(expected)
 
 
 @pytest.mark.usefixtures("clock")
@@ -192,24 +200,28 @@ def test_an_epoch_in_which_rapl_turned_once_at_most_has_its_energy(tmp_path: Pat
 def test_where_rapl_is_roots_alone_the_reason_says_so(tmp_path: Path) -> None:
     zone(tmp_path, "0", "package-0", None)
     counter = LinuxCounter(tmp_path, NO_GPU)
-    assert not counter.available()
     assert counter.joules() == {}
-    assert counter.reads == f"not measured: {tmp_path}/intel-rapl:*/energy_uj is readable by root alone"
+    files = f"{tmp_path}/intel-rapl:*/energy_uj"
+    assert counter.reads == Reads(kind="counters for root", detail=files)
+    assert not counter.reads.measured
+    assert reads_text(counter.reads) == f"{files} is readable by root alone"
 
 
 @pytest.mark.parametrize("raises", ["init", "handle", "energy", "count"])
 def test_linux_without_rapl_and_without_a_gpu_that_counts_says_so(tmp_path: Path, raises: str) -> None:
     """No driver, no GPU, and a GPU before Volta fail in different calls."""
     counter = LinuxCounter(tmp_path / "nowhere", Nvml(raises=raises))
-    assert not counter.available()
-    assert counter.reads == "not measured: neither RAPL nor NVML counts energy here"
+    assert counter.reads == Reads(kind="no counter")
+    assert not counter.reads.measured
+    assert reads_text(counter.reads) == "neither RAPL nor NVML counts energy here"
 
 
 def test_a_gpu_alone_is_counted_too(tmp_path: Path) -> None:
     nvml = Nvml(1_000)
     zone(tmp_path, "0", "package-0", None)
     counter = LinuxCounter(tmp_path, nvml)
-    assert counter.reads == "gpu, in windows of 20 s or more"
+    assert counter.reads == Reads(kind="counters", detail="gpu")
+    assert reads_text(counter.reads) == "gpu, in windows of 20 s or more"
     nvml.millijoules = 4_500
     assert counter.joules() == {"gpu": 4.5}
 
@@ -219,8 +231,7 @@ def test_of_several_gpus_none_is_read(tmp_path: Path) -> None:
     zone(tmp_path, "0", "package-0", 5_000_000)
     assert LinuxCounter(tmp_path, Nvml(9_250, gpus=2)).joules() == {"cpu package-0": 5.0}
     alone = LinuxCounter(tmp_path / "nowhere", Nvml(9_250, gpus=2))
-    assert not alone.available()
-    assert alone.reads.startswith("not measured: ")
+    assert alone.reads == Reads(kind="no counter")
 
 
 @pytest.mark.usefixtures("clock")
@@ -237,7 +248,8 @@ def test_a_gpu_that_is_lost_costs_the_joules_and_not_the_run(tmp_path: Path) -> 
 
 def test_this_systems_counter_either_counts_or_says_why_not() -> None:
     counter = energy.counter()
-    assert counter.available() != counter.reads.startswith("not measured: ")
+    assert counter.reads.measured == bool(counter.joules())
+    assert reads_text(counter.reads)
 
 
 def test_too_short_a_window_gives_nothing() -> None:
@@ -313,13 +325,9 @@ def test_the_headline_of_a_record_is_the_same_on_whatever_computer_reads_it(
 class Source:
     """A counter that draws 10 W in the processor and 2.5 W in the GPU, by the fake clock's time."""
 
-    reads = "fake"
-
     def __init__(self, now: Callable[[], float], *, available: bool = True) -> None:
         self.now, self.there = now, available
-
-    def available(self) -> bool:
-        return self.there
+        self.reads = Reads(kind="counters", detail="cpu") if available else Reads(kind="no counter")
 
     def joules(self) -> Joules:
         assert self.there, "a counter that is not there was read"
@@ -366,7 +374,7 @@ def test_the_idle_draw_is_none_in_too_short_a_window(clock: Clock) -> None:
 
 def test_the_idle_draw_is_none_where_a_processor_was_lost_meanwhile(clock: Clock) -> None:
     readings = [{"cpu": 5.0, "gpu": 1.0}, {"cpu": 300.0}]
-    source: Any = SimpleNamespace(available=lambda: True, joules=lambda: readings.pop(0))
+    source: Any = SimpleNamespace(reads=Reads(kind="counters"), joules=lambda: readings.pop(0))
     assert energy.idle_watts(source) is None
     assert clock.slept == [20.0]
 

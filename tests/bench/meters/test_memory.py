@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from bench.meters.memory import LinuxMemory, MacMemory, host_memory
+from bench.records.types import Reads
+from bench.records.words import reads_text
 
 STATUS = """\
 Name:\tpython
@@ -40,10 +42,11 @@ def number(reading: int | None) -> int:
 
 def test_linux_reads_resident_memory_and_its_high_water_mark(tmp_path: Path) -> None:
     memory = LinuxMemory(proc(tmp_path))
-    assert memory.available()
+    assert memory.reads == Reads(kind="resident memory in the epoch")
+    assert memory.reads.measured
+    assert reads_text(memory.reads) == "resident memory (VmHWM), the most within the epoch"
     assert memory.now_bytes() == 102_400 * 1024
     assert memory.peak_bytes() == 204_800 * 1024
-    assert memory.reads == "resident memory (VmHWM), the most within the epoch"
 
 
 def test_linux_is_read_anew_each_time(tmp_path: Path) -> None:
@@ -72,14 +75,14 @@ def test_a_reset_asks_linux_for_the_high_water_mark_alone(tmp_path: Path) -> Non
 )
 def test_without_a_high_water_mark_linux_measures_nothing(tmp_path: Path, status: str) -> None:
     memory = LinuxMemory(proc(tmp_path, status))
-    assert not memory.available()
-    assert memory.reads == f"not measured: {tmp_path / 'status'} has no VmHWM here"
+    assert memory.reads == Reads(kind="no resident memory", detail=str(tmp_path / "status"))
+    assert not memory.reads.measured
+    assert reads_text(memory.reads) == f"{tmp_path / 'status'} has no VmHWM here"
 
 
 def test_where_there_is_no_proc_linux_measures_nothing(tmp_path: Path) -> None:
     memory = LinuxMemory(tmp_path / "nowhere")
-    assert not memory.available()
-    assert memory.reads.startswith("not measured: ")
+    assert memory.reads.kind == "no resident memory"
     memory.reset()  # which a meter calls without asking first
     assert (memory.now_bytes(), memory.peak_bytes()) == (None, None)
 
@@ -102,8 +105,11 @@ def test_where_no_reset_is_allowed_linux_says_since_when_its_peak_is(tmp_path: P
     (tmp_path / "clear_refs").unlink()
     (tmp_path / "clear_refs").mkdir()  # root may write to any file, but nobody to a folder
     memory = LinuxMemory(tmp_path)
-    assert memory.reads == "resident memory (VmHWM), the most since the process began: no reset allowed"
-    assert memory.available()
+    assert memory.reads == Reads(kind="resident memory since the start")
+    assert memory.reads.measured
+    assert reads_text(memory.reads) == (
+        "resident memory (VmHWM), the most since the process began: no reset allowed"
+    )
     memory.reset()
     assert memory.peak_bytes() == 204_800 * 1024
 
@@ -116,7 +122,7 @@ def test_on_linux_a_peak_rises_with_what_is_touched_and_falls_after_a_reset() ->
     """
     size, tolerance = 200 * 10**6, 20 * 10**6
     memory = LinuxMemory()
-    if "no reset allowed" in memory.reads:
+    if memory.reads.kind == "resident memory since the start":
         pytest.skip("this kernel does not let the high-water mark be reset")
     memory.reset()
     before = number(memory.peak_bytes())
@@ -137,7 +143,7 @@ def test_on_linux_a_peak_rises_with_what_is_touched_and_falls_after_a_reset() ->
 def test_this_system_has_a_counter_of_its_own() -> None:
     memory = host_memory()
     assert isinstance(memory, LinuxMemory)
-    assert memory.available()
+    assert memory.reads.measured
 
 
 class Library:
@@ -168,8 +174,9 @@ class Library:
 def test_macos_reads_the_footprint_and_the_most_since_the_reset() -> None:
     library = Library()
     memory = MacMemory(library)
-    assert memory.available()
-    assert memory.reads == "physical footprint, the most within the epoch"
+    assert memory.reads == Reads(kind="footprint in the epoch")
+    assert memory.reads.measured
+    assert reads_text(memory.reads) == "physical footprint, the most within the epoch"
     assert memory.now_bytes() == 3 * 10**9
     assert memory.peak_bytes() == 5 * 10**9
     library.resets.clear()
@@ -180,8 +187,11 @@ def test_macos_reads_the_footprint_and_the_most_since_the_reset() -> None:
 @pytest.mark.parametrize("resets", [None, -1], ids=["no such call", "a call that fails"])
 def test_where_no_reset_is_allowed_macos_falls_back_on_the_lifetime(resets: int | None) -> None:
     memory = MacMemory(Library(resets=resets))
-    assert memory.available()
-    assert memory.reads == "physical footprint, the most since the process began: no reset allowed"
+    assert memory.reads == Reads(kind="footprint since the start")
+    assert memory.reads.measured
+    assert reads_text(memory.reads) == (
+        "physical footprint, the most since the process began: no reset allowed"
+    )
     assert (memory.now_bytes(), memory.peak_bytes()) == (3 * 10**9, 7 * 10**9)
     memory.reset()
     assert memory.peak_bytes() == 7 * 10**9
@@ -189,8 +199,9 @@ def test_where_no_reset_is_allowed_macos_falls_back_on_the_lifetime(resets: int 
 
 def test_a_mac_that_tells_nothing_measures_nothing() -> None:
     memory = MacMemory(Library(fails=True))
-    assert not memory.available()
-    assert memory.reads == "not measured: proc_pid_rusage gives this process nothing"
+    assert memory.reads == Reads(kind="no footprint")
+    assert not memory.reads.measured
+    assert reads_text(memory.reads) == "proc_pid_rusage gives this process nothing"
     memory.reset()
     assert (memory.now_bytes(), memory.peak_bytes()) == (None, None)
 
@@ -238,7 +249,7 @@ def test_on_macos_a_peak_rises_with_what_is_touched_and_falls_after_a_reset() ->
     """As on Linux; macOS may compress what is idle, which 200 MB just written are not."""
     size, tolerance = 200 * 10**6, 20 * 10**6
     memory = host_memory()
-    if "no reset allowed" in memory.reads:
+    if memory.reads.kind == "footprint since the start":
         pytest.skip("this macOS does not let the peak be reset")
     memory.reset()
     before = number(memory.peak_bytes())

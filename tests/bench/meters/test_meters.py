@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from bench.meters import energy
 from bench.meters.energy import EnergyMeter
 from bench.meters.memory import DeviceMemoryMeter, HostMemoryMeter
 from bench.meters.meters import Meters
 from bench.meters.time import TimeMeter
-from bench.records.types import Joules
+from bench.records.types import Joules, Reads, ReadsKind
+from bench.records.words import reads_text
 
 COST_SECONDS = 100.0
 """What each fake costs on the fake clock: far more than the work, so that it would show."""
@@ -33,13 +35,10 @@ class Clock:
 
 
 class PaperMemory:
-    reads = "paper memory"
-
     def __init__(self, clock: Clock, *, available: bool = True) -> None:
         self.clock, self.there = clock, available
-
-    def available(self) -> bool:
-        return self.there
+        kind: ReadsKind = "footprint in the epoch" if available else "no footprint"
+        self.reads = Reads(kind=kind)
 
     def now_bytes(self) -> int | None:
         return 500 if self.there else None
@@ -55,13 +54,9 @@ class PaperMemory:
 class PaperCounter:
     """Ten watts by the clock's time."""
 
-    reads = "paper energy"
-
     def __init__(self, clock: Clock, *, available: bool = True) -> None:
         self.clock, self.there = clock, available
-
-    def available(self) -> bool:
-        return self.there
+        self.reads = Reads(kind="counters", detail="cpu") if available else Reads(kind="no counter")
 
     def joules(self) -> Joules:
         now = self.clock.now
@@ -138,26 +133,32 @@ def test_every_meter_has_its_reading_afterwards(clock: Clock, monkeypatch: pytes
 def test_every_meter_says_what_it_reads(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     meters = paper_meters(clock, monkeypatch).all()
     assert {name: meter.reads for name, meter in meters.items()} == {
-        "host memory": "paper memory",
-        "device memory": "the framework's own counter of its tensors",
-        "energy": "paper energy",
-        "time": "the worker's perf_counter, device synchronised before start and stop",
+        "host memory": Reads(kind="footprint in the epoch"),
+        "device memory": Reads(kind="framework counter"),
+        "energy": Reads(kind="counters", detail="cpu"),
+        "time": Reads(kind="perf counter"),
     }
-    assert all(meter.available() for meter in meters.values())
+    assert all(meter.reads.measured for meter in meters.values())
+    assert reads_text(meters["device memory"].reads) == "the framework's own counter of its tensors"
+    assert reads_text(meters["time"].reads) == (
+        "the worker's perf_counter, device synchronised before start and stop"
+    )
 
 
 def test_on_this_computer_every_meter_measures_or_says_why_not() -> None:
     backend: Any = PaperBackend(Clock(), device="cpu", peak=None)
     meters = Meters(backend, lambda: None)
-    for name, meter in meters.all().items():
-        assert meter.available() != meter.reads.startswith("not measured: "), name
+    assert meters.device.reads == Reads(kind="host memory is the device's")
     with ExitStack() as stack:
         for meter in meters.all().values():
             stack.enter_context(meter)
     assert meters.time.seconds >= 0.0
     assert meters.device.peak_bytes is None
     assert meters.energy.joules is None, "nothing is counted in less than 20 s"
-    assert meters.host.available() == (meters.host.peak_bytes is not None)
+    assert meters.host.reads.measured == (meters.host.peak_bytes is not None)
+    assert meters.energy.reads.measured == bool(energy.counter().joules())
+    for name, meter in meters.all().items():
+        assert reads_text(meter.reads), name
 
 
 def test_the_time_waits_for_work_before_the_start_and_within(clock: Clock) -> None:
@@ -223,17 +224,28 @@ def test_host_memory_is_reset_before_and_read_after(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "reason"),
+    ("device", "kind", "words"),
     [
-        ("cpu", "not measured: on the CPU the host's memory is the device's"),
-        ("mps", "not measured: under Metal, TensorFlow's counter returns zeros"),
+        (
+            "cpu",
+            "host memory is the device's",
+            "on the CPU the host's memory is the device's",
+        ),
+        (
+            "mps",
+            "no framework counter",
+            "the framework's own counter gives nothing on this device",
+        ),
     ],
 )
-def test_device_memory_that_cannot_be_read_is_none(clock: Clock, device: str, reason: str) -> None:
+def test_device_memory_that_cannot_be_read_is_none(
+    clock: Clock, device: str, kind: ReadsKind, words: str
+) -> None:
     backend: Any = PaperBackend(clock, device=device, peak=None)
     meter = DeviceMemoryMeter(backend)
-    assert not meter.available()
-    assert meter.reads == reason
+    assert meter.reads == Reads(kind=kind)
+    assert not meter.reads.measured
+    assert reads_text(meter.reads) == words
     with meter:
         pass
     assert meter.peak_bytes is None

@@ -17,7 +17,7 @@ from bench.records.types import Cell, Plan
 
 OPTIONS = Options(
     profile="quick",
-    framework=("torch", "tensorflow"),
+    engine=("torch", "tensorflow"),
     experiment=tuple(EXPERIMENTS),
     device="cpu",
     dataset="synthetic",
@@ -34,7 +34,7 @@ OPTIONS = Options(
 
 
 def plan(experiment: str, profile: str, **changes: Any) -> Plan:
-    cell = Cell(experiment=experiment, framework="torch", device="cpu", seed=0)
+    cell = Cell(experiment=experiment, engine="torch", device="cpu", seed=0)
     options = replace(OPTIONS, **changes)
     cell_plan = grid.plan_cell(cell, options, profile=profile, dataset="synthetic", data_provenance="")
     check_plan(cell, cell_plan)

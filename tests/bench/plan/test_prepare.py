@@ -58,7 +58,7 @@ def test_unlike_devices_are_pointed_out_and_never_make_auto_full(tmp_path: Path)
 
 @pytest.mark.usefixtures("mac")
 def test_a_gpu_makes_auto_full(tmp_path: Path) -> None:
-    session = open_session(auto(dataset="synthetic", framework=("torch",)), tmp_path)
+    session = open_session(auto(dataset="synthetic", engine=("torch",)), tmp_path)
     assert session.profile == "full"
 
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from alexnet.frameworks.protocol import Device
+from bench.paths import ROOT
 from bench.plan.prepare import Source
 from bench.plugin import summary
-from bench.records.run import Run
-from bench.records.types import Drift, Verdict
-from tests.support.samples import CELL, EPOCH, MACHINE, PLAN, RESULT, START
+from bench.records.read import load, read
+from bench.records.run import SessionRun
+from bench.records.types import (
+    CheckFailed,
+    Diverged,
+    Drift,
+    Failure,
+    NoOtherEngine,
+    OnBattery,
+    Reads,
+    SkippedCell,
+    Verdict,
+)
+from tests.support.samples import CELL, CHECK, EPOCH, MACHINE, PLAN, RESULT, START
 
 VALID = Verdict(validity="valid", reasons=(), warnings=())
 
@@ -29,9 +41,8 @@ class OneRun:
         second = replace(EPOCH, epoch=2, warm_up=False)
         self.picked, self.plans = [cell], {cell: PLAN}
         self.runs = [
-            Run(
-                cell=cell,
-                plan=PLAN,
+            replace(
+                SessionRun.of_cell(cell, PLAN),
                 start=START,
                 epochs=[EPOCH, second],
                 result=replace(RESULT, **result),
@@ -91,3 +102,65 @@ def test_the_cells_are_in_the_grids_order_whenever_each_was_run() -> None:
     session.runs, session.plans = [done, late], {late.cell: PLAN, done.cell: PLAN}
     names = summary.summary_table(session).columns[0].cells
     assert list(names) == ["scratch-torch-cpu-s1", "scratch-torch-cpu-s0"]
+
+
+def test_reasons_warnings_and_meters_without_a_reading_are_told_in_words() -> None:
+    session: Any = OneRun()
+    (valid,) = session.runs
+    meters = {"time": Reads(kind="perf counter"), "energy": Reads(kind="no counter")}
+    start = replace(START, meters=meters)
+    valid = replace(
+        valid,
+        start=start,
+        verdict=replace(VALID, warnings=(OnBattery(), NoOtherEngine(engine="torch"))),
+    )
+    bad = CheckFailed(check=replace(CHECK, measured=0.9))
+    invalid = replace(
+        valid,
+        cell=replace(CELL, seed=1),
+        verdict=Verdict(validity="invalid", reasons=(bad, Diverged(epoch=2)), warnings=()),
+    )
+    failed = replace(
+        invalid,
+        cell=replace(CELL, seed=2),
+        result=None,
+        failure=Failure(reason="the worker was killed", log_tail="the last words"),
+    )
+    session.runs, session.warnings = [valid, invalid, failed], {"it may fall asleep"}
+    session.skipped = [SkippedCell(cell=replace(CELL, seed=3), plan=PLAN, reason="no weights")]
+    description = "the compiled logits on cpu, against the CPU in float64"
+    assert summary.explanations(session) == [
+        "scratch-torch-cpu-s1 is invalid:"
+        f" logits: 0.9 where 2.4e-05 at most is allowed ({description});"
+        " diverged at epoch 2: a loss not finite, or rising beyond all bounds",
+        "scratch-torch-cpu-s2 failed: the worker was killed",
+        "    the last words",
+        "scratch-torch-cpu-s0, note: on battery",
+        "scratch-torch-cpu-s0, note: not checked: torch against another engine: none was run",
+        "energy not measured: neither RAPL nor NVML counts energy here",
+        "it may fall asleep",
+        "scratch-torch-cpu-s3 skipped: no weights",
+    ]
+
+
+def test_a_saved_run_of_an_earlier_schema_differs_in_its_conditions_alone() -> None:
+    content = read(ROOT / "tests" / "bench" / "records" / "samples" / "version-4.json")
+    entry = content["benchmarks"][0]
+    session: Any = OneRun()
+    session.runs = [load(content).runs[0]]
+    assert summary.saved_differences(session, {"0001_old.json": {"train": entry}}) == []
+    entry["extra_info"]["plan"]["epochs"] += 1
+    assert summary.saved_differences(session, {"a/0001_old.json": {"train": entry}}) == [
+        "compared: plan epochs: 4 here, 5 there (in 0001_old.json): scratch-torch-cpu-s0"
+    ]
+
+
+def test_a_saved_run_that_cannot_be_upgraded_has_another_method() -> None:
+    content = read(ROOT / "tests" / "bench" / "records" / "samples" / "version-4.json")
+    session: Any = OneRun()
+    session.runs = [load(content).runs[0]]
+    entry = content["benchmarks"][0]
+    entry["extra_info"]["start"]["schema"] = 3
+    assert summary.saved_differences(session, {"0001_old.json": {"train": entry}}) == [
+        "compared: method: 1 here, unknown there (in 0001_old.json): scratch-torch-cpu-s0"
+    ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from bench.records.diff import diff, diff_conditions, diff_machines, diff_runs
 from bench.records.types import Condition, Machine
@@ -26,7 +27,7 @@ BEFORE = replace(CONDITION, load=1.0, available_memory_bytes=8_000_000_000)
 
 def saved(record: Machine | Condition) -> Any:
     """The record as JSON gives it back."""
-    return json.loads(json.dumps(asdict(record)))
+    return json.loads(json.dumps(to_builtins(record)))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def saved(record: Machine | Condition) -> Any:
     ],
 )
 def test_two_machines_differ_in_words(changes: dict[str, Any], sentences: list[str]) -> None:
-    assert diff_machines(asdict(OURS), saved(replace(OURS, **changes))) == sentences
+    assert diff_machines(to_builtins(OURS), saved(replace(OURS, **changes))) == sentences
 
 
 def test_a_virtual_mac_is_no_machine_to_compare_with() -> None:
@@ -72,14 +73,14 @@ def test_a_virtual_mac_is_no_machine_to_compare_with() -> None:
     sentence = "runner is a virtual Mac: its figures are not comparable"
     model = "model: MacBookPro18,3 here, VirtualMac2,1 there"
     cores = "GPU cores: 16 here, unknown there"
-    assert diff_machines(asdict(OURS), saved(runner)) == [sentence, model, cores]
-    assert diff_machines(asdict(runner), saved(OURS))[0] == sentence
-    assert diff_machines(asdict(runner), saved(replace(runner, name="another"))) == []
+    assert diff_machines(to_builtins(OURS), saved(runner)) == [sentence, model, cores]
+    assert diff_machines(to_builtins(runner), saved(OURS))[0] == sentence
+    assert diff_machines(to_builtins(runner), saved(replace(runner, name="another"))) == []
 
 
 def test_a_virtual_machine_that_is_no_mac_is_a_difference_like_others() -> None:
     linux = replace(OURS, os="Debian GNU/Linux 12 (bookworm)", model=None)
-    sentences = diff_machines(asdict(linux), asdict(replace(linux, virtual=True)))
+    sentences = diff_machines(to_builtins(linux), to_builtins(replace(linux, virtual=True)))
     assert sentences == ["virtual machine: no here, yes there"]
 
 
@@ -108,12 +109,12 @@ def test_a_virtual_machine_that_is_no_mac_is_a_difference_like_others() -> None:
     ],
 )
 def test_two_conditions_differ_in_words(changes: dict[str, Any], sentences: list[str]) -> None:
-    assert diff_conditions(asdict(BEFORE), saved(replace(BEFORE, **changes))) == sentences
+    assert diff_conditions(to_builtins(BEFORE), saved(replace(BEFORE, **changes))) == sentences
 
 
 def test_a_condition_of_another_schema_is_compared_as_far_as_it_goes() -> None:
     assert diff_conditions(
-        asdict(BEFORE), {"power": "mains", "load": None}, sides=("here", "there")
+        to_builtins(BEFORE), {"power": "mains", "load": None}, sides=("here", "there")
     ) == [
         "low power mode: no here, absent there",
         "heat: nominal here, absent there",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from alexnet.recipe import FINETUNE, SCRATCH, Recipe
 from bench.records.early_stopping import EarlyStopping
@@ -77,7 +78,8 @@ def test_patience_that_runs_out_with_the_last_epoch_counts_as_convergence() -> N
 def test_patience_is_counted_in_the_last_stage_alone() -> None:
     """Three epochs of the head, which may stand still, then patience of three for all layers."""
     assert ([stage.epochs for stage in FINETUNE.stages], FINETUNE.patience) == ([3, 10], 3)
-    recipe = replace(FINETUNE, stages=(replace(FINETUNE.stages[0], epochs=8), FINETUNE.stages[1]))
+    first = dataclasses.replace(FINETUNE.stages[0], epochs=8)
+    recipe = dataclasses.replace(FINETUNE, stages=(first, FINETUNE.stages[1]))
     stopping, last, reason = train(recipe, [1.0, *[1.5] * 20])
     assert (last, reason, stopping.best_epoch) == (8 + 3, "patience", 1)
     stopping, last, reason = train(recipe, [1.0, *[1.5] * 8, 0.9, *[1.5] * 20])

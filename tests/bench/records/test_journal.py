@@ -7,17 +7,18 @@ import json
 import os
 import random
 import zlib
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from bench.records import journal
 from bench.records.journal import DamagedLine, Journal, Line
-from bench.records.types import Check, Epoch, Failure, Interruption
+from bench.records.types import Check, Epoch, Failure, Interruption, NoResult, OnBattery, Verdict
 from bench.session.cell_history import PARTS
-from tests.support.samples import CONDITION, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START
+from tests.support.samples import CELL, CONDITION, EPOCH, GATE, PLAN, RESULT, ROOFLINE, START
 
 FAILURE = Failure(reason="ein Grund\nin zwei Zeilen: J*J* ½ \u2028 🦘", log_tail='\x00 "quoted" \\ \t')
 INTERRUPTION = Interruption(
@@ -27,13 +28,14 @@ INTERRUPTION = Interruption(
     seconds=3600.0,
     after_epoch=3,
     resumed_after=2,
-    setback="its checkpoint is damaged",
+    went_back_because="its checkpoint is damaged",
     differences=("another torch", "¼ of the memory"),
 )
+VERDICT = Verdict(validity="invalid", reasons=(NoResult(),), warnings=(OnBattery(),))
 TRUE_FLOATS = replace(
     EPOCH,
     train_seconds=0.1 + 0.2,
-    evaluate_seconds=5e-324,
+    learning_rate=5e-324,
     train_loss=1.7976931348623157e308,
     train_accuracy=-0.0,
     validation_accuracy=1 / 3,
@@ -47,9 +49,10 @@ NOTHING = replace(
     confusion=None,
     weights_sha256=None,
     drift=replace(RESULT.drift, drift=None),
-    checks=(Check(name="", measured=None, least=-0.0, most=1e22, says=""),),
+    checks=(Check(name="", measured=None, lower=-0.0, upper=1e22, description=""),),
 )
 RECORDS: list[tuple[str, Any]] = [
+    ("cell", CELL),
     ("plan", PLAN),
     ("plan", replace(PLAN, train_images=None, data_provenance="größer")),
     ("gate", GATE),
@@ -62,6 +65,7 @@ RECORDS: list[tuple[str, Any]] = [
     ("after", CONDITION),
     ("result", RESULT),
     ("result", NOTHING),
+    ("verdict", VERDICT),
     ("failure", FAILURE),
 ]
 SMALL: list[tuple[str, Any]] = [("failure", FAILURE), ("epochs", TRUE_FLOATS), ("roofline", ROOFLINE)]
@@ -115,7 +119,7 @@ def test_a_line_is_as_the_documentation_says_and_has_its_time(
     monkeypatch.setattr(journal, "utc_now", lambda: "2026-11-24T12:00:00+00:00")
     path = tmp_path / "cell.jsonl"
     text = put(path, [("failure", FAILURE)])
-    assert text.decode("ascii") == with_checksum("failure", asdict(FAILURE)) + "\n"
+    assert text.decode("ascii") == with_checksum("failure", to_builtins(FAILURE)) + "\n"
     [line] = journal.read(path, PARTS)
     assert line == Line(at="2026-11-24T12:00:00+00:00", part="failure", record=FAILURE)
 
@@ -177,8 +181,8 @@ def test_no_flipped_bit_makes_another_record_of_one(tmp_path: Path) -> None:
             assert damaged(path), position
 
 
-EPOCH_FIELDS = asdict(EPOCH)
-NESTED = asdict(ROOFLINE) | {"more": 1}
+EPOCH_FIELDS = to_builtins(EPOCH)
+NESTED = to_builtins(ROOFLINE) | {"more": 1}
 HOSTILE: dict[str, str | bytes] = {
     "no JSON": "Traceback (most recent call last):",
     "no text": b"\xff\xfe\x00",
@@ -208,8 +212,10 @@ HOSTILE: dict[str, str | bytes] = {
     "half a character in a field": with_checksum("epochs", EPOCH_FIELDS | {"\ud800": 1}),
     "a field too few": with_checksum("failure", {"reason": "why"}),
     "a field of another type": with_checksum("epochs", EPOCH_FIELDS | {"images": "640"}),
-    "an object in a map of words": with_checksum("start", asdict(START) | {"versions": {"torch": {}}}),
-    "a nested field too many": with_checksum("start", asdict(START) | {"roofline": NESTED}),
+    "an object in a map of words": with_checksum(
+        "start", to_builtins(START) | {"versions": {"torch": {}}}
+    ),
+    "a nested field too many": with_checksum("start", to_builtins(START) | {"roofline": NESTED}),
     "a number for a time": with_checksum("epochs", EPOCH_FIELDS, at=5),
     "a word for a time": with_checksum("epochs", EPOCH_FIELDS, at="yesterday"),
     "a time of no zone": with_checksum("epochs", EPOCH_FIELDS, at="2026-11-24T12:00:00"),

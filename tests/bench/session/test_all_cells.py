@@ -13,7 +13,7 @@ from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.paths import ROOT
 from bench.records import codec
-from bench.records.types import Cell, Epoch, Plan, Result, Start, Verdict
+from bench.records.types import SCHEMA_VERSION, Run
 from tests.support.real_worker import ONE_THREAD
 from tests.support.sessions import PASSED, SYNTHETIC, bench, saved
 
@@ -76,25 +76,24 @@ def test_every_cell_passed_its_gate_and_both_frameworks_agree(smoke: tuple[Path,
 
 def test_all_eight_cells_are_saved_as_the_records_define_them(smoke: tuple[Path, str]) -> None:
     content = saved(smoke[0])
+    assert content["schema"] == SCHEMA_VERSION
     assert (content["failures"], content["skipped"]) == ([], [])
     assert len(content["benchmarks"]) == 8
     for benchmark in content["benchmarks"]:
-        info = benchmark["extra_info"]
-        cell = codec.build(Cell, info["cell"])
-        start = codec.build(Start, info["start"])
-        epochs = [codec.build(Epoch, epoch) for epoch in info["epochs"]]
-        result = codec.build(Result, info["result"])
-        codec.build(Plan, info["plan"])
-        assert benchmark["param"] == cell.id
-        variant = EXPERIMENTS[cell.experiment].variant
-        assert start.parameters == network(variant, image_size=64).parameters
-        assert [epoch.epoch for epoch in epochs] == [1, 2]
+        run = codec.build(Run, benchmark["extra_info"])
+        assert run.start is not None
+        assert run.result is not None
+        assert benchmark["param"] == run.cell.id
+        variant = EXPERIMENTS[run.cell.experiment].variant
+        assert run.start.parameters == network(variant, image_size=64).parameters
+        assert [epoch.epoch for epoch in run.epochs] == [1, 2]
         assert benchmark["stats"]["rounds"] == 1
-        assert benchmark["stats"]["median"] == pytest.approx(epochs[1].train_seconds)
-        verdict = codec.build(Verdict, info["verdict"])
-        assert (verdict.validity, list(verdict.reasons)) == ("valid", [])
-        assert sum(map(sum, result.confusion)) == result.test_images == 500
-        assert result.peak_host_bytes > start.parameters * 4
+        assert benchmark["stats"]["median"] == pytest.approx(run.epochs[1].train_seconds)
+        assert (run.verdict.validity, run.verdict.reasons, run.complete) == ("valid", (), True)
+        assert run.result.confusion is not None
+        assert sum(map(sum, run.result.confusion)) == run.result.test_images == 500
+        assert run.result.peak_host_bytes is not None
+        assert run.result.peak_host_bytes > run.start.parameters * 4
 
 
 def test_both_frameworks_had_the_same_data_and_the_same_first_weights(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bench.records.journal import Journal, to_line
 from bench.records.run import Interrupted
@@ -59,7 +59,7 @@ def resumption(after_epoch: int, resumed_after: int) -> tuple[str, Interruption]
         differences=(),
         after_epoch=after_epoch,
         resumed_after=resumed_after,
-        setback=None,
+        went_back_because=None,
     )
     return "interruptions", interruption
 
@@ -279,13 +279,24 @@ def test_epochs_that_were_trained_once_more_are_not_taken_from_the_attempt_befor
     assert history.run.epochs in ([], records(first[:1]), records([*first[:1], *second, *third]))
 
 
-@pytest.mark.parametrize("number", [2, 4, 0])
+@pytest.mark.parametrize("number", [2, 4, 1])
 def test_a_result_of_another_number_of_epochs_is_not_believed(tmp_path: Path, number: int) -> None:
     trained = epochs(1, 1, 2, 3)
     run = read_lines(tmp_path, [*BEGUN, *trained, ("after", AFTER), result(number)]).run
     assert run.epochs == records(trained)
     assert run.result is None
     assert run.interrupted == Interrupted(stopped_at=minute(8), why=None)
+
+
+def test_a_figure_out_of_bounds_is_a_damaged_line(tmp_path: Path) -> None:
+    """The bounds of a record hold for a journal too."""
+    trained = epochs(1, 1, 2, 3)
+    history = read_lines(tmp_path, [*BEGUN, *trained, ("after", AFTER), result(0)])
+    assert (history.run.epochs, history.run.result) == (records(trained), None)
+    assert history.run.interrupted == Interrupted(stopped_at=minute(7), why=None)
+    [problem] = history.problems
+    assert problem.startswith("cell.jsonl, line 8, was passed over: ")
+    assert "Result: Expected `int` >= 1 - at `$.epochs`" in problem
 
 
 WHOLE = [

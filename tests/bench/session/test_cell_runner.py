@@ -7,16 +7,17 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import psutil
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from bench.ipc.messages import Heartbeat, Record, to_line
-from bench.records.run import Interrupted, Run
+from bench.records.run import Interrupted, SessionRun
 from bench.records.types import Failure
 from bench.session.cell_runner import CellRunner
 from bench.session.interrupts import Interrupts
@@ -51,7 +52,7 @@ def cell_runner(tmp_path: Path, script: str, **changes: Any) -> CellRunner:
     """
     return CellRunner(
         **{
-            "run": Run(cell=CELL, plan=PLAN),
+            "run": SessionRun.of_cell(CELL, PLAN),
             "job": job(str(tmp_path)),
             "folder": tmp_path,
             "expected_epoch_seconds": 20.0,
@@ -64,7 +65,7 @@ def cell_runner(tmp_path: Path, script: str, **changes: Any) -> CellRunner:
 
 def run_cell(
     tmp_path: Path, script: str, *, timeout_seconds: float = 20.0, **changes: Any
-) -> tuple[Run, list[Record]]:
+) -> tuple[SessionRun, list[Record]]:
     seen: list[Record] = []
     runner = cell_runner(
         tmp_path, script, on_record=seen.append, min_timeout_seconds=timeout_seconds, **changes
@@ -93,10 +94,10 @@ def test_a_good_worker_gives_its_records_and_its_rounds(tmp_path: Path) -> None:
     assert len(seen) == 5
     assert journal(tmp_path) == [*BEGINNING, "epochs", "epochs", "epochs", "after", "result"]
     records = {line["part"]: line["record"] for line in on_disk(tmp_path)}
-    assert records["plan"] == asdict(PLAN)
+    assert records["plan"] == to_builtins(PLAN)
     assert (run.before is None, run.after is None, run.interruptions) == (False, False, [])
     for part in ("before", "start", "after", "result"):
-        assert records[part] == json.loads(json.dumps(asdict(getattr(run, part))))
+        assert records[part] == json.loads(json.dumps(to_builtins(getattr(run, part))))
     ticks = [run.clock()]
     for _ in run.epochs:
         run.replay()
@@ -109,7 +110,7 @@ def test_the_job_reaches_the_worker(tmp_path: Path) -> None:
     run, _ = run_cell(tmp_path, "print(job, end=''); sys.exit(3)")
     assert run.failure
     first, second = map(json.loads, run.failure.log_tail.splitlines())
-    assert first == asdict(job(str(tmp_path)))
+    assert first == to_builtins(job(str(tmp_path)))
     assert second == first | {"saved_epochs": []}
 
 
@@ -255,7 +256,7 @@ def test_a_worker_that_died_once_is_tried_again_and_goes_on(tmp_path: Path) -> N
     assert run.failure is None
     assert (run.start, run.result, run.epochs) == (START, RESULT, EPOCHS)
     jobs = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
-    assert jobs == [None, [asdict(EPOCHS[0])]], "the second worker gets the epochs on disk"
+    assert jobs == [None, [to_builtins(EPOCHS[0])]], "the second worker gets the epochs on disk"
     (interruption,) = run.interruptions
     assert interruption.why == (
         "the worker was killed after epoch 1; the system does that when memory runs out"
@@ -263,7 +264,7 @@ def test_a_worker_that_died_once_is_tried_again_and_goes_on(tmp_path: Path) -> N
     assert (
         interruption.after_epoch,
         interruption.resumed_after,
-        interruption.setback,
+        interruption.went_back_because,
         interruption.differences,
     ) == (1, 1, None, ())
     assert interruption.stopped_at <= interruption.resumed_at
@@ -277,7 +278,7 @@ def test_a_worker_that_died_once_is_tried_again_and_goes_on(tmp_path: Path) -> N
         *("after", "result"),
     ]
     noted = [line["record"] for line in on_disk(tmp_path) if line["part"] == "interruptions"]
-    assert noted == [json.loads(json.dumps(asdict(interruption)))]
+    assert noted == [json.loads(json.dumps(to_builtins(interruption)))]
     assert [type(record).__name__ for record in seen] == [
         *("Start", "Epoch", "Start", "Resumed", "Epoch", "Epoch", "Result")
     ]
@@ -298,7 +299,7 @@ def test_the_rounds_of_a_run_that_went_on_are_without_both_warm_ups(tmp_path: Pa
     ("dies", "why"),
     [
         ("sys.exit(7)", "the worker ended with status 7 after epoch 1, without a result"),
-        ("pipe.write('gibberish\\n'); time.sleep(60)", "this line is not JSON"),
+        ("pipe.write('gibberish\\n'); time.sleep(60)", "this line is no record (it is not JSON"),
         ("time.sleep(60)", "the worker gave no sign of life for"),
     ],
     ids=["crash", "gibberish", "silence"],
@@ -369,7 +370,7 @@ def test_a_worker_that_begins_anew_takes_back_the_epochs_and_says_why(tmp_path: 
     assert run.failure is None
     assert run.epochs == EPOCHS
     (interruption,) = run.interruptions
-    assert (interruption.after_epoch, interruption.resumed_after, interruption.setback) == (
+    assert (interruption.after_epoch, interruption.resumed_after, interruption.went_back_because) == (
         2,
         0,
         NO_CHECKPOINT,
@@ -379,7 +380,7 @@ def test_a_worker_that_begins_anew_takes_back_the_epochs_and_says_why(tmp_path: 
     assert second == [*BEGINNING, "epochs", "epochs", "epochs", "after", "result"]
     befores = [line["record"] for line in on_disk(tmp_path) if line["part"] == "before"]
     assert run.before
-    assert befores[1] == asdict(run.before), "the computer's condition at the second start"
+    assert befores[1] == to_builtins(run.before), "the computer's condition at the second start"
 
 
 def test_a_worker_that_goes_on_without_saying_from_where_is_refused(tmp_path: Path) -> None:
@@ -417,7 +418,7 @@ def test_a_run_does_not_go_on_where_it_would_be_another(tmp_path: Path) -> None:
 
 def test_a_run_that_goes_on_all_the_same_says_what_was_accepted(tmp_path: Path) -> None:
     python = "Python: 3.12.8 now, 3.12.7 when it began"
-    run = Run(cell=CELL, plan=PLAN, start=START, epochs=EPOCHS[:1])
+    run = replace(SessionRun.of_cell(CELL, PLAN), start=START, epochs=EPOCHS[:1])
     run.interrupted = Interrupted(stopped_at="2026-11-24T12:00:00+00:00", why="Ctrl-C")
     run_cell(tmp_path, OTHER_CPU, accepted_differences=(python,), run=run)
     assert run.failure is None

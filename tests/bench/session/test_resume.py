@@ -9,13 +9,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bench.paths import ROOT
 from bench.records.journal import Journal, Line, read
@@ -120,7 +120,10 @@ def test_ctrl_c_lets_the_epoch_end_saves_and_says_how_to_go_on(
     assert interruption["why"] == "interrupted by Ctrl-C after epoch 3"
     assert interruption["resumed_after"] == interruption["after_epoch"] == 3
     assert run["verdict"]["validity"] == "valid"
-    assert "cut off after epoch 3 (interrupted by Ctrl-C" in run["verdict"]["warnings"][0]
+    warning = run["verdict"]["warnings"][0]
+    assert (warning["kind"], warning["after_epoch"]) == ("cut off", 3)
+    assert warning["why"] == "interrupted by Ctrl-C after epoch 3"
+    assert "cut off after epoch 3 (interrupted by Ctrl-C" in output
     (pause,) = content["interruptions"]
     assert (pause["why"], pause["differences"]) == ("Ctrl-C", [])
 
@@ -278,7 +281,8 @@ def test_what_differs_is_refused_field_by_field_or_accepted_and_said(session: Se
     assert CHANGED in pause["differences"]
     run = content["benchmarks"][1]["extra_info"]
     assert CHANGED in run["interruptions"][0]["differences"]
-    assert any(CHANGED in line for line in run["verdict"]["warnings"])
+    assert {"kind": "resumed despite", "difference": CHANGED} in run["verdict"]["warnings"]
+    assert f"it went on although not all was as before: {CHANGED}" in output
     assert content["benchmarks"][0]["extra_info"]["interruptions"] == [], (
         "it was done before the interruption"
     )
@@ -329,7 +333,7 @@ def test_a_begun_cell_with_another_plan_begins_anew_and_a_finished_one_stands(se
     assert finished["extra_info"]["plan"]["epochs"] == EPOCHS
     assert len(begun["extra_info"]["epochs"]) == begun["extra_info"]["plan"]["epochs"] == 4
     (interruption,) = begun["extra_info"]["interruptions"]
-    assert (interruption["resumed_after"], interruption["setback"]) == (
+    assert (interruption["resumed_after"], interruption["went_back_because"]) == (
         0,
         "the checkpoint is of another plan",
     )
@@ -347,7 +351,9 @@ def test_a_damaged_checkpoint_costs_the_epochs_and_is_named(
     assert comparable_results(session.results()[0]) == uninterrupted_results
     (interruption,) = saved(session)["benchmarks"][1]["extra_info"]["interruptions"]
     assert interruption["resumed_after"] == 0
-    assert "checkpoint.safetensors is damaged: its hash is not its own" in interruption["setback"]
+    assert (
+        "checkpoint.safetensors is damaged: its hash is not its own" in interruption["went_back_because"]
+    )
 
 
 def test_a_damaged_journal_is_named_and_costs_only_what_stood_there(
@@ -421,6 +427,25 @@ def test_a_new_session_names_the_unfinished_one(session: Session) -> None:
     assert "note: the session before this, " in output
     assert "has no result yet of scratch-tensorflow-cpu-s0, and keeps 0 MB of checkpoints in " in output
     assert len(session.results()) == 2, "each session has its own file"
+
+
+@pytest.mark.parametrize("option", ["--resume", "--resume-anyway"])
+def test_a_session_of_another_version_is_refused_and_a_new_one_names_it(
+    session: Session, option: str
+) -> None:
+    folder = session.folder / MACHINE / ".runs" / "20261125T100000-smoke"
+    cell = {"experiment": "scratch", "framework": "torch", "device": "cpu", "seed": 0}
+    manifest: Any = {"schema": 4, "cells": [{"cell": cell, "plan": {}}]}
+    Journal(folder / JOURNAL_NAME).add("manifest", manifest)
+    hint = "to finish it, git checkout 082a6f1 and call make resume"
+    assert hint in " ".join(resume(session, option, status=REFUSED).split())
+    process = session.start_new()
+    assert process.wait(TIMEOUT_SECONDS) == 0
+    output = " ".join(session.output().split())
+    assert (
+        f"has no result yet of {FIRST}; it was begun by another version of this suite: {hint}" in output
+    )
+    assert "Traceback" not in output
 
 
 def test_nothing_begun_is_nothing_to_resume_and_another_machine_is_pointed_to(session: Session) -> None:

@@ -10,7 +10,7 @@ import pytest
 from alexnet import weights
 from alexnet.frameworks.registry import FRAMEWORKS
 from bench.ipc.messages import Heartbeat, Record
-from bench.records.run import Run
+from bench.records.run import SessionRun
 from bench.records.types import Cell, Epoch
 from bench.session.cell_history import read_history
 from tests.support.narrow import narrow_network
@@ -31,18 +31,21 @@ class Interrupt(BaseException):
     """Stops a run, as a signal would."""
 
 
-def run_uninterrupted(folder: Path, cell: Cell, epochs: int, pretrained_weights: Path) -> Run:
+def run_uninterrupted(folder: Path, cell: Cell, epochs: int, pretrained_weights: Path) -> SessionRun:
     """Runs all epochs in one process."""
-    run = Run(cell=cell, plan=small_plan(train_images=160, batch_size=32, epochs=epochs))
+    run = SessionRun.of_cell(cell, small_plan(train_images=160, batch_size=32, epochs=epochs))
     return run_to_end(run, folder, weights_file=pretrained_weights, command=EXACT)
 
 
-def run_with_interruptions(folder: Path, cell: Cell, epochs: int, pretrained_weights: Path) -> Run:
+def run_with_interruptions(
+    folder: Path, cell: Cell, epochs: int, pretrained_weights: Path
+) -> SessionRun:
     """Runs each epoch in its own process, which resumes from what is on disk.
 
     The interrupt comes with the first heartbeat of the epoch after it.
     """
-    run, trained = Run(cell=cell, plan=small_plan(train_images=160, batch_size=32, epochs=epochs)), False
+    run = SessionRun.of_cell(cell, small_plan(train_images=160, batch_size=32, epochs=epochs))
+    trained = False
 
     def on_record(record: Record) -> None:
         nonlocal trained

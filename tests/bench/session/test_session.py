@@ -49,8 +49,7 @@ def test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on(tmp_path: 
     assert [epoch["epoch"] for epoch in crashed["epochs"]] == [1, 2]
     (retry,) = crashed["interruptions"]
     assert retry["why"].startswith("the worker ended with status 9 after epoch 1")
-    (reason,) = diverged["verdict"]["reasons"]
-    assert reason.startswith("diverged at epoch 2: ")
+    assert diverged["verdict"]["reasons"] == [{"kind": "diverged", "epoch": 2}]
     summary = done.stdout[done.stdout.index("= AlexNet =") :]
     assert "scratch-torch-cpu-s0 failed: the worker ended with status 9" in summary
     assert "mistaken-tensorflow-cpu-s0 is invalid: diverged at epoch 2" in summary
@@ -66,11 +65,14 @@ def test_a_cell_that_fails_its_gate_is_trained_saved_and_named_invalid(tmp_path:
     assert len(invalid["epochs"]) == 2
     assert invalid["result"]["test_accuracy"] is not None
     assert invalid["verdict"]["validity"] == "invalid"
-    assert invalid["verdict"]["reasons"][0].startswith("logits: 0.9 where 2.4e-05 at most is allowed")
-    assert "scratch-torch-cpu-s0 is invalid: logits: 0.9" in done.stdout
+    reason = invalid["verdict"]["reasons"][0]
+    assert (reason["kind"], reason["check"]["name"]) == ("check failed", "logits")
+    assert (reason["check"]["measured"], reason["check"]["upper"]) == (0.9, 2.4e-5)
+    words = "logits: 0.9 where 2.4e-05 at most is allowed"
+    assert f"scratch-torch-cpu-s0 is invalid: {words}" in done.stdout
     # TensorFlow passes by itself, but was not compared with torch.
     gate = content["benchmarks"][0]["extra_info"]["gate"]
-    assert gate["not_checked"] == ["torch against TensorFlow: torch on cpu is off by itself"]
+    assert gate["not_checked"] == [{"kind": "engine off", "engine": "torch", "device": "cpu"}]
 
 
 def test_the_gate_alone_can_be_asked_and_trains_nothing(tmp_path: Path) -> None:
@@ -99,14 +101,17 @@ def test_a_gate_that_dies_makes_the_run_invalid_and_says_so(tmp_path: Path) -> N
     assert done.returncode == FAILED
     (invalid,) = saved(tmp_path)["failures"]
     (reason,) = invalid["verdict"]["reasons"]
-    assert "it did not answer, asked twice: the worker ended with status 5" in reason
+    assert (reason["kind"], reason["check"]["measured"]) == ("check failed", None)
+    words = "it did not answer, asked twice: the worker ended with status 5"
+    assert words in reason["check"]["description"]
+    assert words in done.stdout
 
 
 def test_one_framework_alone_is_not_compared_and_says_so(tmp_path: Path) -> None:
     done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="")
     assert done.returncode == PASSED
     gate = saved(tmp_path)["benchmarks"][0]["extra_info"]["gate"]
-    assert gate["not_checked"] == ["torch against the other framework: it was not run"]
+    assert gate["not_checked"] == [{"kind": "no other engine", "engine": "torch"}]
 
 
 def test_the_condition_of_the_machine_stands_beside_every_run(tmp_path: Path) -> None:
@@ -283,7 +288,12 @@ def test_offline_the_small_profiles_take_the_stand_in_and_say_why(tmp_path: Path
             (*SYNTHETIC, "-n", "2"),
             "pytest bench -n: cells that run beside each other cannot be measured",
         ),
-        ((*SYNTHETIC, "--framework", "jax"), "invalid choice: 'jax'"),
+        ((*SYNTHETIC, "--framework", "jax"), "there is no framework 'jax'; there are torch, tensorflow"),
+        ((*SYNTHETIC, "--engine", "torch,jax"), "there is no engine 'jax'; there are torch, tensorflow"),
+        (
+            (*SYNTHETIC, "--experiment", "magic"),
+            "there is no experiment 'magic'; there are scratch, mist",
+        ),
         ((*SYNTHETIC, "--profile", "fast"), "invalid choice: 'fast'"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from msgspec.structs import replace
 
 from alexnet import spec
 from alexnet import weights as canonical
@@ -116,8 +116,16 @@ def test_another_runs_checkpoint_is_refused_by_name(tmp_path: Path, net: Network
     plan = replace(files.job.plan, epochs=99)
     with pytest.raises(UnusableCheckpoint, match="the checkpoint is of another plan"):
         checkpoints_in(tmp_path, net, plan=plan).load(three_epochs())
+    again = checkpoints_in(tmp_path, net, cell=replace(files.job.cell, repeat=1))
+    assert again.file != files.file, "a repeat has its own checkpoint"
+    with pytest.raises(UnusableCheckpoint, match="no checkpoint had been taken yet"):
+        again.load(three_epochs())
+    files.file.rename(again.file)
+    with pytest.raises(UnusableCheckpoint, match="the checkpoint is of another cell"):
+        again.load(three_epochs())
+    again.file.rename(files.file)
     for field, words in (("data_sha256", "data sha256"), ("weights_sha256", "first weights sha256")):
-        other = replace(START, **{field: "9" * 64})  # type: ignore[arg-type]
+        other = replace(START, **{field: "9" * 64})
         with pytest.raises(UnusableCheckpoint, match=f"of another {words}"):
             Checkpoints(job=files.job, net=net, start=other).load(three_epochs())
 
@@ -161,10 +169,11 @@ def test_the_best_weights_of_the_checkpoint_stay_until_the_next_one(
 
 
 def test_one_cells_files_are_not_removed_with_anothers(tmp_path: Path, net: Network) -> None:
-    (tmp_path / "scratch-torch-cpu-s01.checkpoint.safetensors").write_text("another cell's")
+    for other in ("scratch-torch-cpu-s01", "scratch-torch-cpu-s0-r1"):
+        (tmp_path / f"{other}.checkpoint.safetensors").write_text("another cell's")
     saved(tmp_path, net)
     remove_checkpoint(tmp_path, "scratch-torch-cpu-s0")
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_they_cost_under_two_percent_of_the_training(

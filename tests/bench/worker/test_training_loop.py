@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from alexnet import data, weights
 from alexnet.data import Images, Labels
@@ -238,7 +239,7 @@ def test_a_head_that_stands_still_in_its_own_stage_is_named(tmp_path: Path) -> N
     _, result, _ = train(tmp_path, [1.0, *[1.5] * 6], head_then_all(), moves=OTHERS)
     moved = check_of(result, "moved")
     assert (moved.measured, moved.passed) == (2, False)
-    assert moved.says == "tensors that training has not moved: fc8.weight, fc8.bias"
+    assert moved.description == "tensors that training has not moved: fc8.weight, fc8.bias"
 
 
 def test_a_tensor_that_stands_still_in_the_stage_of_all_layers_is_named(tmp_path: Path) -> None:
@@ -247,8 +248,8 @@ def test_a_tensor_that_stands_still_in_the_stage_of_all_layers_is_named(tmp_path
     moved = check_of(stale, "moved")
     assert stale.best_epoch == 5
     assert (moved.measured, moved.passed) == (len(OTHERS), False)
-    assert "conv1.weight" in moved.says
-    assert "fc8" not in moved.says
+    assert "conv1.weight" in moved.description
+    assert "fc8" not in moved.description
     whole = train(tmp_path, [2.0] * 4 + [1.0, 1.5, 1.5], head_then_all(), moves=NET.tensors)[1]
     assert check_of(whole, "moved").passed
 
@@ -347,8 +348,8 @@ def test_tensors_that_stand_still_and_images_in_two_sets_are_named(tmp_path: Pat
     checks = {check.name: check for check in result.checks}
     assert not checks["moved"].passed
     assert checks["moved"].measured == len(NET.tensors) - 1
-    assert "conv3.weight" in checks["moved"].says
-    assert "conv1.bias" not in checks["moved"].says
+    assert "conv3.weight" in checks["moved"].description
+    assert "conv1.bias" not in checks["moved"].description
     assert checks["disjoint"].passed
     assert "learnt" not in checks, "300 images are too few to ask for more than chance"
 
@@ -368,7 +369,7 @@ def test_who_has_seen_enough_and_learnt_nothing_is_named(
         per_class_accuracy=(accuracy,) * 10,
         confusion=((0,) * 10,) * 10,
     )
-    epochs = [replace(EPOCH, images=images)]
+    epochs = [structs.replace(EPOCH, images=images)]
     checks = check_result(epochs, test, None, first_weights={}, dataset=DATASET, trained=())
     assert [check.passed for check in checks if check.name == "learnt"] == passed
 
@@ -380,7 +381,7 @@ def test_a_leaked_test_image_is_named(tmp_path: Path) -> None:
     _, result, _ = train(tmp_path, [2, 1], short_recipe(2, patience=2), dataset=leaked)
     (disjoint,) = (check for check in result.checks if check.name == "disjoint")
     assert (disjoint.measured, disjoint.passed) == (1, False)
-    assert "test images that stand in another" in disjoint.says
+    assert "test images that stand in another" in disjoint.description
 
 
 def test_a_short_last_batch_is_not_counted(tmp_path: Path) -> None:
@@ -392,8 +393,8 @@ def test_a_short_last_batch_is_not_counted(tmp_path: Path) -> None:
 
 def test_the_plan_overrides_the_recipe() -> None:
     planned = Job(
-        cell=Cell(experiment="pretrained", framework="torch", device="cpu", seed=0),
-        plan=replace(PLAN, epochs=5, patience=9, batch_size=10),
+        cell=Cell(experiment="pretrained", engine="torch", device="cpu", seed=0),
+        plan=structs.replace(PLAN, epochs=5, patience=9, batch_size=10),
         data_folder=None,
         weights_file=None,
         session_folder="",
@@ -478,7 +479,7 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(tmp_path: 
     whole, through, _ = train(tmp_path, losses, recipe)
     known, before = first_process(tmp_path, losses, recipe, stop_after=3)
     resumed, rest, training, trainer = second_process(tmp_path, losses, recipe, known)
-    assert resumed == Resumed(after_epoch=3, setback=None)
+    assert resumed == Resumed(after_epoch=3, went_back_because=None)
     assert [epoch.epoch for epoch in rest] == [4, 5]
     assert training.completed_epochs == [*known, *rest]
     assert scores_of(training.completed_epochs) == scores_of(whole)
@@ -530,7 +531,7 @@ def test_the_stage_of_the_checkpoint_is_begun_again(
     whole, _, _ = train(tmp_path, losses, recipe)
     known, _ = first_process(tmp_path, losses, recipe, stop_after=stop_after)
     resumed, _, training, trainer = second_process(tmp_path, losses, recipe, known)
-    assert resumed == Resumed(after_epoch=stop_after, setback=None)
+    assert resumed == Resumed(after_epoch=stop_after, went_back_because=None)
     assert trainer.stages == stages
     assert scores_of(training.completed_epochs) == scores_of(whole)
 
@@ -539,7 +540,7 @@ def test_a_run_that_was_cut_off_after_its_last_epoch_trains_no_further_one(tmp_p
     losses, recipe = [2, 1.5], short_recipe(2, patience=2)
     known, _ = first_process(tmp_path, losses, recipe, stop_after=2)
     resumed, rest, training, trainer = second_process(tmp_path, losses, recipe, known)
-    assert (resumed, rest) == (Resumed(after_epoch=2, setback=None), [])
+    assert (resumed, rest) == (Resumed(after_epoch=2, went_back_because=None), [])
     result = build_result(training)
     assert (result.epochs, result.stopped, result.best_epoch) == (2, "cap", 2)
     assert set(trainer.rates) == {0.0}, "the bare step alone, which leaves the weights as they are"
@@ -561,7 +562,7 @@ def test_a_run_that_goes_on_diverges_where_it_would_have_diverged(
         ).epochs()
     )
     training = paper_training(tmp_path, PaperTrainer(losses, train_losses), recipe)
-    assert training.resume(known) == Resumed(after_epoch=stop_after, setback=None)
+    assert training.resume(known) == Resumed(after_epoch=stop_after, went_back_because=None)
     assert [epoch.epoch for epoch in training.epochs()] == rest
     assert training.stopped == train(tmp_path, losses, recipe, train_losses)[1].stopped
 
@@ -572,7 +573,7 @@ def test_epochs_since_the_checkpoint_are_trained_again_and_it_says_why(tmp_path:
     first_process(tmp_path, losses, recipe, stop_after=2)
     resumed, rest, training, _ = second_process(tmp_path, losses, recipe, whole[:3])
     assert resumed.after_epoch == 2
-    assert resumed.setback == "the last checkpoint was of epoch 2"
+    assert resumed.went_back_because == "the last checkpoint was of epoch 2"
     assert [epoch.epoch for epoch in rest] == [3, 4]
     assert training.completed_epochs == [*whole[:2], *rest]
     assert [epoch.warm_up for epoch in training.completed_epochs] == [True, False, True, False]
@@ -583,7 +584,7 @@ def assert_starts_over(tmp_path: Path, known: Sequence[Epoch], why: str) -> None
     losses, recipe = [2, 1.5, 1.2], short_recipe(3, patience=3)
     resumed, epochs, training, trainer = second_process(tmp_path, losses, recipe, known)
     assert resumed.after_epoch == 0
-    assert why in str(resumed.setback)
+    assert why in str(resumed.went_back_because)
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
     assert [epoch.warm_up for epoch in epochs] == [True, False, False]
     assert training.completed_epochs == epochs
@@ -615,7 +616,7 @@ def test_a_run_whose_best_weights_are_gone_begins_anew(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_other_epochs_is_not_gone_on_from(tmp_path: Path) -> None:
     known, _ = first_process(tmp_path, [2, 1.5, 1.2], short_recipe(3, patience=3), stop_after=2)
-    others = [replace(known[0], validation_loss=1.9), known[1]]
+    others = [structs.replace(known[0], validation_loss=1.9), known[1]]
     assert_starts_over(tmp_path, others, "the epochs on disk are not its own")
 
 
@@ -625,6 +626,6 @@ def test_a_state_that_the_trainer_refuses_makes_the_run_begin_anew(tmp_path: Pat
     trainer = PaperTrainer([*losses, losses[-1]])
     trainer.refuses = "this momentum is of another network or stage: fc8.bias"
     training = paper_training(tmp_path, trainer, recipe)
-    assert training.resume(known) == Resumed(after_epoch=0, setback=trainer.refuses)
+    assert training.resume(known) == Resumed(after_epoch=0, went_back_because=trainer.refuses)
     assert list(tmp_path.iterdir()) == []
     assert [epoch.epoch for epoch in training.epochs()] == [1, 2, 3]

@@ -1,0 +1,206 @@
+"""Result files of earlier versions, brought to this version of the schema, one version at a time.
+
+Every version from OLDEST_VERSION on can be read. A new one adds an entry to UPGRADES, and a sample file
+to tests/bench/records/samples.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import to_builtins
+
+from bench.records.codec import RecordError, build
+from bench.records.types import SCHEMA_VERSION, Machine, ReadsKind, Run
+from bench.records.verdict import judge
+
+OLDEST_VERSION = 4
+
+Json = dict[str, Any]
+
+
+def file_version(content: Json) -> int | None:
+    """The schema of a saved file; None if nothing in it says so. Up to 4 only its runs said it.
+
+    Raises RecordError for one that is no whole number.
+    """
+    if "schema" in content:
+        version = content["schema"]
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise RecordError(f"its schema is {json.dumps(version)[:40]}, which is no version")
+        return version
+    benchmarks = content.get("benchmarks") or []
+    infos = [entry.get("extra_info") for entry in benchmarks if isinstance(entry, dict)]
+    versions = [_run_version(run) for run in [*infos, *(content.get("failures") or [])]]
+    return next((version for version in versions if version is not None), None)
+
+
+def _run_version(run: Any) -> int | None:
+    """The schema of one saved run. A run of version 4 that never started does not say it."""
+    if not isinstance(run, dict):
+        return None
+    start = run.get("start")
+    version = run.get("schema", start.get("schema") if isinstance(start, dict) else None)
+    return version if isinstance(version, int) else None
+
+
+def upgraded(content: Json, version: int) -> Json:
+    """The content of a file of this version, as this schema has it. Raises RecordError if it cannot be.
+
+    A run that is not as its version says is left as it is, for its reader to say what is wrong with it.
+    """
+    if not OLDEST_VERSION <= version <= SCHEMA_VERSION:
+        which = "a later version of this suite" if version > SCHEMA_VERSION else "an earlier version"
+        raise RecordError(
+            f"it has version {version} of the schema, and this reads {OLDEST_VERSION} to"
+            f" {SCHEMA_VERSION}: read it with {which}"
+        )
+    for step in range(version, SCHEMA_VERSION):
+        content = UPGRADES[step](content)
+    return content
+
+
+def upgraded_run(run: Json, machine: Json | None = None) -> Json:
+    """One saved run as this schema has it; as it is if its version cannot be read.
+
+    Without the machine, a verdict of version 4 is left out of the upgrade.
+    """
+    version = _run_version(run)
+    if version is None or not OLDEST_VERSION <= version <= SCHEMA_VERSION:
+        return run
+    content = {"machine_info": {"machine": machine}, "benchmarks": [{"extra_info": run}]}
+    upgraded_content: Json = upgraded(content, version)
+    upgraded_benchmark: Json = upgraded_content["benchmarks"][0]["extra_info"]
+    return upgraded_benchmark
+
+
+# From 4 to 5
+
+
+def _from_4(content: Json) -> Json:
+    machine_info = content.get("machine_info")
+    machine = machine_info.get("machine") if isinstance(machine_info, dict) else None
+    content = {**content, "schema": 5}
+    content["benchmarks"] = [
+        {**entry, "extra_info": _attempt(_run_from_4, entry.get("extra_info"), machine)}
+        if isinstance(entry, dict)
+        else entry
+        for entry in content.get("benchmarks") or []
+    ]
+    for name, upgrade in (("failures", _run_from_4), ("skipped", _skipped_from_4)):
+        if isinstance(content.get(name), list):
+            content[name] = [_attempt(upgrade, item, machine) for item in content[name]]
+    return content
+
+
+def _attempt(upgrade: Callable[[Any, Any], Any], item: Any, machine: Any) -> Any:
+    """The upgraded item, or the item itself if it is not as its version says."""
+    try:
+        return upgrade(item, machine)
+    except (RecordError, KeyError, TypeError, AttributeError, ValueError):
+        return item
+
+
+def _run_from_4(run: Json, machine: Any) -> Json:
+    start, gate, result = run["start"], run["gate"], run["result"]
+    fields = {
+        "schema": 5,
+        "method": 1,
+        **{name: value for name, value in run.items() if name != "seal"},
+        "cell": _cell_from_4(run["cell"]),
+        "gate": gate
+        and gate
+        | {
+            "checks": _checks_from_4(gate["checks"]),
+            "not_checked": [
+                _not_checked_from_4(text, run["cell"]) for text in _list(gate["not_checked"])
+            ],
+        },
+        "start": start
+        and {name: value for name, value in start.items() if name != "schema"}
+        | {"meters": {name: _reads_from_4(text) for name, text in start["meters"].items()}},
+        "interruptions": [
+            _renamed(interruption, setback="went_back_because")
+            for interruption in _list(run["interruptions"])
+        ],
+        "result": result and result | {"checks": _checks_from_4(result["checks"])},
+        "verdict": {"validity": run["verdict"]["validity"], "reasons": [], "warnings": []},
+        "checksum": run["seal"],
+    }
+    if machine is not None:
+        # Its reasons and warnings were sentences. They follow from the rest of the run.
+        judged = judge(build(Run, fields), build(Machine, machine))
+        fields["verdict"] = to_builtins(judged) | {"validity": run["verdict"]["validity"]}
+    return fields
+
+
+def _skipped_from_4(skipped: Json, machine: Any) -> Json:
+    return skipped | {"cell": _cell_from_4(skipped["cell"])}
+
+
+def _cell_from_4(cell: Json) -> Json:
+    return _renamed(cell, framework="engine") | {"repeat": 0}
+
+
+def _checks_from_4(checks: list[Json]) -> list[Json]:
+    return [_renamed(check, least="lower", most="upper", says="description") for check in _list(checks)]
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("this is no list")
+    return value
+
+
+def _renamed(fields: Json, **names: str) -> Json:
+    """The same fields under new names. Raises KeyError if one is not there."""
+    kept = {name: value for name, value in fields.items() if name not in names}
+    return kept | {new: fields[old] for old, new in names.items()}
+
+
+# The sentences of version 4, which saved nothing else. They never change again.
+_PLACEMENT_4 = "where a training step runs: "
+_NO_OTHER_4 = "{} against the other framework: it was not run"
+_OFF_4 = re.compile(r"torch against TensorFlow: (\S+) on (\S+) is off by itself")
+_READS_4: dict[str, ReadsKind] = {
+    r"the worker's perf_counter, device synchronised before start and stop": "perf counter",
+    r"resident memory \(VmHWM\), the most within the epoch": "resident memory in the epoch",
+    r"resident memory \(VmHWM\), the most since .*": "resident memory since the start",
+    r"not measured: (.*) has no VmHWM here": "no resident memory",
+    r"physical footprint, the most within the epoch": "footprint in the epoch",
+    r"physical footprint, the most since .*": "footprint since the start",
+    r"not measured: proc_pid_rusage gives this process nothing": "no footprint",
+    r"the framework's own counter of its tensors": "framework counter",
+    r"not measured: under Metal, TensorFlow's counter returns zeros": "no framework counter",
+    r"not measured: on the CPU the host's memory is the device's": "host memory is the device's",
+    r"the chip's own estimate by part \(IOReport\), in windows .*": "ioreport",
+    r"not measured: zeus-apple-silicon finds no counter on this chip": "ioreport without counter",
+    r"not measured: zeus-apple-silicon cannot read this chip \((.*)\)": "ioreport unreadable",
+    r"not measured: (.*) is readable by root alone": "counters for root",
+    r"not measured: neither RAPL nor NVML counts energy here": "no counter",
+    r"(.*), in windows of 20 s or more": "counters",
+}
+
+
+def _not_checked_from_4(text: str, cell: Json) -> Json:
+    if text.startswith(_PLACEMENT_4):
+        return {"kind": "placement unknown", "why": text.removeprefix(_PLACEMENT_4)}
+    if text == _NO_OTHER_4.format(cell["framework"]):
+        return {"kind": "no other engine", "engine": cell["framework"]}
+    if off := _OFF_4.fullmatch(text):
+        return {"kind": "engine off", "engine": off[1], "device": off[2]}
+    raise RecordError(f"gate.not_checked has a sentence that version 4 never wrote: {text[:60]!r}")
+
+
+def _reads_from_4(text: str) -> Json:
+    for pattern, kind in _READS_4.items():
+        if match := re.fullmatch(pattern, text, re.DOTALL):
+            return {"kind": kind, "detail": match[1] if match.groups() else ""}
+    raise RecordError(f"start.meters has a sentence that version 4 never wrote: {text[:60]!r}")
+
+
+UPGRADES: dict[int, Callable[[Json], Json]] = {4: _from_4}
+"""Version -> what brings a file of it to the next version."""

@@ -1,0 +1,178 @@
+"""The options that name engines, frameworks and experiments, and those of a resumed session."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+from alexnet.recipe import EXPERIMENTS
+from bench.plan.options import CELL_OPTIONS, OPTIONS, Options
+
+
+def parsed(*arguments: str) -> Options:
+    """The options of a command line, as pytest's own parser reads them."""
+    parser = argparse.ArgumentParser()
+    for name, settings in OPTIONS.items():
+        parser.add_argument(name, **settings)
+    namespace = vars(parser.parse_args(arguments))
+    values = {f"--{name.replace('_', '-')}": value for name, value in namespace.items()}
+    config: Any = SimpleNamespace(getoption=values.__getitem__)
+    return Options.from_config(config)
+
+
+@pytest.fixture
+def second_torch_engine(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a second engine of torch."""
+    engine = dataclasses.replace(ENGINES["torch"], name="torch-other", label="PyTorch, otherwise")
+    monkeypatch.setitem(ENGINES, engine.name, engine)
+    return engine.name
+
+
+def test_without_a_name_each_frameworks_own_engine_runs_every_experiment() -> None:
+    options = parsed()
+    assert options.engine == tuple(FRAMEWORKS) == ("torch", "tensorflow")
+    assert options.experiment == tuple(EXPERIMENTS)
+    assert options.explicit == ()
+
+
+@pytest.mark.usefixtures("second_torch_engine")
+def test_an_engine_that_no_framework_is_named_after_runs_only_if_it_is_asked_for() -> None:
+    assert parsed().engine == ("torch", "tensorflow")
+    assert parsed("--framework", "torch").engine == ("torch",)
+    assert parsed("--engine", "torch-other").engine == ("torch-other",)
+    assert parsed("--engine", "torch-other", "--framework", "torch").engine == ("torch-other", "torch")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "engines"),
+    [
+        (("--engine", "torch"), ("torch",)),
+        (("--engine", "torch,tensorflow"), ("torch", "tensorflow")),
+        (("--engine=tensorflow,torch",), ("tensorflow", "torch")),
+        (("--engine", " tensorflow , torch "), ("tensorflow", "torch")),
+        (("--engine", "tensorflow", "--engine", "torch"), ("tensorflow", "torch")),
+        (("--engine", "torch", "--framework", "tensorflow"), ("torch", "tensorflow")),
+        (("--framework", "tensorflow", "--engine", "torch"), ("torch", "tensorflow")),
+        (("--framework", "tensorflow"), ("tensorflow",)),
+        (("--framework", "tensorflow,torch"), ("tensorflow", "torch")),
+        (("--framework", "tensorflow", "--framework", "torch"), ("tensorflow", "torch")),
+        (("--engine", "torch,torch"), ("torch",)),
+        (("--engine", "torch", "--engine", "torch,tensorflow"), ("torch", "tensorflow")),
+        (("--engine", "torch", "--framework", "torch"), ("torch",)),
+    ],
+)
+def test_engines_are_named_with_commas_or_one_by_one(
+    arguments: tuple[str, ...], engines: tuple[str, ...]
+) -> None:
+    options = parsed(*arguments)
+    assert options.engine == engines
+    assert options.explicit == ("engine",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "experiments"),
+    [
+        (("--experiment", "scratch"), ("scratch",)),
+        (("--experiment", "mistaken,scratch"), ("mistaken", "scratch")),
+        (("--experiment", "mistaken, scratch"), ("mistaken", "scratch")),
+        (("--experiment", "scratch", "--experiment", "mistaken"), ("scratch", "mistaken")),
+        (("--experiment", "scratch,mistaken", "--experiment", "scratch"), ("scratch", "mistaken")),
+    ],
+)
+def test_experiments_are_named_with_commas_or_one_by_one(
+    arguments: tuple[str, ...], experiments: tuple[str, ...]
+) -> None:
+    options = parsed(*arguments)
+    assert options.experiment == experiments
+    assert options.explicit == ("experiment",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--engine", "jax"), "there is no engine 'jax'; there are torch, tensorflow"),
+        (("--engine", "torch,jax"), "there is no engine 'jax'; there are torch, tensorflow"),
+        (("--engine", "torch,"), "there is no engine ''; there are torch, tensorflow"),
+        (("--engine", "Torch"), "there is no engine 'Torch'; there are torch, tensorflow"),
+        (("--framework", "jax"), "there is no framework 'jax'; there are torch, tensorflow"),
+        (
+            ("--experiment", "scratch,magic"),
+            f"there is no experiment 'magic'; there are {', '.join(EXPERIMENTS)}",
+        ),
+    ],
+)
+def test_an_unknown_name_is_a_sentence_with_the_known_ones(
+    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parsed(*arguments)
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith(f"error: argument {arguments[0]}: {sentence}")
+
+
+@pytest.mark.usefixtures("second_torch_engine")
+def test_an_engine_is_no_framework() -> None:
+    with pytest.raises(SystemExit):
+        parsed("--framework", "torch-other")
+
+
+def test_the_help_names_what_may_be_named() -> None:
+    for option, names in (
+        ("--engine", ENGINES),
+        ("--framework", FRAMEWORKS),
+        ("--experiment", EXPERIMENTS),
+    ):
+        assert ", ".join(names) in OPTIONS[option]["help"]
+        assert "takes commas" in OPTIONS[option]["help"]
+
+
+def test_one_command_line_leaves_the_defaults_of_the_next_as_they_were() -> None:
+    parsed("--engine", "tensorflow", "--experiment", "mistaken")
+    assert parsed() == parsed()
+    assert [OPTIONS[name]["default"] for name in ("--engine", "--framework", "--experiment")] == [[]] * 3
+
+
+def test_every_option_that_decides_on_cells_is_a_field() -> None:
+    fields = {field.name for field in dataclasses.fields(Options)}
+    assert fields > CELL_OPTIONS
+    assert "framework" not in fields
+
+
+BEGUN_WITH = ("--engine", "tensorflow", "--experiment", "scratch,mistaken", "--epochs", "7")
+SAVED = json.loads(json.dumps(parsed(*BEGUN_WITH).to_json()))
+"""As a manifest has them."""
+
+
+def test_a_resumed_session_has_its_own_engines_and_experiments_again() -> None:
+    merged = parsed("--resume").merged_with(SAVED)
+    assert merged.engine == ("tensorflow",)
+    assert merged.experiment == ("scratch", "mistaken")
+    assert merged.epochs == 7
+    assert merged.resume
+
+
+@pytest.mark.parametrize("arguments", [("--engine", "torch"), ("--framework", "torch")])
+def test_an_engine_that_is_named_anew_comes_before_the_saved_one(arguments: tuple[str, ...]) -> None:
+    options = parsed("--resume", *arguments)
+    assert set(options.explicit) == {"resume", "engine"}
+    assert CELL_OPTIONS & set(options.explicit) == {"engine"}
+    merged = options.merged_with(SAVED)
+    assert merged.engine == ("torch",)
+    assert merged.experiment == ("scratch", "mistaken")
+
+
+def test_what_is_saved_of_the_options_is_json_with_whole_paths(tmp_path: Path) -> None:
+    saved = parsed("--data-dir", f"{tmp_path}/../{tmp_path.name}", "--engine", "torch").to_json()
+    assert saved["data_dir"] == str(tmp_path.resolve())
+    assert saved["engine"] == ("torch",)
+    assert not re.search("framework|resume|explicit|machine", " ".join(saved))
+    assert parsed().merged_with(saved).data_dir == tmp_path.resolve()

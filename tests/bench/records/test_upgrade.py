@@ -1,0 +1,231 @@
+"""Files of every version from 4 on are read as this version has them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.check.rules import violations
+from bench.records.codec import RecordError
+from bench.records.read import LoadedFile, LoadedRun, load, read
+from bench.records.types import (
+    SCHEMA_VERSION,
+    CutOff,
+    DeviceSlowedDown,
+    Diverged,
+    EngineOff,
+    GateNotRun,
+    LowPowerMode,
+    NoOtherEngine,
+    NoResult,
+    OnBattery,
+    PlacementUnknown,
+    Reads,
+    ResumedDespite,
+    SlowedDown,
+    SwappedIn,
+    ThermalPressure,
+)
+from bench.records.upgrade import OLDEST_VERSION, file_version, upgraded, upgraded_run
+from tests.support.saved_file import linux_file
+
+SAMPLES = Path(__file__).parent / "samples"
+VERSIONS = range(OLDEST_VERSION, SCHEMA_VERSION + 1)
+
+
+def sample(version: int) -> Any:
+    return read(SAMPLES / f"version-{version}.json")
+
+
+def run_of(file: LoadedFile, cell: str) -> LoadedRun:
+    (run,) = [run for run in file.runs if run.cell.id == cell]
+    return run
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_sample_of_every_version_holds(version: int) -> None:
+    content = sample(version)
+    assert file_version(content) == version
+    file = load(content)
+    assert file.problems == ()
+    assert violations(file) == []
+    assert {run.schema for run in file.runs} == {SCHEMA_VERSION}
+    assert {run.method for run in file.runs} == {1}
+    assert len(file.runs) == 8
+    assert [skipped.cell.id for skipped in file.skipped] == ["pretrained-torch-cpu-s0"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_sentences_of_a_sample_are_kinds(version: int) -> None:
+    file = load(sample(version))
+    alone, off = run_of(file, "scratch-torch-cpu-s3"), run_of(file, "scratch-torch-cpu-s4")
+    assert alone.start is not None
+    assert alone.gate is not None
+    assert alone.gate.not_checked == (
+        PlacementUnknown(why="torch says so on MPS alone"),
+        NoOtherEngine(engine="torch"),
+    )
+    assert alone.start.meters == {
+        "host memory": Reads(kind="resident memory since the start"),
+        "device memory": Reads(kind="host memory is the device's"),
+        "energy": Reads(kind="counters for root", detail="/sys/class/powercap/intel-rapl:*/energy_uj"),
+        "time": Reads(kind="perf counter"),
+    }
+    cut, despite, slowed, *_ = alone.verdict.warnings
+    assert cut == CutOff(
+        after_epoch=2,
+        resumed_after=2,
+        seconds=30.0,
+        why="the worker was killed after epoch 2; the system does that when memory runs out",
+        went_back_because=None,
+    )
+    assert despite == ResumedDespite(difference="code: bench/x.py has changed")
+    assert isinstance(slowed, SlowedDown)
+    assert {type(warning) for warning in off.verdict.warnings} == {
+        SlowedDown,
+        DeviceSlowedDown,
+        OnBattery,
+        LowPowerMode,
+        ThermalPressure,
+        SwappedIn,
+        EngineOff,
+    }
+    assert EngineOff(engine="tensorflow", device="cpu") in off.verdict.warnings
+    assert ThermalPressure(levels=("heavy",)) in off.verdict.warnings
+    assert SwappedIn(bytes=200_000_000) in off.verdict.warnings
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_invalid_and_failed_runs_keep_their_reasons(version: int) -> None:
+    file = load(sample(version))
+    assert run_of(file, "augmented-torch-cpu-s0").verdict.reasons == (Diverged(epoch=2),)
+    assert run_of(file, "augmented-torch-cpu-s1").verdict.reasons == (GateNotRun(), NoResult())
+    failure = run_of(file, "augmented-tensorflow-cpu-s0").failure
+    assert failure is not None
+    assert failure.reason == "the worker was killed by signal 9"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_edit_in_a_file_of_any_version_is_seen(version: int) -> None:
+    content = sample(version)
+    content["benchmarks"][0]["extra_info"]["result"]["test_loss"] = 1.0
+    (found,) = violations(load(content))
+    assert found.startswith("scratch-torch-cpu-s0: checksum does not fit")
+
+
+def test_a_verdict_of_version_4_that_does_not_follow_is_seen() -> None:
+    """Its reasons follow from the rest of the run; whether it is valid is what the file says."""
+    content = sample(4)
+    content["failures"][0]["verdict"] = {"validity": "valid", "reasons": [], "warnings": []}
+    assert violations(load(content))[1] == (
+        'augmented-torch-cpu-s0: verdict.validity is "valid", and the file itself gives "invalid"'
+    )
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, SCHEMA_VERSION + 1])
+def test_other_versions_are_refused_with_the_version_that_reads_them(version: int) -> None:
+    content = linux_file() | {"schema": version}
+    file = load(content)
+    (problem,) = file.problems
+    assert problem.kind == "other version"
+    assert f"version {version}" in problem.text
+    assert ("later version" in problem.text) == (version > SCHEMA_VERSION)
+    assert file.runs == ()
+    with pytest.raises(RecordError, match=f"version {version}"):
+        upgraded(content, version)
+
+
+def test_a_run_of_another_version_than_its_file_is_no_record() -> None:
+    content = linux_file()
+    content["benchmarks"][0]["extra_info"]["schema"] = SCHEMA_VERSION + 1
+    (problem,) = load(content).problems
+    assert problem.kind == "not a record"
+    assert problem.text.startswith("scratch-torch-cpu-s0: Run: Expected `int` <= 5 - at `$.schema`")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("start", "meters", "energy"), "measured by feeling"),
+        (("gate", "not_checked"), ["whatever it was"]),
+        (("cell",), None),
+        (("gate", "checks"), [{"name": "logits"}]),
+        (("verdict",), "valid"),
+        (("interruptions",), {}),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_damaged_run_of_version_4_is_a_problem_and_no_crash(path: tuple[str, ...], value: Any) -> None:
+    content = sample(4)
+    fields = content["benchmarks"][0]["extra_info"]
+    for name in path[:-1]:
+        fields = fields[name]
+    fields[path[-1]] = value
+    file = load(content)
+    assert len(file.runs) == 7
+    (problem,) = file.problems
+    assert problem.kind == "not a record"
+
+
+def test_every_sentence_of_version_4s_meters_is_known() -> None:
+    """What a Mac, a GPU or a locked Linux wrote, as version 4's meters had it."""
+    sentences = {
+        "physical footprint, the most within the epoch": Reads(kind="footprint in the epoch"),
+        "physical footprint, the most since the process began: no reset allowed": Reads(
+            kind="footprint since the start"
+        ),
+        "not measured: proc_pid_rusage gives this process nothing": Reads(kind="no footprint"),
+        "not measured: /proc/self/status has no VmHWM here": Reads(
+            kind="no resident memory", detail="/proc/self/status"
+        ),
+        "the framework's own counter of its tensors": Reads(kind="framework counter"),
+        "not measured: under Metal, TensorFlow's counter returns zeros": Reads(
+            kind="no framework counter"
+        ),
+        "the chip's own estimate by part (IOReport), in windows of 20 s or more": Reads(kind="ioreport"),
+        "not measured: zeus-apple-silicon finds no counter on this chip": Reads(
+            kind="ioreport without counter"
+        ),
+        "not measured: zeus-apple-silicon cannot read this chip (no (such) group)": Reads(
+            kind="ioreport unreadable", detail="no (such) group"
+        ),
+        "cpu package-0, gpu, in windows of 20 s or more": Reads(
+            kind="counters", detail="cpu package-0, gpu"
+        ),
+        "not measured: neither RAPL nor NVML counts energy here": Reads(kind="no counter"),
+    }
+    for sentence, reads in sentences.items():
+        content = sample(4)
+        content["benchmarks"][0]["extra_info"]["start"]["meters"] = {"meter": sentence}
+        start = run_of(load(content), "scratch-torch-cpu-s0").start
+        assert start is not None
+        assert start.meters == {"meter": reads}
+
+
+def test_one_run_is_upgraded_on_its_own() -> None:
+    """As pytest-benchmark's comparison has it, without the file around it."""
+    saved = sample(4)["benchmarks"][0]["extra_info"]
+    before = copy.deepcopy(saved)
+    run = upgraded_run(saved)
+    assert saved == before, "the original is left as it was"
+    assert run["cell"] == {
+        "experiment": "scratch",
+        "engine": "torch",
+        "device": "cpu",
+        "seed": 0,
+        "repeat": 0,
+    }
+    assert "schema" not in run["start"]
+    assert upgraded_run({"start": {"schema": 3}}) == {"start": {"schema": 3}}
+    assert upgraded_run({}) == {}
+
+
+def test_the_samples_are_as_they_were_saved() -> None:
+    """A sample is what that version wrote: nobody mends it when the schema rises."""
+    assert {file.name for file in SAMPLES.glob("*")} == {f"version-{v}.json" for v in VERSIONS}
+    run = json.loads((SAMPLES / "version-4.json").read_text())["benchmarks"][0]["extra_info"]
+    assert run["seal"] == run_of(load(sample(4)), "scratch-torch-cpu-s0").computed_checksum
