@@ -1,4 +1,4 @@
-"""The correctness gate, before any cell trains: device against CPU, framework against framework."""
+"""The correctness gate, before any cell trains: device against CPU, engine against engine."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ from reports.sources import Sources, plain
 class Frames:
     """All that the report is made of. Every frame but `layers` and `left_out` names its run by `run`.
 
-    A cell with several values, such as a run's warnings, is a tuple.
+    A cell with several values, such as a run's warnings, is a tuple. `reasons`, `warnings` and
+    `energy_reads` hold kinds; the exports have their words.
 
     - runs: one row a run (R1, R2 …), with what it was, its conditions and its figures.
     - epochs: one row an epoch.

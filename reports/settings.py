@@ -28,7 +28,7 @@ WORDS = {
     "patience": "epochs of patience",
     "learning_rates": "learning rates",
     "variant": "network",
-    "method": "what clock, memory and energy cover, by method",
+    "method": "method of measuring",
     "framework_major": "the framework's major version",
     "weights_origin": "where the first weights are from",
     "data_sha256": "the images themselves",

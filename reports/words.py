@@ -1,4 +1,4 @@
-"""Figures as a reader sees them: units and rounding at the edge, "–" for what was not measured."""
+"""Figures and kinds as a reader sees them: units and rounding at the edge, "–" where there is none."""
 
 from __future__ import annotations
 

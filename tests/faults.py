@@ -475,7 +475,7 @@ FAULTS: tuple[Fault, ...] = (
         claim="What fails in the gate makes the run invalid (docs/gate.md)",
         fault="the verdict passes over the gate's checks",
         file="bench/records/verdict.py",
-        old="    yield from _failures(gate.checks)\n",
+        old="    yield from _failed_checks(gate.checks)\n",
         new="",
         tests=("tests/bench/records/test_verdict.py::test_one_reason_makes_a_run_invalid_and_says_why",),
     ),
@@ -484,8 +484,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="An engine's outputs are compared with those of every other (docs/gate.md)",
         fault="they are compared with the first other one alone",
         file="bench/gate/agreement.py",
-        old="_worst([check(ours, other) for other in compared])",
-        new="_worst([check(ours, other) for other in compared[:1]])",
+        old="pairs = [_checks(ours, other) for other in compared]",
+        new="pairs = [_checks(ours, other) for other in compared[:1]]",
         tests=(
             "tests/bench/gate/test_agreement.py::test_each_check_has_its_own_worst_pair_and_names_it",
         ),
@@ -766,7 +766,7 @@ FAULTS: tuple[Fault, ...] = (
         claim="A sentence is made of a kind, and nothing but people reads it (docs/results.md)",
         fault="a run without an answer of another engine is told by its sentence",
         file="bench/check/required_checks.py",
-        old="isinstance(kind, NoOtherEngine | EngineOff) for kind",
+        old="isinstance(kind, NoOtherEngine | ReferenceDiffers) for kind",
         new=(
             '" another" in __import__("bench.records.words").records.words.'
             "not_checked_text(kind) for kind"
@@ -782,7 +782,7 @@ FAULTS: tuple[Fault, ...] = (
         file="alexnet/frameworks/registry.py",
         old="for info in FRAMEWORKS.values() for engine in info.engines",
         new="for info in list(FRAMEWORKS.values())[:2] for engine in info.engines",
-        tests=("tests/test_third_framework.py::test_the_doctor_asks_after_it",),
+        tests=("tests/test_third_framework.py::test_the_doctor_diagnoses_it",),
     ),
     Fault(
         name="saved-failure",

@@ -114,7 +114,7 @@ def test_the_difference_is_one_folder_and_one_line(copy: Path) -> None:
     assert "".join(lines) == (ROOT / REGISTRY).read_text()
 
 
-def test_the_doctor_asks_after_it(copy: Path) -> None:
+def test_the_doctor_diagnoses_it(copy: Path) -> None:
     done = call(copy, "-m", "bench.doctor", "--engine", "abacus", "--device", "mps")
     assert "Traceback" not in done.stderr
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""No decision hangs on a sentence: with nonsense for words, verdicts, findings and frames stay."""
+"""No code decides by a sentence: with nonsense for words, verdicts, findings and frames stay."""
 
 from __future__ import annotations
 

@@ -42,10 +42,10 @@ class MacPlugin:
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """A framework as it is run, with this precision, compiled or not: what is measured and compared.
+    """One way to run a framework: its precision, and whether it is compiled. Engines are compared.
 
-    `name` is its name in records and options. The engine that bears its framework's name is that
-    framework's yardstick. A report calls it `label` and draws it with `light_hue` or `dark_hue`,
+    `name` is its name in records and options; the engine of its framework's name is that framework's
+    default engine. A report calls it `label` and draws it with `light_hue` or `dark_hue`,
     `marker`, `line` and `shape`; `line` is matplotlib's dashes.
     """
 

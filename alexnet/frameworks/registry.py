@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Literal
 
-from alexnet.frameworks.info import Engine, FrameworkInfo
+from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable
 
 FRAMEWORKS: dict[str, FrameworkInfo] = {
@@ -22,7 +22,7 @@ FRAMEWORKS: dict[str, FrameworkInfo] = {
 ENGINES: dict[str, Engine] = {
     engine.name: engine for info in FRAMEWORKS.values() for engine in info.engines
 }
-"""Name -> row, framework by framework. `ENGINES[framework]` is a framework's yardstick."""
+"""Name -> row, framework by framework. `ENGINES[framework]` is a framework's default engine."""
 
 
 def environment() -> dict[str, str]:
@@ -44,8 +44,7 @@ def backend(engine: str, device: Device | Literal["auto"] = "auto") -> Backend:
     except Exception as error:  # a mismatched plugin may raise any exception of its loader
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DeviceUnavailable(
-            f"{row.framework} cannot be imported here ({reason}): remove .venv and install anew with"
-            f" make"
+            f"{row.framework} cannot be imported here ({reason}): {REINSTALL}"
         ) from error
     usable: Sequence[Device] = module.usable_devices()
     chosen = usable[0] if device == "auto" else device

@@ -14,7 +14,7 @@ from bench.records.limits import (
     MIN_WORK_RATIO,
 )
 from bench.records.read import LoadedRun, Problems, format_value
-from bench.records.types import EngineOff, NoOtherEngine, PlacementUnknown
+from bench.records.types import NoOtherEngine, PlacementUnknown, ReferenceDiffers
 
 GATE_CHECKS = (
     *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
@@ -41,14 +41,15 @@ def required_checks_are_present(run: LoadedRun) -> Problems:
     if not gate.weights_sha256 or not gate.batch_sha256:
         yield "gate does not say which weights or which batch it was asked of"
     has_dropout = any(isinstance(row.layer, Dropout) for row in run.net.rows)
-    placement_unknown = any(isinstance(kind, PlacementUnknown) for kind in gate.not_checked)
-    no_other_engine = any(isinstance(kind, NoOtherEngine | EngineOff) for kind in gate.not_checked)
+    not_checked = gate.not_checked
+    placement_unknown = any(isinstance(kind, PlacementUnknown) for kind in not_checked)
+    not_compared = any(isinstance(kind, NoOtherEngine | ReferenceDiffers) for kind in not_checked)
     must_learn = sum(epoch.images for epoch in run.epochs) >= MIN_IMAGES_TO_LEARN
     required = {
         "gate": (
             *GATE_CHECKS,
             *(() if placement_unknown else ("placement",)),
-            *(() if no_other_engine else AGREEMENT_CHECKS),
+            *(() if not_compared else AGREEMENT_CHECKS),
             *(("dropout",) if has_dropout else ()),
         ),
         "result": ("finite", "disjoint", "moved", *(("learnt",) if must_learn else ())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from bench.gate.outputs import relative_max_error
 from bench.records.codec import finite_or_none
 from bench.records.limits import MAX_FLOAT64_DIFFERENCE
-from bench.records.types import Cell, Check, EngineOff, Gate, NoOtherEngine
+from bench.records.types import Cell, Check, Gate, NoOtherEngine, ReferenceDiffers
 
 NEEDED_CHECKS = ("logits", "loss", "three losses")
 
@@ -41,30 +41,23 @@ class EngineOutputs:
 def with_agreement(ours: EngineOutputs, others: Sequence[EngineOutputs]) -> Gate:
     """Our gate plus the checks against every other engine's outputs, and what was not compared.
 
-    Each check has the difference from the engine that comes nearest to the limit, or exceeds it most.
+    Each check is of the pair nearest to its limit, or furthest beyond it.
     """
     if not others:
         return _with_not_checked(ours.gate, NoOtherEngine(engine=ours.cell.engine))
     off = [outputs for outputs in (ours, *others) if not outputs.agrees_with_reference]
     gate = _with_not_checked(
-        ours.gate, *(EngineOff(engine=o.cell.engine, device=o.cell.device) for o in off)
+        ours.gate, *(ReferenceDiffers(engine=o.cell.engine, device=o.cell.device) for o in off)
     )
     compared = [] if ours in off else [other for other in others if other not in off]
     if not compared:
         return gate
-    checks = [
-        _worst([check(ours, other) for other in compared])
-        for check in (
-            _same_bytes,
-            _one_network,
-            _both("logits", "logits"),
-            _both("three losses", "losses"),
-        )
-    ]
+    pairs = [_checks(ours, other) for other in compared]
+    checks = map(_worst, zip(*pairs, strict=True))
     return replace(gate, checks=(*gate.checks, *checks))
 
 
-def _with_not_checked(gate: Gate, *kinds: NoOtherEngine | EngineOff) -> Gate:
+def _with_not_checked(gate: Gate, *kinds: NoOtherEngine | ReferenceDiffers) -> Gate:
     return replace(gate, not_checked=(*gate.not_checked, *kinds))
 
 
@@ -81,47 +74,43 @@ def _worst(checks: Sequence[Check]) -> Check:
     return max(checks, key=share_of_limit)
 
 
-def _same_bytes(ours: EngineOutputs, theirs: EngineOutputs) -> Check:
+def _checks(ours: EngineOutputs, theirs: EngineOutputs) -> list[Check]:
+    """The checks of two engines. Two devices may differ by the sum of what each may differ by itself."""
     different = [
         name
         for name in ("weights_sha256", "batch_sha256")
         if getattr(ours.gate, name) != getattr(theirs.gate, name)
     ]
-    return Check(
-        name="same bytes",
-        measured=len(different),
-        lower=0,
-        upper=0,
-        description=(f"of first weights and first batch, how many differ: {ours.place}, {theirs.place}"),
-    )
-
-
-def _one_network(ours: EngineOutputs, theirs: EngineOutputs) -> Check:
-    return Check(
-        name="one network",
-        measured=_difference(ours, theirs, "exact_logits"),
-        lower=0.0,
-        upper=MAX_FLOAT64_DIFFERENCE,
-        description=(
-            f"how far the logits of {ours.cell.engine} and {theirs.cell.engine} are apart on the CPU in"
-            f" float64"
+    places = f"{ours.place}, {theirs.place}"
+    return [
+        Check(
+            name="same bytes",
+            measured=len(different),
+            lower=0,
+            upper=0,
+            description=f"of first weights and first batch, how many differ: {places}",
         ),
-    )
-
-
-def _both(name: str, key: str) -> Callable[[EngineOutputs, EngineOutputs], Check]:
-    """Two devices may differ by the sum of what each may differ from float64."""
-
-    def check(ours: EngineOutputs, theirs: EngineOutputs) -> Check:
-        return Check(
-            name=f"both {name}",
-            measured=_difference(ours, theirs, key),
+        Check(
+            name="one network",
+            measured=_difference(ours, theirs, "exact_logits"),
             lower=0.0,
-            upper=_limit(ours, name) + _limit(theirs, name),
-            description=f"how far the {name} of two engines are apart: {ours.place}, {theirs.place}",
-        )
-
-    return check
+            upper=MAX_FLOAT64_DIFFERENCE,
+            description=(
+                f"how far the logits of {ours.cell.engine} and {theirs.cell.engine} are apart on the"
+                f" CPU in float64"
+            ),
+        ),
+        *(
+            Check(
+                name=f"both {name}",
+                measured=_difference(ours, theirs, key),
+                lower=0.0,
+                upper=_limit(ours, name) + _limit(theirs, name),
+                description=f"how far the {name} of two engines are apart: {places}",
+            )
+            for name, key in (("logits", "logits"), ("three losses", "losses"))
+        ),
+    ]
 
 
 def _limit(outputs: EngineOutputs, name: str) -> float:

@@ -95,9 +95,10 @@ class Gates:
         if cell in self._in_journal:
             return self._in_journal[cell]
         if cell.first_repeat not in self.gates:
-            # The first repeat that is picked stands for all of them.
-            asked = {peer.first_repeat: peer for peer in reversed(peers)}
-            jobs = [job_of(peer) for peer in reversed(asked.values())]
+            asked: dict[Cell, Cell] = {}
+            for peer in peers:  # the first repeat that is picked stands for all of them
+                asked.setdefault(peer.first_repeat, peer)
+            jobs = [job_of(peer) for peer in asked.values()]
             try:
                 outputs = [self._ask_with_retry(job, folder) for job in jobs]
                 for ours in [o for o in outputs if o.cell.first_repeat not in self.gates]:

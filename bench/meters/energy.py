@@ -18,7 +18,7 @@ MAX_WATTS = 400.0  # of one processor package
 
 
 class Counter(Protocol):
-    """One cumulative energy counter. `reads` is which, or why it cannot be read."""
+    """One cumulative energy counter. `reads` says what it counts, or why it cannot be read."""
 
     reads: Reads
 

@@ -15,7 +15,7 @@ from bench.records.types import Reads
 
 
 class HostMemory(Protocol):
-    """One system's counter of host memory. `reads` is which, or why it cannot be read."""
+    """One system's counter of host memory. `reads` says what it counts, or why it cannot be read."""
 
     reads: Reads
 

@@ -53,7 +53,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "NAME",
         "help": (
             f"run these engines, of {', '.join(ENGINES)}; takes commas, and may be repeated;"
-            f" default: each framework's own"
+            f" default: of each framework the engine of its name"
         ),
         **_REPEATABLE,
     },
@@ -61,7 +61,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": _names("framework", FRAMEWORKS),
         "metavar": "NAME",
         "help": (
-            f"run the engine that bears the name of this framework, of {', '.join(FRAMEWORKS)};"
+            f"run the engine of this framework's name, of {', '.join(FRAMEWORKS)};"
             f" takes commas, and may be repeated"
         ),
         **_REPEATABLE,
@@ -172,7 +172,7 @@ class Options:
     def from_config(cls, config: pytest.Config) -> Options:
         values = {_field(name): config.getoption(name) for name in OPTIONS}
         defaults = {_field(name): settings.get("default") for name, settings in OPTIONS.items()}
-        # The engine that bears a framework's name is its yardstick.
+        # --framework is a second spelling: each framework has an engine of its name.
         values["engine"] = [*values["engine"], *values.pop("framework")]
         values["explicit"] = tuple(
             name for name, value in values.items() if value and value != defaults[name]

@@ -25,7 +25,10 @@ def finite_or_none(value: float) -> float | None:
 
 
 def to_fields(record: msgspec.Struct) -> dict[str, Any]:
-    """The record as JSON values. A framework's own kind of str, int or float becomes a plain one."""
+    """The record as JSON values.
+
+    Subclasses of str, int and float, such as numpy's float64, become the plain type.
+    """
 
     def plain(value: Any) -> Any:
         for kind in (str, int, float):

@@ -11,7 +11,7 @@ MAX_SHARE_LEFT = 0.1
 MIN_DROPOUT_DIFFERENCE, MAX_DROPOUT_DIFFERENCE = 1e-6, 1.0
 """How far two losses of one batch are apart if dropout draws anew, as a share of the loss."""
 MAX_FLOAT64_DIFFERENCE = 1e-9
-"""How far two frameworks may differ in float64. Measured: 1e-14. Float64 rounds at 1e-16, so a larger
+"""How far two engines may differ in float64. Measured: 1e-14. Float64 rounds at 1e-16, so a larger
 difference means another network, not another order of summation."""
 
 # Results.

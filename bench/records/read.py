@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from msgspec import structs
+
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
 from bench.records.cell_recipe import recipe_of
@@ -23,9 +25,12 @@ Problems = Iterator[str]
 MAX_BYTES = 200_000_000
 MAX_DEPTH = 32  # a saved file has eight levels
 
-ProblemKind = Literal["unreadable", "not a result file", "other version", "not a record"]
-"""A file that the system does not give; one that this suite did not save; one of another schema; a part
-whose fields or figures cannot be."""
+ProblemKind = Literal[
+    "unreadable",  # a file that the system does not give
+    "not a result file",  # one that this suite did not save
+    "other version",  # one of another schema
+    "not a record",  # a part whose fields or figures cannot be
+]
 
 
 class UnreadableFile(Exception):
@@ -143,7 +148,7 @@ def load(content: Any) -> LoadedFile:
     for (where, benchmark, raw), checksum in zip(_runs(content), checksums, strict=True):
         run = _build_or_report(Run, raw, _cell_id(raw) or where, problems)
         if run and machine:
-            parts = {part: getattr(run, part) for part in Run.__struct_fields__}
+            parts = structs.asdict(run)
             runs.append(
                 LoadedRun(**parts, machine=machine, benchmark=benchmark, computed_checksum=checksum)
             )

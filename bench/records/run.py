@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import structs
+
 from bench.records import derive
 from bench.records.clock import utc_now
 from bench.records.types import (
@@ -31,11 +33,12 @@ class Interrupted:
     def pause(self, differences: tuple[str, ...]) -> Pause:
         """The pause, if the session is resumed now."""
         resumed_at = utc_now()
+        elapsed = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
         return Pause(
             stopped_at=self.stopped_at,
             why=self.why,
             resumed_at=resumed_at,
-            seconds=self._seconds_until(resumed_at),
+            seconds=max(elapsed.total_seconds(), 0.0),  # the clock may have been set back meanwhile
             differences=differences,
         )
 
@@ -48,21 +51,12 @@ class Interrupted:
         differences: tuple[str, ...],
     ) -> Interruption:
         """The interruption, if the run is resumed now."""
-        resumed_at = utc_now()
         return Interruption(
-            stopped_at=self.stopped_at,
-            why=self.why,
-            resumed_at=resumed_at,
-            seconds=self._seconds_until(resumed_at),
-            differences=differences,
+            **structs.asdict(self.pause(differences)),
             after_epoch=after_epoch,
             resumed_after=resumed_after,
             went_back_because=went_back_because,
         )
-
-    def _seconds_until(self, resumed_at: str) -> float:
-        elapsed = datetime.fromisoformat(resumed_at) - datetime.fromisoformat(self.stopped_at)
-        return max(elapsed.total_seconds(), 0.0)  # the clock may have been set back meanwhile
 
 
 class SessionRun(Run, kw_only=True):

@@ -56,7 +56,7 @@ Joules = dict[str, Positive]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A record. Reading one checks the fields, the types and the bounds; making one does not."""
+    """A record. Reading one checks its fields, types and bounds; making one does not."""
 
 
 class Cell(Record, frozen=True, kw_only=True):
@@ -151,7 +151,7 @@ class Condition(Record, frozen=True, kw_only=True):
 
 
 class Roofline(Record, frozen=True, kw_only=True):
-    """The best that a framework gets out of a device: a float32 matrix product, and a scaled copy."""
+    """The best that an engine gets out of a device: a float32 matrix product, and a scaled copy."""
 
     flops_per_second: Positive
     bytes_per_second: Positive
@@ -196,14 +196,14 @@ class NoOtherEngine(Kind, frozen=True, kw_only=True):
     engine: str
 
 
-class EngineOff(Kind, frozen=True, kw_only=True):
+class ReferenceDiffers(Kind, frozen=True, kw_only=True):
     """An engine differs from its own reference on the CPU, so it was not compared with others."""
 
     engine: str
     device: Device
 
 
-NotChecked = PlacementUnknown | NoOtherEngine | EngineOff
+NotChecked = PlacementUnknown | NoOtherEngine | ReferenceDiffers
 """What a gate could not check."""
 
 
@@ -339,37 +339,27 @@ RunWarning = (
 )
 """What a reader should know of a run, valid or not."""
 
-ReadsKind = Literal[
+MeasuredKind = Literal[
     "perf counter",
     "resident memory in the epoch",
     "resident memory since the start",
-    "no resident memory",
     "footprint in the epoch",
     "footprint since the start",
-    "no footprint",
     "framework counter",
+    "ioreport",
+    "counters",
+]
+NotMeasuredKind = Literal[
+    "no resident memory",
+    "no footprint",
     "no framework counter",
     "host memory is the device's",
-    "ioreport",
     "ioreport without counter",
     "ioreport unreadable",
-    "counters",
     "counters for root",
     "no counter",
 ]
-NOT_MEASURED: frozenset[ReadsKind] = frozenset(
-    {
-        "no resident memory",
-        "no footprint",
-        "no framework counter",
-        "host memory is the device's",
-        "ioreport without counter",
-        "ioreport unreadable",
-        "counters for root",
-        "no counter",
-    }
-)
-"""The kinds of a meter that reads nothing."""
+ReadsKind = Literal[MeasuredKind, NotMeasuredKind]
 
 
 class Reads(Record, frozen=True, kw_only=True):
@@ -380,7 +370,7 @@ class Reads(Record, frozen=True, kw_only=True):
 
     @property
     def measured(self) -> bool:
-        return self.kind not in NOT_MEASURED
+        return self.kind in get_args(MeasuredKind)
 
 
 class Gate(Record, frozen=True, kw_only=True):
@@ -464,7 +454,7 @@ class Drift(Record, frozen=True, kw_only=True):
 
 
 class Pictures(Record, frozen=True, kw_only=True):
-    """Sample test images, the same for every framework, and the best epoch's answers to them.
+    """Sample test images, the same for every engine, and the best epoch's answers to them.
 
     `pixels` are uint8 (n, 32, 32, 3), RGB, row by row in base64; `positions` are indices into the test
     images. `answers` are classes, 10 for any class beyond the ten; `shares` are their softmax values.

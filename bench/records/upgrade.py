@@ -63,18 +63,17 @@ def upgraded(content: Json, version: int) -> Json:
     return content
 
 
-def upgraded_run(run: Json, machine: Json | None = None) -> Json:
-    """One saved run as this schema has it; as it is if its version cannot be read.
+def upgraded_run(run: Json) -> Json:
+    """One saved run as this schema has it, without its machine; as it is if its version cannot be read.
 
-    Without the machine, a verdict of version 4 is left out of the upgrade.
+    The verdict of version 4 keeps its validity and loses its reasons and warnings.
     """
     version = _run_version(run)
     if version is None or not OLDEST_VERSION <= version <= SCHEMA_VERSION:
         return run
-    content = {"machine_info": {"machine": machine}, "benchmarks": [{"extra_info": run}]}
-    upgraded_content: Json = upgraded(content, version)
-    upgraded_benchmark: Json = upgraded_content["benchmarks"][0]["extra_info"]
-    return upgraded_benchmark
+    content = upgraded({"benchmarks": [{"extra_info": run}]}, version)
+    upgraded_info: Json = content["benchmarks"][0]["extra_info"]
+    return upgraded_info
 
 
 # From 4 to 5
@@ -100,33 +99,23 @@ def _attempt(upgrade: Callable[[Any, Any], Any], item: Any, machine: Any) -> Any
     """The upgraded item, or the item itself if it is not as its version says."""
     try:
         return upgrade(item, machine)
-    except (RecordError, KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         return item
 
 
 def _run_from_4(run: Json, machine: Any) -> Json:
-    start, gate, result = run["start"], run["gate"], run["result"]
     fields = {
         "schema": 5,
         "method": 1,
         **{name: value for name, value in run.items() if name != "seal"},
         "cell": _cell_from_4(run["cell"]),
-        "gate": gate
-        and gate
-        | {
-            "checks": _checks_from_4(gate["checks"]),
-            "not_checked": [
-                _not_checked_from_4(text, run["cell"]) for text in _list(gate["not_checked"])
-            ],
-        },
-        "start": start
-        and {name: value for name, value in start.items() if name != "schema"}
-        | {"meters": {name: _reads_from_4(text) for name, text in start["meters"].items()}},
+        "gate": _gate_from_4(run["gate"], run["cell"]),
+        "start": _start_from_4(run["start"]),
         "interruptions": [
             _renamed(interruption, setback="went_back_because")
             for interruption in _list(run["interruptions"])
         ],
-        "result": result and result | {"checks": _checks_from_4(result["checks"])},
+        "result": _result_from_4(run["result"]),
         "verdict": {"validity": run["verdict"]["validity"], "reasons": [], "warnings": []},
         "checksum": run["seal"],
     }
@@ -135,6 +124,24 @@ def _run_from_4(run: Json, machine: Any) -> Json:
         judged = judge(build(Run, fields), build(Machine, machine))
         fields["verdict"] = to_builtins(judged) | {"validity": run["verdict"]["validity"]}
     return fields
+
+
+def _gate_from_4(gate: Json | None, cell: Json) -> Json | None:
+    if gate is None:
+        return None
+    not_checked = [_not_checked_from_4(text, cell) for text in _list(gate["not_checked"])]
+    return gate | {"checks": _checks_from_4(gate["checks"]), "not_checked": not_checked}
+
+
+def _start_from_4(start: Json | None) -> Json | None:
+    if start is None:
+        return None
+    meters = {name: _reads_from_4(text) for name, text in start["meters"].items()}
+    return {name: value for name, value in start.items() if name != "schema"} | {"meters": meters}
+
+
+def _result_from_4(result: Json | None) -> Json | None:
+    return result and result | {"checks": _checks_from_4(result["checks"])}
 
 
 def _skipped_from_4(skipped: Json, machine: Any) -> Json:
@@ -191,7 +198,7 @@ def _not_checked_from_4(text: str, cell: Json) -> Json:
     if text == _NO_OTHER_4.format(cell["framework"]):
         return {"kind": "no other engine", "engine": cell["framework"]}
     if off := _OFF_4.fullmatch(text):
-        return {"kind": "engine off", "engine": off[1], "device": off[2]}
+        return {"kind": "reference differs", "engine": off[1], "device": off[2]}
     raise RecordError(f"gate.not_checked has a sentence that version 4 never wrote: {text[:60]!r}")
 
 

@@ -58,7 +58,7 @@ def judge(run: Run, machine: Machine) -> Verdict:
     )
 
 
-def _failures(checks: Sequence[Check]) -> Iterator[Reason]:
+def _failed_checks(checks: Sequence[Check]) -> Iterator[Reason]:
     return (CheckFailed(check=check) for check in checks if not check.passed)
 
 
@@ -68,7 +68,7 @@ def _gate_reasons(gate: Gate | None, start: Start | None) -> Iterator[Reason]:
         return
     if not gate.checks:
         yield GateEmpty()
-    yield from _failures(gate.checks)
+    yield from _failed_checks(gate.checks)
     if gate.weights_sha256 and start and start.weights_sha256 != gate.weights_sha256:
         yield OtherFirstWeights()
 
@@ -84,7 +84,7 @@ def _result_reasons(start: Start | None, result: Result | None) -> Iterator[Reas
         yield NotTested()
     # A diverged run also fails "finite", which would repeat the reason.
     checks = [check for check in result.checks if not (diverged and check.name == "finite")]
-    yield from _failures(checks)
+    yield from _failed_checks(checks)
     if result.data_sha256 != start.data_sha256:
         yield ImagesChanged()
     if result.versions != start.versions:

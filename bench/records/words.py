@@ -10,7 +10,6 @@ from bench.records.types import (
     CutOff,
     DeviceSlowedDown,
     Diverged,
-    EngineOff,
     GateEmpty,
     GateNotRun,
     ImagesChanged,
@@ -26,6 +25,7 @@ from bench.records.types import (
     Reads,
     ReadsKind,
     Reason,
+    ReferenceDiffers,
     ResumedDespite,
     RunWarning,
     SlowedDown,
@@ -43,19 +43,19 @@ def reason_text(reason: Reason) -> str:
         case NotBegun():
             return "it did not begin"
         case GateNotRun():
-            return "the correctness gate was not asked"
+            return "the correctness gate was not run"
         case GateEmpty():
-            return "the correctness gate asked nothing"
+            return "the correctness gate checked nothing"
         case CheckFailed(check=check):
             return check_text(check)
         case OtherFirstWeights():
-            return "the gate was asked with other first weights than the run began with"
+            return "the gate used other first weights than the run began with"
         case NoResult():
             return "it has no result"
         case Diverged(epoch=epoch):
             return f"diverged at epoch {epoch}: a loss not finite, or rising beyond all bounds"
         case NotTested():
-            return "no epoch's weights were judged on the test images"
+            return "no epoch's weights were scored on the test images"
         case ImagesChanged():
             return "the images in memory at the end are not those at the beginning"
         case VersionsChanged(versions=pairs):
@@ -105,7 +105,7 @@ def warning_text(warning: RunWarning) -> str:
             return "a virtual Mac: not comparable with any other computer"
         case Translated():
             return "Python was translated by Rosetta"
-        case PlacementUnknown() | NoOtherEngine() | EngineOff():
+        case PlacementUnknown() | NoOtherEngine() | ReferenceDiffers():
             return f"not checked: {not_checked_text(warning)}"
 
 
@@ -116,8 +116,8 @@ def not_checked_text(not_checked: NotChecked) -> str:
             return f"where a training step runs: {why}"
         case NoOtherEngine(engine=engine):
             return f"{engine} against another engine: none was run"
-        case EngineOff(engine=engine, device=device):
-            return f"one engine against another: {engine} on {device} is off by itself"
+        case ReferenceDiffers(engine=engine, device=device):
+            return f"{engine} on {device} against other engines: it is off its own reference on the CPU"
 
 
 READS: dict[ReadsKind, str] = {
@@ -146,4 +146,4 @@ READS: dict[ReadsKind, str] = {
 
 def reads_text(reads: Reads) -> str:
     """What a meter reads, or why it reads nothing."""
-    return READS[reads.kind].replace("{detail}", reads.detail)
+    return READS[reads.kind].format(detail=reads.detail)

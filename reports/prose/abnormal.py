@@ -24,7 +24,7 @@ from reports.prose.parts import (
     several,
     share,
 )
-from reports.tables.conditions import TOLD
+from reports.tables.conditions import IN_OTHER_SENTENCES
 
 
 def steadiness(study: Study) -> tuple[Paragraph, ...]:
@@ -116,7 +116,7 @@ def _warnings(runs: pd.DataFrame) -> list[Sentence]:
     found: dict[RunWarning, list[str]] = {}
     for run, warnings in zip(runs["run"], runs["warnings"], strict=True):
         for warning in dict.fromkeys(warnings):
-            if not isinstance(warning, TOLD):
+            if not isinstance(warning, IN_OTHER_SENTENCES):
                 found.setdefault(warning, []).append(run)
     told: list[Part] = [
         put("{warning} ({n})", warning=words.warning(warning), n=of_runs(own, "with a warning"))

@@ -29,7 +29,7 @@ from reports.sources import LeftOutKind
 LEFT_OUT: dict[LeftOutKind, str] = {
     "same file": "the same as another, counted once",
     "same run": "the same as another, counted once",
-    "unreadable": "not to be read",
+    "unreadable": "unreadable",
     "not a result file": "not a result file",
     "other version": "saved by another version of the suite",
     "not a record": "figures or fields that cannot be",

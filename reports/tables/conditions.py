@@ -34,7 +34,7 @@ FLAGS: dict[type[RunWarning], str] = {
     Translated: "translated by Rosetta",
 }
 """The short words for each kind of warning that is about the conditions of a run."""
-TOLD = (SlowedDown, DeviceSlowedDown, CutOff, VirtualMac)
+IN_OTHER_SENTENCES = (SlowedDown, DeviceSlowedDown, CutOff, VirtualMac)
 """The kinds of warning that the report tells in sentences of their own."""
 RUN = (
     *("run", "machine", "setting", "cell", "validity", "power", "low_power", "thermal", "load"),

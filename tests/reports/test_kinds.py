@@ -10,11 +10,11 @@ import pytest
 from bench.records.types import (
     CutOff,
     DeviceSlowedDown,
-    EngineOff,
     LowPowerMode,
     NoOtherEngine,
     OnBattery,
     PlacementUnknown,
+    ReferenceDiffers,
     ResumedDespite,
     RunWarning,
     SlowedDown,
@@ -29,7 +29,7 @@ from reports.sources import LeftOutKind, gather
 from reports.tables.conditions import FLAGS, flags
 from tests.support.report_files import ANNA, content_of, epochs_of, run_of, write
 
-NO_CONDITION = {ResumedDespite, PlacementUnknown, NoOtherEngine, EngineOff}
+NO_CONDITION = {ResumedDespite, PlacementUnknown, NoOtherEngine, ReferenceDiffers}
 """Warnings that are not about the state of the computer: `cut off` stands beside the first."""
 CUT_OFF = CutOff(after_epoch=2, resumed_after=2, seconds=5.0, why=None, went_back_because=None)
 
@@ -117,6 +117,4 @@ def test_runs_of_two_methods_never_share_a_letter() -> None:
     ]
     letters, table = assign(runs)
     assert letters == ["A", "A", "B"]
-    assert table["differs"][1] == (
-        "what clock, memory and energy cover, by method: 2 instead of 1 (scratch)",
-    )
+    assert table["differs"][1] == ("method of measuring: 2 instead of 1 (scratch)",)

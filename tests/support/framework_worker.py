@@ -40,7 +40,7 @@ ENGINES_NOT_RUN: dict[str, Callable[[Engine], dict[str, Any]]] = {
     "other compilation": lambda row: {"compiled": not row.compiled},
     "both": lambda row: {"precision": "float64", "compiled": not row.compiled},
 }
-"""Name -> what the row of an engine that no backend runs has other than its framework's yardstick."""
+"""Name -> what the row of an engine that no backend runs has other than its framework's default."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -149,7 +149,7 @@ class TensorflowBackend:
 def build(engine: Engine, device: Device) -> TensorflowBackend:
     """The backend of an engine for a device from `usable_devices`.
 
-    Raises DeviceUnavailable for an engine that this backend would run otherwise than its row says.
+    Raises DeviceUnavailable for an engine whose precision or compilation this backend does not have.
     """
     if (engine.precision, engine.compiled) != ("float32", True):
         raise DeviceUnavailable(f"{engine.name}: TensorFlow trains here compiled and in float32 alone")

@@ -105,7 +105,7 @@ class TorchBackend:
 
     def versions(self) -> dict[str, str]:
         versions = {
-            "torch": str(torch.__version__),  # it is a class of its own
+            "torch": torch.__version__,
             "torchvision": torchvision.__version__,
             "numpy": np.__version__,
         }
@@ -138,7 +138,7 @@ class TorchBackend:
 def build(engine: Engine, device: Device) -> TorchBackend:
     """The backend of an engine for a device from `usable_devices`.
 
-    Raises DeviceUnavailable for an engine that this backend would run otherwise than its row says.
+    Raises DeviceUnavailable for an engine whose precision or compilation this backend does not have.
     """
     if (engine.precision, engine.compiled) != ("float32", False):
         raise DeviceUnavailable(f"{engine.name}: torch trains here uncompiled and in float32 alone")

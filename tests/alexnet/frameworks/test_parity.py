@@ -182,7 +182,7 @@ def test_placement_is_unknown_where_tensorflow_records_nothing(both: dict[str, A
 def test_an_engine_that_would_run_otherwise_than_its_row_says_is_refused(
     both: dict[str, Arrays], framework: str
 ) -> None:
-    """Each is refused by its name; the yardstick has given all other figures here."""
+    """Each is refused by its name; the default engine has given all other figures here."""
     said = list(both[framework]["refusals"])
     assert len(said) == len(ENGINES_NOT_RUN)
     for name, reason in zip(ENGINES_NOT_RUN, said, strict=True):

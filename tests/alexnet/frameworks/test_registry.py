@@ -38,7 +38,7 @@ def test_every_engine_is_there_once_under_its_name() -> None:
 
 @pytest.mark.parametrize("info", ROWS, ids=lambda info: info.name)
 def test_a_frameworks_engines_are_its_own_and_one_bears_its_name(info: FrameworkInfo) -> None:
-    """The engine of the same name is the framework's yardstick."""
+    """The engine of the same name is the framework's default engine."""
     assert {engine.framework for engine in info.engines} == {info.name}
     assert ENGINES[info.name] in info.engines
 

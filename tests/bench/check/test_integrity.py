@@ -31,7 +31,7 @@ EDITS: Edits = {
         (put("run/gate/checks/1/measured", 0.5), 'verdict.validity is "valid", and'),
         (
             put("run/gate/weights_sha256", OTHER_SHA256),
-            "leaves out: the gate was asked with other first",
+            "leaves out: the gate used other first",
         ),
         (put("run/result/data_sha256", OTHER_SHA256), "leaves out: the images in memory at the end"),
         (put("run/result/versions/torch", "2.15"), "leaves out: the versions at the end"),

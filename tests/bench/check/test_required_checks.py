@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bench.check import required_checks
 from bench.paths import ROOT
 from bench.records.codec import build
-from bench.records.types import EngineOff, Gate, NoOtherEngine, NotChecked, PlacementUnknown
+from bench.records.types import Gate, NoOtherEngine, NotChecked, PlacementUnknown, ReferenceDiffers
 from tests.support.saved_file import (
     FALLING,
     GATE_CHECKS,
@@ -99,7 +99,7 @@ def test_where_a_step_runs_may_be_unknown_if_the_gate_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "alone", [NoOtherEngine(engine="torch"), EngineOff(engine="tensorflow", device="cpu")]
+    "alone", [NoOtherEngine(engine="torch"), ReferenceDiffers(engine="tensorflow", device="cpu")]
 )
 def test_engines_need_not_have_been_compared_if_the_gate_says_why(alone: NotChecked) -> None:
     for name in required_checks.AGREEMENT_CHECKS:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from alexnet.frameworks import registry
 from bench.gate.agreement import EngineOutputs, with_agreement
 from bench.records.limits import MAX_FLOAT64_DIFFERENCE
-from bench.records.types import Check, EngineOff, Gate, NoOtherEngine
+from bench.records.types import Check, Gate, NoOtherEngine, ReferenceDiffers
 from bench.records.words import not_checked_text
 from tests.support.samples import CELL, CHECK, GATE
 
@@ -111,9 +111,9 @@ def test_an_engine_that_is_off_by_itself_takes_nobody_with_it(tmp_path: Path) ->
     )
     assert failures(gate) == []
     assert pair_checks(gate) == {}
-    assert gate.not_checked == (EngineOff(engine="tensorflow", device="cpu"),)
+    assert gate.not_checked == (ReferenceDiffers(engine="tensorflow", device="cpu"),)
     assert not_checked_text(gate.not_checked[0]) == (
-        "one engine against another: tensorflow on cpu is off by itself"
+        "tensorflow on cpu against other engines: it is off its own reference on the CPU"
     )
 
 
@@ -125,7 +125,7 @@ def test_one_engine_alone_says_that_nothing_was_compared(tmp_path: Path) -> None
 
 
 def test_what_the_gate_could_not_check_before_stays(tmp_path: Path) -> None:
-    earlier = EngineOff(engine="tensorflow", device="mps")
+    earlier = ReferenceDiffers(engine="tensorflow", device="mps")
     ours = outputs_of(tmp_path, "torch", gate=replace(GATE, not_checked=(earlier,)))
     assert with_agreement(ours, []).not_checked == (earlier, NoOtherEngine(engine="torch"))
 
@@ -211,7 +211,7 @@ def test_one_engine_that_is_off_by_itself_leaves_the_others_compared(tmp_path: P
     torch = outputs_of(tmp_path, "torch")
     off = outputs_of(tmp_path, "tensorflow", gate=BROKEN, shift=9.0)
     compiled = outputs_of(tmp_path, COMPILED)
-    named = (EngineOff(engine="tensorflow", device="cpu"),)
+    named = (ReferenceDiffers(engine="tensorflow", device="cpu"),)
     for ours, other in ((torch, compiled), (compiled, torch)):
         gate = with_agreement(ours, [off, other])
         assert gate.not_checked == named
@@ -236,6 +236,6 @@ def test_every_engine_that_is_off_by_itself_is_named(tmp_path: Path) -> None:
     outputs = [outputs_of(tmp_path, engine, gate=BROKEN) for engine in ("tensorflow", COMPILED)]
     gate = with_agreement(outputs_of(tmp_path, "torch"), outputs)
     assert gate.not_checked == tuple(
-        EngineOff(engine=engine, device="cpu") for engine in ("tensorflow", COMPILED)
+        ReferenceDiffers(engine=engine, device="cpu") for engine in ("tensorflow", COMPILED)
     )
     assert pair_checks(gate) == {}

@@ -19,7 +19,7 @@ from bench.ipc.cell_files import journal_file, outputs_file
 from bench.ipc.messages import Job
 from bench.records import journal
 from bench.records.journal import Journal
-from bench.records.types import Cell, EngineOff, Gate, NoOtherEngine, Roofline
+from bench.records.types import Cell, Gate, NoOtherEngine, ReferenceDiffers, Roofline
 from tests.support.samples import CELL, CHECK, GATE, ROOFLINE, job
 from tests.support.scripted_child import PREAMBLE
 
@@ -251,7 +251,7 @@ def test_a_gate_without_an_answer_fails_every_repeat_and_is_in_no_journal(paper:
         assert check.description == "it did not answer, asked twice: it died"
         assert in_journal(paper.folder, cell, "gate") == []
     for cell in repeats("tensorflow", 2):
-        assert gates[cell].not_checked == (EngineOff(engine="torch", device="cpu"),)
+        assert gates[cell].not_checked == (ReferenceDiffers(engine="torch", device="cpu"),)
         assert in_journal(paper.folder, cell, "gate") == [gates[cell]]
 
 

@@ -13,7 +13,7 @@ from bench.meters.energy import AppleCounter, LinuxCounter
 from bench.meters.memory import DeviceMemoryMeter, LinuxMemory, MacMemory
 from bench.meters.time import TimeMeter
 from bench.records import codec
-from bench.records.types import NOT_MEASURED, Reads, ReadsKind
+from bench.records.types import NotMeasuredKind, Reads, ReadsKind
 from bench.records.words import reads_text
 from tests.bench.meters.test_energy import NO_GPU, zeus, zone
 from tests.bench.meters.test_memory import Library, proc
@@ -79,7 +79,7 @@ def reading(source: Any) -> Any:
 
 def test_there_is_a_meter_of_every_kind() -> None:
     assert set(SOURCES) == set(get_args(ReadsKind))
-    assert set(SOURCES) > NOT_MEASURED
+    assert set(SOURCES) > set(get_args(NotMeasuredKind))
 
 
 @pytest.mark.parametrize("kind", SOURCES)

@@ -17,7 +17,6 @@ from bench.records.types import (
     CutOff,
     DeviceSlowedDown,
     Diverged,
-    EngineOff,
     GateNotRun,
     LowPowerMode,
     NoOtherEngine,
@@ -25,6 +24,7 @@ from bench.records.types import (
     OnBattery,
     PlacementUnknown,
     Reads,
+    ReferenceDiffers,
     ResumedDespite,
     SlowedDown,
     SwappedIn,
@@ -92,9 +92,9 @@ def test_the_sentences_of_a_sample_are_kinds(version: int) -> None:
         LowPowerMode,
         ThermalPressure,
         SwappedIn,
-        EngineOff,
+        ReferenceDiffers,
     }
-    assert EngineOff(engine="tensorflow", device="cpu") in off.verdict.warnings
+    assert ReferenceDiffers(engine="tensorflow", device="cpu") in off.verdict.warnings
     assert ThermalPressure(levels=("heavy",)) in off.verdict.warnings
     assert SwappedIn(bytes=200_000_000) in off.verdict.warnings
 

@@ -17,7 +17,6 @@ from bench.records.types import (
     DeviceSlowedDown,
     Diverged,
     Drift,
-    EngineOff,
     GateEmpty,
     GateNotRun,
     ImagesChanged,
@@ -31,6 +30,7 @@ from bench.records.types import (
     OtherFirstWeights,
     PlacementUnknown,
     Reason,
+    ReferenceDiffers,
     ResumedDespite,
     RunWarning,
     SlowedDown,
@@ -156,7 +156,7 @@ def condition(**changes: Any) -> Condition:
 
 PLACEMENT_UNKNOWN = PlacementUnknown(why="TensorFlow has recorded no graph of the step")
 NO_OTHER_ENGINE = NoOtherEngine(engine="torch")
-ENGINE_OFF = EngineOff(engine="tensorflow", device="mps")
+ENGINE_OFF = ReferenceDiffers(engine="tensorflow", device="mps")
 KILLED = "the worker was killed after epoch 4"
 CUT_OFF = Interruption(
     stopped_at="2026-11-24T12:30:00+00:00",

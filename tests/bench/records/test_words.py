@@ -8,13 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from bench.records.types import (
-    NOT_MEASURED,
     Check,
     CheckFailed,
     CutOff,
     DeviceSlowedDown,
     Diverged,
-    EngineOff,
     GateEmpty,
     GateNotRun,
     ImagesChanged,
@@ -23,6 +21,7 @@ from bench.records.types import (
     NoResult,
     NotBegun,
     NotChecked,
+    NotMeasuredKind,
     NotTested,
     OnBattery,
     OtherFirstWeights,
@@ -30,6 +29,7 @@ from bench.records.types import (
     Reads,
     ReadsKind,
     Reason,
+    ReferenceDiffers,
     ResumedDespite,
     RunWarning,
     SlowedDown,
@@ -63,14 +63,14 @@ TORCH = "versions torch: 2.14.2 now, 2.14.1 when it began"
 
 REASONS: list[tuple[Reason, str]] = [
     (NotBegun(), "it did not begin"),
-    (GateNotRun(), "the correctness gate was not asked"),
-    (GateEmpty(), "the correctness gate asked nothing"),
+    (GateNotRun(), "the correctness gate was not run"),
+    (GateEmpty(), "the correctness gate checked nothing"),
     (CheckFailed(check=CHECK), WHY_BAD),
     (CheckFailed(check=COUNT), "moved: 3 where 0 is allowed (tensors that did not move)"),
-    (OtherFirstWeights(), "the gate was asked with other first weights than the run began with"),
+    (OtherFirstWeights(), "the gate used other first weights than the run began with"),
     (NoResult(), "it has no result"),
     (Diverged(epoch=2), "diverged at epoch 2: a loss not finite, or rising beyond all bounds"),
-    (NotTested(), "no epoch's weights were judged on the test images"),
+    (NotTested(), "no epoch's weights were scored on the test images"),
     (ImagesChanged(), "the images in memory at the end are not those at the beginning"),
     (
         VersionsChanged(versions=(("torch", "2.14.2"), ("numpy", "2.0.2"))),
@@ -84,8 +84,8 @@ NOT_CHECKED: list[tuple[NotChecked, str]] = [
     ),
     (NoOtherEngine(engine="torch"), "torch against another engine: none was run"),
     (
-        EngineOff(engine="tensorflow", device="mps"),
-        "one engine against another: tensorflow on mps is off by itself",
+        ReferenceDiffers(engine="tensorflow", device="mps"),
+        "tensorflow on mps against other engines: it is off its own reference on the CPU",
     ),
 ]
 WARNINGS: list[tuple[RunWarning, str]] = [
@@ -180,13 +180,13 @@ def test_what_a_meter_reads_is_one_sentence_with_its_detail(kind: ReadsKind) -> 
 @pytest.mark.parametrize("kind", get_args(ReadsKind))
 def test_a_meter_that_reads_nothing_is_known_by_its_kind(kind: ReadsKind) -> None:
     reads = Reads(kind=kind)
-    assert reads.measured == (kind not in NOT_MEASURED)
+    assert reads.measured == (kind not in get_args(NotMeasuredKind))
     says_so = any(word in kind for word in ("no ", "without", "unreadable", "root", "the device's"))
     assert reads.measured != says_so
 
 
 def test_the_kinds_of_nothing_are_kinds() -> None:
-    assert set(get_args(ReadsKind)) > NOT_MEASURED
+    assert set(get_args(ReadsKind)) > set(get_args(NotMeasuredKind))
 
 
 def test_a_detail_is_put_in_as_it_is() -> None:
