@@ -22,6 +22,8 @@ from rich.text import Text
 from bench.paths import ROOT
 from bench.records.checksum import run_checksum
 from bench.records.read import UnreadableFile, load, read
+from bench.records.types import SCHEMA_VERSION
+from bench.records.upgrade import file_version, upgraded
 
 MAX_SECONDS, MAX_BYTES = 20.0, 1e9
 """The limits of an HTML report of 1,000 files of 20 epochs."""
@@ -44,6 +46,7 @@ def template(content: Any, epochs: int = EPOCHS) -> Any:
     """
     if not any(run.result for run in load(content).runs if run.benchmark):
         raise UnreadableFile("it has no complete run to copy")
+    content = upgraded(content, file_version(content))
     run = copy.deepcopy(content["benchmarks"][0]["extra_info"])
     saved = run["epochs"]
     run["epochs"] = [
@@ -52,6 +55,7 @@ def template(content: Any, epochs: int = EPOCHS) -> Any:
     run["result"] |= {"epochs": epochs, "best_epoch": epochs}
     run["plan"]["epochs"] = max(run["plan"]["epochs"], epochs)
     return {
+        "schema": SCHEMA_VERSION,
         "machine_info": {"machine": content["machine_info"]["machine"]},
         "benchmarks": [{"extra_info": run}],
         "failures": [],

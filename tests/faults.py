@@ -909,8 +909,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="Variables that change figures are found by the doctor (docs/gate.md)",
         fault="torch's fall-back to the CPU is not among them",
         file="alexnet/frameworks/torch/info.py",
-        old='        "PYTORCH_ENABLE_MPS_FALLBACK": f"times CPU work as the GPU\'s, and {IGNORED}",\n',
-        new="",
+        old='"PYTORCH_ENABLE_MPS_FALLBACK": Variable(',
+        new='"PYTORCH_ENABLE_MPS_FALLBACKS": Variable(',
         tests=("tests/bench/doctor/test_facts.py::test_only_variables_that_matter_are_looked_at",),
     ),
     Fault(

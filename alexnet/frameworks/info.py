@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from alexnet.frameworks.protocol import Device, Precision
 
@@ -11,8 +11,18 @@ Release = tuple[int, ...]
 """The numbers of a version: (2, 18) is 2.18."""
 
 REINSTALL = "remove the folder .venv and call make again, which installs the set that was tested"
-IGNORED = "is ignored by this suite"
-"""The effect of an environment variable that the suite overrides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """An environment variable that changes a run: it `effect`, as in "changes how many threads …".
+
+    `overridden` marks one that this suite ignores; `harmless` is the one value that changes nothing.
+    """
+
+    effect: str
+    overridden: bool = False
+    harmless: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +76,9 @@ class FrameworkInfo:
     """One framework. `name` is its folder here, and `engines` are the ways in which it is run.
 
     `packages` are those whose versions change speed or numbers, `required` those without which it
-    cannot run. `variables` has the effect of each environment variable that changes a run,
-    `harmless_values` the one value that does not, and `recorded_prefixes` the beginnings of the
-    variables that every result records. `device_fixes` says how to get a device that it cannot use.
+    cannot run. `variables` are the environment variables that change a run, and `recorded_prefixes` the
+    beginnings of those that every result records. `device_fixes` says how to get a device that it
+    cannot use.
     """
 
     name: str
@@ -77,8 +87,7 @@ class FrameworkInfo:
     packages: tuple[str, ...]
     required: tuple[str, ...]
     pip_extra: str
-    variables: Mapping[str, str]
+    variables: Mapping[str, Variable]
     recorded_prefixes: tuple[str, ...]
     device_fixes: Mapping[Device, str]
-    harmless_values: Mapping[str, str] = field(default_factory=dict)
     mac_plugin: MacPlugin | None = None

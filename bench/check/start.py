@@ -6,6 +6,7 @@ from functools import cache
 
 from alexnet import weights
 from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
+from alexnet.frameworks.registry import ENGINES
 from alexnet.imagenet import TORCHVISION_SHA256_PREFIX
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
@@ -45,8 +46,9 @@ def names_agree(run: LoadedRun) -> Problems:
         return
     if not start.device_name or (start.device_name == "CPU") != (run.cell.device == "cpu"):
         yield f"start.device_name is {format_value(start.device_name)} on the device {run.cell.device}"
-    if run.cell.engine not in start.versions:
-        yield f"start.versions has no {run.cell.engine}"
+    framework = ENGINES[run.cell.engine].framework
+    if framework not in start.versions:
+        yield f"start.versions has no {framework}"
 
 
 @cache

@@ -30,7 +30,7 @@ from bench.records.types import Condition, Machine
 
 DataState = Literal["synthetic", "folder", "missing", "cached", "download"]
 
-VARIABLES = {name: effect for info in FRAMEWORKS.values() for name, effect in info.variables.items()}
+VARIABLES = {name: row for info in FRAMEWORKS.values() for name, row in info.variables.items()}
 """Environment variable -> its effect on a run."""
 
 ARCHIVE_BYTES = 170_052_171

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from alexnet.frameworks.info import IGNORED, REINSTALL
+from alexnet.frameworks.info import REINSTALL
 from alexnet.frameworks.registry import FRAMEWORKS
 from bench.doctor.facts import VARIABLES, Facts, release_numbers
 from bench.doctor.findings import Findings, error, warning
@@ -81,8 +81,8 @@ def environment(facts: Facts) -> Findings:
         mac_only = "MPS" in name or "MTL" in name
         if not value or (mac_only and facts.platform != "darwin"):
             continue
-        if any(info.harmless_values.get(name) == value for info in FRAMEWORKS.values()):
+        variable = VARIABLES[name]
+        if value == variable.harmless:
             continue
-        effect = VARIABLES.get(name, "may change figures")
-        fix = f"unset {name}" + (" (only so that nobody is misled)" if IGNORED in effect else "")
-        yield warning(f"The environment variable {name} is set to {value}: it {effect}.", fix)
+        fix = f"unset {name}" + (" (only so that nobody is misled)" if variable.overridden else "")
+        yield warning(f"The environment variable {name} is set to {value}: it {variable.effect}.", fix)

@@ -193,6 +193,8 @@ def imagenet_weights(path: Path | None, session_folder: Path) -> Path:
     status, stderr = _run_alexnet_with_progress("carry-over", *arguments, "--output", output)
     if status:
         reason = _failure_reason("carrying the weights over", status, stderr)
+        if path is None and status == EXPLAINED:  # a failed download says what to do
+            raise NotPrepared(reason)
         remedy = f"download {TORCHVISION_FILE} elsewhere and name it with --weights PATH"
-        raise NotPrepared(reason if "--weights" in reason else f"{reason}; {remedy}")
+        raise NotPrepared(f"{reason}; {remedy}")
     return target

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import to_builtins
+
 from alexnet.data import CLASSES, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
 from alexnet.spec import network
+from bench.records.codec import RecordError, build
 from bench.records.types import Cell, Plan
 
 
@@ -22,6 +25,10 @@ def recipe_of(cell: Cell, plan: Plan) -> Recipe:
 
 def check_plan(cell: Cell, plan: Plan) -> None:
     """Raises IllegalPlan or IllegalNetwork for a plan that cannot be run."""
+    try:
+        build(Plan, to_builtins(plan))
+    except RecordError as error:
+        raise IllegalPlan(f"a number is out of bounds: {error}") from error
     experiment = EXPERIMENTS[cell.experiment]
     network(experiment.variant, image_size=plan.image_size)
     try:

@@ -11,13 +11,14 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import structs
 
+from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
 from bench.records.cell_recipe import recipe_of
 from bench.records.checksum import run_checksum
 from bench.records.codec import RecordError, build, parse
-from bench.records.types import SCHEMA_VERSION, Cell, Machine, Pause, Run, SkippedCell
-from bench.records.upgrade import file_version, upgraded
+from bench.records.types import Cell, Machine, Pause, Run, SkippedCell
+from bench.records.upgrade import Damaged, file_version, upgraded
 
 Problems = Iterator[str]
 """Sentences, each on one thing that is wrong, beginning with the path of the field."""
@@ -30,6 +31,7 @@ ProblemKind = Literal[
     "not a result file",  # one that this suite did not save
     "other version",  # one of another schema
     "not a record",  # a part whose fields or figures cannot be
+    "unknown engine",  # a run of an engine that this version does not have
 ]
 
 
@@ -137,8 +139,7 @@ def load(content: Any) -> LoadedFile:
     content = content | {key: [] for key in lists if not isinstance(content.get(key), list)}
     checksums = [run_checksum(raw, raw_machine) for _, _, raw in _runs(content)]
     try:
-        # A file that does not say its version is taken for one of this version, and does not fit.
-        content = upgraded(content, file_version(content) or SCHEMA_VERSION)
+        content = upgraded(content, file_version(content))
     except RecordError as error:
         # The machine has the other schema too, so its problems would say nothing more.
         problem = Problem(kind="other version", text=str(error))
@@ -180,11 +181,26 @@ T = TypeVar("T")
 
 def _build_or_report(kind: type[T], raw: Any, where: str, problems: list[Problem]) -> T | None:
     """The record; or None, and what is wrong is added to the problems."""
+    if isinstance(raw, Damaged):
+        problems.append(Problem(kind="not a record", text=f"{raw.where or where}: {raw.why}"))
+        return None
     try:
         return build(kind, raw)
     except RecordError as error:
-        problems.append(Problem(kind="not a record", text=f"{where}: {error}"))
+        unknown = _unknown_engine(raw)
+        if unknown is not None:
+            text = f"{where}: there is no engine {format_value(unknown)} in this version of the suite"
+            problems.append(Problem(kind="unknown engine", text=text))
+        else:
+            problems.append(Problem(kind="not a record", text=f"{where}: {error}"))
         return None
+
+
+def _unknown_engine(raw: Any) -> str | None:
+    """The engine of a run or a skipped cell, if this version has none of that name."""
+    cell = raw.get("cell") if isinstance(raw, dict) else None
+    engine = cell.get("engine") if isinstance(cell, dict) else None
+    return engine if isinstance(engine, str) and engine not in ENGINES else None
 
 
 def _cell_id(raw: Any) -> str | None:

@@ -46,11 +46,12 @@ Count = Annotated[int, Meta(ge=1, le=10**15)]
 NaturalNumber = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=1e-7, le=1e9)]
 """A timed duration; less than 0.1 us is no time that a clock gave."""
-Positive = Annotated[float, Meta(gt=0)]
+Positive = Annotated[float, Meta(gt=0, le=1e30)]
+"""No figure comes near the upper bound, and two of them can be added."""
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Loss = Annotated[float, Meta(ge=-1e-4)]
-"""Rounding may give a loss just below 0."""
+Loss = Annotated[float, Meta(ge=-1e-4, le=1e39)]
+"""Rounding may give a loss just below 0; the largest float32 is 3.4e38."""
 Watts = dict[str, Positive]
 Joules = dict[str, Positive]
 

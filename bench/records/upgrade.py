@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import to_builtins
 
 from bench.records.codec import RecordError, build
-from bench.records.types import SCHEMA_VERSION, Machine, ReadsKind, Run
+from bench.records.types import SCHEMA_VERSION, Cell, Machine, ReadsKind, Run
 from bench.records.verdict import judge
 
 OLDEST_VERSION = 4
@@ -22,10 +23,10 @@ OLDEST_VERSION = 4
 Json = dict[str, Any]
 
 
-def file_version(content: Json) -> int | None:
-    """The schema of a saved file; None if nothing in it says so. Up to 4 only its runs said it.
+def file_version(content: Json) -> int:
+    """The schema of a saved file. Raises RecordError if what it gives is no version.
 
-    Raises RecordError for one that is no whole number.
+    Only files from 5 on say it themselves; before, a run said it once it had started.
     """
     if "schema" in content:
         version = content["schema"]
@@ -35,7 +36,7 @@ def file_version(content: Json) -> int | None:
     benchmarks = content.get("benchmarks") or []
     infos = [entry.get("extra_info") for entry in benchmarks if isinstance(entry, dict)]
     versions = [_run_version(run) for run in [*infos, *(content.get("failures") or [])]]
-    return next((version for version in versions if version is not None), None)
+    return next((version for version in versions if version is not None), OLDEST_VERSION)
 
 
 def _run_version(run: Any) -> int | None:
@@ -47,10 +48,18 @@ def _run_version(run: Any) -> int | None:
     return version if isinstance(version, int) else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Damaged:
+    """A part of a file that is not as its version says, and why; `where` is its cell's id, if known."""
+
+    where: str | None
+    why: str
+
+
 def upgraded(content: Json, version: int) -> Json:
     """The content of a file of this version, as this schema has it. Raises RecordError if it cannot be.
 
-    A run that is not as its version says is left as it is, for its reader to say what is wrong with it.
+    A run that is not as its version says is replaced by a Damaged part.
     """
     if not OLDEST_VERSION <= version <= SCHEMA_VERSION:
         which = "a later version of this suite" if version > SCHEMA_VERSION else "an earlier version"
@@ -72,8 +81,8 @@ def upgraded_run(run: Json) -> Json:
     if version is None or not OLDEST_VERSION <= version <= SCHEMA_VERSION:
         return run
     content = upgraded({"benchmarks": [{"extra_info": run}]}, version)
-    upgraded_info: Json = content["benchmarks"][0]["extra_info"]
-    return upgraded_info
+    upgraded_info: Json | Damaged = content["benchmarks"][0]["extra_info"]
+    return run if isinstance(upgraded_info, Damaged) else upgraded_info
 
 
 # From 4 to 5
@@ -96,18 +105,30 @@ def _from_4(content: Json) -> Json:
 
 
 def _attempt(upgrade: Callable[[Any, Any], Any], item: Any, machine: Any) -> Any:
-    """The upgraded item, or the item itself if it is not as its version says."""
+    """The upgraded item, or what is wrong with it."""
+    where = None
     try:
+        where = build(Cell, _cell_from_4(item["cell"])).id
         return upgrade(item, machine)
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return item
+    except RecordError as error:
+        return Damaged(where=where, why=str(error))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return Damaged(where=where, why=f"it is no part of version 4 ({type(error).__name__}: {error})")
+
+
+_RUN_4 = {
+    *("cell", "plan", "gate", "before", "start", "epochs", "interruptions", "result", "after"),
+    *("verdict", "failure", "seal"),
+}
 
 
 def _run_from_4(run: Json, machine: Any) -> Json:
+    if set(run) != _RUN_4:
+        raise RecordError(f"a run of version 4 has the fields {', '.join(sorted(_RUN_4))}")
     fields = {
+        **run,
         "schema": 5,
         "method": 1,
-        **{name: value for name, value in run.items() if name != "seal"},
         "cell": _cell_from_4(run["cell"]),
         "gate": _gate_from_4(run["gate"], run["cell"]),
         "start": _start_from_4(run["start"]),
@@ -119,11 +140,14 @@ def _run_from_4(run: Json, machine: Any) -> Json:
         "verdict": {"validity": run["verdict"]["validity"], "reasons": [], "warnings": []},
         "checksum": run["seal"],
     }
-    if machine is not None:
-        # Its reasons and warnings were sentences. They follow from the rest of the run.
-        judged = judge(build(Run, fields), build(Machine, machine))
-        fields["verdict"] = to_builtins(judged) | {"validity": run["verdict"]["validity"]}
-    return fields
+    del fields["seal"]
+    record = build(Run, fields)
+    try:
+        # The reasons and warnings were sentences. They follow from the rest of the run.
+        judged = judge(record, build(Machine, machine))
+    except RecordError:  # without a machine, or with one that is no record
+        return fields
+    return fields | {"verdict": to_builtins(judged) | {"validity": record.verdict.validity}}
 
 
 def _gate_from_4(gate: Json | None, cell: Json) -> Json | None:
@@ -149,6 +173,8 @@ def _skipped_from_4(skipped: Json, machine: Any) -> Json:
 
 
 def _cell_from_4(cell: Json) -> Json:
+    if set(cell) != {"experiment", "framework", "device", "seed"}:
+        raise RecordError("a cell of version 4 has experiment, framework, device and seed")
     return _renamed(cell, framework="engine") | {"repeat": 0}
 
 

@@ -121,10 +121,12 @@ class Session:
         self.log.begin(manifest, anyway=options.resume_anyway)
         # Earlier gates and rooflines are reused, unless something differs: then only a cell that has
         # its result keeps the gate that it was measured under.
+        # A gate serves a cell's other repeats only if nothing has differed since the session began.
         differs = bool(self.log.accepted_differences)
+        same_all_along = not any(pause.differences for pause in self.log.pauses)
         for cell, history in (self.log.earlier.histories if self.log.earlier else {}).items():
             if history.run.gate and (history.run.result or not differs):
-                self.gates.add_earlier(cell, history.run.gate, for_repeats=not differs)
+                self.gates.add_earlier(cell, history.run.gate, for_repeats=same_all_along)
             if not differs:
                 self.gates.rooflines |= history.rooflines
 

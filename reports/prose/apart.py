@@ -33,6 +33,7 @@ LEFT_OUT: dict[LeftOutKind, str] = {
     "not a result file": "not a result file",
     "other version": "saved by another version of the suite",
     "not a record": "figures or fields that cannot be",
+    "unknown engine": "of an engine that this version does not have",
 }
 
 

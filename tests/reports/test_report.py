@@ -264,6 +264,15 @@ def test_the_least_that_there_can_be_is_still_a_report(
     assert capsys.readouterr().out
 
 
+def test_many_files_are_made_of_one_of_version_4_too(tmp_path: Path) -> None:
+    one = report_cost.template(read(ROOT / "docs/sample-report/results/amd-epyc-linux/0001_quick.json"))
+    for number, content in enumerate(report_cost.copies(one, 2, machines=2)):
+        (tmp_path / f"{number}.json").write_text(json.dumps(content))
+    found = gather([str(tmp_path)])
+    assert (len(found.runs), found.left_out) == (2, [])
+    assert all(source.checksums_fit for source in found.sources)
+
+
 def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path) -> None:
     one = report_cost.template(read(results / "anna" / "0001_full.json"), epochs=20)
     for number, content in enumerate(report_cost.copies(one, 6, machines=3)):

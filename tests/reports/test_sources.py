@@ -113,7 +113,7 @@ IMPOSSIBLE: list[tuple[Callable[[Content], None], str]] = [
     (put("plan/image_size", 3), "plan makes no run"),
     (put("plan/epochs", 0), "Expected `int` >= 1 - at `$.plan.epochs`"),
     (put("cell/experiment", "<b>"), "there is no experiment <b>"),
-    (put("cell/engine", "jacquard"), "there is no engine 'jacquard' here"),
+    (put("cell/engine", "jacquard"), 'there is no engine "jacquard" in this version'),
     (put("epochs/1/train_loss", "low"), "Expected `float | null`, got `str`"),
     (put("extra", 1), "unknown field `extra`"),
     (put("start/device_name", "\ud800"), "machine"),

@@ -139,7 +139,7 @@ class TensorflowBackend:
         # Under Metal, get_memory_info returns zeros; on the CPU it does not exist.
         if self.device != "cuda":
             return None
-        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"]) or None  # 0: not counted
 
     def reset_peak_device_bytes(self) -> None:
         if self.device == "cuda":

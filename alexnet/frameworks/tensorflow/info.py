@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet.frameworks.info import IGNORED, REINSTALL, Engine, FrameworkInfo, MacPlugin, Suspect
+from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo, MacPlugin, Suspect, Variable
 
 # The effects of TF_* and MPS_* were read out of the published library of tensorflow-metal 1.2.0.
 INFO = FrameworkInfo(
@@ -26,15 +26,22 @@ INFO = FrameworkInfo(
     required=("tensorflow", "keras"),
     pip_extra="tensorflow",
     variables={
-        "TF_MTL_ENABLE_LAYER_PRINT": "makes Apple's plugin print every layer while it is timed",
-        "TF_MPS_DISABLE_ALLOCATION_CACHE": "makes Apple's plugin allocate memory anew each time",
-        "MPS_MAX_COMMIT_COUNT": "changes how Apple's plugin hands work to the GPU",
-        "MPS_ENABLE_GEMM_PLUGIN": "makes Apple's plugin multiply matrices another way",
-        "MPS_DEVICE_CACHE_SIZE": "changes how much memory Apple's plugin keeps",
-        "TF_ENABLE_ONEDNN_OPTS": "makes TensorFlow's CPU kernels others, with other rounding and speed",
-        "KERAS_BACKEND": IGNORED,
+        "TF_MTL_ENABLE_LAYER_PRINT": Variable(
+            effect="makes Apple's plugin print every layer while it is timed"
+        ),
+        "TF_MPS_DISABLE_ALLOCATION_CACHE": Variable(
+            effect="makes Apple's plugin allocate memory anew each time"
+        ),
+        "MPS_MAX_COMMIT_COUNT": Variable(effect="changes how Apple's plugin hands work to the GPU"),
+        "MPS_ENABLE_GEMM_PLUGIN": Variable(effect="makes Apple's plugin multiply matrices another way"),
+        "MPS_DEVICE_CACHE_SIZE": Variable(effect="changes how much memory Apple's plugin keeps"),
+        "TF_ENABLE_ONEDNN_OPTS": Variable(
+            effect="makes TensorFlow's CPU kernels others, with other rounding and speed"
+        ),
+        "KERAS_BACKEND": Variable(
+            effect="is ignored by this suite", overridden=True, harmless="tensorflow"
+        ),
     },
-    harmless_values={"KERAS_BACKEND": "tensorflow"},
     recorded_prefixes=("MPS_", "TF_MTL_", "TF_MPS_", "TF_ENABLE_ONEDNN_OPTS"),
     device_fixes={"mps": REINSTALL, "cuda": ".venv/bin/pip install 'tensorflow[and-cuda]==2.18.1'"},
     mac_plugin=MacPlugin(

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from msgspec import structs
+
+from alexnet.frameworks.registry import ENGINES
+from bench.check.start import names_agree
+from bench.records.read import load
+from tests.support.saved_file import genuine_content
 from tests.support.saved_file_edits import (
     OTHER_SHA256,
     Change,
@@ -37,6 +44,19 @@ EDITS: Edits = {
         (put("run/start/weights_source_sha256", OTHER_SHA256), "weights_source_sha256 is"),
     ],
 }
+
+
+def test_an_engine_has_the_version_of_its_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a second engine is no package."""
+    engine = replace(ENGINES["torch"], name="torch-compile", compiled=True)
+    monkeypatch.setitem(ENGINES, engine.name, engine)
+    run = load(genuine_content("linux")).runs[0]
+    run.cell = structs.replace(run.cell, engine=engine.name)
+    run.benchmark = None
+    assert list(names_agree(run)) == []
+    assert run.start is not None
+    run.start = structs.replace(run.start, versions={"torch-compile": "2.14.1"})
+    assert list(names_agree(run)) == ["start.versions has no torch"]
 
 
 @pytest.mark.parametrize(("rule", "change", "sentence"), edit_cases(EDITS))

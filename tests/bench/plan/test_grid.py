@@ -90,6 +90,9 @@ def test_options_come_before_the_profile() -> None:
         ({"train_images": 1234}, "--train-images 1234.*multiple of 10"),
         ({"train_images": 50_000}, "--train-images 50,000.*45,000"),
         ({"train_images": 50, "batch_size": 64}, "do not fill one batch of 64"),
+        ({"image_size": 5000}, "<= 4096 - at `\\$.image_size`"),
+        ({"epochs": 10**16}, "at `\\$.epochs`"),
+        ({"patience": 10**16}, "at `\\$.patience`"),
     ],
 )
 def test_numbers_that_make_no_run_name_the_option(changes: dict[str, int], match: str) -> None:

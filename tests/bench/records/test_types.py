@@ -71,8 +71,8 @@ RECORDS: list[Any] = [
 ]
 
 COUNTS, NATURAL = (1, 10**15), (0, 2**63 - 1)
-SECONDS, POSITIVE, NOT_NEGATIVE = (1e-7, 1e9), (5e-324, 1e308), (0.0, 1e308)
-LOSS, SHARE = (-1e-4, 1e308), (0.0, 1.0)
+SECONDS, POSITIVE, NOT_NEGATIVE = (1e-7, 1e9), (5e-324, 1e30), (0.0, 1e308)
+LOSS, SHARE = (-1e-4, 1e39), (0.0, 1.0)
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("epoch", "stage", "epochs", "patience", "batch_size", "steps_per_epoch"), COUNTS),
     **dict.fromkeys(("images", "train_images", "validation_images", "test_images"), COUNTS),
@@ -100,7 +100,7 @@ RANGES: dict[str, tuple[float, float]] = {
 """Field -> its lowest and highest value that a record may have."""
 WITHIN = {"energy_joules": "gpu", "idle_watts": "gpu", "per_class_accuracy": 0, "shares": 0}
 """Field -> where in it the value stands, of the fields that hold several."""
-UNBOUNDED = (POSITIVE, NOT_NEGATIVE, NATURAL, LOSS)
+UNBOUNDED = (NOT_NEGATIVE, NATURAL)
 """Ranges without an upper bound of their own."""
 
 
@@ -155,7 +155,7 @@ def test_a_value_out_of_bounds_is_refused_with_its_path(record: Any, name: str) 
     whole = isinstance(lower, int)
     outside: list[float] = [lower - 1 if whole else math.nextafter(lower, -math.inf), -(10**9)]
     if RANGES[name] not in UNBOUNDED:
-        outside += [upper + 1 if whole else math.nextafter(upper, math.inf), 10**16]
+        outside.append(upper + 1 if whole else math.nextafter(upper, math.inf))
     outside += [] if whole else [math.nan, -math.inf]
     for value in outside:
         with pytest.raises(RecordError) as caught:

@@ -171,6 +171,58 @@ def test_a_damaged_run_of_version_4_is_a_problem_and_no_crash(path: tuple[str, .
     assert problem.kind == "not a record"
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        (
+            ("epochs", 0, "train_accuracy"),
+            1.5,
+            "Expected `float` <= 1.0 - at `$.epochs[0].train_accuracy`",
+        ),
+        (("start", "meters"), {"time": "by feeling"}, "a sentence that version 4 never wrote"),
+        (("method",), 9, "a run of version 4 has the fields"),
+        (("cell", "repeat"), 3, "a cell of version 4 has experiment, framework, device and seed"),
+        (("cell", "framework"), "jax", "there is no engine 'jax' here"),
+    ],
+)
+def test_what_is_wrong_with_a_run_of_version_4_is_said(
+    path: tuple[Any, ...], value: Any, why: str
+) -> None:
+    content = sample(4)
+    fields = content["benchmarks"][0]["extra_info"]
+    for name in path[:-1]:
+        fields = fields[name]
+    fields[path[-1]] = value
+    (problem,) = load(content).problems
+    assert why in problem.text
+    where = "benchmarks[0].extra_info" if path[0] == "cell" else "scratch-torch-cpu-s0"
+    assert problem.text.startswith(f"{where}: ")
+
+
+def test_a_machine_of_version_4_that_is_no_record_is_the_only_problem() -> None:
+    content = sample(4)
+    content["machine_info"]["machine"]["memory_bytes"] = "much"
+    (problem,) = load(content).problems
+    assert problem.text.startswith("machine_info.machine: Machine: Expected `int`")
+
+
+def test_a_file_of_version_4_in_which_no_run_started_is_read() -> None:
+    """Nothing in it says its version."""
+    content = sample(4)
+    never = [run for run in content["failures"] if run["start"] is None]
+    content |= {"benchmarks": [], "failures": never}
+    assert len(never) == 2
+    assert file_version(content) == 4
+    file = load(content)
+    assert file.problems == ()
+    assert [run.cell.id for run in file.runs] == [
+        "augmented-tensorflow-cpu-s0",
+        "augmented-torch-cpu-s1",
+    ]
+    assert len(file.skipped) == 1
+    assert violations(file) == []
+
+
 def test_every_sentence_of_version_4s_meters_is_known() -> None:
     """What a Mac, a GPU or a locked Linux wrote, as version 4's meters had it."""
     sentences = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo
+from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo, Variable
 
 INFO = FrameworkInfo(
     name="abacus",
@@ -24,7 +24,7 @@ INFO = FrameworkInfo(
     packages=("numpy",),
     required=("numpy",),
     pip_extra="abacus",
-    variables={"ABACUS_BEADS": "changes how Abacus counts"},
+    variables={"ABACUS_BEADS": Variable(effect="changes how Abacus counts")},
     recorded_prefixes=("ABACUS_",),
     device_fixes={"mps": REINSTALL, "cuda": REINSTALL},
 )
