@@ -123,21 +123,14 @@ def test_the_doctor_diagnoses_it(copy: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_its_gate_passes_and_it_is_compared_with_every_other_engine(runs: dict[str, Any]) -> None:
+def test_the_gates_of_all_three_pass_against_one_reference(runs: dict[str, Any]) -> None:
     assert tuple(runs) == ENGINES
-    for engine, run in runs.items():
+    for run in runs.values():
         checks = {check["name"]: check for check in run["gate"]["checks"]}
         assert run["gate"]["not_checked"] == []
         assert run["verdict"]["validity"] == "valid"
-        assert checks["one network"]["measured"] < 1e-12
-        assert engine in checks["both logits"]["description"]
-    logits = [
-        next(c for c in run["gate"]["checks"] if c["name"] == "both logits") for run in runs.values()
-    ]
-    named = {
-        engine for check in logits for engine in ENGINES if f"{engine} on cpu" in check["description"]
-    }
-    assert named == set(ENGINES)
+        assert checks["same bytes"]["measured"] == 0
+        assert checks["logits"]["measured"] < 1e-5
 
 
 def test_all_three_began_alike(runs: dict[str, Any]) -> None:

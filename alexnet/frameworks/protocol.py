@@ -54,7 +54,7 @@ class Trainer(Protocol):
         """Waits until the device has finished all its work, weight updates included."""
 
     def logits(self, images: Images) -> Logits:
-        """float32 (n, classes) in evaluation mode, read from the device; float64 from a reference."""
+        """float32 (n, classes) in evaluation mode, read from the device."""
 
     def activations(self, images: Images) -> dict[str, Any]:
         """Layer name -> output in evaluation mode, float32, channels first (n, c, h, w) or (n, f)."""
@@ -111,14 +111,6 @@ class Backend(Protocol):
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> Trainer:
         """A trainer that starts from `weights` and draws its dropout masks from `seed`."""
-
-    def reference(
-        self, net: Network, weights: Weights, recipe: Recipe, *, precision: Precision
-    ) -> Trainer:
-        """The same network on the CPU, uncompiled, as the reference for the device's results.
-
-        In float64 its pixels come from `alexnet.pixels`, so that the upsampling is checked too.
-        """
 
     def product(self, size: int, depth: int) -> Kernel:
         """A matrix product of (size, depth) and (depth, size)."""

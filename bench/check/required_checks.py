@@ -6,7 +6,6 @@ from alexnet.layers import Dropout
 from bench.check.compare import mismatch
 from bench.records.limits import (
     MAX_DROPOUT_DIFFERENCE,
-    MAX_FLOAT64_DIFFERENCE,
     MAX_SHARE_LEFT,
     MAX_WORK_RATIO,
     MIN_DROPOUT_DIFFERENCE,
@@ -20,17 +19,18 @@ GATE_CHECKS = (
     *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
     *("own logits", "twice the work", "nothing left"),
 )
-AGREEMENT_CHECKS = ("same bytes", "one network", "both logits", "both three losses")
-"""Checks of the gate that need another engine's outputs."""
+SHARED_CHECKS = ("same bytes",)
+"""Checks of the gate that a file of version 4 has only if another framework was run."""
 
 LIMITS = {
     "dropout": (MIN_DROPOUT_DIFFERENCE, MAX_DROPOUT_DIFFERENCE),
     "twice the work": (MIN_WORK_RATIO, MAX_WORK_RATIO),
     "nothing left": (0.0, MAX_SHARE_LEFT),
-    "one network": (0.0, MAX_FLOAT64_DIFFERENCE),
     **dict.fromkeys(("placement", "same bytes", "finite", "disjoint", "moved"), (0, 0)),
 }
 """Check -> lower and upper limit, of the checks whose limits are the same for every network."""
+LIMITS_OF_VERSION_4 = {"one network": (0.0, 1e-9)}
+"""The same, of checks that only the gates of version 4 had."""
 
 
 def required_checks_are_present(run: LoadedRun) -> Problems:
@@ -49,7 +49,7 @@ def required_checks_are_present(run: LoadedRun) -> Problems:
         "gate": (
             *GATE_CHECKS,
             *(() if placement_unknown else ("placement",)),
-            *(() if not_compared else AGREEMENT_CHECKS),
+            *(() if not_compared else SHARED_CHECKS),
             *(("dropout",) if has_dropout else ()),
         ),
         "result": ("finite", "disjoint", "moved", *(("learnt",) if must_learn else ())),
@@ -59,7 +59,7 @@ def required_checks_are_present(run: LoadedRun) -> Problems:
         missing = [name for name in required[part] if name not in names]
         yield from (f"{part}.checks has no {format_value(name)}" for name in missing)
         for check in checks:
-            limits = LIMITS.get(check.name)
+            limits = (LIMITS | LIMITS_OF_VERSION_4).get(check.name)
             if limits and (check.lower, check.upper) != limits:
                 yield (
                     f"{part}.checks allows {check.lower:g} to {check.upper:g} in"

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -56,8 +57,9 @@ class Disk:
 class Facts:
     """Everything that the rules of bench/doctor/ look at. None or a missing key means "not known".
 
-    Package versions are in `machine.packages`. `device` is the one requested, `devices` has the one
-    that each engine will use, and `refusals` the reason why an engine cannot use the GPU.
+    Package versions are in `machine.packages`. `cuda_packages` has those of the installed packages that
+    are named for a version of CUDA, such as nvidia-cudnn-cu13. `device` is the one requested, `devices`
+    has the one that each engine will use, and `refusals` the reason why an engine cannot use the GPU.
     `parameters` is the count of the run's largest network.
     """
 
@@ -66,6 +68,7 @@ class Facts:
     platform: str
     environment: Mapping[str, str]
     pins: Mapping[str, str]
+    cuda_packages: Mapping[str, str]
     open_files: int | None
     caffeinate: bool
     results: Disk
@@ -91,7 +94,10 @@ class Facts:
 
     @property
     def gate_needs_bytes(self) -> int:
-        """Four copies in float64 (weights, gradients, momentum and one more) and three in float32."""
+        """The reference's weights and velocity in float64, what it gives, and the device's network.
+
+        Seen: 47 bytes a parameter with all activations (`mistaken` at 64 px, torch on the CPU).
+        """
         return 11 * self.parameters * FLOAT32_BYTES + FRAMEWORK_BYTES
 
 
@@ -177,6 +183,7 @@ def gather_facts(
         platform=sys.platform,
         environment={name: os.environ[name] for name in VARIABLES if name in os.environ},
         pins=read_pins(ROOT / "constraints.txt"),
+        cuda_packages=installed_cuda_packages(),
         open_files=None if open_files == resource.RLIM_INFINITY else open_files,
         caffeinate=Path(CAFFEINATE[0]).exists(),
         results=_disk(results / machine.name, COPIES_ON_DISK * weights_bytes + RECORDS_BYTES),
@@ -190,6 +197,16 @@ def gather_facts(
         devices=known,
         refusals=refusals,
     )
+
+
+def installed_cuda_packages() -> dict[str, str]:
+    """Package -> version, of the installed packages whose names end in a version of CUDA."""
+    found = {}
+    for package in metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", package.name or "").lower()  # None after a broken installation
+        if re.fullmatch(r"nvidia-.+-cu\d+", name):
+            found[name] = package.version or "of unknown version"
+    return found
 
 
 def read_pins(constraints: Path) -> dict[str, str]:

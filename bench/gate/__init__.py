@@ -1,1 +1,1 @@
-"""The correctness gate: before a cell trains, its device is compared with the CPU in float64."""
+"""The correctness gate: before a cell trains, its device is compared with the reference."""

@@ -1,4 +1,4 @@
-"""The parent's side of the correctness gate: one process per cell, then the engines are compared."""
+"""The parent's side of the correctness gate: one process per cell."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alexnet.frameworks.protocol import Device
-from bench.gate.agreement import EngineOutputs, with_agreement
-from bench.ipc.cell_files import journal_file, outputs_file
+from bench.ipc.cell_files import journal_file, reference_file
 from bench.ipc.messages import Job
 from bench.ipc.parent import (
     GATE_COMMAND,
@@ -90,7 +89,7 @@ class Gates:
     ) -> Gate:
         """One cell's gate. `peers` are all cells with its first weights and batches, itself included.
 
-        All peers run their gates before the first one trains, since their outputs are compared.
+        All peers run their gates before the first one trains, so that they share one reference.
         """
         if cell in self._in_journal:
             return self._in_journal[cell]
@@ -98,16 +97,13 @@ class Gates:
             asked: dict[Cell, Cell] = {}
             for peer in peers:  # the first repeat that is picked stands for all of them
                 asked.setdefault(peer.first_repeat, peer)
-            jobs = [job_of(peer) for peer in asked.values()]
             try:
-                outputs = [self._ask_with_retry(job, folder) for job in jobs]
-                for ours in [o for o in outputs if o.cell.first_repeat not in self.gates]:
-                    others = [o for o in outputs if o.cell.engine != ours.cell.engine]
-                    self.gates[ours.cell.first_repeat] = with_agreement(ours, others)
-                    self._keep(ours.cell, folder)
+                for first_repeat, peer in asked.items():
+                    if first_repeat not in self.gates:
+                        self.gates[first_repeat] = self._ask_with_retry(job_of(peer), folder)
+                        self._keep(peer, folder)
             finally:
-                for job in jobs:
-                    outputs_file(job).unlink(missing_ok=True)
+                reference_file(folder, cell).unlink(missing_ok=True)
         self._keep(cell, folder)
         return self.gates[cell.first_repeat]
 
@@ -118,7 +114,7 @@ class Gates:
             _add_to_journal(folder, cell, "gate", gate)
             self._in_journal[cell] = gate
 
-    def _ask_with_retry(self, job: Job, folder: Path) -> EngineOutputs:
+    def _ask_with_retry(self, job: Job, folder: Path) -> Gate:
         """Runs the gate, and once more if its process died without an answer, which may be chance."""
         cell = job.cell
         reply = ask_gate(job, folder=folder)
@@ -127,8 +123,7 @@ class Gates:
         if reply.roofline:
             self.rooflines[cell.engine, cell.device] = reply.roofline
             _add_to_journal(folder, cell, "roofline", reply.roofline)
-        gate = reply.gate or _unanswered_gate(reply.reason)
-        return EngineOutputs(cell=cell, gate=gate, outputs=outputs_file(job))
+        return reply.gate or _unanswered_gate(reply.reason)
 
 
 def _add_to_journal(folder: Path, cell: Cell, part: str, record: Gate | Roofline) -> None:

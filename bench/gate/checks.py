@@ -1,4 +1,4 @@
-"""The correctness gate of one cell: its device is compared with the CPU in float64 before it trains.
+"""The correctness gate of one cell: its device is compared with the reference before it trains.
 
 The gate uses the cell's own network, first weights and first batch. It runs in its own process, so
 that the training process's memory, which is measured, holds nothing of it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -21,10 +21,11 @@ from alexnet.frameworks.protocol import Backend, PlacementNotReported, Trainer
 from alexnet.layers import Dropout
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
-from bench.gate import timing
-from bench.gate.outputs import Batch, Outputs, collect
+from bench.gate import timing, training
+from bench.gate.outputs import Batch, collect
+from bench.gate.reference import ReferenceOutputs, compute_outputs, shared_outputs
 from bench.gate.tolerances import check_own_network, compare_to_reference, errors
-from bench.ipc.cell_files import outputs_file
+from bench.ipc.cell_files import reference_file
 from bench.ipc.child import ParentPipe
 from bench.ipc.messages import Heartbeat, Job
 from bench.meters.roofline import measure_roofline
@@ -33,6 +34,8 @@ from bench.records.codec import finite_or_none
 from bench.records.limits import MAX_DROPOUT_DIFFERENCE, MIN_DROPOUT_DIFFERENCE
 from bench.records.types import Check, Gate, NotChecked, PlacementUnknown
 from bench.worker.job import first_weights, load_data
+
+MIN_DIFFERENT, MAX_DIFFERENT = 4, 16
 
 
 def check_dropout(trainer: Trainer, batch: Batch) -> Check:
@@ -63,12 +66,10 @@ def check_placement(trainer: Trainer, batch: Batch, *, on: str) -> Check | Place
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceChecks:
-    """All checks of one cell's device, what could not be checked, its outputs and the exact ones."""
+    """All checks of one cell's device, and what could not be checked."""
 
     checks: tuple[Check, ...]
     not_checked: tuple[NotChecked, ...]
-    outputs: Outputs
-    exact: Outputs
 
 
 def check_device(
@@ -78,26 +79,28 @@ def check_device(
     recipe: Recipe,
     batch: Batch,
     *,
+    reference: ReferenceOutputs,
     seed: int,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> DeviceChecks:
     """Runs all checks of one cell's device; calls `heartbeat` every few seconds.
 
-    All layers train here, whatever the recipe's first stage trains. One network at a time is in memory,
-    the largest (float64) first. Keras's models are reference cycles, which only gc.collect() frees.
+    All layers train here, whatever the recipe's first stage trains. One network at a time is in memory.
+    Keras's models are reference cycles, which only gc.collect() frees.
     """
     plain, on = net.without_dropout(), backend.device
-    reference = partial(backend.reference, plain, first, recipe)
-    exact = collect(reference(precision="float64"), first, batch, heartbeat)
-    gc.collect()
-    float32 = errors(collect(reference(precision="float32"), first, batch, heartbeat), exact)
-    gc.collect()
-    outputs = collect(backend.trainer(plain, first, recipe, seed=seed), first, batch, heartbeat)
-    gc.collect()
+    exact, float32 = reference.exact, reference.float32
+    trainer = backend.trainer(plain, first, recipe, seed=seed)
+    outputs = collect(trainer, first, batch, heartbeat)
     checks = compare_to_reference(errors(outputs, exact), float32, exact, on=on)
+    del outputs
+    checks += training.check_optimizer(trainer, first, batch, recipe, exact.gradient)
+    del trainer
+    gc.collect()
     trainer = backend.trainer(net, first, recipe, seed=seed)
     checks.append(check_own_network(trainer, float32, exact, batch, on=on))
     if any(isinstance(row.layer, Dropout) for row in net.rows):
+        checks += training.check_dropout_masks(trainer, net, first, batch, recipe)
         checks.append(check_dropout(trainer, batch))
     placement = check_placement(trainer, batch, on=on)
     if isinstance(placement, Check):
@@ -106,8 +109,21 @@ def check_device(
     return DeviceChecks(
         checks=tuple(checks),
         not_checked=() if isinstance(placement, Check) else (placement,),
-        outputs=outputs,
-        exact=exact,
+    )
+
+
+def check_same_bytes(reference: ReferenceOutputs, first: canonical.Weights, batch: Batch) -> Check:
+    """The first weights and the batch are those of the reference, and so of every other engine."""
+    differences = (
+        reference.weights_sha256 != canonical.fingerprint(first),
+        reference.batch_sha256 != batch.fingerprint(),
+    )
+    return Check(
+        name="same bytes",
+        measured=sum(differences),
+        lower=0,
+        upper=0,
+        description="of first weights and first batch, how many are not those of the reference",
     )
 
 
@@ -120,24 +136,27 @@ def run_gate(job: Job, parent: ParentPipe) -> None:
     if job.roofline is None:
         parent.send(measure_roofline(backend))
     first, batch = first_weights(job, net).weights, first_batch(job, recipe)
+
+    def heartbeat() -> None:
+        parent.send(Heartbeat(epoch=0, step=0))
+
+    reference = shared_outputs(
+        reference_file(Path(job.session_folder), job.cell),
+        lambda: compute_outputs(net.without_dropout(), first, recipe, batch, heartbeat),
+    )
     device = check_device(
         backend,
         net,
         first,
         recipe,
         batch,
+        reference=reference,
         seed=job.cell.seed,
-        heartbeat=lambda: parent.send(Heartbeat(epoch=0, step=0)),
-    )
-    np.savez(
-        outputs_file(job),
-        logits=device.outputs.logits,
-        losses=device.outputs.losses,
-        exact_logits=device.exact.logits,
+        heartbeat=heartbeat,
     )
     parent.send(
         Gate(
-            checks=device.checks,
+            checks=(check_same_bytes(reference, first, batch), *device.checks),
             not_checked=device.not_checked,
             weights_sha256=canonical.fingerprint(first),
             batch_sha256=batch.fingerprint(),
@@ -147,11 +166,27 @@ def run_gate(job: Job, parent: ParentPipe) -> None:
 
 
 def first_batch(job: Job, recipe: Recipe) -> Batch:
-    """The batch of the cell's first step."""
+    """The images of the cell's first step, as many as are different, repeated to fill its batch."""
     train = load_data(job).train
     batches = data.epoch_batches(
         train, batch_size=recipe.batch_size, seed=job.cell.seed, epoch=1, augment=recipe.augment
     )
     images, labels = next(batches)
+    different = different_images(recipe.batch_size)
     steps = len(train) // recipe.batch_size
-    return Batch(images=images, labels=labels, rate=recipe.learning_rate(0, steps_per_epoch=steps))
+    return Batch(
+        images=np.resize(images[:different], images.shape),
+        labels=np.resize(labels[:different], labels.shape),
+        rate=recipe.learning_rate(0, steps_per_epoch=steps),
+        different=different,
+    )
+
+
+def different_images(batch_size: int) -> int:
+    """How many different images a gate's batch has: 16, or the largest divisor below it.
+
+    The reference takes seconds for so many at 224 px. A batch size without a divisor of 4 or more is
+    taken whole.
+    """
+    largest = max(n for n in range(1, MAX_DIFFERENT + 1) if batch_size % n == 0)
+    return largest if largest >= MIN_DIFFERENT else batch_size

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from alexnet import weights as canonical
 from alexnet.data import Images, Labels
-from alexnet.frameworks.protocol import Trainer
 
 STEPS = 3
 LAYER_IMAGES = 8
@@ -22,11 +21,16 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The batch of the cell's first step, and that step's learning rate."""
+    """A batch of the cell's own size, whose first `different` images are repeated to fill it.
+
+    Its mean loss and gradient are those of these images, and a device still gets the shapes that it will
+    train on, by which libraries choose their kernels. `rate` is the learning rate of the first step.
+    """
 
     images: Images
     labels: Labels
     rate: float
+    different: int
 
     def fingerprint(self) -> str:
         """sha256 (hex) over the images, then the labels as little-endian int32."""
@@ -39,6 +43,8 @@ class Batch:
 class Outputs:
     """A trainer's outputs for a batch: each layer's, the logits (n, classes), the losses of three steps.
 
+    `later_logits` are those after the three steps.
+
     Tensor by tensor: `gradient` is the first step's; `displacement` is what three steps add to the
     weights; `update_error` is the norm of the first step's difference from minus the rate times that
     gradient, as a share of the latter's norm.
@@ -46,21 +52,36 @@ class Outputs:
 
     layers: dict[str, Array]
     logits: Array
+    later_logits: Array
     losses: Array
     gradient: dict[str, Array]
     displacement: dict[str, Array]
     update_error: dict[str, float]
 
 
+class Steps(Protocol):
+    """What `collect` asks of a trainer, and of the reference."""
+
+    def activations(self, images: Images) -> dict[str, Any]: ...
+    def logits(self, images: Images) -> Array: ...
+    def to_device(self, images: Images, labels: Labels) -> Any: ...
+    def step(self, batch: Any, learning_rate: float) -> None: ...
+    def pop_metrics(self) -> tuple[float, float]: ...
+    def weights(self) -> dict[str, Array]: ...
+    def momentum(self) -> dict[str, Array]: ...
+
+
 def collect(
-    trainer: Trainer,
+    trainer: Steps,
     first: canonical.Weights,
     batch: Batch,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> Outputs:
-    """Trains three steps on one batch, from the weights `first`; calls `heartbeat` after each step."""
+    """Trains three steps on one batch, from the weights `first`; calls `heartbeat` after each part."""
     layers = trainer.activations(batch.images[:LAYER_IMAGES])
+    heartbeat()
     logits = trainer.logits(batch.images)
+    heartbeat()
     device_batch, losses = trainer.to_device(batch.images, batch.labels), []
     gradient: dict[str, Array] = {}
     update_error: dict[str, float] = {}
@@ -77,6 +98,7 @@ def collect(
     return Outputs(
         layers=layers,
         logits=logits,
+        later_logits=trainer.logits(batch.images),
         losses=np.array(losses),
         gradient=gradient,
         displacement=displacement,

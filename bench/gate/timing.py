@@ -19,7 +19,9 @@ MAX_TRIES = 8
 to the next: on a busy computer a ratio of 2.57 and a share above 0.1 were seen once each. A clock that
 does not wait fails every try."""
 TIMED_SECONDS, MAX_STEPS = 0.5, 128
-MAX_DEPTH = 2**15
+MAX_DEPTH = 2**14
+"""Twice this depth is 32,768. Before macOS 14.4 torch multiplies matrices with rows longer than that by
+another kernel, and then two kernels would be compared."""
 
 
 def check_timing(backend: Backend, trainer: Trainer, images: Images, labels: Labels) -> list[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.ipc.messages import Job
+from bench.records.types import Cell
 
 
 def journal_file(folder: Path, cell_id: str) -> Path:
@@ -12,9 +12,9 @@ def journal_file(folder: Path, cell_id: str) -> Path:
     return folder / f"{cell_id}.jsonl"
 
 
-def outputs_file(job: Job) -> Path:
-    """Where a gate process saves its outputs, to be compared with another engine's."""
-    return Path(job.session_folder) / f"{job.cell.id}.gate.npz"
+def reference_file(folder: Path, cell: Cell) -> Path:
+    """The reference's outputs that all gates of an experiment and a seed share."""
+    return folder / f"{cell.experiment}-s{cell.seed}.reference.npz"
 
 
 def remove_checkpoint(folder: Path, cell_id: str) -> None:

@@ -192,13 +192,13 @@ class PlacementUnknown(Kind, frozen=True, kw_only=True):
 
 
 class NoOtherEngine(Kind, frozen=True, kw_only=True):
-    """There was no other engine to compare this one with."""
+    """In a file of version 4: there was no other engine to compare this one with."""
 
     engine: str
 
 
 class ReferenceDiffers(Kind, frozen=True, kw_only=True):
-    """An engine differs from its own reference on the CPU, so it was not compared with others."""
+    """In a file of version 4: an engine was off its own reference, and not compared with others."""
 
     engine: str
     device: Device

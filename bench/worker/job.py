@@ -153,10 +153,10 @@ class FirstWeights:
 
 
 def first_weights(job: Job, net: Network) -> FirstWeights:
-    """He-normal weights drawn from the cell's seed, or ImageNet's with a new head drawn from it."""
+    """He-uniform weights drawn from the cell's seed, or ImageNet's with a new head drawn from it."""
     if not EXPERIMENTS[job.cell.experiment].pretrained:
         weights = canonical.initialise(net, seed=job.cell.seed)
-        return FirstWeights(weights=weights, origin="he-normal", source_sha256=None)
+        return FirstWeights(weights=weights, origin=canonical.DRAWN_ORIGIN, source_sha256=None)
     if job.weights_file is None:
         raise canonical.WeightsError("a pretrained cell needs a weights file: name it with --weights")
     file = Path(job.weights_file)

@@ -59,6 +59,7 @@ def build_result(training: TrainingLoop) -> Result:
             epochs,
             test,
             best,
+            images_per_epoch=training.steps_per_epoch * training.recipe.batch_size,
             first_weights=training.first_weights,
             dataset=training.dataset,
             trained=_trained_tensors(training),

@@ -1,4 +1,4 @@
-"""The checks of a run that has ended: finite, disjoint, learnt, moved."""
+"""The checks of a run that has ended: finite, images, disjoint, learnt, moved."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def check_result(
     test: Score | None,
     best: canonical.Weights | None,
     *,
+    images_per_epoch: int,
     first_weights: dict[str, str],
     dataset: Dataset,
     trained: Collection[str],
@@ -29,7 +30,7 @@ def check_result(
     `trained` are the tensors that the stages up to the best epoch train. `first_weights` are the
     fingerprints of the first weights by tensor.
     """
-    checks = [_finite_losses(epochs), _disjoint(dataset)]
+    checks = [_finite_losses(epochs), _all_images(epochs, images_per_epoch), _disjoint(dataset)]
     if test:
         checks += _above_chance(test, sum(epoch.images for epoch in epochs))
     if best:
@@ -45,6 +46,17 @@ def _finite_losses(epochs: Sequence[Epoch]) -> Check:
         lower=0,
         upper=0,
         description="losses that are not finite",
+    )
+
+
+def _all_images(epochs: Sequence[Epoch], images_per_epoch: int) -> Check:
+    """An epoch with fewer images would be a faster one."""
+    return Check(
+        name="images",
+        measured=sum(epoch.images != images_per_epoch for epoch in epochs),
+        lower=0,
+        upper=0,
+        description=f"epochs that trained on more or fewer images than {images_per_epoch:,}",
     )
 
 

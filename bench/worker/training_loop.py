@@ -143,7 +143,7 @@ class TrainingLoop:
             return self._train(number)
 
     def _train(self, number: int) -> int:
-        """One pass over the training images, which is what the meters measure."""
+        """One pass over the training images, which is what the meters measure; returns their number."""
         recipe, trainer, steps = self.recipe, self.trainer, self.steps_per_epoch
         batches = data.epoch_batches(
             self.dataset.train,
@@ -152,14 +152,15 @@ class TrainingLoop:
             epoch=number,
             augment=recipe.augment,
         )
-        last_heartbeat = perf_counter()
+        last_heartbeat, trained = perf_counter(), 0
         for step, (images, labels) in enumerate(batches, 1):
             rate = recipe.learning_rate((number - 1) * steps + step - 1, steps_per_epoch=steps)
             trainer.step(trainer.to_device(images, labels), rate)
+            trained += len(labels)
             if perf_counter() - last_heartbeat > HEARTBEAT_SECONDS:
                 last_heartbeat = perf_counter()
                 self.send(Heartbeat(epoch=number, step=step))
-        return steps * recipe.batch_size
+        return trained
 
     def _checkpoint_if_due(self, epoch: Epoch, *, is_last: bool) -> float | None:
         """Takes a checkpoint if one is due or no epoch follows in this process; returns its seconds."""

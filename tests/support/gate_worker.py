@@ -24,6 +24,7 @@ from alexnet.spec import network
 from bench.gate import timing
 from bench.gate.checks import check_device
 from bench.gate.outputs import Batch
+from bench.gate.reference import compute_outputs
 from tests.support.narrow import narrow_variants
 
 CALL_SECONDS = 0.001  # what a call costs a device that answers late
@@ -144,15 +145,135 @@ class Stale:
         return self._trainer.weights() | {"conv2.bias": self._first}
 
 
+class StaleEvaluation:
+    """A trainer that goes on evaluating with its first weights."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        self._answers: dict[bytes, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def logits(self, images: Any) -> Any:
+        return self._answers.setdefault(images.tobytes(), self._trainer.logits(images))
+
+
+class Velocities:
+    """A trainer whose step changes every velocity by `change(name, before, after)`."""
+
+    def __init__(self, trainer: Any, change: Callable[[Any, Any, Any], Any]) -> None:
+        self._trainer, self._change = trainer, change
+        self._now: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def begin_stage(self, train: Any) -> None:
+        self._trainer.begin_stage(train)
+        self._now = {}
+
+    def step(self, batch: Any, rate: float) -> None:
+        first, before = self._trainer.weights(), self._now
+        self._trainer.step(batch, rate)
+        after = self._trainer.momentum()
+        self._now = {
+            name: self._change(first[name], before.get(name), array) for name, array in after.items()
+        }
+        now = {name: first[name] - rate * self._now[name] for name in first}
+        self._trainer.resume(now, self._now, self._trainer.random_state())
+
+    def momentum(self) -> Any:
+        return self._now
+
+
+def slight_momentum(trainer: Any) -> Any:
+    """0.89 where the recipe says 0.9."""
+    return Velocities(trainer, lambda w, before, v: v if before is None else v - 0.01 * before)
+
+
+def dampened(trainer: Any) -> Any:
+    """torch's dampening of 0.1: from the second step on, a tenth of the gradient is lost."""
+
+    def change(w: Any, before: Any, v: Any) -> Any:
+        return v if before is None else v - 0.1 * (v - SCRATCH.momentum * before)
+
+    return Velocities(trainer, change)
+
+
+def decayed(trainer: Any) -> Any:
+    """A weight decay of 1e-5, a tenth of what is usual."""
+    return Velocities(trainer, lambda w, before, v: v + 1e-5 * w)
+
+
+def dropouts(trainer: Any) -> list[Any]:
+    """The framework's own Dropout layers."""
+    model = trainer.model
+    layers = model.modules() if hasattr(model, "named_modules") else model.layers
+    return [layer for layer in layers if type(layer).__name__.endswith("Dropout")]
+
+
+def other_rate(trainer: Any) -> Any:
+    """Dropout of 0.4 where the table says 0.5."""
+    for layer in dropouts(trainer):
+        setattr(layer, "p" if hasattr(layer, "p") else "rate", 0.4)
+    return trainer
+
+
+def replaced(trainer: Any, call: Callable[[Any, Any], Any], *, count: int = 99) -> Any:
+    """`call(layer's own function, input)` in the place of the first dropouts, in training."""
+    for layer in dropouts(trainer)[:count]:
+        if hasattr(layer, "forward"):
+            layer.forward = lambda x, own=layer.forward, layer=layer: (
+                call(own, x) if layer.training else x
+            )
+        else:
+            layer.call = lambda x, training=False, own=layer.call: (
+                call(lambda y: own(y, training=True), x) if training else x
+            )
+    return trainer
+
+
+def unscaled(trainer: Any) -> Any:
+    """What is kept is not scaled up."""
+    return replaced(trainer, lambda own, x: own(x) / 2)
+
+
+def one_off(trainer: Any) -> Any:
+    """One of two layers drops nothing."""
+    return replaced(trainer, lambda own, x: x, count=1)
+
+
+class Periodic:
+    """A trainer that draws the same two masks in turn."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer, self._steps = trainer, 0
+        self._states: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def step(self, batch: Any, rate: float) -> None:
+        if self._steps < 2:
+            self._states.append(self._trainer.random_state())
+        else:
+            now = self._trainer.weights()
+            momentum = self._trainer.momentum() or {n: np.zeros_like(a) for n, a in now.items()}
+            self._trainer.resume(now, momentum, self._states[self._steps % 2])
+        self._trainer.step(batch, rate)
+        self._steps += 1
+
+
 def zero_dropout(trainer: Any) -> Any:
     """Dropout gives zeros, as it did on Apple's GPU with TensorFlow 2.7."""
     if hasattr(trainer.model, "named_modules"):
         for module in trainer.model.modules():
-            if type(module).__name__ == "Dropout":
+            if type(module).__name__.endswith("Dropout"):
                 module.forward = lambda x: x * 0
     else:
         for layer in trainer.model.layers:
-            if type(layer).__name__ == "Dropout":
+            if type(layer).__name__.endswith("Dropout"):
                 layer.call = lambda x, training=False: x * 0
     return trainer
 
@@ -174,7 +295,8 @@ def main() -> None:
     spec.VARIANTS.update(narrow_variants(16))
     net = network("standard", image_size=64)
     first, split = weights.initialise(net, seed=0), data.synthetic(32, seed=0)
-    batch = Batch(images=split.images, labels=split.labels, rate=0.001)
+    batch = Batch(images=split.images, labels=split.labels, rate=0.001, different=len(split))
+    reference = compute_outputs(net.without_dropout(), first, SCRATCH, batch)
     faults: dict[str, Callable[[Any], Any]] = {
         "none": lambda trainer: trainer,
         "scrambled": scrambled,
@@ -183,6 +305,14 @@ def main() -> None:
         "stale": Stale,
         "misplaced": Misplaced,
         "other momentum": other_momentum,
+        "slight momentum": slight_momentum,
+        "dampened": dampened,
+        "decayed": decayed,
+        "stale evaluation": StaleEvaluation,
+        "other dropout": other_rate,
+        "unscaled": unscaled,
+        "one off": one_off,
+        "periodic": Periodic,
         "not a number": not_a_number,
     }
     if registry.ENGINES[engine].framework == "tensorflow":
@@ -192,7 +322,7 @@ def main() -> None:
     for name, plant in faults.items():
         vars(timing)["check_timing"] = check_timing if name in TIMED else lambda *arguments: []
         faulty: Any = Faulty(backend, plant, late=name == "late")
-        checks = check_device(faulty, net, first, SCRATCH, batch, seed=0).checks
+        checks = check_device(faulty, net, first, SCRATCH, batch, reference=reference, seed=0).checks
         results[name] = {
             check.name: (check.passed, check.measured, check.description) for check in checks
         }

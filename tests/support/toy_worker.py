@@ -25,7 +25,6 @@ from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.score import Logits
 from alexnet.spec import Network, Variant, network
 from alexnet.weights import Weights
-from bench.ipc.cell_files import outputs_file
 from bench.ipc.child import ParentPipe
 from bench.ipc.messages import Job
 from bench.meters import reference_kernel
@@ -171,8 +170,6 @@ def answer(job: Job, link: ParentPipe) -> None:
     hold(f"{job.cell.id}:gate")
     if job.roofline is None:
         link.send(ROOFLINE)
-    same = np.ones((2, 10))
-    np.savez(outputs_file(job), logits=same, losses=same[0], exact_logits=same)
     net = network(EXPERIMENTS[job.cell.experiment].variant, image_size=job.plan.image_size)
     first = worker_job.first_weights(job, net).weights
     checks = tuple(replace(CHECK, name=name) for name in ("logits", "loss", "three losses"))

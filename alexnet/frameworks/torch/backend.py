@@ -13,7 +13,7 @@ import torch
 import torchvision
 
 from alexnet.frameworks.info import Engine
-from alexnet.frameworks.protocol import Device, DeviceUnavailable, Precision, operands
+from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
 from alexnet.frameworks.registry import environment
 from alexnet.frameworks.torch.trainer import TorchTrainer, memory_format, synchronize
 from alexnet.recipe import Recipe
@@ -86,11 +86,6 @@ class TorchBackend:
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> TorchTrainer:
         return TorchTrainer(net, weights, recipe, device=self.device, seed=seed)
-
-    def reference(
-        self, net: Network, weights: Weights, recipe: Recipe, *, precision: Precision
-    ) -> TorchTrainer:
-        return TorchTrainer(net, weights, recipe, device="cpu", seed=0, precision=precision)
 
     def product(self, size: int, depth: int) -> Product:
         return Product(self.device, size, depth)

@@ -8,8 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from bench.check import required_checks
+from bench.check.rules import violations
 from bench.paths import ROOT
 from bench.records.codec import build
+from bench.records.read import load, read
 from bench.records.types import Gate, NoOtherEngine, NotChecked, PlacementUnknown, ReferenceDiffers
 from tests.support.saved_file import (
     FALLING,
@@ -52,10 +54,6 @@ EDITS: Edits = {
         (
             set_limit("nothing left", "upper", 50.0),
             'allows 0 to 50 in "nothing left", where it is 0 to 0.1',
-        ),
-        (
-            set_limit("one network", "upper", 1e-3),
-            'allows 0 to 0.001 in "one network", where it is 0 to 1e-09',
         ),
         (set_limit("same bytes", "upper", 2.0), 'allows 0 to 2 in "same bytes", where it is 0 to 0'),
         (set_limit("placement", "upper", 1.0), 'allows 0 to 1 in "placement", where it is 0 to 0'),
@@ -102,7 +100,21 @@ def test_where_a_step_runs_may_be_unknown_if_the_gate_says_so() -> None:
     "alone", [NoOtherEngine(engine="torch"), ReferenceDiffers(engine="tensorflow", device="cpu")]
 )
 def test_engines_need_not_have_been_compared_if_the_gate_says_why(alone: NotChecked) -> None:
-    for name in required_checks.AGREEMENT_CHECKS:
+    for name in required_checks.SHARED_CHECKS:
         assert violations_of(file_without_check(name, not_checked=(alone,))) == []
         content = file_without_check(name, not_checked=(PlacementUnknown(why="no graph"),))
         assert violations_of(content) == [f'scratch-torch-cpu-s0: gate.checks has no "{name}"']
+
+
+def test_a_limit_of_version_4_that_was_widened_is_named() -> None:
+    content = read(ROOT / "tests/bench/records/samples/version-4.json")
+    (check,) = [
+        check
+        for check in content["benchmarks"][0]["extra_info"]["gate"]["checks"]
+        if check["name"] == "one network"
+    ]
+    check["most"] = 1e-3
+    assert any(
+        'allows 0 to 0.001 in "one network", where it is 0 to 1e-09' in sentence
+        for sentence in violations(load(content))
+    )

@@ -8,19 +8,17 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from bench.gate import ask as ask_module
-from bench.gate.agreement import NEEDED_CHECKS
 from bench.gate.ask import GateReply, Gates, ask_gate
-from bench.ipc.cell_files import journal_file, outputs_file
+from bench.ipc.cell_files import journal_file, reference_file
 from bench.ipc.messages import Job
 from bench.records import journal
 from bench.records.journal import Journal
-from bench.records.types import Cell, Gate, NoOtherEngine, ReferenceDiffers, Roofline
-from tests.support.samples import CELL, CHECK, GATE, ROOFLINE, job
+from bench.records.types import Cell, Gate, Roofline
+from tests.support.samples import CELL, GATE, ROOFLINE, job
 from tests.support.scripted_child import PREAMBLE
 
 
@@ -55,26 +53,26 @@ def test_a_gate_that_gives_no_verdict_says_why(tmp_path: Path, script: str, reas
 class PaperGates:
     """A session's gates without processes: `asked` are the ids of the cells whose gate ran, in order.
 
-    A gate process of an engine in `mute` sends no verdict.
+    The first one leaves the reference's outputs, and `found` says of each whether they were there. The
+    gate process of an engine in `mute` sends no verdict.
     """
 
     def __init__(self, folder: Path, *, mute: Collection[str] = ()) -> None:
         self.folder, self.mute = folder, mute
         self.gates = Gates()
         self.asked: list[str] = []
+        self.found: list[bool] = []
 
     def ask(self, job: Job, *, folder: Path) -> GateReply:
         self.asked.append(job.cell.id)
         roofline = ROOFLINE if job.roofline is None else None
         if job.cell.engine in self.mute:
             return GateReply(gate=None, roofline=roofline, reason="it died")
-        same = np.ones((2, 10))
-        np.savez(outputs_file(job), logits=same, losses=same[0], exact_logits=same)
-        checks = tuple(replace(CHECK, name=name) for name in NEEDED_CHECKS)
-        seconds = float(len(self.asked))
-        return GateReply(
-            gate=replace(GATE, checks=checks, seconds=seconds), roofline=roofline, reason=""
-        )
+        file = reference_file(folder, job.cell)
+        self.found.append(file.exists())
+        file.touch()
+        gate = replace(GATE, seconds=float(len(self.asked)))
+        return GateReply(gate=gate, roofline=roofline, reason="")
 
     def job_of(self, cell: Cell) -> Job:
         roofline = self.gates.rooflines.get((cell.engine, cell.device))
@@ -115,9 +113,6 @@ def test_one_gate_process_is_enough_for_all_repeats_of_a_cell(paper: PaperGates)
     for engine in ("torch", "tensorflow"):
         assert len({gates[cell].seconds for cell in repeats(engine, 3)}) == 1
     assert gates[cells[0]].seconds != gates[cells[1]].seconds
-    for gate in gates.values():
-        assert "both logits" in {check.name for check in gate.checks}
-        assert gate.not_checked == ()
 
 
 def test_each_repeat_has_the_gate_in_its_own_journal(paper: PaperGates) -> None:
@@ -157,30 +152,25 @@ def test_the_gate_runs_for_the_first_repeat_that_is_picked(paper: PaperGates) ->
     assert not journal_file(paper.folder, CELL.id).exists()
 
 
-def test_repeats_of_one_engine_alone_are_not_compared_with_each_other(paper: PaperGates) -> None:
-    cells = repeats("torch", 2)
+def test_the_reference_is_computed_once_and_removed_after_the_last_gate(paper: PaperGates) -> None:
+    """All engines and repeats of an experiment and a seed share it."""
+    cells = grid(2)
     for cell in cells:
-        gate = paper.gate_of(cell, cells)
-        assert gate.not_checked == (NoOtherEngine(engine="torch"),)
-        assert [check.name for check in gate.checks] == list(NEEDED_CHECKS)
-    assert paper.asked == [CELL.id]
+        paper.gate_of(cell, cells)
+        assert not reference_file(paper.folder, cell).exists()
+    assert paper.found == [False, True]
 
 
-def test_outputs_are_removed_once_they_are_compared(
+def test_the_reference_is_removed_if_a_gate_is_interrupted(
     paper: PaperGates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cells = grid(2)
-    paper.gate_of(cells[0], cells)
-    assert list(paper.folder.glob("*.npz")) == []
-
-    def cut_off(*arguments: Any) -> Gate:
-        assert len(list(paper.folder.glob("*.npz"))) == 2, "there are outputs to compare"
+    def cut_off(job: Job, *, folder: Path) -> GateReply:
+        reference_file(folder, job.cell).touch()
         raise KeyboardInterrupt
 
-    paper.gates = Gates()
-    monkeypatch.setattr(ask_module, "with_agreement", cut_off)
+    monkeypatch.setattr(ask_module, "ask_gate", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        paper.gate_of(cells[0], cells)
+        paper.gate_of(CELL, grid(1))
     assert list(paper.folder.glob("*.npz")) == []
 
 
@@ -217,25 +207,19 @@ def test_a_gate_that_is_good_for_no_other_repeat_stays_with_its_cell(paper: Pape
     assert len(paper.asked) == 2
     again = gates[replace(CELL, repeat=1)]
     assert again != earlier
-    assert "both logits" in {check.name for check in again.checks}
     assert in_journal(paper.folder, replace(CELL, repeat=1), "gate") == [again]
 
 
-def test_where_one_engines_gate_is_missing_both_run_and_the_earlier_one_stays(
-    paper: PaperGates,
-) -> None:
-    """The missing one needs the other's outputs, which no session keeps."""
+def test_where_one_engines_gate_is_missing_it_alone_runs(paper: PaperGates) -> None:
     cells, earlier = grid(2), replace(GATE, seconds=77.0)
     first, second = repeats("torch", 2)
     paper.gates.add_earlier(first, earlier, for_repeats=True)
     gates = {cell: paper.gate_of(cell, cells) for cell in cells}
-    assert len(paper.asked) == 2
+    assert paper.asked == ["scratch-tensorflow-cpu-s0"]
     assert gates[first] == gates[second] == earlier
     assert in_journal(paper.folder, first, "gate") == [], "its journal has it already"
     assert in_journal(paper.folder, second, "gate") == [earlier]
     for cell in repeats("tensorflow", 2):
-        assert gates[cell].not_checked == ()
-        assert "both logits" in {check.name for check in gates[cell].checks}
         assert in_journal(paper.folder, cell, "gate") == [gates[cell]]
 
 
@@ -251,7 +235,7 @@ def test_a_gate_without_an_answer_fails_every_repeat_and_is_in_no_journal(paper:
         assert check.description == "it did not answer, asked twice: it died"
         assert in_journal(paper.folder, cell, "gate") == []
     for cell in repeats("tensorflow", 2):
-        assert gates[cell].not_checked == (ReferenceDiffers(engine="torch", device="cpu"),)
+        assert gates[cell].checks == GATE.checks
         assert in_journal(paper.folder, cell, "gate") == [gates[cell]]
 
 

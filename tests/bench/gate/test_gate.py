@@ -23,7 +23,7 @@ def gates() -> dict[str, Any]:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_without_a_fault_every_check_passes(gates: dict[str, Any], engine: str) -> None:
     checks = gates[engine]["none"]
-    assert len(checks) == 12
+    assert len(checks) == 18
     assert [name for name, (passed, _, _) in checks.items() if not passed] == []
 
 
@@ -36,6 +36,15 @@ FAULTS = [
     ("scrambled", "own logits", "the logits of the cell's own network"),
     ("misplaced", "placement", "operations of a training step that were not placed on cpu: "),
     ("other momentum", "three steps", "in three steps on cpu"),
+    ("slight momentum", "momentum", "the momentum of two steps at rate 0"),
+    ("dampened", "momentum", "the momentum of two steps at rate 0"),
+    ("decayed", "weight decay", "how much of the weights"),
+    ("stale evaluation", "later logits", "the logits after three steps"),
+    ("other dropout", "dropout share", "the share of dropped inputs"),
+    ("one off", "dropout share", "the share of dropped inputs"),
+    ("unscaled", "dropout scale", "how far what is kept"),
+    ("periodic", "dropout masks", "two steps drop the same inputs"),
+    ("zero dropout", "dropout share", "the share of dropped inputs"),
     ("zero dropout", "dropout", "each under a mask of its own"),
     ("stale", "three steps", "the way of conv2.bias in three steps"),
     ("stale", "update", "how far the first step of conv2.bias"),

@@ -17,7 +17,7 @@ from bench.records.types import Check
 
 RATE = 0.05
 PIXELS = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), np.uint8)
-BATCH = Batch(images=PIXELS, labels=np.arange(16, dtype=np.int32) % 10, rate=RATE)
+BATCH = Batch(images=PIXELS, labels=np.arange(16, dtype=np.int32) % 10, rate=RATE, different=16)
 FIRST = {
     "fc.weight": np.random.default_rng(1).normal(0, 0.01, (10, 3072)).astype(np.float32),
     "fc.bias": np.full(10, 0.1, np.float32),
@@ -90,7 +90,8 @@ def gate(**planted: Any) -> dict[str, Check]:
 def test_a_device_that_computes_as_the_cpu_passes() -> None:
     checks = gate()
     assert list(checks) == [
-        *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
+        *("layers", "logits", "later logits", "loss", "gradient", "update"),
+        *("three losses", "three steps"),
     ]
     assert all(check.passed for check in checks.values())
 
@@ -164,8 +165,8 @@ def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
     assert own_logits(dropping).measured is None
 
 
-def test_a_gate_that_is_at_work_says_so_after_every_step() -> None:
+def test_a_gate_that_is_at_work_says_so_after_every_part() -> None:
     heartbeats: list[int] = []
     trainer: Any = Linear(np.float32)
     collect(trainer, FIRST, BATCH, lambda: heartbeats.append(1))
-    assert len(heartbeats) == STEPS
+    assert len(heartbeats) == 2 + STEPS, "activations, logits, and each step"

@@ -47,29 +47,29 @@ def test_what_was_saved_passes_its_own_check(smoke: tuple[Path, str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_cell_passed_its_gate_and_both_frameworks_agree(smoke: tuple[Path, str]) -> None:
+def test_every_cell_passed_its_gate(smoke: tuple[Path, str]) -> None:
     for benchmark in saved(smoke[0])["benchmarks"]:
         info = benchmark["extra_info"]
         checks = {check["name"]: check for check in info["gate"]["checks"]}
-        dropout = {"dropout"} if info["cell"]["experiment"] != "mistaken" else set()
+        dropout = {"dropout", "dropout share", "dropout scale", "dropout masks"}
+        dropout = dropout if info["cell"]["experiment"] != "mistaken" else set()
         assert set(checks) == dropout | {
             "layers",
             "logits",
+            "later logits",
             "loss",
             "gradient",
             "update",
             "three losses",
             "three steps",
+            "momentum",
+            "weight decay",
             "own logits",
             "placement",
             "twice the work",
             "nothing left",
             "same bytes",
-            "one network",
-            "both logits",
-            "both three losses",
         }
-        assert checks["one network"]["measured"] < 1e-12, "they differ if float64 tells them apart"
         assert info["gate"]["not_checked"] == []
         assert info["gate"]["weights_sha256"] == info["start"]["weights_sha256"]
 

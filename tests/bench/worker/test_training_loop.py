@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -370,7 +370,15 @@ def test_who_has_seen_enough_and_learnt_nothing_is_named(
         confusion=((0,) * 10,) * 10,
     )
     epochs = [structs.replace(EPOCH, images=images)]
-    checks = check_result(epochs, test, None, first_weights={}, dataset=DATASET, trained=())
+    checks = check_result(
+        epochs,
+        test,
+        None,
+        images_per_epoch=images,
+        first_weights={},
+        dataset=DATASET,
+        trained=(),
+    )
     assert [check.passed for check in checks if check.name == "learnt"] == passed
 
 
@@ -382,6 +390,23 @@ def test_a_leaked_test_image_is_named(tmp_path: Path) -> None:
     (disjoint,) = (check for check in result.checks if check.name == "disjoint")
     assert (disjoint.measured, disjoint.passed) == (1, False)
     assert "test images that stand in another" in disjoint.description
+
+
+def test_an_epoch_of_half_its_batches_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would double the rate, so images are counted as they are trained on."""
+    whole = data.epoch_batches
+
+    def half(*arguments: Any, **keywords: Any) -> Iterator[Any]:
+        batches = list(whole(*arguments, **keywords))
+        return iter(batches[: len(batches) // 2])
+
+    monkeypatch.setattr(data, "epoch_batches", half)
+    uneven = replace(short_recipe(2, patience=2), batch_size=25)
+    epochs, result, _ = train(tmp_path, [2, 1], uneven)
+    assert [epoch.images for epoch in epochs] == [50, 50]
+    (images,) = (check for check in result.checks if check.name == "images")
+    assert (images.measured, images.passed) == (2, False)
+    assert "more or fewer images than 100" in images.description
 
 
 def test_a_short_last_batch_is_not_counted(tmp_path: Path) -> None:

@@ -1,0 +1,210 @@
+"""The layer table in numpy: forward, loss, backward and SGD, which every engine is held against.
+
+Arrays are (n, channels, rows, columns) or (n, features), in float64 unless asked otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from alexnet import pixels
+from alexnet.data import Images, Labels
+from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, Layer, MaxPool
+from alexnet.recipe import Recipe
+from alexnet.spec import Network
+from alexnet.weights import Weights
+
+Array = npt.NDArray[Any]
+Backward = Callable[[Array], Array]
+"""The gradient of a layer's output -> that of its input. It adds to the gradients of its weights."""
+
+CHUNK = 16
+"""Images in memory at once: the windows of a convolution take kernel x kernel times its input."""
+
+
+class Reference:
+    """A network that starts from the canonical `weights` and trains as the recipe says.
+
+    `weights` and `velocity` have the canonical layout. Dropout does nothing, unless `mask` gives the
+    factors, of the input's shape, that a Dropout layer multiplies its input by in training.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        weights: Weights,
+        recipe: Recipe,
+        *,
+        dtype: npt.DTypeLike = np.float64,
+        mask: Callable[[Dropout, Array], Array] | None = None,
+    ) -> None:
+        self.net, self.recipe, self.dtype, self.mask = net, recipe, np.dtype(dtype), mask
+        self.weights: dict[str, Array] = {n: a.astype(self.dtype) for n, a in weights.items()}
+        self.velocity: dict[str, Array] = {n: np.zeros_like(a) for n, a in self.weights.items()}
+        self._gradient: dict[str, Array] = {}
+
+    def activations(self, images: Images) -> dict[str, Array]:
+        """Layer name -> its output for uint8 images (n, 32, 32, 3), without dropout."""
+        x, outputs = self._input(images), {}
+        for row in self.net.rows:
+            x, _ = self._forward(row.layer, x, training=False)
+            outputs[row.layer.name] = x
+        return outputs
+
+    def logits(self, images: Images) -> Array:
+        """(n, classes), without dropout."""
+        parts = np.split(images, range(CHUNK, len(images), CHUNK))
+        return np.concatenate([self.activations(part)[self.net.head] for part in parts])
+
+    def step(self, images: Images, labels: Labels, learning_rate: float) -> tuple[float, Array]:
+        """One step of SGD: (mean cross-entropy in nats, logits) before it.
+
+        The velocity is v = m v + g, and the weights are w = w - rate v, as in torch.
+        """
+        for name in self.velocity:
+            self.velocity[name] *= self.recipe.momentum
+        self._gradient = self.velocity  # it takes the gradient in place
+        loss, logits = 0.0, []
+        for start in range(0, len(images), CHUNK):
+            part = slice(start, start + CHUNK)
+            part_loss, part_logits = self._backpropagate(images[part], labels[part], of=len(images))
+            loss += part_loss
+            logits.append(part_logits)
+        for name, velocity in self.velocity.items():
+            self.weights[name] -= learning_rate * velocity
+        return loss, np.concatenate(logits)
+
+    def _backpropagate(self, images: Images, labels: Labels, *, of: int) -> tuple[float, Array]:
+        """Adds the gradient of some images' share in the mean loss `of` a batch; (share, logits)."""
+        x, backwards = self._input(images), []
+        for row in self.net.rows:
+            x, backward = self._forward(row.layer, x, training=True)
+            backwards.append(backward)
+        shifted = x - x.max(axis=1, keepdims=True)
+        log_shares = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        right = np.arange(len(labels)), labels
+        gradient = np.exp(log_shares)
+        gradient[right] -= 1
+        gradient /= of
+        for backward in reversed(backwards):
+            gradient = backward(gradient)
+        return float(-log_shares[right].sum() / of), x
+
+    def _input(self, images: Images) -> Array:
+        large = pixels.prepare(images, self.recipe, size=self.net.image_size)
+        return np.ascontiguousarray(large.transpose(0, 3, 1, 2), self.dtype)
+
+    def _forward(self, layer: Layer, x: Array, *, training: bool) -> tuple[Array, Backward]:
+        match layer:
+            case Conv():
+                return self._convolution(layer, x)
+            case MaxPool():
+                return _max_pool(layer, x)
+            case AdaptiveAvgPool():
+                return _average_pool(layer, x)
+            case Flatten():
+                return x.reshape(len(x), -1), lambda gradient: gradient.reshape(x.shape)
+            case Dense():
+                return self._product(layer.name, x, relu=layer.relu)
+            case Dropout() if training and self.mask:
+                factors = self.mask(layer, x)
+                return x * factors, lambda gradient: gradient * factors
+            case Dropout():
+                return x, lambda gradient: gradient
+
+    def _product(self, name: str, x: Array, *, relu: bool) -> tuple[Array, Backward]:
+        """(n, inputs) -> (n, outputs): x W' + b, and ReLU."""
+        weight = self.weights[f"{name}.weight"].reshape(-1, x.shape[1])
+        output = x @ weight.T + self.weights[f"{name}.bias"]
+        if relu:
+            output = np.maximum(output, 0)
+
+        def backward(gradient: Array) -> Array:
+            if relu:
+                gradient = gradient * (output > 0)
+            self._gradient[f"{name}.weight"].reshape(weight.shape)[:] += gradient.T @ x
+            self._gradient[f"{name}.bias"] += gradient.sum(axis=0)
+            into: Array = gradient @ weight
+            return into
+
+        return output, backward
+
+    def _convolution(self, layer: Conv, x: Array) -> tuple[Array, Backward]:
+        """Each window becomes a row of a matrix, each kernel a column of another."""
+        edge, size, stride = layer.padding, layer.kernel, layer.stride
+        padded = np.pad(x, ((0, 0), (0, 0), (edge, edge), (edge, edge)))
+        windows = _windows(padded, size, stride)
+        n, channels, rows, columns = windows.shape[:4]
+        matrix = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * rows * columns, -1)
+        flat, backward_flat = self._product(layer.name, matrix, relu=True)
+
+        def backward(gradient: Array) -> Array:
+            into = backward_flat(gradient.transpose(0, 2, 3, 1).reshape(-1, layer.channels))
+            parts = into.reshape(n, rows, columns, channels, size, size).transpose(0, 3, 4, 5, 1, 2)
+            total = np.zeros_like(padded)
+            for row in range(size):
+                for column in range(size):
+                    _at(total, (row, column), stride, (rows, columns))[:] += parts[:, :, row, column]
+            return total[:, :, edge : edge + x.shape[2], edge : edge + x.shape[3]]
+
+        return flat.reshape(n, rows, columns, -1).transpose(0, 3, 1, 2), backward
+
+
+def _max_pool(layer: MaxPool, x: Array) -> tuple[Array, Backward]:
+    """The largest value of each window; its gradient goes to the first of equal ones, as in torch."""
+    size, stride = layer.kernel, layer.stride
+    windows = _windows(x, size, stride)
+    rows, columns = windows.shape[2:4]
+    flat = windows.reshape(*windows.shape[:4], -1)
+    winner = flat.argmax(axis=-1)
+
+    def backward(gradient: Array) -> Array:
+        total = np.zeros_like(x)
+        for place in range(size * size):
+            within = divmod(place, size)
+            _at(total, within, stride, (rows, columns))[:] += gradient * (winner == place)
+        return total
+
+    return flat.max(axis=-1), backward
+
+
+def _average_pool(layer: AdaptiveAvgPool, x: Array) -> tuple[Array, Backward]:
+    """A matrix along each axis: it averages where the map is larger, and repeats where it is smaller."""
+    down, across = (_averages(n, layer.size).astype(x.dtype) for n in x.shape[2:])
+
+    def backward(gradient: Array) -> Array:
+        into: Array = np.einsum("yi,ncyx,xj->ncij", down, gradient, across, optimize=True)
+        return into
+
+    return np.einsum("yi,ncij,xj->ncyx", down, x, across, optimize=True), backward
+
+
+def _averages(old: int, new: int) -> Array:
+    """(new, old): of each new place the shares of the old ones that it covers."""
+    matrix = np.zeros((new, old))
+    for place in range(new):
+        covered = slice(place * old // new, -(-(place + 1) * old // new))
+        matrix[place, covered] = 1
+    averages: Array = matrix / matrix.sum(axis=1, keepdims=True)
+    return averages
+
+
+def _windows(x: Array, size: int, stride: int) -> Array:
+    """(n, c, rows, columns) -> (n, c, windows down, windows across, size, size), a view."""
+    view: Any = sliding_window_view
+    windows: Array = view(x, (size, size), (2, 3))[:, :, ::stride, ::stride]
+    return windows
+
+
+def _at(x: Array, within: tuple[int, int], stride: int, windows: tuple[int, int]) -> Array:
+    """The values at one place within each window: (n, c, windows down, windows across), a view."""
+    rows, columns = (
+        slice(first, first + stride * count, stride)
+        for first, count in zip(within, windows, strict=True)
+    )
+    return x[:, :, rows, columns]

@@ -1,0 +1,216 @@
+"""What a training step does besides its gradient: momentum, weight decay, and dropout.
+
+All of it is read from the velocity, which a trainer gives in the canonical layout; nothing here asks a
+framework for its layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from alexnet import weights as canonical
+from alexnet.frameworks.protocol import Trainer
+from alexnet.layers import Dense, Dropout
+from alexnet.recipe import Recipe
+from alexnet.spec import Network
+from bench.gate.outputs import Array, Batch
+from bench.records.codec import finite_or_none
+from bench.records.limits import MAX_DROPOUT_SIGMAS
+from bench.records.types import Check
+
+MAX_MOMENTUM_ERROR = 1e-5
+"""The weights stand still, so that no ReLU flips, and the second gradient is the first one again."""
+MAX_WEIGHT_DECAY = 1e-6
+"""The smallest in use is 1e-5. A gradient's own roundings lie across the weights, not along them."""
+MASKS = 8
+MIN_INPUT = 0.05
+"""Smaller inputs, as shares of the largest, are left out: dividing by them would magnify roundings."""
+MAX_SCALE_ERROR = 1e-2
+
+
+def check_optimizer(
+    trainer: Trainer, first: canonical.Weights, batch: Batch, recipe: Recipe, exact: Mapping[str, Array]
+) -> list[Check]:
+    """Two steps at rate 0 from the first weights and no velocity: v1 = g, and v2 = m g + g.
+
+    With weight decay d, v1 = g + d w; `exact` is the reference's g.
+    """
+    trainer.load(first)
+    trainer.begin_stage("all")
+    device_batch = trainer.to_device(batch.images, batch.labels)
+    trainer.step(device_batch, 0.0)
+    velocity = trainer.momentum()
+    trainer.step(device_batch, 0.0)
+    again = trainer.momentum()
+    trainer.pop_metrics()
+    momentum = _along(again, velocity) - 1
+    decay = _along(velocity, first) - _along(exact, first)
+    return [
+        Check(
+            name="momentum",
+            measured=finite_or_none(abs(momentum - recipe.momentum)),
+            lower=0.0,
+            upper=MAX_MOMENTUM_ERROR,
+            description=f"how far the momentum of two steps at rate 0 is from {recipe.momentum:g}",
+        ),
+        Check(
+            name="weight decay",
+            measured=finite_or_none(abs(decay)),
+            lower=0.0,
+            upper=MAX_WEIGHT_DECAY,
+            description="how much of the weights the first step's gradient has in it, and should not",
+        ),
+    ]
+
+
+def _along(arrays: Mapping[str, Array], direction: Mapping[str, Array]) -> float:
+    """The component of some tensors along others, as a multiple of these; NaN if one is missing."""
+    if not set(direction) <= set(arrays):
+        return math.nan
+    products = squares = 0.0
+    for name, array in direction.items():
+        products += float(np.vdot(arrays[name].astype(np.float64), array.astype(np.float64)))
+        squares += float(np.vdot(array.astype(np.float64), array.astype(np.float64)))
+    return products / squares if squares else math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask:
+    """What became of one Dense layer's inputs in one step, of those that were not 0.
+
+    `places` are their indices, `factors` what each was multiplied by: 1 / (1 - rate), or 0 if dropped.
+    """
+
+    layer: str
+    rate: float
+    places: npt.NDArray[np.intp]
+    factors: Array
+
+
+def check_dropout_masks(
+    trainer: Trainer, net: Network, first: canonical.Weights, batch: Batch, recipe: Recipe
+) -> list[Check]:
+    """Steps at rate 0 on one image: which inputs of each Dense are dropped, how the others are scaled.
+
+    A layer that the table has no dropout before must pass on all of its inputs as they are. The trainer
+    must not have a velocity yet.
+    """
+    masks = list(_masks(trainer, net, first, batch, recipe))
+    factors = [
+        float(np.abs(mask.factors[_kept(mask)] * (1 - mask.rate) - 1).max(initial=0.0)) for mask in masks
+    ]
+    complete = all(len(mask.places) for mask in masks)
+    return [
+        Check(
+            name="dropout share",
+            measured=finite_or_none(max(_share_sigmas(masks))) if complete else None,
+            lower=0.0,
+            upper=MAX_DROPOUT_SIGMAS,
+            description="by how many standard errors the share of dropped inputs is off its rate",
+        ),
+        Check(
+            name="dropout scale",
+            measured=finite_or_none(max(factors)) if complete else None,
+            lower=0.0,
+            upper=MAX_SCALE_ERROR,
+            description="how far what is kept is from being scaled by 1 / (1 - rate)",
+        ),
+        Check(
+            name="dropout masks",
+            measured=finite_or_none(max(_alike_sigmas(masks), default=0.0)) if complete else None,
+            lower=-MAX_DROPOUT_SIGMAS,
+            upper=MAX_DROPOUT_SIGMAS,
+            description="by how many standard errors two steps drop the same inputs more than by chance",
+        ),
+    ]
+
+
+def _masks(
+    trainer: Trainer, net: Network, first: canonical.Weights, batch: Batch, recipe: Recipe
+) -> Iterator[Mask]:
+    """The masks of each step and Dense layer, from the gradient g: g_weight = g_bias x (its inputs)."""
+    images, labels = batch.images[:1], batch.labels[:1]
+    device_batch = trainer.to_device(images, labels)
+    flat = _input_of_first_dense(trainer, net, batch)
+    dense = [row.layer.name for row in net.rows if isinstance(row.layer, Dense)]
+    names = [f"{name}.{part}" for name in dense for part in ("weight", "bias")]
+    velocity: dict[str, Array] = {name: np.zeros(net.tensors[name]) for name in names}
+    for _ in range(MASKS):
+        trainer.step(device_batch, 0.0)
+        now = trainer.momentum()
+        if not set(names) <= set(now):  # a trainer without velocities drops nothing that could be seen
+            yield Mask(layer=dense[0], rate=0.0, places=np.zeros(0, np.intp), factors=np.zeros(0))
+            return
+        gradient = {name: now[name] - recipe.momentum * velocity[name] for name in names}
+        velocity = {name: now[name] for name in names}
+        yield from _masks_of_step(net, first, gradient, flat)
+    trainer.pop_metrics()
+
+
+def _masks_of_step(
+    net: Network, first: canonical.Weights, gradient: Mapping[str, Array], x: Array
+) -> Iterator[Mask]:
+    """`x` are the inputs of the first Dense layer, or of the Dropout before it."""
+    rate = 0.0
+    for row in net.rows:
+        match row.layer:
+            case Dropout():
+                rate = row.layer.rate
+            case Dense():
+                name = row.layer.name
+                bias = gradient[f"{name}.bias"]
+                unit = int(np.abs(bias).argmax())
+                places = np.flatnonzero(np.abs(x) > MIN_INPUT * np.abs(x).max(initial=0.0))
+                inputs = np.zeros_like(x)
+                if bias[unit]:
+                    inputs = gradient[f"{name}.weight"][unit] / bias[unit]
+                else:
+                    places = places[:0]
+                yield Mask(layer=name, rate=rate, places=places, factors=inputs[places] / x[places])
+                x = first[f"{name}.weight"] @ inputs + first[f"{name}.bias"]
+                x = np.maximum(x, 0) if row.layer.relu else x
+                rate = 0.0
+            case _:
+                pass
+
+
+def _input_of_first_dense(trainer: Trainer, net: Network, batch: Batch) -> Array:
+    """The flattened map of the first image, in the canonical order."""
+    _, shape = net.flattened
+    at = next(i for i, row in enumerate(net.rows) if row.layer.name == "flatten")
+    outputs = trainer.activations(batch.images[:1])
+    flat: Array = outputs[net.rows[at - 1].layer.name].reshape(math.prod(shape)).astype(np.float64)
+    return flat
+
+
+def _kept(mask: Mask) -> npt.NDArray[np.bool_]:
+    return np.abs(mask.factors) > 0.5
+
+
+def _share_sigmas(masks: Sequence[Mask]) -> Iterator[float]:
+    """For each layer, how many standard errors the share dropped in all steps is from its rate."""
+    for layer in {mask.layer for mask in masks}:
+        own = [mask for mask in masks if mask.layer == layer]
+        count, rate = sum(len(mask.places) for mask in own), own[0].rate
+        dropped = sum(int((~_kept(mask)).sum()) for mask in own)
+        if rate:
+            yield abs(dropped / count - rate) / math.sqrt(rate * (1 - rate) / count)
+        else:
+            yield math.inf if dropped else 0.0
+
+
+def _alike_sigmas(masks: Sequence[Mask]) -> Iterator[float]:
+    """For each two steps of a layer with dropout, how much more often they agree than by chance."""
+    for layer in {mask.layer for mask in masks if mask.rate}:
+        own = [mask for mask in masks if mask.layer == layer]
+        chance = own[0].rate ** 2 + (1 - own[0].rate) ** 2
+        for one, other in combinations(own, 2):
+            _, ours, theirs = np.intersect1d(one.places, other.places, return_indices=True)
+            agreed = (_kept(one)[ours] == _kept(other)[theirs]).mean()
+            yield float(agreed - chance) / math.sqrt(chance * (1 - chance) / len(ours))
