@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from alexnet.frameworks.info import Engine
-from alexnet.frameworks.protocol import Device, DeviceUnavailable, Precision, operands
+from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
 from alexnet.frameworks.registry import environment
 from alexnet.frameworks.tensorflow.trainer import TensorflowTrainer, device_string
 from alexnet.recipe import Recipe
@@ -27,6 +27,9 @@ from alexnet.spec import FLOAT32_BYTES, Network
 from alexnet.weights import Weights
 
 VERSION = tf.__version__
+
+_OPTIMIZERS = ("use_plugin_optimizers", "layout_optimizer", "remapping")
+"""What is switched off on Apple's GPU of that which rewrites a graph before it runs."""
 
 # These override ~/.keras/keras.json.
 keras.config.set_image_data_format("channels_last")
@@ -44,7 +47,10 @@ def why_unavailable(device: Device) -> str:
     """One sentence on why TensorFlow cannot use a device."""
     if device == "mps":
         return "Apple's GPU needs macOS on Apple silicon with tensorflow-metal installed."
-    return "TensorFlow sees no NVIDIA GPU: it needs a driver and `pip install tensorflow[and-cuda]`."
+    return (
+        "TensorFlow sees no NVIDIA GPU: it needs a driver, and a clone of its own with its CUDA"
+        " libraries (docs/cuda.md)."
+    )
 
 
 class Product:
@@ -90,20 +96,19 @@ class TensorflowBackend:
         if device == "cpu":
             tf.config.set_visible_devices([], "GPU")
         if device == "cuda":
+            for gpu in tf.config.list_physical_devices("GPU"):
+                # Else TensorFlow takes nearly all of the GPU's memory at its first operation.
+                tf.config.experimental.set_memory_growth(gpu, True)
             tf.config.experimental.enable_tensor_float_32_execution(False)  # as in torch
         if device == "mps":
-            # With the plugin's own optimizers on, Dense+ReLU in a graph was off by 160 %.
-            tf.config.optimizer.set_experimental_options({"use_plugin_optimizers": False})
+            # With the plugin's own optimizers on, Dense+ReLU in a graph was off by 160 %. They would
+            # switch off two of TensorFlow's, so those are switched off here: the layout optimizer,
+            # which turns channels last into channels first for whatever is called a GPU, and the
+            # remapper, which looks for operations to fuse.
+            tf.config.optimizer.set_experimental_options(dict.fromkeys(_OPTIMIZERS, False))
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> TensorflowTrainer:
         return TensorflowTrainer(net, weights, recipe, device=self.device, seed=seed)
-
-    def reference(
-        self, net: Network, weights: Weights, recipe: Recipe, *, precision: Precision
-    ) -> TensorflowTrainer:
-        return TensorflowTrainer(
-            net, weights, recipe, device="cpu", seed=0, precision=precision, compiled=False
-        )
 
     def product(self, size: int, depth: int) -> Product:
         return Product(self.device, size, depth)
@@ -129,7 +134,7 @@ class TensorflowBackend:
         options = tf.config.optimizer.get_experimental_options()
         return {
             "jit_compile": "False",
-            "use_plugin_optimizers": str(options.get("use_plugin_optimizers", "default")),
+            **{name: str(options.get(name, "default")) for name in _OPTIMIZERS},
             "TURN_OFF_REMAPPER": os.environ["TURN_OFF_REMAPPER"],
             "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
             "threads": str(tf.config.threading.get_intra_op_parallelism_threads() or "default"),

@@ -43,7 +43,10 @@ INFO = FrameworkInfo(
         ),
     },
     recorded_prefixes=("MPS_", "TF_MTL_", "TF_MPS_", "TF_ENABLE_ONEDNN_OPTS"),
-    device_fixes={"mps": REINSTALL, "cuda": ".venv/bin/pip install 'tensorflow[and-cuda]==2.18.1'"},
+    device_fixes={
+        "mps": REINSTALL,
+        "cuda": "in a second clone: make bench FRAMEWORKS=tensorflow-cuda ARGS='--framework tensorflow'",
+    },
     mac_plugin=MacPlugin(
         package="tensorflow-metal",
         clashes=(

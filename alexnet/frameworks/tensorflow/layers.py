@@ -7,9 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet.frameworks.protocol import Precision
 from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, MaxPool
 from alexnet.spec import Row
+
+HOST = "/CPU:0"
 
 
 class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]
@@ -24,22 +25,52 @@ class AdaptiveAveragePooling(keras.layers.Layer):  # type: ignore[misc]
         self.size = size
 
     def call(self, inputs: Any) -> Any:
-        input_size = inputs.shape[1]
+        input_size, channels = inputs.shape[1], inputs.shape[3]
         if input_size >= self.size:
             window = input_size // self.size
             return tf.nn.avg_pool2d(inputs, window, window, "VALID") if window > 1 else inputs
-        times = self.size // input_size
-        return tf.repeat(tf.repeat(inputs, times, axis=1), times, axis=2)
+        # Not tf.repeat: its gradient transposes a shape, which Apple's plugin does on the GPU, and each
+        # step would read it back.
+        count, times = tf.shape(inputs)[0], self.size // input_size
+        rows = tf.broadcast_to(
+            tf.reshape(inputs, (-1, input_size, 1, input_size, channels)),
+            (count, input_size, times, input_size, channels),
+        )
+        columns = tf.broadcast_to(
+            tf.reshape(rows, (-1, self.size, input_size, 1, channels)),
+            (count, self.size, input_size, times, channels),
+        )
+        return tf.reshape(columns, (-1, self.size, self.size, channels))
 
 
-def keras_layers(row: Row, *, seed: int, dtype: Precision = "float32") -> list[Any]:
+class HostSeededDropout(keras.layers.Dropout):  # type: ignore[misc]
+    """Keras's Dropout, mask for mask, with its seed kept and counted on the host.
+
+    The random operations take their seed from the host. A seed on the GPU would be read back in every
+    step, which waits for all the work before it.
+    """
+
+    def __init__(self, rate: float, **kwargs: Any) -> None:
+        with tf.device(HOST):
+            super().__init__(rate, **kwargs)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training or self.rate == 0:
+            return inputs
+        with tf.device(HOST):
+            # From int64 to int32 as Keras does it, but here: the plugin would cast on the GPU.
+            seed = tf.cast(tf.math.floormod(self.seed_generator.next(), tf.int32.max - 1), tf.int32)
+        return tf.nn.experimental.stateless_dropout(inputs, rate=self.rate, seed=seed)
+
+
+def keras_layers(row: Row, *, seed: int) -> list[Any]:
     """The Keras layers of one row; only the last has the row's name."""
-    options: dict[str, Any] = {"name": row.layer.name, "dtype": dtype}
+    options: dict[str, Any] = {"name": row.layer.name, "dtype": "float32"}
     match row.layer:
         case Conv(channels=channels, kernel=kernel, stride=stride, padding=padding):
             # With a stride, Keras pads "same" unevenly, so the zeros are added explicitly.
             same = stride == 1 and 2 * padding == kernel - 1
-            pad = [] if same or not padding else [keras.layers.ZeroPadding2D(padding, dtype=dtype)]
+            pad = [] if same or not padding else [keras.layers.ZeroPadding2D(padding, dtype="float32")]
             mode = "same" if same else "valid"
             conv = keras.layers.Conv2D(
                 channels, kernel, strides=stride, padding=mode, activation="relu", **options
@@ -52,6 +83,6 @@ def keras_layers(row: Row, *, seed: int, dtype: Precision = "float32") -> list[A
         case Flatten():
             return [keras.layers.Flatten(**options)]
         case Dropout(rate=rate):
-            return [keras.layers.Dropout(rate, seed=seed, **options)]
+            return [HostSeededDropout(rate, seed=seed, **options)]
         case Dense(units=units, relu=relu):
             return [keras.layers.Dense(units, activation="relu" if relu else None, **options)]

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet.data import IMAGE_SHAPE, Images, Labels
-from alexnet.frameworks.protocol import Device, Precision, RandomState, ResumeError, check_same_shapes
-from alexnet.frameworks.tensorflow.layers import keras_layers
+from alexnet.frameworks.protocol import Device, RandomState, ResumeError, check_same_shapes
+from alexnet.frameworks.tensorflow.layers import HOST, keras_layers
 from alexnet.frameworks.tensorflow.placement import ops_off_device
 from alexnet.frameworks.tensorflow.preprocess import Preprocess
 from alexnet.layers import Dense, Flatten
@@ -22,41 +22,39 @@ from alexnet.weights import Weights, channels_last, check
 
 Batch = tuple[Any, Any]
 
-_IMAGES = tf.TensorSpec((None, *IMAGE_SHAPE), tf.uint8)
+_PIXELS = np.int16
+"""The type in which pixels are sent to the device: 0 to 255 is exact. Apple's plugin casts no uint8 to
+float32, and converting a batch of 64 on the host takes 20 microseconds (AMD EPYC)."""
+_IMAGES = tf.TensorSpec((None, *IMAGE_SHAPE), _PIXELS)
 
 
 def device_string(device: Device) -> str:
     """TensorFlow's name for a device."""
-    return "/CPU:0" if device == "cpu" else "/GPU:0"
+    return HOST if device == "cpu" else "/GPU:0"
+
+
+def _on_device(images: Images) -> Any:
+    """uint8 pixels as the int16 tensor that `Preprocess` takes, on the device of the scope."""
+    return tf.constant(images.astype(_PIXELS))
 
 
 class TensorflowTrainer:
-    """The `Trainer` of TensorFlow: a Keras model and a compiled step, eager if not `compiled`."""
+    """The `Trainer` of TensorFlow: a Keras model and a compiled step."""
 
     def __init__(
-        self,
-        net: Network,
-        weights: Weights,
-        recipe: Recipe,
-        *,
-        device: Device,
-        seed: int,
-        precision: Precision = "float32",
-        compiled: bool = True,
+        self, net: Network, weights: Weights, recipe: Recipe, *, device: Device, seed: int
     ) -> None:
-        self.net, self.recipe, self.precision, self.compiled = net, recipe, precision, compiled
+        self.net, self.recipe = net, recipe
         self.device = device_string(device)
         self.conversions = channels_last(net)
         with tf.device(self.device):
             size = net.image_size
             layers = [
-                layer
-                for i, row in enumerate(net.rows)
-                for layer in keras_layers(row, seed=seed + i, dtype=precision)
+                layer for i, row in enumerate(net.rows) for layer in keras_layers(row, seed=seed + i)
             ]
-            self.model = keras.Sequential([keras.Input((size, size, 3), dtype=precision), *layers])
-            self.preprocess = Preprocess(recipe, size=size, precision=precision)
-            self._loss_sum = tf.Variable(0.0, dtype=precision)
+            self.model = keras.Sequential([keras.Input((size, size, 3)), *layers])
+            self.preprocess = Preprocess(recipe, size=size)
+            self._loss_sum = tf.Variable(0.0)
             self._correct = tf.Variable(0.0)
         self._steps = self._images = 0
         self._rate: tuple[float | None, Any] = None, None
@@ -76,17 +74,15 @@ class TensorflowTrainer:
         self._step = self._compiled_step()
 
     def _compiled_step(self) -> Any:
-        rate = tf.TensorSpec((), self.precision)
+        rate = tf.TensorSpec((), tf.float32)
         return self._compile(self._train, [_IMAGES, tf.TensorSpec((None,), tf.int64), rate])
 
     def _compile(self, function: Callable[..., Any], signature: list[Any]) -> Any:
-        if not self.compiled:
-            return function
         return tf.function(function, jit_compile=False, input_signature=signature)
 
     def to_device(self, images: Images, labels: Labels) -> Batch:
         with tf.device(self.device):
-            return tf.constant(images), tf.constant(labels.astype(np.int64))
+            return _on_device(images), tf.constant(labels.astype(np.int64))
 
     def _train(self, images: Any, labels: Any, learning_rate: Any) -> None:
         prepared = self.preprocess(images)
@@ -108,8 +104,9 @@ class TensorflowTrainer:
                 momentum=self.recipe.momentum,
                 use_nesterov=False,
             )
-        # Compared as floats: TensorFlow keeps int32 on the host, which would mean a copy at every step.
-        predictions = tf.cast(tf.argmax(logits, axis=1), tf.float32)
+        # Compared as floats: int32 would be compared on the host, which would mean a copy at every step.
+        # int32 is the one output type for which Apple's plugin has an argmax.
+        predictions = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32), tf.float32)
         correct = tf.equal(predictions, tf.cast(labels, tf.float32))
         self._loss_sum.assign_add(loss)
         self._correct.assign_add(tf.reduce_sum(tf.cast(correct, tf.float32)))
@@ -118,7 +115,7 @@ class TensorflowTrainer:
         images, labels = batch
         with tf.device(self.device):
             if learning_rate != self._rate[0]:  # or every step would copy it to the device
-                self._rate = learning_rate, tf.constant(learning_rate, self.precision)
+                self._rate = learning_rate, tf.constant(learning_rate, tf.float32)
             self._step(images, labels, self._rate[1])
         self._steps += 1
         self._images += labels.shape[0]
@@ -143,7 +140,7 @@ class TensorflowTrainer:
 
     def logits(self, images: Images) -> Logits:
         with tf.device(self.device):
-            logits: Logits = self._logits(tf.constant(images)).numpy()
+            logits: Logits = self._logits(_on_device(images)).numpy()
         return logits
 
     def activations(self, images: Images) -> dict[str, Any]:
@@ -152,7 +149,7 @@ class TensorflowTrainer:
         outputs: dict[str, Any] = {}
         flattened_map = False  # True from Flatten to the first Dense: a flattened channels-last map
         with tf.device(self.device):
-            x = self.preprocess(tf.constant(images))
+            x = self.preprocess(_on_device(images))
             for layer in self.model.layers:
                 x = layer(x, training=False)
                 if layer.name not in rows:
@@ -227,7 +224,7 @@ class TensorflowTrainer:
             "random state", random_state, {name: seed.shape for name, seed in seeds.items()}
         )
         try:
-            with tf.device(self.device):
+            with tf.device(HOST):
                 for name, seed in seeds.items():
                     seed.assign(random_state[name])
         except (ValueError, TypeError) as error:
