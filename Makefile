@@ -7,6 +7,8 @@ NAME =
 SAVE := $(if $(NAME),--benchmark-save=$(NAME))
 RESULTS = results
 OUT = report
+# pyproject.toml's extras that are installed. FRAMEWORKS=tensorflow-cuda is for a clone of its own: docs/cuda.md
+FRAMEWORKS = torch,tensorflow
 # After a session, whatever became of it: what was measured is written up, and the session's status stays.
 WRITE = ended=$$?; $(PYTHON) -m reports $(RESULTS) --out $(OUT); exit $$ended
 
@@ -69,5 +71,5 @@ export RUNS_HERE
 	echo "Installing into .venv with $$($$found --version); several GB, some minutes." ; \
 	$$found -m venv --clear .venv
 	$(PYTHON) -m pip install --quiet --upgrade --constraint constraints.txt pip
-	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[torch,tensorflow,dev]'
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[$(FRAMEWORKS),dev]'
 	@touch $@

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+import certifi
 import numpy as np
 
 from alexnet.spec import IMAGENET_CLASSES, network
@@ -55,7 +58,7 @@ def load_torchvision(path: Path | None = None, *, classes: int = 10, seed: int =
     Without a path, torchvision downloads its own file and checks its hash. If a file's name ends in a
     hash, as torchvision's does, its sha256 must match; other names are accepted. `is_official` says
     whether the sha256 is that of torchvision's file. Unless `classes` is 1000, the last layer is
-    replaced by a He-normal one drawn by `seed`. Raises WeightsError for a file that is missing, damaged
+    replaced by a He-uniform one drawn by `seed`. Raises WeightsError for a file that is missing, damaged
     or of another network.
     """
     file = _download() if path is None else path
@@ -77,7 +80,7 @@ def load_torchvision(path: Path | None = None, *, classes: int = 10, seed: int =
     conversions = channels_last(net)
     tensors = tuple(
         CarriedTensor(
-            source="He-normal" if target in new else source,
+            source="He-uniform" if target in new else source,
             target=target,
             shape=weights[target].shape,
             transformation="new" if target in new else "as it is",
@@ -97,6 +100,7 @@ def _check_round_trip(conversion: Conversion, array: Array) -> str:
 
 
 def _download() -> Path:
+    trust_certifi_where_nothing_is_trusted()
     from alexnet.frameworks.torch.torchvision_file import download_torchvision
 
     try:
@@ -106,6 +110,17 @@ def _download() -> Path:
             f"torchvision could not fetch {TORCHVISION_FILE} ({error}); download it elsewhere and"
             f" name it with --weights PATH"
         ) from error
+
+
+def trust_certifi_where_nothing_is_trusted() -> None:
+    """Lets this process trust certifi's certificates where OpenSSL has no file of its own.
+
+    torch.hub downloads with Python's urllib, which asks OpenSSL. python.org's Python for macOS has no
+    such file until its "Install Certificates.command" is run, and until then every https address fails.
+    What the user names in SSL_CERT_FILE or SSL_CERT_DIR, and a file that the system has, stay in use.
+    """
+    if ssl.get_default_verify_paths().cafile is None and "SSL_CERT_DIR" not in os.environ:
+        os.environ.setdefault("SSL_CERT_FILE", certifi.where())
 
 
 def _read_state(file: Path) -> Weights:

@@ -125,7 +125,7 @@ class Experiment:
     variant: str
     published: str
     recipe: Recipe
-    weights: Literal["he-normal", "imagenet"] = "he-normal"
+    weights: Literal["he-uniform", "imagenet"] = "he-uniform"
 
     @property
     def pretrained(self) -> bool:

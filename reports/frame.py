@@ -120,7 +120,8 @@ RUN_COLUMNS = (
     *("roofline_flops_per_second", "roofline_bytes_per_second", "roofline_share"),
     *("cold_images_per_second", "sustained_images_per_second", "drift", "probe_drift"),
     *("peak_host_bytes", "baseline_host_bytes", "grown_host_bytes", "peak_device_bytes"),
-    *("joules_per_epoch", "joules_per_image", "joules_to_best_epoch", "idle_watts", "energy_reads"),
+    *("joules_per_epoch", "joules_per_image", "joules_to_best_epoch", "gpu_joules_per_epoch"),
+    *("idle_watts", "energy_reads"),
     *("train_accuracy", "train_loss", "validation_accuracy", "validation_loss"),
     *("test_accuracy", "test_loss", "gate_checks", "gate_passed", "checksum", "method"),
 )

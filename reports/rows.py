@@ -147,6 +147,7 @@ def _trained(it: LoadedRun) -> Row:
         "joules_per_epoch": joules.per_epoch,
         "joules_per_image": joules.per_image,
         "joules_to_best_epoch": joules.to_best_epoch,
+        "gpu_joules_per_epoch": derive.gpu_joules_per_epoch(it.epochs, it.cell.device),
         "train_accuracy": last.train_accuracy,
         "train_loss": last.train_loss,
         "validation_accuracy": it.epochs[best - 1].validation_accuracy if best else None,

@@ -16,6 +16,7 @@ RULES: dict[str, Rule] = {
     "frameworks": installation.frameworks,
     "Metal plugin": gpu.metal_plugin,
     "versions": installation.versions,
+    "CUDA libraries": gpu.cuda_libraries,
     "GPU": gpu.gpu,
     "environment": installation.environment,
     "open files": storage.open_files,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from alexnet.frameworks.info import REINSTALL
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from bench.doctor.facts import Facts, can_probe_gpu, plugin_clash, release_numbers
@@ -32,6 +34,23 @@ def metal_plugin(facts: Facts) -> Findings:
             version = packages.get(suspect.package)
             if release_numbers(version) >= suspect.first:
                 yield warning(suspect.warning.format(version=version), REINSTALL)
+
+
+def cuda_libraries(facts: Facts) -> Findings:
+    """No library of NVIDIA's may be installed for two versions of CUDA.
+
+    Both packages have the same files (nvidia/cudnn/lib/libcudnn.so.9, nvidia/nccl/lib/libnccl.so.2), and
+    pip overwrites those of the first without a word.
+    """
+    packages = defaultdict(list)
+    for name, version in sorted(facts.cuda_packages.items()):
+        packages[name.rpartition("-")[0]].append(f"{name} {version}")
+    clashes = [" and ".join(same) for same in packages.values() if len(same) > 1]
+    if clashes and facts.gpu == "cuda":
+        yield error(
+            f"Of each pair of packages one overwrote the other's files: {', '.join(clashes)}.",
+            f"{REINSTALL}; what needs another CUDA goes into a clone of its own (docs/cuda.md)",
+        )
 
 
 def gpu(facts: Facts) -> Findings:

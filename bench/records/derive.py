@@ -98,3 +98,16 @@ def run_energy(epochs: Sequence[Epoch], best_epoch: int | None, device: Device) 
         per_image=per_epoch / epochs[-1].images if per_epoch is not None else None,
         to_best_epoch=sum(measured_to_best) if complete else None,
     )
+
+
+def gpu_joules_per_epoch(epochs: Sequence[Epoch], device: Device) -> float | None:
+    """The GPU's own joules, idle power included: the median over the steady epochs of a run on a GPU.
+
+    A figure beside a run's energy, where the CPU's counter cannot be read. None on the CPU, and if any
+    steady epoch has none.
+    """
+    if device == "cpu":
+        return None
+    parts = [(epoch.energy_joules or {}).get("gpu") for epoch in steady_epochs(epochs)]
+    measured = [joules for joules in parts if joules is not None]
+    return median(measured) if len(measured) == len(parts) else None

@@ -29,6 +29,7 @@ from reports.prose.parts import (
     row,
     several,
 )
+from reports.tables.resources import gpu_alone
 from reports.words import significant
 
 Form = Callable[[float, str, Sequence[str]], Number]
@@ -215,8 +216,11 @@ def _energy(runs: pd.DataFrame) -> list[Sentence]:
 
 def _why_not(template: str, runs: pd.DataFrame) -> Sentence:
     """What the meters say of themselves; a counter that works counts no epoch under 20 s."""
+    counted = set(gpu_alone(runs)["energy_reads"].dropna())
     told: list[Part] = [
-        put("epochs are too short for the counter ({reads})", reads=words.reads(reads))
+        put("the processor's was not counted ({reads})", reads=words.reads(reads))
+        if reads in counted
+        else put("epochs are too short for the counter ({reads})", reads=words.reads(reads))
         if reads.measured
         else words.reads(reads)
         for reads in dict.fromkeys(runs["energy_reads"].dropna())

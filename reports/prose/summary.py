@@ -25,6 +25,7 @@ from reports.prose.parts import (
     row,
     share,
 )
+from reports.tables.resources import gpu_alone
 
 
 def summary(study: Study) -> tuple[Paragraph, ...]:
@@ -160,9 +161,10 @@ def _abnormal(study: Study) -> Sentence | None:
             template = one if len(own) == 1 else many
             what = f"runs; {template.removeprefix('{n} ')}"
             told.append(put(template, n=figure(len(own), what, ids(own), "" if told else "run")))
+    energy = "the processor's energy" if len(gpu_alone(runs)) else "energy"
     told += [
         put("{it} was not measured", it=name)
-        for column, name in (("joules_per_epoch", "energy"), ("grown_host_bytes", "memory"))
+        for column, name in (("joules_per_epoch", energy), ("grown_host_bytes", "memory"))
         if runs[column].isna().all()
     ]
     left_out = len(study.frames.left_out)

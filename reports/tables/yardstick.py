@@ -9,6 +9,7 @@ from statistics import median, stdev
 
 from alexnet.data import TEST_IMAGES, TRAIN_IMAGES, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
+from alexnet.weights import GENERATORS
 from reports import published
 from reports.compare import Study
 from reports.tables.arithmetic import standard_error
@@ -28,9 +29,11 @@ GPU_CORES = (14, 16)
 def comparable(study: Study, experiment: str, engine: str) -> list[Row]:
     """The valid runs of a system at the original's terms: all images, 224 px, its batches and epochs.
 
-    Runs of the pretrained network must have begun from torchvision's own weights.
+    Runs of the pretrained network must have begun from torchvision's own weights. Others may have begun
+    from the weights of any generator: how the original drew its own is not known.
     """
-    recipe, origin = EXPERIMENTS[experiment].recipe, EXPERIMENTS[experiment].weights
+    recipe = EXPERIMENTS[experiment].recipe
+    origins = ["torchvision"] if EXPERIMENTS[experiment].pretrained else list(GENERATORS)
     terms = {
         "experiment": experiment,
         "engine": engine,
@@ -41,9 +44,9 @@ def comparable(study: Study, experiment: str, engine: str) -> list[Row]:
         "test_images": TEST_IMAGES,
         "epochs_cap": recipe.epochs,
         "batch_size": recipe.batch_size,
-        "weights_origin": "torchvision" if origin == "imagenet" else origin,
     }
     found = study.frames.valid
+    found = found[found["weights_origin"].isin(origins)]
     for name, value in terms.items():
         found = found[found[name] == value]
     rows: list[Row] = found[found["test_accuracy"].notna()].to_dict("records")

@@ -108,6 +108,7 @@ def _resources(study: Study) -> dict[str, Table]:
     )
     energy = no_energy(study)
     measured = shown["joules_per_epoch"].notna().any()
+    gpu_alone = shown["gpu_joules_per_epoch"].notna().any()
     meters = dict.fromkeys(chain(*shown["energy_reads"]))
     reads = [words.reads(meter) for meter in meters if meter.measured]
     fields = [
@@ -124,6 +125,11 @@ def _resources(study: Study) -> dict[str, Table]:
         figures("J/epoch", significant(shown["joules_per_epoch"]), absent=energy),
         figures("J/image", significant(shown["joules_per_image"]), absent=energy),
         figures("J to best epoch", significant(shown["joules_to_best_epoch"]), absent=energy),
+        *(
+            [figures("GPU alone, J/epoch", significant(shown["gpu_joules_per_epoch"]))]
+            if gpu_alone
+            else []
+        ),
         figures("Idle, W", significant(shown["idle_watts"]), absent=None if measured else energy),
         text("Runs", names.runs(shown["runs"])),
     ]
@@ -141,6 +147,16 @@ def _resources(study: Study) -> dict[str, Table]:
                 )
             ]
             if measured and reads
+            else []
+        ),
+        *(
+            [
+                line(
+                    "GPU alone is the GPU's own counter, of runs whose processor's energy was not"
+                    " counted: less than the whole, and to be compared with no other column."
+                )
+            ]
+            if gpu_alone
             else []
         ),
     ]

@@ -11,6 +11,7 @@ from alexnet.frameworks.registry import ENGINES
 from reports import words
 from reports.compare import Study
 from reports.document import Sentence, say
+from reports.tables.resources import gpu_alone
 from reports.tables.wording import EXPERIMENTS, system
 from reports.words import DASH
 
@@ -90,6 +91,8 @@ def claims(study: Study) -> list[Sentence]:
 
 def no_energy(study: Study) -> Sentence:
     """That energy was not measured, and why, as the first of the runs has it."""
+    if len(gpu_alone(study.runs)):
+        return Sentence(("Energy was not measured: the GPU's was counted, the processor's was not.",))
     for reads in dict.fromkeys(study.runs["energy_reads"].dropna()):
         if not reads.measured:
             return say("Energy was not measured: {why}.", why=words.reads(reads))

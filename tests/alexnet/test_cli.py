@@ -86,4 +86,4 @@ def test_the_carry_over_prints_a_line_for_each_tensor() -> None:
     fc7 = next(line for line in lines if "classifier.4.weight" in line)
     assert " ".join(fc7.split()) == ("classifier.4.weight fc7.weight 4096x4096 as it is transposed ✓")
     assert "CHW -> HWC, transposed" in next(line for line in lines if "fc6.weight" in line)
-    assert any("fc8.weight" in line and "He-normal" in line and "new" in line for line in lines)
+    assert any("fc8.weight" in line and "He-uniform" in line and "new" in line for line in lines)

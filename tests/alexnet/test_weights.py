@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
+import ssl
+import sys
+import zlib
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import certifi
 import numpy as np
 import pytest
 
@@ -13,9 +21,23 @@ from alexnet.weights import WeightsError
 from tests.support.narrow import narrow_network
 
 NET = network("standard", image_size=64)
+NARROW = narrow_network("standard", 16, image_size=64)
 
 
-def test_they_are_he_normal_with_zero_biases() -> None:
+FIRST_BITS = {
+    (0, "conv1.weight"): ("3d831fec", "bcc3e1f8", "3df358d7"),
+    (0, "fc8.weight"): ("3cf365e6", "3c893d8b", "3d0f5db0"),
+    (7, "fc6.weight"): ("3d9abffa", "bd9b5b25", "be04cb7e"),
+}
+"""(seed, tensor) -> bits (hex) of its first two weights and its last, float32, on any platform."""
+FINGERPRINTS = {
+    0: "ee0fa94286b1b974b88c15a3351dcf9490f584c064ea5f97c21aee2fbbc20895",
+    7: "5baba7e4ab3e6c4b58771d184c65b3f7c4a2243cf3ae26deedb714eefa3e5145",
+}
+"""Seed -> the fingerprint of all 21.6 million, which a single other bit would change."""
+
+
+def test_they_are_he_uniform_with_zero_biases() -> None:
     drawn = weights.initialise(NET, seed=0)
     assert set(drawn) == set(NET.tensors)
     for name, array in drawn.items():
@@ -27,13 +49,59 @@ def test_they_are_he_normal_with_zero_biases() -> None:
             # The spread of a standard deviation over n draws is 1/sqrt(2n): 2 % for the smallest.
             assert array.std() == pytest.approx(np.sqrt(2 / inputs), rel=0.02), name
             assert abs(array.mean()) < 5 * array.std() / np.sqrt(array.size), name
+            # Of n draws the largest is a share of 1/n below the bound on average; conv1 has 34,848.
+            assert np.sqrt(6 / inputs) * 0.999 < np.abs(array).max() <= np.sqrt(6 / inputs), name
+
+
+@pytest.mark.parametrize(("seed", "name"), FIRST_BITS)
+def test_the_bits_of_a_few_weights_are_known(seed: int, name: str) -> None:
+    flat = weights.initialise(NET, seed=seed)[name].ravel()
+    found = tuple(f"{bits:08x}" for bits in flat[[0, 1, -1]].view(np.uint32))
+    assert found == FIRST_BITS[seed, name]
+
+
+@pytest.mark.parametrize("seed", FINGERPRINTS)
+def test_the_fingerprint_of_all_weights_is_known(seed: int) -> None:
+    assert weights.fingerprint(weights.initialise(NET, seed=seed)) == FINGERPRINTS[seed]
+
+
+def test_a_weight_is_an_odd_integer_from_its_word_times_the_scale() -> None:
+    """Worked out in Python's integers and in float64, where the product of 25 and 24 bits is exact."""
+    seed, name = 7, "fc8.weight"
+    scale = np.float32(math.sqrt(6 / 4096) / 2**24)
+    words = np.random.PCG64([seed, zlib.crc32(name.encode())]).random_raw(1_000)
+    exact = [(2 * (int(word) >> 40) + 1 - 2**24) * float(scale) for word in words]
+    drawn = weights.initialise(NET, seed=seed)[name].ravel()[:1_000]
+    np.testing.assert_array_equal(drawn, np.array(exact, np.float32))
+
+
+def test_they_need_none_of_numpys_float_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those call the platform's own maths library."""
+
+    def refuse(*arguments: Any, **named: Any) -> None:
+        raise AssertionError("a float distribution was asked for")
+
+    for name in ("default_rng", "Generator", "RandomState"):
+        monkeypatch.setattr(np.random, name, refuse)
+    with pytest.raises(AssertionError, match="a float distribution"):
+        weights.initialise_by_normals(NARROW, seed=0)
+    assert weights.initialise(NARROW, seed=0)
+
+
+def test_it_does_not_matter_how_many_words_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = weights.fingerprint(weights.initialise(NARROW, seed=3))
+    monkeypatch.setattr(weights, "DRAWN_WORDS", 1_000)
+    assert max(np.prod(shape) for shape in NARROW.tensors.values()) > 5_000
+    assert weights.fingerprint(weights.initialise(NARROW, seed=3)) == whole
 
 
 def test_the_seed_decides_and_a_layer_of_the_same_shape_starts_the_same() -> None:
     first, same, different = (weights.initialise(NET, seed=s) for s in (1, 1, 2))
     assert weights.fingerprint(first) == weights.fingerprint(same) != weights.fingerprint(different)
     larger = weights.initialise(network("standard"), seed=1)
-    np.testing.assert_array_equal(first["conv3.weight"], larger["conv3.weight"])
+    assert larger["fc6.weight"].size > first["fc6.weight"].size
+    for name in ("conv3.weight", "fc7.weight", "fc8.weight"):  # before and after it
+        np.testing.assert_array_equal(first[name], larger[name])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -59,10 +127,10 @@ def test_the_first_dense_is_reordered_so_that_it_sees_the_same_pixels() -> None:
 
 def test_saved_and_loaded_they_are_the_same(tmp_path: Path) -> None:
     drawn = weights.initialise(NET, seed=0)
-    weights.save(tmp_path / "w.safetensors", drawn, metadata={"origin": "he-normal"})
+    weights.save(tmp_path / "w.safetensors", drawn, metadata={"origin": "somewhere"})
     loaded = weights.load(tmp_path / "w.safetensors", NET)
     assert weights.fingerprint(loaded) == weights.fingerprint(drawn)
-    assert weights.metadata(tmp_path / "w.safetensors") == {"origin": "he-normal"}
+    assert weights.metadata(tmp_path / "w.safetensors") == {"origin": "somewhere"}
     assert [file.name for file in tmp_path.iterdir()] == ["w.safetensors"]
 
 
@@ -94,6 +162,70 @@ def test_a_new_head_is_drawn_by_the_seed_and_the_rest_stays() -> None:
     assert first["fc8.weight"].shape == (10, 4096)
     assert not np.array_equal(first["fc8.weight"], second["fc8.weight"])
     assert first["fc7.weight"] is carried["fc7.weight"]
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """What SSL_CERT_FILE is when torchvision's download begins; nothing is downloaded."""
+    seen: list[str | None] = []
+
+    def download() -> Path:
+        seen.append(os.environ.get("SSL_CERT_FILE"))
+        raise OSError("no network here")
+
+    fake: Any = ModuleType("alexnet.frameworks.torch.torchvision_file")
+    fake.download_torchvision = download
+    monkeypatch.setitem(sys.modules, fake.__name__, fake)
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.setenv(name, "")  # so that it is as before afterwards, whatever sets it
+        del os.environ[name]
+    return seen
+
+
+def without_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL as in python.org's Python for macOS before its certificates are installed."""
+    missing: Any = None
+    paths = ssl.get_default_verify_paths()._replace(cafile=missing)
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+
+
+def test_a_python_without_certificates_downloads_torchvisions_weights_with_certifis(
+    trusted: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_certificates(monkeypatch)
+    with pytest.raises(WeightsError, match="no network here"):
+        imagenet.load_torchvision()
+    assert trusted == [certifi.where()]
+    # urllib's own context reads the variable: it now has certificates by which to judge a server.
+    assert ssl.create_default_context().cert_store_stats()["x509_ca"] > 100
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "file"),
+    [("SSL_CERT_FILE", "/company/ca.pem", "/company/ca.pem"), ("SSL_CERT_DIR", "/company", None)],
+)
+def test_a_users_own_certificates_stay(
+    trusted: list[str | None],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    file: str | None,
+) -> None:
+    without_certificates(monkeypatch)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(WeightsError):
+        imagenet.load_torchvision()
+    assert trusted == [file]
+
+
+def test_a_systems_own_certificates_stay(
+    trusted: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = ssl.get_default_verify_paths()._replace(cafile=str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    with pytest.raises(WeightsError):
+        imagenet.load_torchvision()
+    assert trusted == [None]
 
 
 def test_a_torchvision_file_with_the_wrong_hash_is_refused_unread(tmp_path: Path) -> None:

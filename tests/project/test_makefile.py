@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def install(checkout: Path, name: str, script: str) -> None:
 
 def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # The variables of an outer `make test` are in the environment of its children.
-    outer = ("MAKE", "NAME", "ARGS", "RESULTS", "OUT")
+    outer = ("MAKE", "NAME", "ARGS", "RESULTS", "OUT", "FRAMEWORKS")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(outer)}
     environment["PATH"] = str(checkout / "bin")
     command = [str(checkout / "bin" / "make"), *arguments]
@@ -89,6 +90,16 @@ def test_it_installs_once(checkout: Path) -> None:
     calls = (checkout / "calls").read_text().splitlines()
     assert sum("pip" in call for call in calls) == 2
     assert calls.count("-m pytest -n 2 --dist loadfile --no-loadscope-reorder") == 2
+
+
+def test_the_frameworks_that_are_installed_can_be_named(checkout: Path) -> None:
+    """Each of them is an extra of pyproject.toml, else pip only warns."""
+    install(checkout, "python3", WORKING)
+    assert make(checkout, "bench", "FRAMEWORKS=tensorflow-cuda").returncode == 0
+    calls = (checkout / "calls").read_text().splitlines()
+    assert any("--editable .[tensorflow-cuda,dev]" in call for call in calls)
+    extras = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {"torch", "tensorflow", "tensorflow-cuda", "dev"} == set(extras)
 
 
 def test_the_fast_tests_are_those_that_are_not_slow(checkout: Path) -> None:

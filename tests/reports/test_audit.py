@@ -161,6 +161,17 @@ def test_pretrained_needs_torchvisions_own_weights(tmp_path: Path) -> None:
     assert found.loc["pretrained_torch_test_accuracy", "state"] == "not yet measured"
 
 
+@pytest.mark.parametrize(
+    ("origin", "state"),
+    [("he-uniform", "confirmed"), ("he-normal", "confirmed"), ("user file", "not yet measured")],
+)
+def test_weights_of_either_generator_are_held_against_the_original(
+    tmp_path: Path, origin: str, state: str
+) -> None:
+    run = of_accuracy(0.74, start={"weights_origin": origin})
+    assert audited(tmp_path, run).loc["scratch_torch_test_accuracy", "state"] == state
+
+
 @pytest.mark.parametrize(("share", "state"), [(0.60, "confirmed"), (0.92, "contradicted")])
 def test_keras_pretrained_is_held_against_pytorch_here(tmp_path: Path, share: float, state: str) -> None:
     found = audited(

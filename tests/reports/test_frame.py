@@ -68,6 +68,7 @@ def test_the_figures_of_one_run(made: Frames) -> None:
     assert row["joules_per_epoch"] == pytest.approx(3000.0)  # dram's 5 J are no part of it
     assert row["joules_per_image"] == pytest.approx(3000.0 / IMAGES)
     assert row["joules_to_best_epoch"] == pytest.approx(8 * 3000.0)
+    assert row["gpu_joules_per_epoch"] == pytest.approx(2250.0)
     assert row["validation_accuracy"] == pytest.approx(0.57)
     assert row["train_accuracy"] == pytest.approx(0.59)
     assert row["test_accuracy"] == pytest.approx(0.545)
@@ -76,6 +77,23 @@ def test_the_figures_of_one_run(made: Frames) -> None:
     assert row["sustained_images_per_second"] == pytest.approx((IMAGES / 100 + IMAGES / 101) / 2)
     assert row["drift"] == pytest.approx((1 + 100 / 101) / 2 - 1)
     assert (row["power"], row["thermal"], row["low_power"]) == ("mains", "nominal", False)
+
+
+def test_two_clones_of_one_computer_are_one_machine_and_their_engines_are_compared(
+    tmp_path: Path,
+) -> None:
+    """As on CUDA, where each framework has a clone and packages of its own."""
+    for engine, version in (("torch", "2.14.1"), ("tensorflow", "2.18.1")):
+        clone = replace(ANNA, packages={engine: version})
+        run_of_clone = run_of("scratch", engine, epochs_of([100.0] * 8), device="cuda")
+        write(tmp_path / engine, "results/anna/0001.json", content_of(clone, [run_of_clone]))
+    sources = [str(tmp_path / engine / "results") for engine in ("torch", "tensorflow")]
+    study = compare.study(frames(gather(sources)))
+    assert list(study.frames.machines["machine"]) == ["anna"]
+    assert set(study.runs["engine"]) == {"torch", "tensorflow"}
+    (pair,) = study.engines.to_dict("records")
+    assert (pair["first"], pair["second"]) == ("torch", "tensorflow")
+    assert pair["ratio"] == pytest.approx(1.0)
 
 
 def test_a_run_that_failed_keeps_its_epochs_and_has_no_result(made: Frames) -> None:
@@ -171,7 +189,7 @@ APART: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "weights": (
         {"start": {"weights_origin": "user file"}},
-        "where the first weights are from: user file instead of he-normal (scratch)",
+        "where the first weights are from: user file instead of he-uniform (scratch)",
     ),
 }
 

@@ -112,7 +112,7 @@ def test_runs_of_two_methods_never_share_a_letter() -> None:
             "engine": "torch",
             "machine": machine,
             "validity": "valid",
-            "weights_origin": "he-normal",
+            "weights_origin": "he-uniform",
             "framework_version": "2.14",
             "data_sha256": "0",
             "method": method,

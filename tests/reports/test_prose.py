@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.records.types import CutOff, Machine, ResumedDespite
+from bench.records.types import CutOff, Machine, Reads, ResumedDespite
 from bench.records.words import warning_text
 from reports import typeset, words
 from reports.compare import Study, study
@@ -33,6 +33,7 @@ from tests.support.report_files import (
     overfitting,
     run_of,
     two_machines,
+    with_gpu_joules_alone,
     write,
 )
 
@@ -287,6 +288,20 @@ def test_what_is_unusual_is_told(quick: tuple[Path, Study]) -> None:
     assert "1 run of pretrained started from a user's file" in text
     assert "Energy was not measured: neither RAPL nor NVML counts energy here." in text
     assert "PyTorch ran on" not in text
+
+
+def test_a_processor_that_was_not_counted_is_why_there_is_no_energy(tmp_path: Path) -> None:
+    reads = {"meters": {"energy": Reads(kind="counters", detail="gpu")}}
+    epochs = with_gpu_joules_alone(timed(100), 7_650.0)
+    text = told(
+        saved(tmp_path, (ANNA, [run_of("scratch", "torch", epochs, device="cuda", start=reads)]))
+    )
+    assert (
+        "Energy was not measured: the processor's was not counted (gpu, in windows of 20 s or more)."
+        in text
+    )
+    assert "too short" not in text
+    assert "the processor's energy was not measured" in text
 
 
 def test_invalid_failed_and_left_out(two: tuple[Path, Study], tmp_path: Path) -> None:

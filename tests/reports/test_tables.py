@@ -9,7 +9,7 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from bench.records.types import Machine
+from bench.records.types import Machine, Reads
 from reports import published, typeset
 from reports.compare import Study, study
 from reports.document import MOST_MACHINES, Table
@@ -38,6 +38,7 @@ from tests.support.report_files import (
     epochs_of,
     run_of,
     two_machines,
+    with_gpu_joules_alone,
     write,
 )
 
@@ -257,6 +258,27 @@ def test_memory_and_energy(two: Study, told: dict[str, Table]) -> None:
     assert isnan(mistaken["joules_per_epoch"])
     assert "–" in cells(told["resources"], "J/epoch")
     assert "3,000" in cells(told["resources"], "J/epoch")
+    assert not any("GPU alone" in column.name for column in told["resources"].columns)
+    assert isnan(anna["gpu_joules_per_epoch"])  # it has the whole
+
+
+def test_a_gpus_own_joules_have_a_column_where_the_processors_were_not_counted(tmp_path: Path) -> None:
+    alone = {"energy": Reads(kind="counters", detail="gpu")}
+    whole = {"energy": Reads(kind="counters", detail="cpu package-0, gpu")}
+    epochs = with_gpu_joules_alone(epochs_of(STEADY), 7_650.0)
+    on_cuda = run_of("scratch", "torch", epochs, device="cuda", start={"meters": alone})
+    found = typeset.tables(of(tmp_path / "one", on_cuda))
+    told = found["resources"]
+    assert cells(told, "GPU alone, J/epoch") == ["7,650"]
+    assert not any(column.name.startswith("J/") for column in told.columns)
+    assert "Energy was not measured: the GPU's was counted, the processor's was not." in words(told)
+    assert "GPU alone is the GPU's own counter" in words(told)
+    counted = run_of(
+        "mistaken", "torch", epochs_of(STEADY, joules=4_000), device="cuda", start={"meters": whole}
+    )
+    told = typeset.tables(of(tmp_path / "two", on_cuda, counted))["resources"]
+    assert cells(told, "GPU alone, J/epoch") == ["7,650", "–"]
+    assert cells(told, "J/epoch") == ["–", "4,000"]
 
 
 def test_a_column_that_nobody_measured_is_left_out_and_said(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ MAC = Facts(
     platform="darwin",
     environment={},
     pins=PINS,
+    cuda_packages={},
     open_files=4096,
     caffeinate=True,
     results=Disk(free_bytes=90 * GB, needs_bytes=3 * GB, writable=True, volume=1),
@@ -84,7 +85,13 @@ LINUX = with_changes(
 MAC_AT_QUICK = with_changes(MAC, profile="quick")
 MAC_CPU = with_changes(MAC, device="cpu", gpu=None, devices={"torch": "cpu", "tensorflow": "cpu"})
 MAC_BY_NAME = with_changes(MAC, device="mps")
-CUDA = with_changes(LINUX, gpu="cuda", devices={"torch": "cuda", "tensorflow": "cuda"})
+TORCHS_CUDA = {"nvidia-cudnn-cu13": "9.24.0.43", "nvidia-nccl-cu13": "2.30.7"}
+CUDA = with_changes(
+    LINUX,
+    gpu="cuda",
+    devices={"torch": "cuda", "tensorflow": "cuda"},
+    cuda_packages={**TORCHS_CUDA, "nvidia-cublas-cu12": "12.5.3.2"},
+)
 
 
 def packages(**versions: str | None) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 `python -m tests.support.framework_worker FRAMEWORK OUT STATE CANONICAL`; each section's keys begin
 with its name. The networks are a quarter as wide as the real ones, except where parameters are counted
-and torchvision's weights are loaded.
+and torchvision's weights are loaded. ALEXNET_PARITY_DEVICE names another device than the CPU, on which
+the sections that are about the CPU are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from alexnet.spec import VARIANTS, network
 from tests.alexnet.test_spec import PARAMETERS
 from tests.support.narrow import narrow_variants
 
+DEVICE: Any = os.environ.get("ALEXNET_PARITY_DEVICE", "cpu")
 IMAGE_SIZE = 64
 BATCH = 16
 LOSS_BATCH = 32
@@ -65,6 +67,30 @@ def layers(backend: Backend) -> Arrays:
         for layer, output in trainer.activations(images).items():
             answers[f"layers {name} {size} {layer}"] = output
         answers[f"layers {name} {size} logits"] = trainer.logits(images)
+    return answers
+
+
+def float64(backend: Backend) -> Arrays:
+    """torch in float64 on every variant: each layer's output, and three steps' losses and weights."""
+    if not is_torch(backend):
+        return {}
+    from alexnet.frameworks.torch.trainer import TorchTrainer
+
+    images, labels = images_and_labels(BATCH)
+    answers = {}
+    for variant in VARIANTS:
+        net = network(variant, image_size=IMAGE_SIZE).without_dropout()
+        first = weights.initialise(net, seed=1)
+        trainer = TorchTrainer(net, first, FINETUNE, device="cpu", seed=0, precision="float64")
+        for layer, output in trainer.activations(images).items():
+            answers[f"float64 {variant} {layer}"] = output
+        losses = []
+        for _ in range(3):
+            trainer.step(trainer.to_device(images, labels), 0.01)
+            losses.append(trainer.pop_metrics()[0])
+        answers[f"float64 {variant} losses"] = np.array(losses)
+        for name, array in trainer.weights().items():
+            answers[f"float64 {variant} {name}"] = array
     return answers
 
 
@@ -162,6 +188,10 @@ def dropout(backend: Backend) -> Arrays:
 
 def kernels(backend: Backend) -> Arrays:
     """The operands and the product of a kernel, and the sum after two additions of ones."""
+
+    def array(tensor: Any) -> npt.NDArray[Any]:
+        return np.array(tensor.cpu() if is_torch(backend) else tensor)
+
     product: Any = backend.product(48, 32)
     product.run()
     product.wait()
@@ -170,11 +200,11 @@ def kernels(backend: Backend) -> Arrays:
         addition.run()
     addition.wait()
     return {
-        "kernels left": np.array(product._left),
-        "kernels right": np.array(product._right),
-        "kernels product": np.array(product._out),
+        "kernels left": array(product._left),
+        "kernels right": array(product._right),
+        "kernels product": array(product._out),
         "kernels product's work": np.array([product.flops, product.bytes]),
-        "kernels sum": np.array(addition._sum),
+        "kernels sum": array(addition._sum),
         "kernels sum's work": np.array([addition.flops, addition.bytes]),
     }
 
@@ -195,7 +225,7 @@ def peaks(backend: Backend) -> Arrays:
     torch.accelerator.max_memory_allocated = lambda: next(counted)
     backend.device = "mps"
     peaks = [backend.peak_device_bytes() for _ in range(2)]
-    backend.device = "cpu"
+    backend.device = DEVICE
     return {"peaks": np.array([-1 if peak is None else peak for peak in peaks])}
 
 
@@ -262,11 +292,15 @@ def torchvisions_own(state: Path, canonical: Path) -> Arrays:
 
 def main() -> None:
     framework, out, state, canonical = sys.argv[1], *map(Path, sys.argv[2:5])
+    backend = registry.backend(framework, DEVICE)
     answers = torchvisions_own(state, canonical) if framework == "torch" else {}
-    backend = registry.backend(framework, "cpu")
-    answers |= parameters(backend) | carried_over(backend, canonical)
+    answers |= carried_over(backend, canonical)
+    sections = [layers, float64, one_step, stages, dropout, kernels, settings, peaks]
+    if DEVICE == "cpu":
+        answers |= parameters(backend)
+        sections += [losses, placement]
     spec.VARIANTS.update(narrow_variants(NARROWER))
-    for section in (layers, one_step, losses, stages, dropout, kernels, settings, peaks, placement):
+    for section in sections:
         answers |= section(backend)
     np.savez(out, **answers, **refusals(framework))
 

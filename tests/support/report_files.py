@@ -164,6 +164,11 @@ def epochs_of(
     )
 
 
+def with_gpu_joules_alone(epochs: Sequence[Epoch], joules: float) -> tuple[Epoch, ...]:
+    """The same epochs as on CUDA where only root may read the processor's counter."""
+    return tuple(replace(epoch, energy_joules={"gpu": joules}) for epoch in epochs)
+
+
 def confusion_of(
     rights: Sequence[int], images: int, *, columns: int = 10
 ) -> tuple[tuple[int, ...], ...]:
@@ -223,7 +228,7 @@ def run_of(
         "train_images": plan.train_images or 45_000,
         "validation_images": 5_000,
         "test_images": test_images,
-        "weights_origin": {"he-normal": "he-normal", "imagenet": "torchvision"}[
+        "weights_origin": {"he-uniform": "he-uniform", "imagenet": "torchvision"}[
             EXPERIMENTS[experiment].weights
         ],
         "versions": {framework: VERSIONS[framework], "numpy": "2.0.2"},

@@ -8,7 +8,8 @@ import pytest
 from msgspec import structs
 
 from alexnet.frameworks.registry import ENGINES
-from bench.check.start import names_agree
+from alexnet.weights import GENERATORS
+from bench.check.start import first_weights_match_the_seed, first_weights_sha256, names_agree
 from bench.records.read import load
 from tests.support.saved_file import genuine_content
 from tests.support.saved_file_edits import (
@@ -41,6 +42,8 @@ EDITS: Edits = {
         (put("run/cell/seed", 3), "start.weights_sha256 is .*, and its seed draws"),
         (put("run/start/weights_sha256", OTHER_SHA256), "start.weights_sha256 is"),
         (put("run/start/weights_origin", "user file"), "start.weights_origin is"),
+        (put("run/start/weights_origin", "he-normal"), "start.weights_sha256 is .*, and its seed draws"),
+        (put("run/start/weights_origin", "he"), "where it can be he-uniform or he-normal"),
         (put("run/start/weights_source_sha256", OTHER_SHA256), "weights_source_sha256 is"),
     ],
 }
@@ -57,6 +60,32 @@ def test_an_engine_has_the_version_of_its_framework(monkeypatch: pytest.MonkeyPa
     assert run.start is not None
     run.start = structs.replace(run.start, versions={"torch-compile": "2.14.1"})
     assert list(names_agree(run)) == ["start.versions has no torch"]
+
+
+@pytest.mark.parametrize("other", [False, True])
+@pytest.mark.parametrize("origin", GENERATORS)
+def test_the_hash_must_be_what_the_generator_of_the_files_origin_draws(origin: str, other: bool) -> None:
+    run = load(genuine_content("linux")).runs[0]
+    (another,) = set(GENERATORS) - {origin}
+    drawn_by = another if other else origin
+    sha256 = first_weights_sha256(drawn_by, "standard", 64, run.cell.seed)
+    assert run.start is not None
+    run.start = structs.replace(run.start, weights_origin=origin, weights_sha256=sha256)
+    found = list(first_weights_match_the_seed(run))
+    if other:
+        (violation,) = found
+        assert violation.startswith(f'start.weights_sha256 is "{sha256}", and its seed draws')
+    else:
+        assert found == []
+
+
+def test_a_pretrained_run_cannot_have_drawn_weights() -> None:
+    (run,) = [r for r in load(genuine_content("mac")).runs if r.cell.experiment == "pretrained"]
+    assert run.start is not None
+    for origin in GENERATORS:
+        run.start = structs.replace(run.start, weights_origin=origin)
+        (violation,) = first_weights_match_the_seed(run)
+        assert violation.endswith("where it can be torchvision or user file")
 
 
 @pytest.mark.parametrize(("rule", "change", "sentence"), edit_cases(EDITS))

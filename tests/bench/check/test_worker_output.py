@@ -89,7 +89,7 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
         saved_epochs=None,
     )
     net, images = network("standard", image_size=64), load_data(job)
-    first = FirstWeights(weights=initialise(net, seed=0), origin="he-normal", source_sha256=None)
+    first = FirstWeights(weights=initialise(net, seed=0), origin="he-uniform", source_sha256=None)
     trainer: Any = PaperTrainer(first.weights)
     meters = Meters(paper, trainer.synchronize)
     before = current_condition()

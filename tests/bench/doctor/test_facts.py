@@ -197,6 +197,24 @@ def test_pins_are_read_from_the_constraints_file(tmp_path: Path) -> None:
     assert set(PINS) <= set(facts.read_pins(ROOT / "constraints.txt"))
 
 
+def test_packages_of_a_cuda_version_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, version in (
+        ("nvidia_cudnn_cu12", "9.3.0.75"),
+        ("nvidia-nccl-cu13", "2.30.7"),
+        ("nvidia-cublas", "13.1.1.3"),
+        ("cu12", "1.0"),
+    ):
+        folder = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (tmp_path / "broken_off-1.0.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert facts.installed_cuda_packages() == {
+        "nvidia-cudnn-cu12": "9.3.0.75",
+        "nvidia-nccl-cu13": "2.30.7",
+    }
+
+
 @pytest.mark.parametrize("name", sorted(VARIABLES.keys() - {"KERAS_BACKEND"}))
 def test_what_the_doctor_warns_of_stands_in_a_result_too(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,7 @@ from tests.support.doctor_facts import (
     MAC,
     MAC_BY_NAME,
     MAC_CPU,
+    TORCHS_CUDA,
     Fault,
     assert_every_yield_reached,
     assert_reported,
@@ -100,7 +101,29 @@ FAULTS = [
         {"devices": {"torch": "cuda", "tensorflow": "cpu"}},
         "warning",
         "TensorFlow does not see the GPU",
-        "tensorflow[and-cuda]",
+        "in a second clone: make bench FRAMEWORKS=tensorflow-cuda",
+    ),
+    Fault(
+        "CUDA libraries",
+        CUDA,
+        {"cuda_packages": {**TORCHS_CUDA, "nvidia-cudnn-cu12": "9.3.0.75"}},
+        "error",
+        "one overwrote the other's files: nvidia-cudnn-cu12 9.3.0.75 and nvidia-cudnn-cu13 9.24.0.43.",
+        "docs/cuda.md",
+    ),
+    Fault(
+        "CUDA libraries",
+        CUDA,
+        {
+            "cuda_packages": {
+                **TORCHS_CUDA,
+                "nvidia-cudnn-cu12": "9.3.0.75",
+                "nvidia-nccl-cu12": "2.21.5",
+            }
+        },
+        "error",
+        "9.24.0.43, nvidia-nccl-cu12 2.21.5 and nvidia-nccl-cu13 2.30.7.",
+        "remove the folder .venv",
     ),
     Fault(
         "GPU", CUDA, {"refusals": {"torch": "status -11"}}, "warning", "PyTorch does not", "nvidia-smi"
@@ -119,6 +142,11 @@ def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) 
 
 def test_every_finding_of_every_rule_is_exercised() -> None:
     assert_every_yield_reached(FAULTS)
+
+
+def test_without_an_nvidia_gpu_its_libraries_do_not_matter() -> None:
+    clash = {**TORCHS_CUDA, "nvidia-cudnn-cu12": "9.3.0.75"}
+    assert problems(with_changes(LINUX, cuda_packages=clash)) == []
 
 
 def test_each_engine_without_the_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

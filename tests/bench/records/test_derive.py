@@ -170,3 +170,22 @@ def test_the_probe_drift_is_the_first_against_the_last_third(
 ) -> None:
     drift = derive.drift(epochs(4.0, 4.0, 4.0, probes=probes), cold_probe_seconds=0.02)
     assert drift.probe_drift == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_gpus_own_joules_are_a_figure_where_the_processors_are_not_counted() -> None:
+    """As on CUDA where only root may read RAPL: the headline stays empty."""
+    used = (900.0, 300.0, 310.0, 320.0)
+    epochs = [
+        replace(EPOCH, epoch=n, warm_up=n == 1, energy_joules={"gpu": joules, "dram": 7.0})
+        for n, joules in enumerate(used, 1)
+    ]
+    assert derive.run_energy(epochs, 2, "cuda").per_epoch is None
+    assert derive.gpu_joules_per_epoch(epochs, "cuda") == 310.0
+    assert derive.gpu_joules_per_epoch(epochs, "cpu") is None  # such a run does not use the GPU
+    whole = [replace(epoch, energy_joules={"cpu": 50.0, "gpu": 310.0}) for epoch in epochs]
+    assert derive.run_energy(whole, 2, "cuda").per_epoch == 360.0
+    assert derive.gpu_joules_per_epoch(whole, "cuda") == 310.0
+    missing = [*epochs[:-1], replace(epochs[-1], energy_joules={"dram": 7.0})]
+    assert derive.gpu_joules_per_epoch(missing, "cuda") is None
+    short = [*epochs[:-1], replace(epochs[-1], energy_joules=None)]
+    assert derive.gpu_joules_per_epoch(short, "cuda") is None
