@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alexnet.frameworks.registry import ENGINES
+from bench.hosted_mac import ask
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
 from bench.plan.profiles import PROFILES
 
 WORKFLOW = ROOT / ".github" / "workflows" / "mac.yml"
+HOSTED = ROOT / ".github" / "workflows" / "hosted-mac.yml"
+WORKFLOWS = [WORKFLOW, HOSTED]
 FORM = ROOT / ".github" / "ISSUE_TEMPLATE" / "results.yml"
 CHOOSER = ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml"
 PAGE = ROOT / "docs" / "first-run-on-a-mac.md"
-READ = [WORKFLOW, FORM, PAGE]
+HOSTED_PAGE = ROOT / "docs" / "hosted-mac.md"
+READ = [*WORKFLOWS, FORM, PAGE, HOSTED_PAGE]
 
 OTHERS = {
     "--all",  # the doctor's own
     "--ignore-doctor",
+    "--image",  # bench.hosted_mac's own
     "--install",  # xcode-select's
+    "--out",
     "--version",  # Python's
 }
 
@@ -34,9 +42,9 @@ def blocks(text: str, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def steps() -> dict[str, str]:
-    """Each named step of the workflow, by its name."""
-    parts = re.split(r"^ {6}- ", uncommented(WORKFLOW.read_text()), flags=re.MULTILINE)[1:]
+def steps(workflow: Path = WORKFLOW) -> dict[str, str]:
+    """Each named step of a workflow, by its name."""
+    parts = re.split(r"^ {6}- ", uncommented(workflow.read_text()), flags=re.MULTILINE)[1:]
     named = [(re.match(r"name: (.+)", part), part) for part in parts]
     return {name[1].strip(): part for name, part in named if name}
 
@@ -54,7 +62,8 @@ def test_every_module_and_file_that_is_named_exists(file: Any) -> None:
 
 def test_every_target_of_make_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    commands = [uncommented(WORKFLOW.read_text()), *blocks(PAGE.read_text(), "sh")]
+    commands = [uncommented(workflow.read_text()) for workflow in WORKFLOWS]
+    commands += [block for page in (PAGE, HOSTED_PAGE) for block in blocks(page.read_text(), "sh")]
     targets = set(re.findall(r"^\s*(?:run: )?make (\S+)", "\n".join(commands), re.MULTILINE))
     assert targets == {".venv/installed", "test", "bench"}
     for target in targets:
@@ -111,16 +120,64 @@ def test_the_matrix_has_the_pythons_that_make_takes() -> None:
     assert set(re.findall(r'python: "([\d.]+)"', WORKFLOW.read_text())) == taken
 
 
-def test_the_workflow_may_only_read() -> None:
-    assert re.findall(r"^ *permissions:\n((?: +.*\n)+)", WORKFLOW.read_text(), re.MULTILINE) == [
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
+def test_the_workflow_may_only_read(workflow: Path) -> None:
+    assert re.findall(r"^ *permissions:\n((?: +.*\n)+)", workflow.read_text(), re.MULTILINE) == [
         "  contents: read\n"
     ]
-    assert "secrets." not in WORKFLOW.read_text()
+    assert "secrets." not in workflow.read_text()
 
 
-def test_the_page_says_first_that_no_real_mac_has_been_seen() -> None:
-    first = PAGE.read_text().split("\n\n")[1]
-    assert first.startswith("**Nothing here has been seen on a real Mac yet.**")
+def test_the_hosted_gpu_is_judged_by_the_module_alone() -> None:
+    """The workflow installs, calls it and keeps what it left; nothing there makes a failure pass."""
+    text = uncommented(HOSTED.read_text())
+    commands = re.findall(r"^ *(?:- )?run: (?!\n)(.+)$", text, re.MULTILINE)
+    assert commands == [
+        "make .venv/installed",
+        ".venv/bin/python -m bench.hosted_mac --image ${{ matrix.os }}",
+    ]
+    assert "continue-on-error" not in text
+    (conditional,) = re.findall(r"^ +if: .+$", text, re.MULTILINE)
+    assert conditional.strip() == "if: ${{ always() }}"
+    keep = steps(HOSTED)["Keep what they left"]
+    for line in (conditional.strip(), "path: results/hosted-mac/", "include-hidden-files: true"):
+        assert line in keep
+
+
+def test_the_hosted_gpus_images_are_those_of_its_page_and_can_be_asked_for_by_hand() -> None:
+    text = uncommented(HOSTED.read_text())
+    assert re.findall(r"^ +os: (.+)$", text, re.MULTILINE) == ["[macos-15, macos-26]"]
+    assert "runs-on: ${{ matrix.os }}" in text
+    assert "fail-fast: false" in text
+    assert re.search(r"^ {2}workflow_dispatch:$", text, re.MULTILINE)
+    page = HOSTED_PAGE.read_text()
+    (name,) = re.findall(r"^name: (.+)$", text, re.MULTILINE)
+    assert f"Choose **{name}**" in page
+    assert re.findall(r"`hosted-(macos-\d+)`", page) == ["macos-15", "macos-26"]
+    assert "name: hosted-${{ matrix.os }}" in text
+
+
+def test_the_hosted_jobs_time_limit_leaves_room_for_the_modules_own() -> None:
+    """Else a gate that hangs would take the summary of all others with it."""
+    engines = len(ENGINES)
+    longest = engines * (ask.GPU_SECONDS + ask.SESSION_SECONDS) + ask.SESSION_SECONDS
+    (minutes,) = re.findall(r"timeout-minutes: (\d+)", steps(HOSTED)["Gates and parity on the GPU"])
+    assert longest < 60 * int(minutes)
+    (install,) = re.findall(r"timeout-minutes: (\d+)", steps(HOSTED)["Install as the README does"])
+    (job,) = re.findall(r"^ {4}timeout-minutes: (\d+)$", HOSTED.read_text(), re.MULTILINE)
+    assert int(minutes) + int(install) < int(job)
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        (PAGE, "**Nothing here has been seen on a real Mac yet.**"),
+        (HOSTED_PAGE, "**Not yet seen.**"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Path) else "",
+)
+def test_the_page_says_first_that_no_mac_has_been_seen(page: Path, says: str) -> None:
+    assert page.read_text().split("\n\n")[1].startswith(says)
 
 
 def test_the_illustration_speaks_as_the_doctor_does() -> None:
@@ -141,7 +198,7 @@ def test_the_illustration_speaks_as_the_doctor_does() -> None:
     assert re.findall(r"^\| `(\w+)` \| (?:nothing|the run)", page, re.MULTILINE) == list(MARKS)
 
 
-@pytest.mark.parametrize("file", [WORKFLOW, FORM, CHOOSER], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*WORKFLOWS, FORM, CHOOSER], ids=lambda file: file.name)
 def test_it_is_yaml(file: Any) -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML is no dependency; GitHub itself reads these")
     assert isinstance(yaml.safe_load(file.read_text()), dict)

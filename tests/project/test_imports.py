@@ -32,6 +32,7 @@ BENCH: dict[str, set[str]] = {
     "ipc": {"paths", "records"},
     "check": {"records"},
     "plan": {"host", "paths", "records"},
+    "hosted_mac": {"check", "host", "paths", "records"},
     "worker": {"ipc", "meters", "records"},
     "gate": {"ipc", "meters", "records", "worker"},
     "doctor": {"host", "paths", "plan", "records"},
