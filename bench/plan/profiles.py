@@ -41,7 +41,7 @@ PROFILES: dict[str, Profile] = {
         budget=Budget(train_images=640, epochs=2),
     ),
     # Does it learn, and about how fast? Minutes for all cells.
-    # At 64 px `scratch` passes 30 % accuracy after about 18,000 images, so it alone gets 21,120. The
+    # At 64 px `scratch` passes 30 % accuracy after about 17,000 images, so it alone gets 21,120. The
     # other experiments only show their speed: one warm-up epoch and two timed ones.
     "quick": Profile(
         image_size=64,
