@@ -21,17 +21,17 @@ from alexnet.recipe import Recipe
 from alexnet.spec import Network
 from bench.gate.outputs import Array, Batch
 from bench.records.codec import finite_or_none
-from bench.records.limits import MAX_DROPOUT_SIGMAS
+from bench.records.limits import (
+    MAX_DROPOUT_SCALE_ERROR,
+    MAX_DROPOUT_SIGMAS,
+    MAX_MOMENTUM_ERROR,
+    MAX_WEIGHT_DECAY,
+)
 from bench.records.types import Check
 
-MAX_MOMENTUM_ERROR = 1e-5
-"""The weights stand still, so that no ReLU flips, and the second gradient is the first one again."""
-MAX_WEIGHT_DECAY = 1e-6
-"""The smallest in use is 1e-5. A gradient's own roundings lie across the weights, not along them."""
 MASKS = 8
 MIN_INPUT = 0.05
 """Smaller inputs, as shares of the largest, are left out: dividing by them would magnify roundings."""
-MAX_SCALE_ERROR = 1e-2
 
 
 def check_optimizer(
@@ -118,7 +118,7 @@ def check_dropout_masks(
             name="dropout scale",
             measured=finite_or_none(max(factors)) if complete else None,
             lower=0.0,
-            upper=MAX_SCALE_ERROR,
+            upper=MAX_DROPOUT_SCALE_ERROR,
             description="how far what is kept is from being scaled by 1 / (1 - rate)",
         ),
         Check(

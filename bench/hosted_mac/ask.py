@@ -16,7 +16,7 @@ from alexnet.frameworks.registry import ENGINES
 from alexnet.layers import Dropout
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
-from bench.check.required_checks import GATE_CHECKS, SHARED_CHECKS
+from bench.check.required_checks import DROPOUT_CHECKS, GATE_CHECKS
 from bench.hosted_mac.judge import ANSWERED, PARITY, TIMING_CHECKS, Answer
 from bench.paths import ROOT
 from bench.records import journal
@@ -111,10 +111,9 @@ def needed_checks(cell: Cell, gate: Gate) -> tuple[str, ...]:
     has_dropout = any(isinstance(row.layer, Dropout) for row in net.rows)
     unknown = any(isinstance(kind, PlacementUnknown) for kind in gate.not_checked)
     return (
-        *SHARED_CHECKS,
         *GATE_CHECKS,
         *(() if unknown else ("placement",)),
-        *(("dropout",) if has_dropout else ()),
+        *(DROPOUT_CHECKS if has_dropout else ()),
     )
 
 

@@ -10,6 +10,13 @@ MAX_SHARE_LEFT = 0.1
 """How long one image's logits may take once the clock has stopped, as a share of the timed seconds."""
 MIN_DROPOUT_DIFFERENCE, MAX_DROPOUT_DIFFERENCE = 1e-6, 1.0
 """How far two losses of one batch are apart if dropout draws anew, as a share of the loss."""
+MAX_MOMENTUM_ERROR = 1e-5
+"""How far the momentum of two steps at rate 0 may be off. The weights stand still, so that no ReLU flips
+and the second gradient is the first one again. Seen: 2e-8."""
+MAX_WEIGHT_DECAY = 1e-6
+"""The smallest in use is 1e-5. A gradient's roundings lie across the weights, not along. Seen: 1e-9."""
+MAX_DROPOUT_SCALE_ERROR = 1e-2
+"""How far what is kept may be from 1 / (1 - rate) times the input, as a share. Seen: 1e-5."""
 MAX_DROPOUT_SIGMAS = 5.0
 """How many standard errors the share of dropped inputs may be off, or two masks agree more than by
 chance. By chance 1 gate in 50,000 exceeds it, with its 60 comparisons."""

@@ -63,21 +63,25 @@ AFTER = replace(BEFORE, taken_at="2026-11-24T14:05:00+02:00")  # 5 minutes later
 FALLING, RISING_AGAIN = (2.25, 2.0, 1.75, 1.5), (2.25, 2.0, 2.125, 2.0625)
 """Validation losses of four epochs: with the second, patience runs out after the last."""
 SCRATCH = Cell(experiment="scratch", engine="torch", device="cpu", seed=0)
-NO_FAULTS = ("placement", "same bytes", "finite", "disjoint", "moved")
+NO_FAULTS = ("placement", "same bytes", "finite", "images", "disjoint", "moved")
 LIMITS = {
     **dict.fromkeys(NO_FAULTS, (0.0, 0.0, 0.0)),
     "dropout": (0.2, 1e-6, 1.0),
     "twice the work": (2.0, 1.6, 2.5),
     "nothing left": (0.01, 0.0, 0.1),
-    "one network": (1e-14, 0.0, 1e-9),
+    "momentum": (2e-8, 0.0, 1e-5),
+    "weight decay": (1e-10, 0.0, 1e-6),
+    "dropout share": (0.5, 0.0, 5.0),
+    "dropout scale": (1e-5, 0.0, 1e-2),
+    "dropout masks": (1.5, -5.0, 5.0),
 }
 """Check -> measured, lower and upper limit, where the limits are the same for every network."""
 GATE_CHECKS = (
-    *("layers", "logits", "loss", "gradient", "update", "three losses", "three steps"),
-    *("own logits", "dropout", "placement", "twice the work", "nothing left"),
-    "same bytes",
+    *("layers", "logits", "later logits", "loss", "gradient", "update", "three losses"),
+    *("three steps", "momentum", "weight decay", "own logits", "dropout share", "dropout scale"),
+    *("dropout masks", "dropout", "placement", "twice the work", "nothing left", "same bytes"),
 )
-"""The gate's checks of a network with dropout, if another engine has answered too."""
+"""The gate's checks of a network with dropout."""
 
 
 def passed_checks(*names: str) -> tuple[Check, ...]:
@@ -179,7 +183,9 @@ def make_run(
         after = replace(after, swapped_in_bytes=None, swapped_out_bytes=None)
     has_dropout = cell.experiment != "mistaken"
     gate = gate or Gate(
-        checks=passed_checks(*(name for name in GATE_CHECKS if has_dropout or name != "dropout")),
+        checks=passed_checks(
+            *(name for name in GATE_CHECKS if has_dropout or not name.startswith("dropout"))
+        ),
         not_checked=(),
         weights_sha256=start.weights_sha256,
         batch_sha256="3" * 64,
@@ -246,7 +252,7 @@ def make_result(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
         weights_sha256=None if diverged else "2" * 64,
         data_sha256="0" * 64,
         versions=start.versions,
-        checks=passed_checks("finite", "disjoint", *(() if diverged else ("moved",))),
+        checks=passed_checks("finite", "images", "disjoint", *(() if diverged else ("moved",))),
         total_seconds=200.0,
     )
 

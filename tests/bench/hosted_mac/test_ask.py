@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
-from bench.check.required_checks import GATE_CHECKS, SHARED_CHECKS
+from bench.check.required_checks import DROPOUT_CHECKS, GATE_CHECKS
 from bench.hosted_mac import ask
 from bench.hosted_mac.judge import ANSWERED, TIMING_CHECKS, Answer
 from bench.ipc.cell_files import journal_file
@@ -22,7 +22,7 @@ from tests.support.samples import CHECK, GATE, ROOFLINE
 from tests.support.sessions import DEAD_PROXY
 
 ENGINE = "torch"
-NAMES = (*SHARED_CHECKS, *GATE_CHECKS, "placement", "dropout")
+NAMES = (*GATE_CHECKS, "placement", *DROPOUT_CHECKS)
 PASSING = tuple(replace(CHECK, name=name) for name in NAMES)
 OFF = replace(CHECK, measured=0.9)
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from alexnet.frameworks.registry import ENGINES
-from bench.check.required_checks import GATE_CHECKS, SHARED_CHECKS
+from bench.check.required_checks import DROPOUT_CHECKS, GATE_CHECKS
 from bench.gate import timing
 from bench.hosted_mac import judge as judging
 from bench.hosted_mac.judge import (
@@ -166,7 +166,7 @@ def test_the_list_of_this_project_holds() -> None:
 
 
 def test_every_check_that_a_gate_must_have_can_be_named() -> None:
-    needed = {*GATE_CHECKS, *SHARED_CHECKS, "placement", "dropout"}
+    needed = {*GATE_CHECKS, *DROPOUT_CHECKS, "placement"}
     assert needed - TIMING_CHECKS <= gate_checks()
     assert not gate_checks() & (TIMING_CHECKS | {"finite", "learnt"})
 
