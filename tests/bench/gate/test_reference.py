@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from alexnet import data, weights
 from alexnet.recipe import SCRATCH
@@ -109,18 +110,36 @@ def test_other_weights_or_another_batch_are_named(outputs: ReferenceOutputs) -> 
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "different"),
-    [(64, 16), (128, 16), (32, 16), (16, 16), (8, 8), (24, 12), (25, 5), (23, 23), (34, 34), (2, 2)],
+    ("batch_size", "at_64_px", "at_224_px"),
+    [
+        (64, 64, 16),
+        (128, 64, 16),
+        (32, 32, 16),
+        (16, 16, 16),
+        (8, 8, 8),
+        (24, 24, 12),
+        (25, 25, 5),
+        (23, 23, 23),
+        (34, 34, 34),
+        (134, 134, 134),
+        (2, 2, 2),
+    ],
 )
-def test_how_many_images_of_a_batch_are_different(batch_size: int, different: int) -> None:
-    assert different_images(batch_size) == different
-    assert batch_size % different == 0
+def test_how_many_images_of_a_batch_are_different(
+    batch_size: int, at_64_px: int, at_224_px: int
+) -> None:
+    for size, different in ((64, at_64_px), (127, at_64_px), (128, at_224_px), (224, at_224_px)):
+        assert different_images(batch_size, size) == different
+        assert batch_size % different == 0
 
 
 def test_the_first_batch_is_that_of_the_first_step_filled_with_its_first_images(
     tmp_path: Path,
 ) -> None:
-    batch = first_batch(samples.job(str(tmp_path)), SCRATCH)
+    job = samples.job(str(tmp_path))
+    assert first_batch(job, SCRATCH).different == 64
+    large = replace(job, plan=replace(job.plan, image_size=224))
+    batch = first_batch(large, SCRATCH)
     assert batch.images.shape == (64, 32, 32, 3)
     assert batch.different == 16
     images: Any = batch.images.reshape(4, 16, 32, 32, 3)
