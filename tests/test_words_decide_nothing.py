@@ -152,6 +152,14 @@ def test_the_words_themselves_are_nonsense_then(monkeypatch: pytest.MonkeyPatch)
     assert {f.message for f in diagnose(MAC) if f.level != "good"} <= {NONSENSE}
 
 
+def untimed(part: Any) -> Any:
+    """Without how long each interruption was: two sessions' clocks differ, whatever their words."""
+    if isinstance(part, dict) and "warnings" in part:
+        kept = [{k: v for k, v in warning.items() if k != "seconds"} for warning in part["warnings"]]
+        return part | {"warnings": kept}
+    return part
+
+
 @pytest.mark.slow
 def test_a_session_saves_the_same_with_nonsense_for_words(tmp_path: Path) -> None:
     """Its gates, its exit status, and where each run is saved."""
@@ -177,4 +185,4 @@ def test_a_session_saves_the_same_with_nonsense_for_words(tmp_path: Path) -> Non
     ]
     for ours, theirs in zip(*runs, strict=True):
         for part in ("cell", "gate", "verdict", "start", "epochs", "result", "failure"):
-            assert ours[part] == theirs[part], (ours["cell"], part)
+            assert untimed(ours[part]) == untimed(theirs[part]), (ours["cell"], part)
