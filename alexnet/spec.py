@@ -167,6 +167,10 @@ class Network:
         dense = next(row.layer.name for row in self.rows[at:] if isinstance(row.layer, Dense))
         return dense, self.rows[at].input_shape
 
+    @property
+    def has_dropout(self) -> bool:
+        return any(isinstance(row.layer, Dropout) for row in self.rows)
+
     def without_dropout(self) -> Network:
         """The same network and tensors without its random layers, for comparing frameworks."""
         layers = tuple(row.layer for row in self.rows if not isinstance(row.layer, Dropout))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet.layers import Dropout
+from alexnet.spec import Network
 from bench.check.compare import mismatch
 from bench.records.limits import (
     MAX_DROPOUT_DIFFERENCE,
@@ -58,6 +58,16 @@ def excused_checks(gate: Gate) -> set[str]:
     return NOT_IN_VERSION_4 if is_of_version_4 else set()
 
 
+def required_gate_checks(net: Network, gate: Gate) -> tuple[str, ...]:
+    """The checks that the gate of a network must have; placement only if its framework can tell."""
+    placement_unknown = any(isinstance(kind, PlacementUnknown) for kind in gate.not_checked)
+    return (
+        *GATE_CHECKS,
+        *(() if placement_unknown else ("placement",)),
+        *(DROPOUT_CHECKS if net.has_dropout else ()),
+    )
+
+
 def required_checks_are_present(run: LoadedRun) -> Problems:
     """A valid run has every check that it must have passed, with the limits that such a check has."""
     gate, result = run.gate, run.result
@@ -65,15 +75,9 @@ def required_checks_are_present(run: LoadedRun) -> Problems:
         return
     if not gate.weights_sha256 or not gate.batch_sha256:
         yield "gate does not say which weights or which batch it was asked of"
-    has_dropout = any(isinstance(row.layer, Dropout) for row in run.net.rows)
-    placement_unknown = any(isinstance(kind, PlacementUnknown) for kind in gate.not_checked)
     must_learn = sum(epoch.images for epoch in run.epochs) >= MIN_IMAGES_TO_LEARN
     required = {
-        "gate": (
-            *GATE_CHECKS,
-            *(() if placement_unknown else ("placement",)),
-            *(DROPOUT_CHECKS if has_dropout else ()),
-        ),
+        "gate": required_gate_checks(run.net, gate),
         "result": (*RESULT_CHECKS, *(("learnt",) if must_learn else ())),
     }
     excused = excused_checks(gate)

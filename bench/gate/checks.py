@@ -18,7 +18,6 @@ from alexnet import data
 from alexnet import weights as canonical
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Backend, PlacementNotReported, Trainer
-from alexnet.layers import Dropout
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
 from bench.gate import timing, training
@@ -100,7 +99,7 @@ def check_device(
     gc.collect()
     trainer = backend.trainer(net, first, recipe, seed=seed)
     checks.append(check_own_network(trainer, float32, exact, batch, on=on))
-    if any(isinstance(row.layer, Dropout) for row in net.rows):
+    if net.has_dropout:
         checks += training.check_dropout_masks(trainer, net, first, batch, recipe)
         checks.append(check_dropout(trainer, batch))
     placement = check_placement(trainer, batch, on=on)

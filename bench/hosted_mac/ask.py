@@ -13,14 +13,13 @@ from xml.etree import ElementTree
 
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import ENGINES
-from alexnet.layers import Dropout
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
-from bench.check.required_checks import DROPOUT_CHECKS, GATE_CHECKS
+from bench.check.required_checks import required_gate_checks
 from bench.hosted_mac.judge import ANSWERED, PARITY, TIMING_CHECKS, Answer
 from bench.paths import ROOT
 from bench.records import journal
-from bench.records.types import Cell, Gate, PlacementUnknown, Roofline
+from bench.records.types import Cell, Gate, Roofline
 from bench.records.words import check_text
 
 DEVICE: Device = "mps"
@@ -89,8 +88,9 @@ def gate_answers(engine: str, folder: Path, reasons: Mapping[str, str]) -> Itera
         reason = reasons.get(f"test_gate[{cell.id}]") or "it left no answer"
         found = [(ANSWERED, gate is not None, reason)]
         if gate is not None:
+            net = network(EXPERIMENTS[experiment].variant, image_size=IMAGE_SIZE)
             asked = {check.name for check in gate.checks}
-            missing = [name for name in needed_checks(cell, gate) if name not in asked]
+            missing = [name for name in required_gate_checks(net, gate) if name not in asked]
             found += [(name, False, "it was not asked") for name in missing]
             found += [(check.name, check.passed, check_text(check)) for check in gate.checks]
         for check, passed, text in found:
@@ -103,18 +103,6 @@ def gate_answers(engine: str, folder: Path, reasons: Mapping[str, str]) -> Itera
                     text="" if passed else text,
                     where=experiment,
                 )
-
-
-def needed_checks(cell: Cell, gate: Gate) -> tuple[str, ...]:
-    """The checks that a cell's gate must have been asked, as `bench.check` requires them of a run."""
-    net = network(EXPERIMENTS[cell.experiment].variant, image_size=IMAGE_SIZE)
-    has_dropout = any(isinstance(row.layer, Dropout) for row in net.rows)
-    unknown = any(isinstance(kind, PlacementUnknown) for kind in gate.not_checked)
-    return (
-        *GATE_CHECKS,
-        *(() if unknown else ("placement",)),
-        *(DROPOUT_CHECKS if has_dropout else ()),
-    )
 
 
 def read_gate(folder: Path, cell: Cell) -> Gate | None:
