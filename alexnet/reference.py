@@ -5,7 +5,7 @@ Arrays are (n, channels, rows, columns) or (n, features), in float64 unless aske
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from alexnet import pixels
 from alexnet.data import Images, Labels
 from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, Layer, MaxPool
 from alexnet.recipe import Recipe
-from alexnet.spec import Network
+from alexnet.spec import INPUT, Network
 from alexnet.weights import Weights
 
 Array = npt.NDArray[Any]
@@ -25,13 +25,16 @@ Backward = Callable[[Array], Array]
 
 CHUNK = 16
 """Images in memory at once: the windows of a convolution take kernel x kernel times its input."""
+BLOCK = 2**20
+"""Elements of a weight that are changed at once, so that no copy of a whole tensor is made."""
 
 
 class Reference:
     """A network that starts from the canonical `weights` and trains as the recipe says.
 
     `weights` and `velocity` have the canonical layout. Dropout does nothing, unless `mask` gives the
-    factors, of the input's shape, that a Dropout layer multiplies its input by in training.
+    factors, of the input's shape, that a Dropout layer multiplies its input by in training. `progress`
+    is called after each layer of each chunk of images, forward and backward, and each tensor's update.
     """
 
     def __init__(
@@ -42,24 +45,26 @@ class Reference:
         *,
         dtype: npt.DTypeLike = np.float64,
         mask: Callable[[Dropout, Array], Array] | None = None,
+        progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.net, self.recipe, self.dtype, self.mask = net, recipe, np.dtype(dtype), mask
+        self.progress = progress
         self.weights: dict[str, Array] = {n: a.astype(self.dtype) for n, a in weights.items()}
         self.velocity: dict[str, Array] = {n: np.zeros_like(a) for n, a in self.weights.items()}
         self._gradient: dict[str, Array] = {}
 
     def activations(self, images: Images) -> dict[str, Array]:
-        """Layer name -> its output for uint8 images (n, 32, 32, 3), without dropout."""
-        x, outputs = self._input(images), {}
-        for row in self.net.rows:
-            x, _ = self._forward(row.layer, x, training=False)
-            outputs[row.layer.name] = x
-        return outputs
+        """INPUT and each layer's name -> its output for uint8 images (n, 32, 32, 3), without dropout."""
+        return {name: x for name, x, _ in self._outputs(images, training=False)}
 
     def logits(self, images: Images) -> Array:
         """(n, classes), without dropout."""
-        parts = np.split(images, range(CHUNK, len(images), CHUNK))
-        return np.concatenate([self.activations(part)[self.net.head] for part in parts])
+        logits = []
+        for part in np.split(images, range(CHUNK, len(images), CHUNK)):
+            for name, x, _ in self._outputs(part, training=False):
+                if name == self.net.head:
+                    logits.append(x)
+        return np.concatenate(logits)
 
     def step(self, images: Images, labels: Labels, learning_rate: float) -> tuple[float, Array]:
         """One step of SGD: (mean cross-entropy in nats, logits) before it.
@@ -76,14 +81,16 @@ class Reference:
             loss += part_loss
             logits.append(part_logits)
         for name, velocity in self.velocity.items():
-            self.weights[name] -= learning_rate * velocity
+            for rows in _rows(velocity):
+                self.weights[name][rows] -= learning_rate * velocity[rows]
+            self.progress()
         return loss, np.concatenate(logits)
 
     def _backpropagate(self, images: Images, labels: Labels, *, of: int) -> tuple[float, Array]:
         """Adds the gradient of some images' share in the mean loss `of` a batch; (share, logits)."""
-        x, backwards = self._input(images), []
-        for row in self.net.rows:
-            x, backward = self._forward(row.layer, x, training=True)
+        backwards: list[Backward] = []
+        for _, output, backward in self._outputs(images, training=True):
+            x = output
             backwards.append(backward)
         shifted = x - x.max(axis=1, keepdims=True)
         log_shares = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -91,13 +98,20 @@ class Reference:
         gradient = np.exp(log_shares)
         gradient[right] -= 1
         gradient /= of
-        for backward in reversed(backwards):
-            gradient = backward(gradient)
+        while backwards:  # each frees what it kept of its layer
+            gradient = backwards.pop()(gradient)
+            self.progress()
         return float(-log_shares[right].sum() / of), x
 
-    def _input(self, images: Images) -> Array:
-        large = pixels.prepare(images, self.recipe, size=self.net.image_size)
-        return np.ascontiguousarray(large.transpose(0, 3, 1, 2), self.dtype)
+    def _outputs(self, images: Images, *, training: bool) -> Iterator[tuple[str, Array, Backward]]:
+        """The name, output and backward pass of the pixels and of each layer, one after the other."""
+        large = pixels.prepare(images, self.recipe, size=self.net.image_size, dtype=self.dtype)
+        x = np.ascontiguousarray(large.transpose(0, 3, 1, 2))
+        yield INPUT, x, lambda gradient: gradient
+        for row in self.net.rows:
+            x, backward = self._forward(row.layer, x, training=training)
+            self.progress()
+            yield row.layer.name, x, backward
 
     def _forward(self, layer: Layer, x: Array, *, training: bool) -> tuple[Array, Backward]:
         match layer:
@@ -127,7 +141,9 @@ class Reference:
         def backward(gradient: Array) -> Array:
             if relu:
                 gradient = gradient * (output > 0)
-            self._gradient[f"{name}.weight"].reshape(weight.shape)[:] += gradient.T @ x
+            total = self._gradient[f"{name}.weight"].reshape(weight.shape)
+            for rows in _rows(total):
+                total[rows] += gradient[:, rows].T @ x
             self._gradient[f"{name}.bias"] += gradient.sum(axis=0)
             into: Array = gradient @ weight
             return into
@@ -136,23 +152,57 @@ class Reference:
 
     def _convolution(self, layer: Conv, x: Array) -> tuple[Array, Backward]:
         """Each window becomes a row of a matrix, each kernel a column of another."""
-        edge, size, stride = layer.padding, layer.kernel, layer.stride
-        padded = np.pad(x, ((0, 0), (0, 0), (edge, edge), (edge, edge)))
-        windows = _windows(padded, size, stride)
-        n, channels, rows, columns = windows.shape[:4]
-        matrix = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * rows * columns, -1)
+        matrix, rows, columns = _unfold(layer, x)
         flat, backward_flat = self._product(layer.name, matrix, relu=True)
 
         def backward(gradient: Array) -> Array:
             into = backward_flat(gradient.transpose(0, 2, 3, 1).reshape(-1, layer.channels))
-            parts = into.reshape(n, rows, columns, channels, size, size).transpose(0, 3, 4, 5, 1, 2)
-            total = np.zeros_like(padded)
-            for row in range(size):
-                for column in range(size):
-                    _at(total, (row, column), stride, (rows, columns))[:] += parts[:, :, row, column]
-            return total[:, :, edge : edge + x.shape[2], edge : edge + x.shape[3]]
+            return _fold(layer, into, x.shape, rows, columns)
 
-        return flat.reshape(n, rows, columns, -1).transpose(0, 3, 1, 2), backward
+        return flat.reshape(len(x), rows, columns, -1).transpose(0, 3, 1, 2), backward
+
+
+def forward_backward(
+    layer: Conv | Dense, x: Array, weight: Array, gradient: Array
+) -> tuple[Array, Array, Array]:
+    """One layer without bias and ReLU: (output, gradient of the weight, gradient of x).
+
+    `weight` has the canonical layout and `gradient` the output's shape. All are of one dtype.
+    """
+    flat_weight = weight.reshape(len(weight), -1)
+    if isinstance(layer, Dense):
+        return x @ flat_weight.T, gradient.T @ x, gradient @ flat_weight
+    matrix, rows, columns = _unfold(layer, x)
+    flat_gradient = gradient.transpose(0, 2, 3, 1).reshape(len(matrix), -1)
+    output = (matrix @ flat_weight.T).reshape(len(x), rows, columns, -1).transpose(0, 3, 1, 2)
+    into = _fold(layer, flat_gradient @ flat_weight, x.shape, rows, columns)
+    return output, (flat_gradient.T @ matrix).reshape(weight.shape), into
+
+
+def _unfold(layer: Conv, x: Array) -> tuple[Array, int, int]:
+    """(matrix, windows down, windows across): a row for each window, image by image."""
+    edge, size = layer.padding, layer.kernel
+    padded = np.pad(x, ((0, 0), (0, 0), (edge, edge), (edge, edge)))
+    windows = _windows(padded, size, layer.stride)
+    n, _, rows, columns = windows.shape[:4]
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * rows * columns, -1), rows, columns
+
+
+def _fold(layer: Conv, matrix: Array, shape: tuple[int, ...], rows: int, columns: int) -> Array:
+    """The transpose of `_unfold`: each value of a window is added to the place that it came from."""
+    (n, channels, height, width), edge, size = shape, layer.padding, layer.kernel
+    parts = matrix.reshape(n, rows, columns, channels, size, size).transpose(0, 3, 4, 5, 1, 2)
+    total = np.zeros((n, channels, height + 2 * edge, width + 2 * edge), matrix.dtype)
+    for row in range(size):
+        for column in range(size):
+            _at(total, (row, column), layer.stride, (rows, columns))[:] += parts[:, :, row, column]
+    return total[:, :, edge : edge + height, edge : edge + width]
+
+
+def _rows(array: Array) -> Iterator[slice]:
+    """Slices along the first axis, of BLOCK elements each or of one row."""
+    count = max(BLOCK * len(array) // array.size, 1)
+    return (slice(start, start + count) for start in range(0, len(array), count))
 
 
 def _max_pool(layer: MaxPool, x: Array) -> tuple[Array, Backward]:

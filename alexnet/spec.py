@@ -23,6 +23,8 @@ FLOAT32_BYTES = 4
 IMAGE_SIZE = 224
 """Pixels a side of the paper's images, and of the report's."""
 IMAGENET_CLASSES = 1000
+INPUT = "input"
+"""What the network's input, the prepared pixels, is called beside the outputs of its layers."""
 
 # Krizhevsky, Sutskever and Hinton (2012) in one column: no split over two GPUs, no response
 # normalisation: the network that the report of 2025 trained in both frameworks.

@@ -5,6 +5,10 @@ from __future__ import annotations
 from bench.doctor.facts import Facts
 from bench.doctor.findings import Findings, error, gigabytes, warning
 
+MIN_GATE_SHARE = 0.75
+"""The share of the gate's need below which memory is too small. Every step then swaps, and one that is
+silent for five minutes ends the gate. Estimated, not measured."""
+
 
 def memory(facts: Facts) -> Findings:
     """The largest network and its gate must fit into memory."""
@@ -13,6 +17,12 @@ def memory(facts: Facts) -> Findings:
     if total < network:
         yield error(
             f"The largest network needs {gigabytes(network)} of memory; there are {gigabytes(total)}.",
+            "take smaller networks: --experiment scratch, or --profile quick",
+        )
+    elif total < MIN_GATE_SHARE * gate:
+        yield error(
+            f"The gate of the largest network needs {gigabytes(gate)} for a while; there are only"
+            f" {gigabytes(total)}.",
             "take smaller networks: --experiment scratch, or --profile quick",
         )
     elif total < gate:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from alexnet import weights as canonical
 from alexnet.data import Images, Labels
+from alexnet.frameworks.protocol import Trainer
 
 STEPS = 3
 LAYER_IMAGES = 8
+BLOCK = 2**20
+"""Elements that are compared at once, in float64: a tensor of `mistaken` has 150 million at 224 px."""
 
 Array = npt.NDArray[Any]
+Tensors = Iterable[tuple[str, Array]]
+Store = Callable[[str, Tensors], Mapping[str, Array]]
+"""Keeps named tensors in float32: the part of `Outputs` that they are, and the tensors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +54,16 @@ class Outputs:
 
     Tensor by tensor: `gradient` is the first step's; `displacement` is what three steps add to the
     weights; `update_error` is the norm of the first step's difference from minus the rate times that
-    gradient, as a share of the latter's norm.
+    gradient, as a share of the latter's norm. The first two may lie in files, and are then read one
+    tensor at a time.
     """
 
     layers: dict[str, Array]
     logits: Array
     later_logits: Array
     losses: Array
-    gradient: dict[str, Array]
-    displacement: dict[str, Array]
+    gradient: Mapping[str, Array]
+    displacement: Mapping[str, Array]
     update_error: dict[str, float]
 
 
@@ -71,30 +79,52 @@ class Steps(Protocol):
     def momentum(self) -> dict[str, Array]: ...
 
 
-def collect(
-    trainer: Steps,
-    first: canonical.Weights,
-    batch: Batch,
-    heartbeat: Callable[[], None] = lambda: None,
-) -> Outputs:
-    """Trains three steps on one batch, from the weights `first`; calls `heartbeat` after each part."""
+def watched(trainer: Trainer, heartbeat: Callable[[], None]) -> Trainer:
+    """The trainer, calling `heartbeat` after each of its calls.
+
+    A parent that hears nothing for five minutes ends the gate, and a computer that swaps may take
+    minutes for a step.
+    """
+    return cast("Trainer", _Watched(trainer, heartbeat))
+
+
+class _Watched:
+    def __init__(self, trainer: Any, heartbeat: Callable[[], None]) -> None:
+        self._trainer, self._heartbeat = trainer, heartbeat
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._trainer, name)
+        if not callable(member):
+            return member
+
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            result = member(*arguments, **keywords)
+            self._heartbeat()
+            return result
+
+        return call
+
+
+def in_memory(part: str, tensors: Tensors) -> dict[str, Array]:
+    """Copies in float32."""
+    return {name: np.array(array, np.float32) for name, array in tensors}
+
+
+def collect(trainer: Steps, first: canonical.Weights, batch: Batch, store: Store = in_memory) -> Outputs:
+    """Trains three steps on one batch, from the weights `first`; `store` keeps the tensors."""
     layers = trainer.activations(batch.images[:LAYER_IMAGES])
-    heartbeat()
     logits = trainer.logits(batch.images)
-    heartbeat()
     device_batch, losses = trainer.to_device(batch.images, batch.labels), []
-    gradient: dict[str, Array] = {}
+    gradient: Mapping[str, Array] = {}
     update_error: dict[str, float] = {}
     for step in range(STEPS):
         trainer.step(device_batch, batch.rate)
         losses.append(trainer.pop_metrics()[0])
         if step == 0:
-            gradient = {name: array.astype(np.float32) for name, array in trainer.momentum().items()}
+            gradient = store("gradient", _each(trainer.momentum()))
             update_error = _update_errors(trainer.weights(), first, gradient, batch.rate)
-        heartbeat()
-    displacement = {
-        name: (array - first[name]).astype(np.float32) for name, array in trainer.weights().items()
-    }
+    changes = ((name, _change(array, first[name])) for name, array in _each(trainer.weights()))
+    displacement = store("displacement", changes)
     return Outputs(
         layers=layers,
         logits=logits,
@@ -106,15 +136,39 @@ def collect(
     )
 
 
+def _each(tensors: dict[str, Array]) -> Tensors:
+    """The tensors one by one. Each is let go of once the next one is asked for."""
+    left = dict(tensors)
+    del tensors
+    for name in list(left):
+        yield name, left.pop(name)
+
+
+def _change(now: Array, before: Array) -> Array:
+    """The difference in float32, without a copy in the precision of either."""
+    change: Array = np.empty(now.shape, np.float32)
+    return np.subtract(now, before, out=change, casting="same_kind")
+
+
 def _update_errors(
-    now: dict[str, Array], first: canonical.Weights, gradient: dict[str, Array], rate: float
+    now: dict[str, Array], first: canonical.Weights, gradient: Mapping[str, Array], rate: float
 ) -> dict[str, float]:
     return {
-        name: relative_norm_error(
-            now[name].astype(np.float64) - first[name], -rate * array.astype(np.float64)
+        name: norm_error(
+            (after - before, -rate * part)
+            for after, before, part in blockwise(now[name], first[name], array)
         )
         for name, array in gradient.items()
     }
+
+
+def blockwise(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Blocks of the same elements of arrays of one size, flat and in float64."""
+    flat = [array.reshape(-1) for array in arrays]
+    if len({len(array) for array in flat}) > 1:
+        raise ValueError(f"arrays of {[array.shape for array in arrays]} are not of one size")
+    for start in range(0, len(flat[0]), BLOCK):
+        yield tuple(array[start : start + BLOCK].astype(np.float64) for array in flat)
 
 
 def relative_max_error(ours: Array, exact: Array) -> float:
@@ -127,5 +181,14 @@ def relative_norm_error(ours: Array | None, exact: Array) -> float:
     """The norm of the difference over the exact norm; infinite if it is not finite or `ours` is None."""
     if ours is None:
         return np.inf
-    error = float(np.linalg.norm(ours - exact) / max(float(np.linalg.norm(exact)), 1e-30))
-    return error if np.isfinite(error) else np.inf
+    return norm_error(blockwise(ours, exact))
+
+
+def norm_error(pairs: Iterable[tuple[Array, ...]]) -> float:
+    """The norm of all differences over that of all exact values, from pairs of ours and the exact."""
+    difference = norm = 0.0
+    for ours, exact in pairs:
+        difference += float(np.sum((ours - exact) ** 2))
+        norm += float(np.sum(exact**2))
+    error = math.sqrt(difference) / max(math.sqrt(norm), 1e-30)
+    return error if math.isfinite(error) else math.inf

@@ -1,14 +1,16 @@
 """What every engine is held against: the reference's outputs for a cell's first batch.
 
-All gates of an experiment and a seed share them, through a file in the session's folder.
+All gates of an experiment and a seed share them, through a folder in the session's folder. The tensors
+are written as they are computed and read one at a time: those of `mistaken` at 224 px are 1.6 GB.
 """
 
 from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,16 @@ from alexnet.data import Images, Labels
 from alexnet.recipe import Recipe
 from alexnet.reference import Reference
 from alexnet.spec import Network
-from bench.gate.outputs import Array, Batch, Outputs, collect
+from bench.gate.outputs import Array, Batch, Outputs, Store, Tensors, collect, in_memory
 from bench.gate.tolerances import Errors, errors
+from bench.ipc.cell_files import partial_reference
+
+ARRAYS, REST = "outputs.npz", "rest.json"
+"""The files of a folder, besides a folder of tensors for the gradient and one for the displacement."""
+
+
+class NotSaved(Exception):
+    """The outputs cannot be written, as on a full disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +47,31 @@ class ReferenceOutputs:
     float32: Errors
     weights_sha256: str
     batch_sha256: str
+
+
+class SavedTensors(Mapping[str, Array]):
+    """Tensors in a folder, each in a file of its own, which is mapped into memory when it is asked for.
+
+    Raises OSError or ValueError if one of the files is missing or too short.
+    """
+
+    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+        self._folder, self._names = folder, names
+        for name in names:
+            self[name]
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._names:
+            raise KeyError(name)
+        npy: Any = np.lib.format
+        tensor: Array = npy.open_memmap(_tensor_file(self._folder, name), mode="r")
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class _ReferenceTrainer:
@@ -74,52 +109,66 @@ def compute_outputs(
     first: canonical.Weights,
     recipe: Recipe,
     batch: Batch,
+    *,
     heartbeat: Callable[[], None] = lambda: None,
+    store: Store = in_memory,
 ) -> ReferenceOutputs:
-    """Trains the reference three steps, in float64 and in float32, one network at a time."""
+    """Trains the reference three steps, in float64 and in float32, one network at a time.
 
-    def outputs(dtype: str) -> Outputs:
-        reference = Reference(net, first, recipe, dtype=dtype)
-        return collect(_ReferenceTrainer(reference, batch), first, batch, heartbeat)
+    `heartbeat` is called after each layer and each tensor; `store` keeps the tensors of float64.
+    """
 
-    exact = outputs("float64")
+    def each(tensors: Tensors) -> Tensors:
+        for name, array in tensors:
+            yield name, array
+            heartbeat()
+
+    def outputs(dtype: str, store: Store) -> Outputs:
+        reference = Reference(net, first, recipe, dtype=dtype, progress=heartbeat)
+        trainer = _ReferenceTrainer(reference, batch)
+        return collect(trainer, first, batch, lambda part, tensors: store(part, each(tensors)))
+
+    exact = outputs("float64", store)
     gc.collect()
     return ReferenceOutputs(
         exact=exact,
-        float32=errors(outputs("float32"), exact),
+        float32=errors(outputs("float32", in_memory), exact, heartbeat),
         weights_sha256=canonical.fingerprint(first),
         batch_sha256=batch.fingerprint(),
     )
 
 
-def save(file: Path, outputs: ReferenceOutputs) -> None:
-    """Writes the outputs, whole or not at all. Raises OSError."""
-    exact = outputs.exact
-    arrays = {name: getattr(exact, name) for name in ("logits", "later_logits", "losses")}
-    for part in ("layers", "gradient", "displacement"):
-        arrays |= {f"{part}/{name}": array for name, array in getattr(exact, part).items()}
-    rest = {
-        "update_error": exact.update_error,
-        "float32": asdict(outputs.float32),
-        "weights_sha256": outputs.weights_sha256,
-        "batch_sha256": outputs.batch_sha256,
-    }
-    with durable.replacing(file) as partial, partial.open("wb") as stream:
-        named: dict[str, Any] = {**arrays, "rest": np.array(json.dumps(rest))}
-        np.savez(stream, **named)
+def shared_outputs(folder: Path, compute: Callable[[Store], ReferenceOutputs]) -> ReferenceOutputs:
+    """The outputs in the folder, or those that are computed now and left there for the next gate.
+
+    `compute` is given what is to keep the tensors. If they cannot be written, it is called once more and
+    keeps them in memory, and the next gate computes its own.
+    """
+    with suppress(OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return load(folder)
+    partial = partial_reference(folder)
+    try:
+        _remove(partial)
+        outputs = compute(lambda part, tensors: _saved(partial / part, tensors))
+        _save(partial, outputs)
+        _move(partial, folder)
+    except NotSaved:
+        _remove(partial)  # it may be what has filled the disk
+        return compute(in_memory)
+    return load(folder)
 
 
-def load(file: Path) -> ReferenceOutputs:
-    """The outputs that `save` wrote. Raises what numpy and zipfile raise for any other file."""
-    with file.open("rb") as stream, np.load(stream) as saved:
-        rest = json.loads(str(saved["rest"]))
+def load(folder: Path) -> ReferenceOutputs:
+    """The outputs that a gate has left. Raises what numpy, json and zipfile raise for anything else."""
+    rest = json.loads((folder / REST).read_text())
+    with (folder / ARRAYS).open("rb") as stream, np.load(stream) as saved:
         exact = Outputs(
-            layers=_part(saved, "layers"),
+            layers={name: saved[f"layers/{name}"] for name in rest["layers"]},
             logits=saved["logits"],
             later_logits=saved["later_logits"],
             losses=saved["losses"],
-            gradient=_part(saved, "gradient"),
-            displacement=_part(saved, "displacement"),
+            gradient=SavedTensors(folder / "gradient", tuple(rest["gradient"])),
+            displacement=SavedTensors(folder / "displacement", tuple(rest["displacement"])),
             update_error=rest["update_error"],
         )
     return ReferenceOutputs(
@@ -130,16 +179,58 @@ def load(file: Path) -> ReferenceOutputs:
     )
 
 
-def shared_outputs(file: Path, compute: Callable[[], ReferenceOutputs]) -> ReferenceOutputs:
-    """The outputs in the file, or those that are computed now and left there for the next gate."""
-    with suppress(OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return load(file)
-    outputs = compute()
-    with suppress(OSError):  # the next gate computes them once more
-        save(file, outputs)
-    return outputs
+def _saved(folder: Path, tensors: Tensors) -> SavedTensors:
+    """Writes each tensor in float32 as it comes. Raises NotSaved."""
+    names = []
+    for name, array in tensors:
+        with _writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            with _tensor_file(folder, name).open("wb") as stream:
+                np.save(stream, np.asarray(array, np.float32))
+                durable.sync(stream.fileno())  # or the disk would write it later, while a check is timed
+        names.append(name)
+    return SavedTensors(folder, tuple(names))
 
 
-def _part(saved: Mapping[str, Array], part: str) -> dict[str, Array]:
-    start = f"{part}/"
-    return {name.removeprefix(start): saved[name] for name in saved if name.startswith(start)}
+def _save(folder: Path, outputs: ReferenceOutputs) -> None:
+    """Writes all but the tensors. Raises NotSaved."""
+    exact = outputs.exact
+    arrays: dict[str, Any] = {
+        name: getattr(exact, name) for name in ("logits", "later_logits", "losses")
+    }
+    arrays |= {f"layers/{name}": array for name, array in exact.layers.items()}
+    rest = {
+        **{part: list(getattr(exact, part)) for part in ("layers", "gradient", "displacement")},
+        "update_error": exact.update_error,
+        "float32": asdict(outputs.float32),
+        "weights_sha256": outputs.weights_sha256,
+        "batch_sha256": outputs.batch_sha256,
+    }
+    with _writing():
+        with (folder / ARRAYS).open("wb") as stream:
+            np.savez(stream, **arrays)
+        (folder / REST).write_text(json.dumps(rest))
+
+
+def _move(partial: Path, folder: Path) -> None:
+    """Gives the folder its name, in the place of a damaged one. Raises NotSaved."""
+    _remove(folder)
+    with _writing():
+        partial.rename(folder)
+
+
+def _tensor_file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.npy"
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Turns the disk's errors into NotSaved, and leaves those of the parent's pipe alone."""
+    try:
+        yield
+    except OSError as error:
+        raise NotSaved from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from alexnet.frameworks.protocol import Trainer
-from bench.gate.outputs import Batch, Outputs, relative_max_error, relative_norm_error
+from alexnet.spec import INPUT
+from bench.gate.outputs import Array, Batch, Outputs, relative_max_error, relative_norm_error
 from bench.records.codec import finite_or_none
 from bench.records.types import Check
 
@@ -46,11 +48,19 @@ class Errors:
     update: dict[str, float]
 
 
-def errors(outputs: Outputs, exact: Outputs) -> Errors:
+def errors(outputs: Outputs, exact: Outputs, heartbeat: Callable[[], None] = lambda: None) -> Errors:
     """Max errors of layers, logits and losses; norm errors of gradients and displacements.
 
-    A gradient or update that `outputs` lacks has an infinite error.
+    A tensor that `outputs` lacks has an infinite error. `heartbeat` is called after each tensor.
     """
+
+    def norm_errors(ours: Mapping[str, Array], exact: Mapping[str, Array]) -> dict[str, float]:
+        found = {}
+        for name in exact:
+            found[name] = relative_norm_error(ours.get(name), exact[name])
+            heartbeat()
+        return found
+
     return Errors(
         layers={
             name: relative_max_error(outputs.layers[name], array) for name, array in exact.layers.items()
@@ -59,14 +69,8 @@ def errors(outputs: Outputs, exact: Outputs) -> Errors:
         later_logits=relative_max_error(outputs.later_logits, exact.later_logits),
         loss=relative_max_error(outputs.losses[:1], exact.losses[:1]),
         losses=relative_max_error(outputs.losses, exact.losses),
-        gradient={
-            name: relative_norm_error(outputs.gradient.get(name), array)
-            for name, array in exact.gradient.items()
-        },
-        displacement={
-            name: relative_norm_error(outputs.displacement[name], array)
-            for name, array in exact.displacement.items()
-        },
+        gradient=norm_errors(outputs.gradient, exact.gradient),
+        displacement=norm_errors(outputs.displacement, exact.displacement),
         update={name: outputs.update_error.get(name, np.inf) for name in exact.update_error},
     )
 
@@ -94,8 +98,7 @@ def compare_to_reference(device: Errors, float32: Errors, exact: Outputs, *, on:
         ),
         # The cross-entropy changes by at most twice the largest change of a logit.
         "loss": 2 * _tolerance(float32.logits) * largest_logit / first_loss,
-        # A ReLU or a maximum may flip.
-        "gradient": _tolerance(max(float32.gradient.values()), floor=KINK_GRADIENT),
+        "gradient": gradient_tolerance(float32),
         # Rounding alone: the step adds a weight and its update, and sums nothing else.
         "update": _tolerance(float32.update[update]),
         # A ReLU or a maximum may flip in any of the three steps.
@@ -104,7 +107,7 @@ def compare_to_reference(device: Errors, float32: Errors, exact: Outputs, *, on:
     }
     where = f"on {on}, against the CPU in float64"
     measured = {
-        "layers": (device.layers[layer], f"the output of {layer} {where}"),
+        "layers": (device.layers[layer], f"{_words(layer)} {where}"),
         "logits": (device.logits, f"the compiled logits {where}"),
         "later logits": (device.later_logits, f"the logits after three steps {where}"),
         "loss": (device.loss, f"the first loss {where}"),
@@ -134,8 +137,17 @@ def check_own_network(
     return _at_most("own logits", error, _tolerance(float32.logits), description)
 
 
+def gradient_tolerance(float32: Errors) -> float:
+    """How far the gradient of a tensor may be off, in its norm: a ReLU or a maximum may flip."""
+    return _tolerance(max(float32.gradient.values()), floor=KINK_GRADIENT)
+
+
 def _tolerance(float32_error: float, *, floor: float = MIN_TOLERANCE) -> float:
     return max(FLOAT32_ERROR_FACTOR * float32_error, floor)
+
+
+def _words(layer: str) -> str:
+    return "the pixels that are the network's input" if layer == INPUT else f"the output of {layer}"
 
 
 def _worst(errors_by_name: dict[str, float]) -> str:

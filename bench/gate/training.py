@@ -1,4 +1,4 @@
-"""What a training step does besides its gradient: momentum, weight decay, and dropout.
+"""What a training step does besides its gradient: momentum, weight decay, its rate, and dropout.
 
 All of it is read from the velocity, which a trainer gives in the canonical layout; nothing here asks a
 framework for its layers.
@@ -7,7 +7,7 @@ framework for its layers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -19,16 +19,19 @@ from alexnet.frameworks.protocol import Trainer
 from alexnet.layers import Dense, Dropout
 from alexnet.recipe import Recipe
 from alexnet.spec import Network
-from bench.gate.outputs import Array, Batch
+from bench.gate.outputs import Array, Batch, blockwise, norm_error
 from bench.records.codec import finite_or_none
 from bench.records.limits import (
     MAX_DROPOUT_SCALE_ERROR,
     MAX_DROPOUT_SIGMAS,
     MAX_MOMENTUM_ERROR,
+    MAX_RATE_ERROR,
     MAX_WEIGHT_DECAY,
 )
 from bench.records.types import Check
 
+STILL_STEPS = 3
+"""Steps at rate 0 before the one whose gradient is asked, which is the ninth of its trainer."""
 MASKS = 8
 MIN_INPUT = 0.05
 """Smaller inputs, as shares of the largest, are left out: dividing by them would magnify roundings."""
@@ -73,11 +76,95 @@ def _along(arrays: Mapping[str, Array], direction: Mapping[str, Array]) -> float
     """The component of some tensors along others, as a multiple of these; NaN if one is missing."""
     if not set(direction) <= set(arrays):
         return math.nan
+    return _projection(
+        pair for name, array in direction.items() for pair in blockwise(arrays[name], array)
+    )
+
+
+def _projection(pairs: Iterable[tuple[Array, ...]]) -> float:
+    """The first of all pairs along the second, as a multiple of these; NaN if these are 0."""
     products = squares = 0.0
-    for name, array in direction.items():
-        products += float(np.vdot(arrays[name].astype(np.float64), array.astype(np.float64)))
-        squares += float(np.vdot(array.astype(np.float64), array.astype(np.float64)))
+    for array, direction in pairs:
+        products += float(array @ direction)
+        squares += float(direction @ direction)
     return products / squares if squares else math.nan
+
+
+def check_later_steps(
+    trainer: Trainer,
+    first: canonical.Weights,
+    batch: Batch,
+    recipe: Recipe,
+    exact: Mapping[str, Array],
+    *,
+    gradient_tolerance: float,
+    rates: Sequence[float],
+) -> list[Check]:
+    """The gradient and the rate of steps after the first few, where a scale or a rate may have changed.
+
+    At rate 0 from the weights `first`, v - m v_before must still be the reference's gradient `exact`.
+    Then a step at the rate of the recipe's first stage, and one at that of its last, must each move the
+    weights by minus the rate of `rates` times the velocity; these are not taken from the recipe.
+    """
+    trainer.load(first)
+    device_batch = trainer.to_device(batch.images, batch.labels)
+    for _ in range(STILL_STEPS):
+        trainer.step(device_batch, 0.0)
+    before = trainer.momentum()
+    trainer.step(device_batch, 0.0)
+    velocity = trainer.momentum()
+    gradient_errors = {
+        name: norm_error(
+            (now - recipe.momentum * earlier, part)
+            for now, earlier, part in blockwise(velocity[name], before[name], exact[name])
+        )
+        if name in before
+        else math.inf
+        for name in exact
+    }
+    del before, velocity
+    # Rate 0 too: a trainer that keeps the first rate it was ever given would move the weights.
+    asked = (0.0, *(recipe.learning_rate(at, steps_per_epoch=1) for at in (0, recipe.epochs - 1)))
+    rate_errors: list[tuple[float, float]] = []
+    for own, rate in zip(asked, (0.0, rates[0], rates[-1]), strict=True):
+        trainer.load(first)
+        trainer.step(device_batch, own)
+        error = abs(_rate_of_last_step(trainer, first) - rate) / (rate or rates[-1])
+        rate_errors.append((error if math.isfinite(error) else math.inf, rate))
+    trainer.pop_metrics()
+    worst = max(gradient_errors, key=gradient_errors.__getitem__)
+    rate_error, rate = max(rate_errors)
+    return [
+        Check(
+            name="later gradient",
+            measured=finite_or_none(gradient_errors[worst]),
+            lower=0.0,
+            upper=gradient_tolerance,
+            description=f"the gradient of {worst} in a later step, against the CPU in float64",
+        ),
+        Check(
+            name="later rate",
+            measured=finite_or_none(rate_error),
+            lower=0.0,
+            upper=MAX_RATE_ERROR,
+            description=f"how far a later step's rate is from {rate:g}, as the protocol has it",
+        ),
+    ]
+
+
+def _rate_of_last_step(trainer: Trainer, first: canonical.Weights) -> float:
+    """What a step from the weights `first` subtracted, as a multiple of the velocity.
+
+    Over the whole network, where the weights' roundings average out.
+    """
+    now, velocity = trainer.weights(), trainer.momentum()
+    if not set(first) <= set(velocity):
+        return math.nan
+    return _projection(
+        (before - after, direction)
+        for name in first
+        for before, after, direction in blockwise(first[name], now[name], velocity[name])
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

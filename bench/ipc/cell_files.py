@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from bench.records.types import Cell
@@ -12,9 +13,23 @@ def journal_file(folder: Path, cell_id: str) -> Path:
     return folder / f"{cell_id}.jsonl"
 
 
-def reference_file(folder: Path, cell: Cell) -> Path:
-    """The reference's outputs that all gates of an experiment and a seed share."""
-    return folder / f"{cell.experiment}-s{cell.seed}.reference.npz"
+def reference_folder(folder: Path, cell: Cell) -> Path:
+    """The folder of the reference's outputs that all gates of an experiment and a seed share."""
+    return folder / f"{cell.experiment}-s{cell.seed}.reference"
+
+
+def partial_reference(folder: Path) -> Path:
+    """The name of a reference's folder while it is written."""
+    return folder.with_name(f"{folder.name}.part")
+
+
+def remove_references(folder: Path) -> None:
+    """Removes all references, also those that a gate was writing as it died."""
+    for reference in folder.glob("*.reference*"):
+        if reference.is_dir():
+            shutil.rmtree(reference, ignore_errors=True)
+        else:  # the one file that an older session kept
+            reference.unlink(missing_ok=True)
 
 
 def remove_checkpoint(folder: Path, cell_id: str) -> None:

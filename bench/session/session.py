@@ -15,7 +15,7 @@ from alexnet.recipe import EXPERIMENTS
 from bench.gate.ask import Gates
 from bench.host import condition
 from bench.host.lock import Lock
-from bench.ipc.cell_files import remove_checkpoint
+from bench.ipc.cell_files import remove_checkpoint, remove_references
 from bench.ipc.messages import Job, Record
 from bench.meters import energy
 from bench.plan import estimate, prepare
@@ -119,6 +119,7 @@ class Session:
             code=code_hashes(),
         )
         self.log.begin(manifest, anyway=options.resume_anyway)
+        remove_references(self.folder)  # left if the earlier session was killed
         # Earlier gates and rooflines are reused, unless something differs: then only a cell that has
         # its result keeps the gate that it was measured under.
         # A gate serves a cell's other repeats only if nothing has differed since the session began.

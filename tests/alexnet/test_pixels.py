@@ -118,6 +118,15 @@ def test_rows_columns_and_channels_stay_what_they_are() -> None:
     assert bright.sum() == pytest.approx(4.0, rel=1e-12)
 
 
+@pytest.mark.parametrize("size", [64, 224])
+def test_in_float32_all_of_it_is_rounded(size: int) -> None:
+    """The places of the new pixels too, which at 224 px are no multiples of a power of two."""
+    exact = pixels.prepare(random_images(), FINETUNE, size=size)
+    rounded = pixels.prepare(random_images(), FINETUNE, size=size, dtype=np.float32)
+    assert rounded.dtype == np.float32
+    assert 1e-8 < np.abs(rounded - exact).max() / np.abs(exact).max() < 2e-6
+
+
 def test_the_images_themselves_stay_as_they_were() -> None:
     images = random_images()
     before = images.copy()

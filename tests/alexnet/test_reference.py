@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pytest
 
 from alexnet import data, reference, weights
-from alexnet.layers import AdaptiveAvgPool, Dropout, MaxPool
+from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, MaxPool
 from alexnet.recipe import SCRATCH
-from alexnet.reference import Reference
-from alexnet.spec import VARIANTS, Network
+from alexnet.reference import Reference, forward_backward
+from alexnet.spec import INPUT, VARIANTS, Network
 from tests.support.narrow import narrow_network
 
 IMAGES = 6
@@ -54,8 +54,35 @@ def test_every_layer_has_the_shape_of_its_row(variant: str) -> None:
     net, first = made(variant)
     outputs = Reference(net, first, SCRATCH).activations(batch()[0])
     assert {name: output.shape[1:] for name, output in outputs.items()} == {
-        row.layer.name: row.output_shape for row in net.rows
+        INPUT: (3, 64, 64),
+        **{row.layer.name: row.output_shape for row in net.rows},
     }
+    assert next(iter(outputs)) == INPUT
+
+
+def test_progress_is_called_after_each_layer_and_each_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk of a large network may take minutes, and a gate that is silent for 300 s is ended."""
+    monkeypatch.setattr(reference, "CHUNK", 4)
+    net, first = made("standard")
+    calls: list[int] = []
+    network = Reference(net, first, SCRATCH, progress=lambda: calls.append(1))
+    network.logits(batch()[0])
+    assert len(calls) == 2 * len(net.rows)
+    network.step(*batch(), 0.0)
+    assert len(calls) == 2 * len(net.rows) + 2 * (2 * len(net.rows) + 1) + len(first)
+
+
+def test_a_tensor_in_parts_is_changed_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are changed a few rows at a time, in whatever order they lie in memory."""
+    net, first = made("mistaken")
+    whole, parts = Reference(net, first, SCRATCH), Reference(net, first, SCRATCH)
+    parts.weights["fc6.weight"] = np.asfortranarray(parts.weights["fc6.weight"])
+    whole.step(*batch(), RATE)
+    monkeypatch.setattr(reference, "BLOCK", 100)
+    parts.step(*batch(), RATE)
+    for name, array in whole.weights.items():
+        assert not np.array_equal(array, first[name]), name
+        np.testing.assert_allclose(parts.weights[name], array, rtol=1e-9)
 
 
 def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
@@ -133,6 +160,41 @@ def test_dropout_does_nothing_without_a_mask_and_what_the_mask_says_with_one() -
     assert asked == [row.layer.name for row in net.rows if isinstance(row.layer, Dropout)]
     np.testing.assert_array_equal(logits, np.zeros_like(logits))  # the head's biases are 0
     assert not masked.velocity["fc6.weight"].any(), "no gradient passes a mask of zeros"
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Conv("conv", 4, kernel=3, padding=1), (3, 6, 5)),
+        (Conv("conv", 2, kernel=5, stride=2, padding=2), (3, 9, 8)),
+        (Dense("dense", 4, relu=False), (7,)),
+    ],
+    ids=["convolution", "with a stride", "dense"],
+)
+def test_one_layer_is_computed_forward_and_backward(layer: Conv | Dense, shape: Any) -> None:
+    """Whole numbers are exact: each value is one sum, and the gradients are its transposes."""
+    rng = np.random.default_rng(0)
+    weight_shape = layer.weight_shapes(shape)[f"{layer.name}.weight"]
+    x, weight, gradient = (
+        rng.integers(-9, 10, wanted).astype(float)
+        for wanted in ((2, *shape), weight_shape, (2, *layer.output_shape(shape)))
+    )
+    output, of_weight, of_x = forward_backward(layer, x, weight, gradient)
+    if isinstance(layer, Dense):
+        expected = np.einsum("ni,oi->no", x, weight)
+    else:
+        padded = np.pad(x, ((0, 0), (0, 0), *[(layer.padding, layer.padding)] * 2))
+        expected = np.empty(gradient.shape)
+        for row, column in np.ndindex(gradient.shape[2:]):
+            top, left = row * layer.stride, column * layer.stride
+            window = padded[:, :, top : top + layer.kernel, left : left + layer.kernel]
+            expected[:, :, row, column] = np.einsum("nchw,ochw->no", window, weight)
+    np.testing.assert_array_equal(output, expected)
+    assert (of_weight.shape, of_x.shape) == (weight.shape, x.shape)
+    for into, of_into in ((weight, of_weight), (x, of_x)):  # of a sum that is linear in each
+        assert (into * of_into).sum() == (output * gradient).sum()
+    other = rng.integers(-9, 10, x.shape).astype(float)
+    assert (other * of_x).sum() == (forward_backward(layer, other, weight, gradient)[0] * gradient).sum()
 
 
 def test_the_gradient_of_a_pool_goes_to_the_first_of_equal_values() -> None:

@@ -10,6 +10,7 @@ import gc
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from alexnet import data, spec, weights
+from alexnet.data import IMAGE_SHAPE
 from alexnet.frameworks import registry
-from alexnet.recipe import SCRATCH
+from alexnet.recipe import IMAGENET_MEAN, IMAGENET_STD, SCRATCH, Stage
 from alexnet.spec import network
 from bench.gate import timing
 from bench.gate.checks import check_device
@@ -27,6 +29,13 @@ from bench.gate.outputs import Batch
 from bench.gate.reference import compute_outputs
 from tests.support.narrow import narrow_variants
 
+RECIPE = replace(
+    SCRATCH,
+    stages=(Stage(epochs=1, learning_rate=0.001), Stage(epochs=1, learning_rate=0.0001)),
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
+)
+RATES = (0.001, 0.0001)
 CALL_SECONDS = 0.001  # what a call costs a device that answers late
 TIMED = ("none", "late")
 """The faults for which the timing checks run too, which take real seconds."""
@@ -127,7 +136,7 @@ def scrambled(trainer: Any) -> Any:
 
 def not_a_number(trainer: Any) -> Any:
     weights_now = trainer.weights()
-    weights_now["fc7.weight"][0, 0] = np.nan
+    weights_now["fc7.weight"][:, 0] = np.nan  # of all units: one that a ReLU silences would hide it
     trainer.load(weights_now)
     return trainer
 
@@ -145,6 +154,88 @@ class Stale:
         return self._trainer.weights() | {"conv2.bias": self._first}
 
 
+class Rates:
+    """A trainer whose steps take `rate(number of the step, rate)`, counted from 1 for each trainer."""
+
+    def __init__(self, trainer: Any, rate: Callable[[int, float], float]) -> None:
+        self._trainer, self._rate, self._steps = trainer, rate, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def step(self, batch: Any, rate: float) -> None:
+        self._steps += 1
+        self._trainer.step(batch, self._rate(self._steps, rate))
+
+
+def later_rate(trainer: Any) -> Any:
+    """The rate is twice what it should be, from the fourth step on."""
+    return Rates(trainer, lambda step, rate: rate if step < 4 else 2 * rate)
+
+
+def cached_rate(trainer: Any) -> Any:
+    """The first rate is kept for good."""
+    seen: list[float] = []
+
+    def first(step: int, rate: float) -> float:
+        seen.append(rate)
+        return seen[0]
+
+    return Rates(trainer, first)
+
+
+def kept_rate(trainer: Any) -> Any:
+    """The rate of the first stage is kept in the last one."""
+    return Rates(trainer, lambda step, rate: RECIPE.stages[0].learning_rate if rate else 0.0)
+
+
+def later_loss(trainer: Any) -> Any:
+    """The loss is scaled by 2 from the fourth step on, and its gradient with it."""
+    steps = Counter[str]()
+
+    def change(name: str, w: Any, before: Any, v: Any) -> Any:
+        steps[name] += 1
+        return v if steps[name] < 4 else 2 * v - (0 if before is None else SCRATCH.momentum * before)
+
+    return Velocities(trainer, change)
+
+
+def preprocessed(trainer: Any, change: Callable[[Any], Any]) -> Any:
+    """What is made of the pixels on the device is changed."""
+    own = trainer.preprocess
+    trainer.preprocess = lambda images: change(own(images))
+    return trainer
+
+
+def blue_first(trainer: Any) -> Any:
+    """BGR in the place of RGB."""
+    is_torch = hasattr(trainer, "optimizer")
+    return preprocessed(trainer, lambda x: x.flip(1) if is_torch else x[..., ::-1])
+
+
+def swapped_statistics(trainer: Any) -> Any:
+    """Mean and standard deviation have changed places."""
+    pixels = trainer.preprocess
+    pixels._mean, pixels._std = pixels._std, pixels._mean
+    return trainer
+
+
+def aligned_corners(trainer: Any) -> Any:
+    """Upsampled from corner to corner, and not with half-pixel centres."""
+    size, trainer.preprocess.size = trainer.preprocess.size, IMAGE_SHAPE[0]
+
+    def large(x: Any) -> Any:
+        if hasattr(trainer, "optimizer"):
+            import torch.nn.functional as F
+
+            return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=True)
+        import tensorflow as tf
+
+        return tf.compat.v1.image.resize_bilinear(x, (size, size), align_corners=True)
+
+    return preprocessed(trainer, large)
+
+
 class StaleEvaluation:
     """A trainer that goes on evaluating with its first weights."""
 
@@ -160,9 +251,9 @@ class StaleEvaluation:
 
 
 class Velocities:
-    """A trainer whose step changes every velocity by `change(name, before, after)`."""
+    """A trainer whose step makes of every velocity `change(name, weight, before, after)`."""
 
-    def __init__(self, trainer: Any, change: Callable[[Any, Any, Any], Any]) -> None:
+    def __init__(self, trainer: Any, change: Callable[[str, Any, Any, Any], Any]) -> None:
         self._trainer, self._change = trainer, change
         self._now: dict[str, Any] = {}
 
@@ -178,7 +269,8 @@ class Velocities:
         self._trainer.step(batch, rate)
         after = self._trainer.momentum()
         self._now = {
-            name: self._change(first[name], before.get(name), array) for name, array in after.items()
+            name: self._change(name, first[name], before.get(name), array)
+            for name, array in after.items()
         }
         now = {name: first[name] - rate * self._now[name] for name in first}
         self._trainer.resume(now, self._now, self._trainer.random_state())
@@ -189,13 +281,13 @@ class Velocities:
 
 def slight_momentum(trainer: Any) -> Any:
     """0.89 where the recipe says 0.9."""
-    return Velocities(trainer, lambda w, before, v: v if before is None else v - 0.01 * before)
+    return Velocities(trainer, lambda name, w, before, v: v if before is None else v - 0.01 * before)
 
 
 def dampened(trainer: Any) -> Any:
     """torch's dampening of 0.1: from the second step on, a tenth of the gradient is lost."""
 
-    def change(w: Any, before: Any, v: Any) -> Any:
+    def change(name: str, w: Any, before: Any, v: Any) -> Any:
         return v if before is None else v - 0.1 * (v - SCRATCH.momentum * before)
 
     return Velocities(trainer, change)
@@ -203,7 +295,7 @@ def dampened(trainer: Any) -> Any:
 
 def decayed(trainer: Any) -> Any:
     """A weight decay of 1e-5, a tenth of what is usual."""
-    return Velocities(trainer, lambda w, before, v: v + 1e-5 * w)
+    return Velocities(trainer, lambda name, w, before, v: v + 1e-5 * w)
 
 
 def dropouts(trainer: Any) -> list[Any]:
@@ -296,7 +388,7 @@ def main() -> None:
     net = network("standard", image_size=64)
     first, split = weights.initialise(net, seed=0), data.synthetic(32, seed=0)
     batch = Batch(images=split.images, labels=split.labels, rate=0.001, different=len(split))
-    reference = compute_outputs(net.without_dropout(), first, SCRATCH, batch)
+    reference = compute_outputs(net.without_dropout(), first, RECIPE, batch)
     faults: dict[str, Callable[[Any], Any]] = {
         "none": lambda trainer: trainer,
         "scrambled": scrambled,
@@ -309,6 +401,13 @@ def main() -> None:
         "dampened": dampened,
         "decayed": decayed,
         "stale evaluation": StaleEvaluation,
+        "later rate": later_rate,
+        "cached rate": cached_rate,
+        "kept rate": kept_rate,
+        "later loss": later_loss,
+        "blue first": blue_first,
+        "swapped statistics": swapped_statistics,
+        "aligned corners": aligned_corners,
         "other dropout": other_rate,
         "unscaled": unscaled,
         "one off": one_off,
@@ -322,7 +421,9 @@ def main() -> None:
     for name, plant in faults.items():
         vars(timing)["check_timing"] = check_timing if name in TIMED else lambda *arguments: []
         faulty: Any = Faulty(backend, plant, late=name == "late")
-        checks = check_device(faulty, net, first, SCRATCH, batch, reference=reference, seed=0).checks
+        checks = check_device(
+            faulty, net, first, RECIPE, batch, reference=reference, seed=0, rates=RATES
+        ).checks
         results[name] = {
             check.name: (check.passed, check.measured, check.description) for check in checks
         }

@@ -17,7 +17,7 @@ from alexnet.frameworks.tensorflow.preprocess import Preprocess
 from alexnet.layers import Dense, Flatten
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
-from alexnet.spec import Network
+from alexnet.spec import INPUT, Network
 from alexnet.weights import Weights, channels_last, check
 
 Batch = tuple[Any, Any]
@@ -150,6 +150,7 @@ class TensorflowTrainer:
         flattened_map = False  # True from Flatten to the first Dense: a flattened channels-last map
         with tf.device(self.device):
             x = self.preprocess(_on_device(images))
+            outputs[INPUT] = np.moveaxis(x.numpy(), -1, 1)
             for layer in self.model.layers:
                 x = layer(x, training=False)
                 if layer.name not in rows:

@@ -16,7 +16,7 @@ from alexnet.frameworks.torch.layers import modules
 from alexnet.frameworks.torch.preprocess import Preprocess
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
-from alexnet.spec import Network
+from alexnet.spec import INPUT, Network
 from alexnet.weights import Weights, check
 
 Batch = tuple[Tensor, ...]
@@ -115,7 +115,7 @@ class TorchTrainer:
     def activations(self, images: Images) -> dict[str, Any]:
         self.model.eval()
         x = self.preprocess(torch.from_numpy(images).to(self.device))
-        outputs = {}
+        outputs = {INPUT: x.cpu().contiguous().numpy().copy()}
         for name, block in self.model.named_children():
             x = block(x)
             outputs[name] = x.cpu().contiguous().numpy().copy()

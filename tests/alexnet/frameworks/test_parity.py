@@ -17,7 +17,7 @@ import pytest
 from alexnet import spec, weights
 from alexnet.recipe import FINETUNE
 from alexnet.reference import Reference
-from alexnet.spec import VARIANTS, network
+from alexnet.spec import INPUT, VARIANTS, network
 from tests.alexnet.test_spec import PARAMETERS
 from tests.support.framework_worker import (
     BATCH,
@@ -71,6 +71,10 @@ def test_every_layer_agrees(both: dict[str, Arrays], variant: str) -> None:
     rows = network(variant, image_size=64).rows
     logits = {f: answers[f"layers {variant} 64 logits"] for f, answers in both.items()}
     last = rows[-1].layer.name
+    assert (
+        distance(*(answers[f"layers {variant} 64 {INPUT}"] for answers in both.values()))
+        < FORWARD_TOLERANCE
+    )
     for row in rows:
         key = f"layers {variant} 64 {row.layer.name}"
         torch, tensorflow = both["torch"][key], both["tensorflow"][key]

@@ -135,8 +135,9 @@ def test_the_room_that_a_run_needs_follows_from_its_networks(
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     full = gather_facts(AUTO, machine=MAC.machine, profile="full")
     assert full.parameters == network("mistaken").parameters == 202_839_952
-    assert full.results.needs_bytes == 6 * 4 * full.parameters + facts.RECORDS_BYTES
+    assert full.results.needs_bytes == 8 * 4 * full.parameters + facts.RECORDS_BYTES
     assert full.memory_needs_bytes == 16 * full.parameters + 3 * GB
+    assert full.gate_needs_bytes == 32 * full.parameters + 3 * GB
     assert full.cache.needs_bytes == 2 * 4 * 61_100_840  # ImageNet's: as downloaded and as converted
     small = gather_facts(
         replace(AUTO, image_size=64, experiment=("scratch",)), machine=MAC.machine, profile="full"

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from bench.gate import ask as ask_module
 from bench.gate.ask import GateReply, Gates, ask_gate
-from bench.ipc.cell_files import journal_file, reference_file
+from bench.ipc.cell_files import journal_file, partial_reference, reference_folder
 from bench.ipc.messages import Job
 from bench.records import journal
 from bench.records.journal import Journal
@@ -68,9 +68,9 @@ class PaperGates:
         roofline = ROOFLINE if job.roofline is None else None
         if job.cell.engine in self.mute:
             return GateReply(gate=None, roofline=roofline, reason="it died")
-        file = reference_file(folder, job.cell)
-        self.found.append(file.exists())
-        file.touch()
+        reference = reference_folder(folder, job.cell)
+        self.found.append(reference.exists())
+        reference.mkdir(exist_ok=True)
         gate = replace(GATE, seconds=float(len(self.asked)))
         return GateReply(gate=gate, roofline=roofline, reason="")
 
@@ -157,7 +157,7 @@ def test_the_reference_is_computed_once_and_removed_after_the_last_gate(paper: P
     cells = grid(2)
     for cell in cells:
         paper.gate_of(cell, cells)
-        assert not reference_file(paper.folder, cell).exists()
+        assert not reference_folder(paper.folder, cell).exists()
     assert paper.found == [False, True]
 
 
@@ -165,13 +165,16 @@ def test_the_reference_is_removed_if_a_gate_is_interrupted(
     paper: PaperGates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut_off(job: Job, *, folder: Path) -> GateReply:
-        reference_file(folder, job.cell).touch()
+        reference = reference_folder(folder, job.cell)
+        for made in (reference, partial_reference(reference)):
+            made.mkdir()
+            (made / "fc6.weight.npy").write_bytes(b"half of it")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ask_module, "ask_gate", cut_off)
     with pytest.raises(KeyboardInterrupt):
         paper.gate_of(CELL, grid(1))
-    assert list(paper.folder.glob("*.npz")) == []
+    assert list(paper.folder.iterdir()) == []
 
 
 def test_a_gate_of_the_earlier_session_does_not_run_again_and_is_not_written_again(

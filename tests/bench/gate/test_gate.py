@@ -23,7 +23,7 @@ def gates() -> dict[str, Any]:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_without_a_fault_every_check_passes(gates: dict[str, Any], engine: str) -> None:
     checks = gates[engine]["none"]
-    assert len(checks) == 18
+    assert len(checks) == 20
     assert [name for name, (passed, _, _) in checks.items() if not passed] == []
 
 
@@ -39,6 +39,13 @@ FAULTS = [
     ("slight momentum", "momentum", "the momentum of two steps at rate 0"),
     ("dampened", "momentum", "the momentum of two steps at rate 0"),
     ("decayed", "weight decay", "how much of the weights"),
+    ("later rate", "later rate", "how far a later step's rate is from 0"),
+    ("cached rate", "later rate", "how far a later step's rate is from 0, as the protocol has it"),
+    ("kept rate", "later rate", "how far a later step's rate is from 0.0001, as the protocol has it"),
+    ("later loss", "later gradient", "in a later step, against the CPU in float64"),
+    ("blue first", "layers", "the pixels that are the network's input on cpu"),
+    ("swapped statistics", "layers", "the pixels that are the network's input on cpu"),
+    ("aligned corners", "layers", "the pixels that are the network's input on cpu"),
     ("stale evaluation", "later logits", "the logits after three steps"),
     ("other dropout", "dropout share", "the share of dropped inputs"),
     ("one off", "dropout share", "the share of dropped inputs"),
@@ -72,6 +79,12 @@ def test_a_planted_fault_is_named(
         ("zero dropout", "logits"),
         ("late", "logits"),
         ("other momentum", "gradient"),
+        ("later rate", "later gradient"),
+        ("later rate", "three steps"),
+        ("later rate", "momentum"),
+        ("kept rate", "three steps"),
+        ("later loss", "momentum"),
+        ("later loss", "gradient"),
     ],
 )
 def test_what_a_fault_does_not_touch_still_passes(

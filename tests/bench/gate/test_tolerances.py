@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bench.gate import tolerances
-from bench.gate.outputs import STEPS, Batch, Outputs, collect
+from alexnet.frameworks.protocol import Trainer
+from alexnet.spec import INPUT
+from bench.gate import outputs, tolerances
+from bench.gate.outputs import STEPS, Batch, Outputs, collect, relative_norm_error, watched
 from bench.gate.tolerances import Errors
 from bench.records.types import Check
 
@@ -165,8 +167,37 @@ def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
     assert own_logits(dropping).measured is None
 
 
-def test_a_gate_that_is_at_work_says_so_after_every_part() -> None:
+def test_a_watched_trainer_answers_as_before_and_says_so_after_each_call() -> None:
     heartbeats: list[int] = []
-    trainer: Any = Linear(np.float32)
-    collect(trainer, FIRST, BATCH, lambda: heartbeats.append(1))
-    assert len(heartbeats) == 2 + STEPS, "activations, logits, and each step"
+    trainer: Any = watched(cast("Trainer", Linear(np.float32)), lambda: heartbeats.append(1))
+    ours, plain = collect(trainer, FIRST, BATCH), outputs_of(np.float32)
+    np.testing.assert_array_equal(ours.later_logits, plain.later_logits)
+    # activations, logits twice, to_device, each step and its metrics, weights twice, momentum.
+    assert len(heartbeats) == 4 + 2 * STEPS + 3
+    assert trainer.loss == plain.losses[-1]
+    assert len(heartbeats) == 4 + 2 * STEPS + 3
+
+
+def test_pixels_that_are_off_are_named_before_the_layers_behind_them() -> None:
+    names = (INPUT, "conv1", "fc8")
+    exact = replace(EXACT, layers={name: np.ones((1, 2)) for name in names})
+    off = replace(EXACT, layers={name: np.full((1, 2), 1.1 + 0.1 * at) for at, name in enumerate(names)})
+    float32 = replace(FLOAT32, layers=dict.fromkeys(names, 1e-7))
+    device = tolerances.errors(off, exact)
+    check = tolerances.compare_to_reference(device, float32, exact, on="mps")[0]
+    assert check.name == "layers"
+    assert check.measured == pytest.approx(0.1)
+    words = "the pixels that are the network's input on mps, against the CPU in float64"
+    assert check.description == words
+
+
+def test_a_comparison_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    ours, exact = rng.normal(size=(2, 7, 11))
+    expected = np.linalg.norm(ours - exact) / np.linalg.norm(exact)
+    monkeypatch.setattr(outputs, "BLOCK", 10)
+    assert [len(a) for a, _ in outputs.blockwise(ours, exact)] == [10] * 7 + [7]
+    assert relative_norm_error(ours, exact) == pytest.approx(expected, rel=1e-12)
+    assert relative_norm_error(exact, exact) == 0
+    with pytest.raises(ValueError, match="not of one size"):
+        relative_norm_error(ours[:6], exact)

@@ -86,7 +86,7 @@ def test_the_gate_alone_can_be_asked_and_trains_nothing(tmp_path: Path) -> None:
     assert "logits: 0.9 where 2.4e-05 at most is allowed" in done.stdout
     assert "1 failed, 1 passed" in done.stdout
     assert not list((tmp_path / "test-machine").glob("*.json"))
-    assert not list((tmp_path / "test-machine").rglob("*.npz"))
+    assert not list((tmp_path / "test-machine").rglob("*.reference*"))
 
 
 def test_all_gates_come_before_the_first_cell(tmp_path: Path) -> None:
