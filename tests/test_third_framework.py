@@ -131,6 +131,8 @@ def test_the_gates_of_all_three_pass_against_one_reference(runs: dict[str, Any])
         assert run["verdict"]["validity"] == "valid"
         assert checks["same bytes"]["measured"] == 0
         assert checks["logits"]["measured"] < 1e-5
+        assert run["gate"]["precision"] == "float32"
+        assert checks["precision"]["measured"] >= checks["precision"]["lower"]
 
 
 def test_all_three_began_alike(runs: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from alexnet.data import Images, Labels
     from alexnet.recipe import Recipe
     from alexnet.score import Logits
-    from alexnet.spec import Network
+    from alexnet.spec import Network, Row
     from alexnet.weights import Weights
 
 Device = Literal["mps", "cuda", "cpu"]
@@ -57,7 +57,10 @@ class Trainer(Protocol):
         """float32 (n, classes) in evaluation mode, read from the device."""
 
     def activations(self, images: Images) -> dict[str, Any]:
-        """Layer name -> output in evaluation mode, float32, channels first (n, c, h, w) or (n, f)."""
+        """Layer name -> output in evaluation mode, float32, channels first (n, c, h, w) or (n, f).
+
+        The first is the network's input, the prepared pixels, under the name `alexnet.spec.INPUT`.
+        """
 
     def weights(self) -> Weights:
         """The current weights in the canonical layout."""
@@ -117,6 +120,19 @@ class Backend(Protocol):
 
     def addition(self, elements: int) -> Kernel:
         """An in-place sum of two float32 vectors of `elements` elements."""
+
+    def forward_backward(
+        self, row: Row, inputs: Any, weight: Any, output_gradient: Any, *, input_gradient: bool
+    ) -> tuple[Any, Any, Any]:
+        """One convolution or Dense as a training step computes it, with a bias of 0 and without ReLU.
+
+        Returns (output, gradient of the weight, gradient of the inputs), all numpy float32, channels
+        first; `weight` has the canonical layout. The last is None unless `input_gradient`: no step
+        computes that of the images.
+        """
+
+    def sums(self, rows: Any) -> Any:
+        """The sum of each row of a float32 (n, length), as numpy float32 (n,)."""
 
     def device_name(self) -> str: ...
 

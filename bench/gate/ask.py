@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alexnet.frameworks.protocol import Device
-from bench.ipc.cell_files import journal_file, reference_file
+from bench.ipc.cell_files import journal_file, remove_references
 from bench.ipc.messages import Job
 from bench.ipc.parent import (
     GATE_COMMAND,
@@ -103,7 +103,7 @@ class Gates:
                         self.gates[first_repeat] = self._ask_with_retry(job_of(peer), folder)
                         self._keep(peer, folder)
             finally:
-                reference_file(folder, cell).unlink(missing_ok=True)
+                remove_references(folder)
         self._keep(cell, folder)
         return self.gates[cell.first_repeat]
 
@@ -141,4 +141,12 @@ def _unanswered_gate(reason: str) -> Gate:
         upper=0,
         description=f"it did not answer, asked twice: {reason}",
     )
-    return Gate(checks=(check,), not_checked=(), weights_sha256=None, batch_sha256=None, seconds=None)
+    return Gate(
+        checks=(check,),
+        not_checked=(),
+        arithmetic=None,
+        precision=None,
+        weights_sha256=None,
+        batch_sha256=None,
+        seconds=None,
+    )

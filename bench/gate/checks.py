@@ -7,7 +7,7 @@ that the training process's memory, which is measured, holds nothing of it.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -21,18 +21,27 @@ from alexnet.frameworks.protocol import Backend, PlacementNotReported, Trainer
 from alexnet.recipe import EXPERIMENTS, Recipe
 from alexnet.spec import Network, network
 from bench.gate import timing, training
-from bench.gate.outputs import Batch, collect
+from bench.gate.outputs import Batch, collect, watched
+from bench.gate.precision import check_precision, measure_arithmetic
 from bench.gate.reference import ReferenceOutputs, compute_outputs, shared_outputs
-from bench.gate.tolerances import check_own_network, compare_to_reference, errors
-from bench.ipc.cell_files import reference_file
+from bench.gate.tolerances import (
+    check_own_network,
+    compare_to_reference,
+    errors,
+    gradient_tolerance,
+)
+from bench.ipc.cell_files import reference_folder
 from bench.ipc.child import ParentPipe
 from bench.ipc.messages import Heartbeat, Job
 from bench.meters.roofline import measure_roofline
 from bench.records.cell_recipe import recipe_of
 from bench.records.codec import finite_or_none
 from bench.records.limits import MAX_DROPOUT_DIFFERENCE, MIN_DROPOUT_DIFFERENCE
+from bench.records.precision import precision_word
+from bench.records.protocol import PROTOCOLS, deviations
 from bench.records.types import Check, Gate, NotChecked, PlacementUnknown
 from bench.worker.job import first_weights, load_data
+from bench.worker.training_loop import HEARTBEAT_SECONDS
 
 MIN_DIFFERENT, MAX_DIFFERENT = 4, 64
 LARGE_IMAGE_SIZE, MAX_DIFFERENT_LARGE = 128, 16
@@ -81,23 +90,34 @@ def check_device(
     *,
     reference: ReferenceOutputs,
     seed: int,
+    rates: Sequence[float],
     heartbeat: Callable[[], None] = lambda: None,
 ) -> DeviceChecks:
-    """Runs all checks of one cell's device; calls `heartbeat` every few seconds.
+    """Runs all checks of one cell's device; calls `heartbeat` after each call of a trainer.
 
+    `rates` are those of the recipe's stages, as they are written down apart from it.
     All layers train here, whatever the recipe's first stage trains. One network at a time is in memory.
     Keras's models are reference cycles, which only gc.collect() frees.
     """
     plain, on = net.without_dropout(), backend.device
     exact, float32 = reference.exact, reference.float32
-    trainer = backend.trainer(plain, first, recipe, seed=seed)
-    outputs = collect(trainer, first, batch, heartbeat)
-    checks = compare_to_reference(errors(outputs, exact), float32, exact, on=on)
+    trainer = watched(backend.trainer(plain, first, recipe, seed=seed), heartbeat)
+    outputs = collect(trainer, first, batch)
+    checks = compare_to_reference(errors(outputs, exact, heartbeat), float32, exact, on=on)
     del outputs
     checks += training.check_optimizer(trainer, first, batch, recipe, exact.gradient)
+    checks += training.check_later_steps(
+        trainer,
+        first,
+        batch,
+        recipe,
+        exact.gradient,
+        gradient_tolerance=gradient_tolerance(float32),
+        rates=rates,
+    )
     del trainer
     gc.collect()
-    trainer = backend.trainer(net, first, recipe, seed=seed)
+    trainer = watched(backend.trainer(net, first, recipe, seed=seed), heartbeat)
     checks.append(check_own_network(trainer, float32, exact, batch, on=on))
     if net.has_dropout:
         checks += training.check_dropout_masks(trainer, net, first, batch, recipe)
@@ -127,22 +147,43 @@ def check_same_bytes(reference: ReferenceOutputs, first: canonical.Weights, batc
     )
 
 
+def check_protocol(experiment: str) -> Check:
+    """The experiment's network and recipe are those of the protocol, which is written down apart."""
+    differing = tuple(deviations(experiment, EXPERIMENTS[experiment]))
+    names = f": {', '.join(differing)}" if differing else ""
+    return Check(
+        name="protocol",
+        measured=len(differing),
+        lower=0,
+        upper=0,
+        description=f"values of the network and the recipe that are not the protocol's{names}",
+    )
+
+
 def run_gate(job: Job, parent: ParentPipe) -> None:
     """Runs the gate of one cell and sends it; sends the roofline first if the job has none yet."""
-    began = perf_counter()
+    began = last_heartbeat = perf_counter()
+
+    def heartbeat() -> None:
+        nonlocal last_heartbeat
+        if perf_counter() - last_heartbeat > HEARTBEAT_SECONDS:
+            last_heartbeat = perf_counter()
+            parent.send(Heartbeat(epoch=0, step=0))
+
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
     backend = registry.backend(job.cell.engine, job.cell.device)
     if job.roofline is None:
         parent.send(measure_roofline(backend))
+    arithmetic = measure_arithmetic(backend)
+    heartbeat()
+    promised = registry.ENGINES[job.cell.engine].precision
     first, batch = first_weights(job, net).weights, first_batch(job, recipe)
-
-    def heartbeat() -> None:
-        parent.send(Heartbeat(epoch=0, step=0))
-
+    heartbeat()
+    plain = net.without_dropout()
     reference = shared_outputs(
-        reference_file(Path(job.session_folder), job.cell),
-        lambda: compute_outputs(net.without_dropout(), first, recipe, batch, heartbeat),
+        reference_folder(Path(job.session_folder), job.cell),
+        lambda store: compute_outputs(plain, first, recipe, batch, heartbeat=heartbeat, store=store),
     )
     device = check_device(
         backend,
@@ -152,12 +193,20 @@ def run_gate(job: Job, parent: ParentPipe) -> None:
         batch,
         reference=reference,
         seed=job.cell.seed,
+        rates=PROTOCOLS[job.cell.experiment].learning_rates,
         heartbeat=heartbeat,
     )
     parent.send(
         Gate(
-            checks=(check_same_bytes(reference, first, batch), *device.checks),
+            checks=(
+                check_protocol(job.cell.experiment),
+                check_same_bytes(reference, first, batch),
+                *check_precision(arithmetic, promised, on=job.cell.device),
+                *device.checks,
+            ),
             not_checked=device.not_checked,
+            arithmetic=arithmetic,
+            precision=precision_word(arithmetic),
             weights_sha256=canonical.fingerprint(first),
             batch_sha256=batch.fingerprint(),
             seconds=perf_counter() - began,

@@ -23,9 +23,11 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from alexnet import data, weights
-from alexnet.frameworks.tensorflow import layers, trainer
+from alexnet.frameworks.tensorflow import arithmetic, layers, trainer
 from alexnet.frameworks.tensorflow.backend import TensorflowBackend
 from alexnet.recipe import EXPERIMENTS
+from bench.gate.precision import row_of
+from bench.records.precision import LAYERS, SUM
 from tests.support.metal_placement import (
     LEFT_TO_HOST,
     Found,
@@ -98,6 +100,20 @@ def check_all(kernel_of: Any) -> dict[str, Found]:
                     left_to_host=set().union(*(each.left_to_host for each in found_here)),
                 )
     return found
+
+
+def check_arithmetic() -> dict[str, Found]:
+    """Operation by which the gate measures the precision -> what was found, as written."""
+    functions = {SUM: arithmetic.compiled_sums()}
+    for name, measured in LAYERS.items():
+        layer = arithmetic.OneLayer(
+            row_of(measured), device="mps", input_gradient=not measured.takes_images
+        )
+        functions[name] = layer.function
+    return {
+        name: check_concrete_function(function.get_concrete_function(), host=HOST)
+        for name, function in functions.items()
+    }
 
 
 def dense_layer() -> list[str]:
@@ -244,12 +260,14 @@ def main() -> None:
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     backend = TensorflowBackend("mps")
-    vars(trainer)["device_string"] = lambda device: GPU
+    for module in (trainer, arithmetic):
+        vars(module)["device_string"] = lambda device: GPU
     found = {name: check_all(kernel_of) for name, kernel_of in KERNELS.items()}
     planted = {}
     for name, fault in faults().items():
         with fault:
             planted[name] = step_problems()
+    of_precision = check_arithmetic()
     json.dump(
         {
             "settings": backend.settings(),
@@ -262,6 +280,10 @@ def main() -> None:
             "operations": {where: sorted(each.operations) for where, each in found["metal"].items()},
             "reasons": sorted(LEFT_TO_HOST),
             "planted": planted,
+            "precision": {name: each.problems for name, each in of_precision.items()},
+            "operations of precision": {
+                name: sorted(each.operations) for name, each in of_precision.items()
+            },
             "dense layer": dense_layer(),
             "off device": off_device(),
             "losses": losses(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +22,10 @@ import tensorflow as tf
 from alexnet.frameworks.info import Engine
 from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
 from alexnet.frameworks.registry import environment
+from alexnet.frameworks.tensorflow.arithmetic import OneLayer, compiled_sums
 from alexnet.frameworks.tensorflow.trainer import TensorflowTrainer, device_string
 from alexnet.recipe import Recipe
-from alexnet.spec import FLOAT32_BYTES, Network
+from alexnet.spec import FLOAT32_BYTES, Network, Row
 from alexnet.weights import Weights
 
 VERSION = tf.__version__
@@ -115,6 +117,16 @@ class TensorflowBackend:
 
     def addition(self, elements: int) -> Addition:
         return Addition(self.device, elements)
+
+    def forward_backward(
+        self, row: Row, inputs: Any, weight: Any, output_gradient: Any, *, input_gradient: bool
+    ) -> tuple[Any, Any, Any]:
+        layer = OneLayer(row, device=self.device, input_gradient=input_gradient)
+        return layer.run(inputs, weight, output_gradient)
+
+    def sums(self, rows: Any) -> Any:
+        with tf.device(device_string(self.device)):
+            return compiled_sums()(tf.constant(rows)).numpy()
 
     def device_name(self) -> str:
         if self.device == "cpu":

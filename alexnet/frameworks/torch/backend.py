@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,10 @@ import torchvision
 from alexnet.frameworks.info import Engine
 from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
 from alexnet.frameworks.registry import environment
+from alexnet.frameworks.torch.layers import modules
 from alexnet.frameworks.torch.trainer import TorchTrainer, memory_format, synchronize
 from alexnet.recipe import Recipe
-from alexnet.spec import FLOAT32_BYTES, Network
+from alexnet.spec import FLOAT32_BYTES, Network, Row
 from alexnet.weights import Weights
 
 VERSION = torch.__version__
@@ -92,6 +94,30 @@ class TorchBackend:
 
     def addition(self, elements: int) -> Addition:
         return Addition(self.device, elements)
+
+    def forward_backward(
+        self, row: Row, inputs: Any, weight: Any, output_gradient: Any, *, input_gradient: bool
+    ) -> tuple[Any, Any, Any]:
+        module: Any = modules(row.layer, row.input_shape[0])[0]
+        with torch.no_grad():
+            module.weight.copy_(torch.from_numpy(weight))
+            module.bias.zero_()
+        module.to(self.device).to(memory_format=memory_format(self.device))
+        x = self._tensor(inputs).requires_grad_(input_gradient)
+        output = module(x)
+        wanted = (module.weight, x) if input_gradient else (module.weight,)
+        gradients = torch.autograd.grad(output, wanted, self._tensor(output_gradient).to(output.dtype))
+        found = [tensor.detach().float().cpu().contiguous().numpy() for tensor in (output, *gradients)]
+        return found[0], found[1], found[2] if input_gradient else None
+
+    def _tensor(self, array: Any) -> torch.Tensor:
+        """The array on the device, in the layout of the trainer's tensors."""
+        tensor = torch.from_numpy(array).to(self.device)
+        images = tensor.ndim == 4
+        return tensor.to(memory_format=memory_format(self.device)) if images else tensor
+
+    def sums(self, rows: Any) -> Any:
+        return torch.from_numpy(rows).to(self.device).sum(1).cpu().numpy()
 
     def device_name(self) -> str:
         if self.device == "cuda":

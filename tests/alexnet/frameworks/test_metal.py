@@ -11,6 +11,7 @@ import pytest
 from alexnet.frameworks.tensorflow.metal_kernels import KERNELS, PLUGIN_VERSION
 from alexnet.recipe import EXPERIMENTS
 from bench.paths import ROOT
+from bench.records.precision import LAYERS, SUM
 from tests.support.real_worker import output_of
 
 STEP = {"Cast", "Conv2D", "Conv2DBackpropFilter", "MatMul", "ArgMax", "ResourceApplyMomentum"}
@@ -79,6 +80,19 @@ def test_no_step_computes_on_the_host_or_reads_back_on_cuda(answers: dict[str, A
     graphs = answers["problems"]["cuda"]
     assert graphs.keys() == answers["problems"]["metal"].keys()
     assert {where: problems for where, problems in graphs.items() if problems} == {}
+
+
+@pytest.mark.slow
+def test_the_precision_is_measured_on_metal_alone(answers: dict[str, Any]) -> None:
+    """The gate's single operations, forward and backward, run where the steps do."""
+    assert set(answers["precision"]) == {*LAYERS, SUM}
+    assert {name: problems for name, problems in answers["precision"].items() if problems} == {}
+    operations = answers["operations of precision"]
+    assert {"Conv2D", "Conv2DBackpropFilter", "Conv2DBackpropInput"} <= set(
+        operations["convolution 3x3"]
+    )
+    assert "MatMul" in operations["matrix product"]
+    assert "Sum" in operations[SUM]
 
 
 @pytest.mark.slow

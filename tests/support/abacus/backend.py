@@ -17,11 +17,11 @@ from alexnet.frameworks.protocol import (
     operands,
 )
 from alexnet.frameworks.registry import environment
-from alexnet.layers import Dropout
+from alexnet.layers import Conv, Dense, Dropout
 from alexnet.recipe import Recipe
-from alexnet.reference import Reference
+from alexnet.reference import Reference, forward_backward
 from alexnet.score import Logits
-from alexnet.spec import FLOAT32_BYTES, Network
+from alexnet.spec import FLOAT32_BYTES, Network, Row
 from alexnet.weights import Weights, check
 
 VERSION = "1.0"
@@ -156,6 +156,16 @@ class AbacusBackend:
 
     def addition(self, elements: int) -> Addition:
         return Addition(elements)
+
+    def forward_backward(
+        self, row: Row, inputs: Any, weight: Any, output_gradient: Any, *, input_gradient: bool
+    ) -> tuple[Any, Any, Any]:
+        assert isinstance(row.layer, Conv | Dense)
+        output, of_weight, of_inputs = forward_backward(row.layer, inputs, weight, output_gradient)
+        return output, of_weight, of_inputs if input_gradient else None
+
+    def sums(self, rows: Any) -> Any:
+        return rows.sum(axis=1)
 
     def device_name(self) -> str:
         return "CPU"

@@ -1,0 +1,105 @@
+"""How exactly a device computes: what a gate measures of it, its word, and what keeps a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alexnet.frameworks.protocol import Precision
+from alexnet.layers import Conv, Dense
+from alexnet.spec import VARIANTS
+from bench.records.limits import (
+    MAX_TEN_BITS,
+    MIN_FLOAT16_BITS,
+    MIN_FLOAT32_BITS,
+    MIN_SEVEN_BITS,
+    MIN_TEN_BITS,
+    WINOGRAD_BITS,
+)
+from bench.records.types import Arithmetic, PrecisionWord
+
+POWERS = (-20, 20)
+"""The exponents of the numbers that must come through a product. float16 ends at 2^16, and below 2^-14
+it loses bits."""
+SUM = "sum"
+
+MIN_BITS: Mapping[PrecisionWord | Precision, float] = {
+    "float64": MIN_FLOAT32_BITS,  # what goes in and comes out is float32
+    "float32": MIN_FLOAT32_BITS,
+    "TF32": MIN_TEN_BITS,
+    "bfloat16": MIN_SEVEN_BITS,
+    "float16": MIN_FLOAT16_BITS,
+}
+"""What is promised -> the fewest bits that keep the promise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredLayer:
+    """A layer that is computed forward and backward; no step computes the gradient of the images."""
+
+    layer: Conv | Dense
+    takes_images: bool
+
+    @property
+    def winograd_bits(self) -> float:
+        """The bits that Winograd's algorithm may take, which computes convolutions of stride 1."""
+        return WINOGRAD_BITS if isinstance(self.layer, Conv) and self.layer.stride == 1 else 0.0
+
+    def operations(self, name: str) -> tuple[str, ...]:
+        """The names of its output, of the gradient of its weight and of that of its input, if any."""
+        parts = ("", ", gradient of the weight", ", gradient of the input")
+        return tuple(name + part for part in (parts[:-1] if self.takes_images else parts))
+
+
+def _layers() -> dict[str, MeasuredLayer]:
+    layers = {"matrix product": MeasuredLayer(layer=Dense("dense", None), takes_images=False)}
+    for variant in VARIANTS.values():
+        for layer in variant.layers:
+            if isinstance(layer, Conv):
+                stride = f"/{layer.stride}" if layer.stride > 1 else ""
+                name = f"convolution {layer.kernel}x{layer.kernel}{stride}"
+                takes_images = layer is variant.layers[0]
+                layers.setdefault(name, MeasuredLayer(layer=layer, takes_images=takes_images))
+    return layers
+
+
+LAYERS: Mapping[str, MeasuredLayer] = _layers()
+"""The product of a Dense layer, and every kind of convolution in the layer tables."""
+
+WINOGRAD_BITS_OF: Mapping[str, float] = {
+    operation: layer.winograd_bits
+    for name, layer in LAYERS.items()
+    for operation in layer.operations(name)
+} | {SUM: 0.0}
+"""Key of `Arithmetic.mantissa_bits` -> the bits that Winograd's algorithm may take of that operation."""
+
+
+def least_exact(arithmetic: Arithmetic) -> tuple[str, float]:
+    """The operation with the fewest bits, and how many, WINOGRAD_BITS_OF it added.
+
+    ("nothing", 0) if nothing was measured.
+    """
+    bits = {
+        name: found + WINOGRAD_BITS_OF.get(name, 0.0) for name, found in arithmetic.mantissa_bits.items()
+    }
+    return min(bits.items(), key=lambda item: item[1], default=("nothing", 0.0))
+
+
+def precision_word(arithmetic: Arithmetic) -> PrecisionWord:
+    """The format that the least exact operation comes to; `other` if it is none of these four.
+
+    TF32 and float16 keep the same ten bits. What does not come through a product tells them apart.
+    """
+    _, bits = least_exact(arithmetic)
+    if arithmetic.lost_powers:
+        return "float16" if MIN_FLOAT16_BITS <= bits < MAX_TEN_BITS else "other"
+    if bits >= MIN_FLOAT32_BITS:
+        return "float32"
+    if MIN_TEN_BITS <= bits < MAX_TEN_BITS:
+        return "TF32"
+    return "bfloat16" if MIN_SEVEN_BITS <= bits < MIN_TEN_BITS else "other"
+
+
+def max_lost_powers(promised: PrecisionWord | Precision) -> int:
+    """How many of POWERS may get lost: float16 promises none of them."""
+    return len(POWERS) if promised == "float16" else 0
