@@ -111,6 +111,18 @@ def ioreg_gpu(text: str) -> tuple[str | None, int | None]:
     return None, None
 
 
+def device_utilization(text: str) -> float | None:
+    """The share of time that the GPU was in use of late, from `ioreg -r -d 1 -w 0 -c IOAccelerator`.
+
+    None if no accelerator tells it, if several do, or if it is over 100 %, as an Intel Mac's was seen to
+    be (exelban/stats#649).
+    """
+    statistics = re.findall(r'^[ \t|]*"PerformanceStatistics" = \{(.*)\}[ \t]*$', text, re.MULTILINE)
+    values = re.findall(r'"Device Utilization %"=([0-9]{1,3})(?=[,}]|$)', "\n".join(statistics))
+    percents = [int(value) for value in values]
+    return percents[0] / 100 if len(percents) == 1 and percents[0] <= 100 else None
+
+
 def displays_gpu(text: str) -> tuple[str | None, int | None]:
     """The GPU's name and cores, from `system_profiler SPDisplaysDataType -json`.
 

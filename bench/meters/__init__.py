@@ -1,1 +1,1 @@
-"""The meters of time, memory and energy, the reference kernel and the roofline."""
+"""The meters of time, memory, energy and interference, the reference kernel and the roofline."""

@@ -14,6 +14,7 @@ from rich.table import Table
 from bench.doctor.findings import Finding
 from bench.plugin import header
 from bench.records import derive, diff
+from bench.records.run import SessionRun
 from bench.records.types import Run
 from bench.records.upgrade import upgraded_run
 from bench.records.words import reads_text, warning_text
@@ -21,7 +22,14 @@ from bench.records.write import extra_info, rejection_text
 from bench.session.session import Session
 
 LEGEND = {
-    "s/epoch": "median of the last stage's epochs without warm-up; images/s is of the same epochs",
+    "s/epoch": (
+        "median of the last stage's epochs without warm-up and disturbed ones; images/s is of the same"
+        " epochs"
+    ),
+    "disturbed": (
+        "how many of the epochs that count were disturbed: by other programs, a virtual machine's host,"
+        " others on the GPU, or sleep"
+    ),
     "input %": (
         "the last epoch's images/s as a share of the same step on a batch already on the device."
         " Near 100, the input pipeline is not the bottleneck"
@@ -30,7 +38,7 @@ LEGEND = {
         "achieved FLOP/s as a share of the roofline measured here"
         " (model FLOPs utilisation, MFU, against a measured peak)"
     ),
-    "drift": "the last epochs' rate against the first's",
+    "drift": "the rate of the last third of the epochs against that of the first",
     "MB": "peak host memory above what the framework's import took, + a graphics card's own memory",
     "J/image": "processor and GPU, idle draw included",
     "M": "million parameters",
@@ -50,7 +58,10 @@ def summary_table(session: Session) -> Table:
         column for row in rows.values() for column, text in row.items() if text != DASH
     )
     table = Table(
-        title=escape(f"{header.conditions_line(session)}\ndata: {header.data_line(session)}"),
+        title=escape(
+            f"{header.conditions_line(session)}\ndata: {header.data_line(session)}"
+            f"{_precision_line(runs)}"
+        ),
         title_justify="left",
         title_style="bold",
         caption="\n".join(f"{name}: {LEGEND[name]}" for name in columns if name in LEGEND),
@@ -70,10 +81,16 @@ def _figures(run: Run) -> Figures:
     """Column -> text of one run. Without figures, the first column says how the run ended."""
     if not run.complete or run.result is None or run.start is None:
         return {"epochs": "invalid" if run.result else "failed"}
-    result, steady = run.result, derive.steady_epochs(run.epochs)
+    result, device = run.result, run.cell.device
+    steady, disturbed = (
+        derive.steady_epochs(run.epochs),
+        derive.disturbed_epochs(run.epochs, device),
+    )
+    seconds = [epoch.train_seconds for epoch in derive.undisturbed_epochs(run.epochs, device)]
     return {
         "epochs": str(result.epochs),
-        "s/epoch": f"{median(epoch.train_seconds for epoch in steady):.2f}",
+        "s/epoch": f"{median(seconds):.2f}",
+        "disturbed": f"{len(disturbed)} of {len(steady)}" if disturbed else DASH,
         "images/s": f"{result.epoch_images_per_second:,.0f}",
         "input %": f"{100 * result.pipeline_ratio:.0f}",
         "roofline %": _or_dash(result.roofline_share and 100 * result.roofline_share, "{:.0f}"),
@@ -84,6 +101,20 @@ def _figures(run: Run) -> Figures:
         "test %": _or_dash(result.test_accuracy and 100 * result.test_accuracy, "{:.1f}"),
         "converged": f"epoch {result.converged_at}" if result.converged_at else "not yet",
     }
+
+
+def _precision_line(runs: Sequence[SessionRun]) -> str:
+    """How exactly the cells computed, as their gates measured it: once if it was the same for all."""
+    cells: dict[str, list[str]] = {}
+    for run in runs:
+        if run.gate and run.gate.precision:
+            cells.setdefault(run.gate.precision, []).append(run.cell.id)
+    if not cells:
+        return ""
+    if len(cells) == 1:
+        return f"\nprecision as measured: {next(iter(cells))}"
+    words = "; ".join(f"{word} in {', '.join(ids)}" for word, ids in cells.items())
+    return f"\nprecision as measured is not the same: {words}"
 
 
 def _or_dash(value: float | None, form: str) -> str:

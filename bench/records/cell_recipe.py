@@ -1,4 +1,4 @@
-"""The recipe of a cell: its experiment's recipe with the numbers of the plan."""
+"""The recipe and the images of a cell: its experiment's recipe with the numbers of the plan."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from msgspec import to_builtins
 
-from alexnet.data import CLASSES, TRAINED_IMAGES
+from alexnet.data import CLASSES, MIN_VALIDATION_IMAGES, TEST_IMAGES, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
 from alexnet.spec import network
 from bench.records.codec import RecordError, build
@@ -23,6 +23,20 @@ def recipe_of(cell: Cell, plan: Plan) -> Recipe:
     return replace(recipe, batch_size=plan.batch_size, patience=plan.patience)
 
 
+def images_of(plan: Plan) -> dict[str, int]:
+    """The number of training, validation and test images that a plan gives, by `train` and so on.
+
+    Validation holds a tenth of all images that are trained on or validated with: a ninth of the training
+    images, in tens, and 500 at least.
+    """
+    train = TRAINED_IMAGES if plan.train_images is None else plan.train_images
+    return {
+        "train": train,
+        "validation": max(MIN_VALIDATION_IMAGES, 10 * round(train / 90)),
+        "test": TEST_IMAGES if plan.test_images is None else plan.test_images,
+    }
+
+
 def check_plan(cell: Cell, plan: Plan) -> None:
     """Raises IllegalPlan or IllegalNetwork for a plan that cannot be run."""
     try:
@@ -35,7 +49,7 @@ def check_plan(cell: Cell, plan: Plan) -> None:
         experiment.recipe.with_epochs(plan.epochs)
     except IllegalRecipe as error:
         raise IllegalPlan(f"--epochs {plan.epochs}: {error}") from error
-    images = TRAINED_IMAGES if plan.train_images is None else plan.train_images
+    images = images_of(plan)["train"]
     if images % len(CLASSES):
         raise IllegalPlan(
             f"--train-images {images}: the ten classes share them equally, so use a multiple of 10"

@@ -1,13 +1,23 @@
-"""Rates, drift and energy of a run, derived from its epoch records."""
+"""Rates, disturbances, drift and energy of a run, derived from its epoch records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from alexnet.frameworks.protocol import Device
-from bench.records.types import Drift, Epoch, Joules
+from bench.records.limits import (
+    CPU_SLACK_SECONDS,
+    MAX_GPU_SHARE,
+    MAX_SECONDS_APART,
+    MAX_SLOW_SHARE,
+    MAX_TAKEN_BESIDE_GPU,
+    MAX_TAKEN_CPU_SHARE,
+    MIN_DRIFT_EPOCHS,
+    MIN_FREE_CPUS,
+)
+from bench.records.types import DisturbanceKind, Drift, Epoch, Interference, Joules
 
 
 def images_per_second(epoch: Epoch) -> float:
@@ -29,24 +39,123 @@ def steady_epochs(epochs: Sequence[Epoch]) -> list[Epoch]:
     return [epoch for epoch in last_stage[1:] if not epoch.warm_up] or last_stage
 
 
-def typical_images_per_second(epochs: Sequence[Epoch]) -> float:
-    """The median rate of the steady epochs."""
-    return median(images_per_second(epoch) for epoch in steady_epochs(epochs))
+@dataclass(frozen=True, kw_only=True)
+class ProcessorUse:
+    """How a span's time was shared, in logical processors: all, and what others or the host took."""
+
+    processors: float
+    others: float
+    stolen: float
+
+    @property
+    def taken_share(self) -> float:
+        """The share of all processors' time that was taken, 0 to 1."""
+        return (self.others + self.stolen) / self.processors
 
 
-def drift(epochs: Sequence[Epoch], *, cold_probe_seconds: float) -> Drift:
-    """How the rate changed from the first steady epoch to the median of the last third of them.
+def processor_use(reading: Interference | None, seconds: float) -> ProcessorUse | None:
+    """The mean over a span of so many seconds; None where it was not measured.
 
-    The same for the reference kernel, from its time on the cold device. With one steady epoch, or
-    without probes, the figures are None.
+    Steal that no system tells is 0.
     """
-    rates = [images_per_second(epoch) for epoch in steady_epochs(epochs)]
-    sustained = _median_of_last_third(rates) if len(rates) > 1 else None
-    probes = [epoch.probe_seconds for epoch in epochs if epoch.probe_seconds is not None]
+    if reading is None:
+        return None
+    busy, idle, own = reading.busy_cpu_seconds, reading.idle_cpu_seconds, reading.own_cpu_seconds
+    if busy is None or idle is None or own is None or not busy + idle:
+        return None
+    stolen = reading.stolen_cpu_seconds or 0.0
+    return ProcessorUse(
+        processors=(busy + idle + stolen) / seconds,
+        # The system counts whole ticks and the process nanoseconds: others come out below 0 at times.
+        others=max(busy - own, 0.0) / seconds,
+        stolen=stolen / seconds,
+    )
+
+
+def disturbances(epoch: Epoch, device: Device) -> tuple[DisturbanceKind, ...]:
+    """What disturbed an epoch, as far as it was measured; such an epoch stays out of the rates.
+
+    On the CPU, others and the host of a virtual machine may take a small share of the processors' time.
+    On a GPU they may take what leaves two processors free, or a tenth where there are no more.
+    """
+    return tuple(_disturbances(epoch, device))
+
+
+def _disturbances(epoch: Epoch, device: Device) -> Iterator[DisturbanceKind]:
+    if use := processor_use(epoch.interference, epoch.train_seconds):
+        if device == "cpu":
+            allowed = MAX_TAKEN_CPU_SHARE * use.processors + CPU_SLACK_SECONDS / epoch.train_seconds
+        else:
+            allowed = max(use.processors - MIN_FREE_CPUS, MAX_TAKEN_BESIDE_GPU * use.processors)
+        if use.others + use.stolen > allowed:
+            yield "other programs" if use.others >= use.stolen else "the virtual machine's host"
+    gpu_share = epoch.interference.gpu_share if epoch.interference else None
+    if gpu_share is not None and gpu_share > MAX_GPU_SHARE:
+        yield "the GPU's other users"
+    if slept_seconds(epoch) > MAX_SECONDS_APART:
+        yield "sleep"
+
+
+def slept_seconds(epoch: Epoch) -> float:
+    """How much longer an epoch took by the time of day than by its clock; 0 if that was not measured.
+
+    On macOS the clock stands still while the computer sleeps. A time of day that is set forward looks
+    the same; one that is set back leaves the epoch's own clock right.
+    """
+    return 0.0 if epoch.wall_seconds is None else max(epoch.wall_seconds - epoch.train_seconds, 0.0)
+
+
+def disturbed_epochs(epochs: Sequence[Epoch], device: Device) -> list[Epoch]:
+    """The steady epochs that were disturbed."""
+    return [epoch for epoch in steady_epochs(epochs) if disturbances(epoch, device)]
+
+
+def undisturbed_epochs(epochs: Sequence[Epoch], device: Device) -> list[Epoch]:
+    """The steady epochs that nothing disturbed: those that speak for a run. All of them if none is."""
+    return _undisturbed(epochs, device) or steady_epochs(epochs)
+
+
+def _undisturbed(epochs: Sequence[Epoch], device: Device) -> list[Epoch]:
+    return [epoch for epoch in steady_epochs(epochs) if not disturbances(epoch, device)]
+
+
+def last_epoch(epochs: Sequence[Epoch], device: Device) -> Epoch:
+    """The last epoch, or the last undisturbed one of its stage: what a bare step is compared with."""
+    last_stage = [epoch for epoch in epochs if epoch.stage == epochs[-1].stage]
+    undisturbed = (epoch for epoch in reversed(last_stage) if not disturbances(epoch, device))
+    return next(undisturbed, epochs[-1])
+
+
+def slow_epochs(epochs: Sequence[Epoch], device: Device) -> list[Epoch]:
+    """The undisturbed epochs that took longer than their median by over 10 %: nothing says why."""
+    undisturbed = _undisturbed(epochs, device)
+    if not undisturbed:
+        return []
+    usual = median(epoch.train_seconds for epoch in undisturbed)
+    return [epoch for epoch in undisturbed if epoch.train_seconds > (1 + MAX_SLOW_SHARE) * usual]
+
+
+def typical_images_per_second(epochs: Sequence[Epoch], device: Device) -> float:
+    """The median rate of the undisturbed epochs."""
+    return median(images_per_second(epoch) for epoch in undisturbed_epochs(epochs, device))
+
+
+def drift(epochs: Sequence[Epoch], device: Device, *, cold_probe_seconds: float) -> Drift:
+    """How the rate changed from the first third of the undisturbed epochs to the last, by their medians.
+
+    Of the reference kernel, how its last third, without disturbed epochs, compares with its time on the
+    cold device. With fewer than six epochs, or without probes, the figures are None.
+    """
+    rates = [images_per_second(epoch) for epoch in _undisturbed(epochs, device)]
+    third = len(rates) // 3
+    enough = len(rates) >= MIN_DRIFT_EPOCHS
+    early, late = (median(rates[:third]), median(rates[-third:])) if enough else (None, None)
+    calm = [epoch for epoch in epochs if not disturbances(epoch, device)]
+    probes = [epoch.probe_seconds for epoch in calm if epoch.probe_seconds is not None]
     return Drift(
-        cold_images_per_second=rates[0],
-        sustained_images_per_second=sustained,
-        drift=sustained / rates[0] - 1 if sustained is not None else None,
+        early_images_per_second=early,
+        late_images_per_second=late,
+        drift=late / early - 1 if early is not None and late is not None else None,
         probe_drift=cold_probe_seconds / _median_of_last_third(probes) - 1 if probes else None,
     )
 
@@ -82,14 +191,17 @@ class RunEnergy:
 
 
 def run_energy(epochs: Sequence[Epoch], best_epoch: int | None, device: Device) -> RunEnergy:
-    """The median over the steady epochs, and the sum of the training epochs up to the best one."""
+    """The median over the undisturbed epochs, and the sum of the training epochs up to the best one."""
 
     def joules(epoch: Epoch) -> float | None:
-        return processor_and_gpu_joules(epoch.energy_joules, device) if epoch.energy_joules else None
+        # While a computer sleeps its counters may go on, and RAPL's may begin anew.
+        if not epoch.energy_joules or slept_seconds(epoch) > MAX_SECONDS_APART:
+            return None
+        return processor_and_gpu_joules(epoch.energy_joules, device)
 
-    steady = [joules(epoch) for epoch in steady_epochs(epochs)]
-    measured = [value for value in steady if value is not None]
-    per_epoch = median(measured) if len(measured) == len(steady) else None
+    undisturbed = [joules(epoch) for epoch in undisturbed_epochs(epochs, device)]
+    measured = [value for value in undisturbed if value is not None]
+    per_epoch = median(measured) if len(measured) == len(undisturbed) else None
     to_best = [joules(epoch) for epoch in epochs if epoch.epoch <= (best_epoch or 0)]
     measured_to_best = [value for value in to_best if value is not None]
     complete = to_best and len(measured_to_best) == len(to_best)
@@ -101,13 +213,13 @@ def run_energy(epochs: Sequence[Epoch], best_epoch: int | None, device: Device) 
 
 
 def gpu_joules_per_epoch(epochs: Sequence[Epoch], device: Device) -> float | None:
-    """The GPU's own joules, idle power included: the median over the steady epochs of a run on a GPU.
+    """The GPU's own joules, idle power included: the median over the undisturbed epochs on a GPU.
 
     A figure beside a run's energy, where the CPU's counter cannot be read. None on the CPU, and if any
-    steady epoch has none.
+    of these epochs has none.
     """
     if device == "cpu":
         return None
-    parts = [(epoch.energy_joules or {}).get("gpu") for epoch in steady_epochs(epochs)]
+    parts = [(epoch.energy_joules or {}).get("gpu") for epoch in undisturbed_epochs(epochs, device)]
     measured = [joules for joules in parts if joules is not None]
     return median(measured) if len(measured) == len(parts) else None

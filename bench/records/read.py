@@ -44,8 +44,12 @@ class UnreadableFile(Exception):
 
 
 class LoadedRun(Run, kw_only=True, dict=True):
-    """A run with its machine and its entry in pytest-benchmark's list, None if it is a failure."""
+    """A run with its machine and its entry in pytest-benchmark's list, None if it is a failure.
 
+    `file_version` is the schema of the file as it was saved, before it was upgraded.
+    """
+
+    file_version: int
     machine: Machine
     benchmark: dict[str, Any] | None
     computed_checksum: str
@@ -71,11 +75,15 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedFile:
-    """The runs of a file that are records of this schema, and what is wrong with each other part."""
+    """The runs of a file that are records of this schema, and what is wrong with each other part.
+
+    `pauses` are where its session stopped and was resumed.
+    """
 
     machine: str
     runs: tuple[LoadedRun, ...]
     skipped: tuple[SkippedCell, ...]
+    pauses: tuple[Pause, ...]
     problems: tuple[Problem, ...]
 
 
@@ -139,11 +147,12 @@ def load(content: Any) -> LoadedFile:
     content = content | {key: [] for key in lists if not isinstance(content.get(key), list)}
     checksums = [run_checksum(raw, raw_machine) for _, _, raw in _runs(content)]
     try:
-        content = upgraded(content, file_version(content))
+        version = file_version(content)
+        content = upgraded(content, version)
     except RecordError as error:
         # The machine has the other schema too, so its problems would say nothing more.
         problem = Problem(kind="other version", text=str(error))
-        return LoadedFile(machine=name, runs=(), skipped=(), problems=(problem,))
+        return LoadedFile(machine=name, runs=(), skipped=(), pauses=(), problems=(problem,))
     machine = _build_or_report(Machine, raw_machine, "machine_info.machine", problems)
     runs = []
     for (where, benchmark, raw), checksum in zip(_runs(content), checksums, strict=True):
@@ -151,10 +160,18 @@ def load(content: Any) -> LoadedFile:
         if run and machine:
             parts = structs.asdict(run)
             runs.append(
-                LoadedRun(**parts, machine=machine, benchmark=benchmark, computed_checksum=checksum)
+                LoadedRun(
+                    **parts,
+                    file_version=version,
+                    machine=machine,
+                    benchmark=benchmark,
+                    computed_checksum=checksum,
+                )
             )
-    for index, raw in enumerate(content["interruptions"]):
+    pauses = [
         _build_or_report(Pause, raw, f"interruptions[{index}]", problems)
+        for index, raw in enumerate(content["interruptions"])
+    ]
     skipped_cells = [
         _build_or_report(SkippedCell, raw, f"skipped[{index}]", problems)
         for index, raw in enumerate(content["skipped"])
@@ -163,6 +180,7 @@ def load(content: Any) -> LoadedFile:
         machine=name,
         runs=tuple(runs),
         skipped=tuple(cell for cell in skipped_cells if cell),
+        pauses=tuple(pause for pause in pauses if pause),
         problems=tuple(problems),
     )
 

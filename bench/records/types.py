@@ -25,7 +25,10 @@ from alexnet.frameworks.protocol import Device
 # 5 (2026-11): engines in place of frameworks, and repeats; reasons, warnings, what was not checked and
 #   what a meter reads are kinds with values instead of sentences; each run has its schema and method;
 #   checksum (seal), went_back_because (setback), lower, upper and description (least, most, says).
-SCHEMA_VERSION = 5
+# 6 (2026-11): what else ran during an epoch, its seconds by the time of day, the precision that the gate
+#   measured, the hash of an epoch's batches; drift compares thirds: early_images_per_second (cold),
+#   late_images_per_second (sustained).
+SCHEMA_VERSION = 6
 
 METHOD = 1
 """It rises with each change of what the clock, memory or energy covers. Figures of different methods
@@ -156,6 +159,37 @@ class Roofline(Record, frozen=True, kw_only=True):
 
     flops_per_second: Positive
     bytes_per_second: Positive
+
+
+PrecisionWord = Literal["float32", "TF32", "float16", "bfloat16", "other"]
+"""How exactly a device computes, in a word. TF32 and float16 keep the same ten bits; TF32 has the range
+of float32."""
+
+
+class Arithmetic(Record, frozen=True, kw_only=True):
+    """What a device really keeps of numbers, as the gate measured it.
+
+    `mantissa_bits` has, by operation, how many bits after the leading one the result shows, up to 23.
+    `lost_powers` are those of the numbers 2^-20 and 2^20, by exponent, that do not come through.
+    """
+
+    mantissa_bits: dict[str, Annotated[float, Meta(ge=0, le=23)]]
+    lost_powers: tuple[int, ...]
+
+
+class Interference(Record, frozen=True, kw_only=True):
+    """Readings of what else the computer did during an epoch. What cannot be read is None.
+
+    Seconds of processor time are summed over all logical processors, from the epoch's start to its end:
+    in all, unused, the suite's own (the worker and its parent), and what the host of a virtual machine
+    gave to others. `gpu_share` is the GPU's use when the worker had last left it idle.
+    """
+
+    busy_cpu_seconds: NotNegative | None
+    idle_cpu_seconds: NotNegative | None
+    own_cpu_seconds: NotNegative | None
+    stolen_cpu_seconds: NotNegative | None
+    gpu_share: Share | None
 
 
 class Check(Record, frozen=True, kw_only=True):
@@ -297,6 +331,55 @@ class DeviceSlowedDown(Kind, frozen=True, kw_only=True):
     share: float
 
 
+DisturbanceKind = Literal[
+    "other programs", "the virtual machine's host", "the GPU's other users", "sleep"
+]
+"""What disturbed an epoch: others took processor time, or the GPU, or the computer slept."""
+
+
+class Disturbed(Kind, frozen=True, kw_only=True):
+    """So many of the epochs that count were disturbed, and by what.
+
+    If all were, their rate is shown all the same, and nothing is decided with it.
+    """
+
+    epochs: int
+    of: int
+    by: tuple[DisturbanceKind, ...]
+
+
+class SlowEpochs(Kind, frozen=True, kw_only=True):
+    """So many of the epochs that count took longer than the rest, and nothing measured says why.
+
+    `share` is by how much the slowest exceeds the median.
+    """
+
+    epochs: int
+    of: int
+    share: float
+
+
+class Slept(Kind, frozen=True, kw_only=True):
+    """In so many epochs, counted or not, the computer slept, for so many seconds in all."""
+
+    epochs: int
+    seconds: float
+
+
+class ImplausibleMemory(Kind, frozen=True, kw_only=True):
+    """The peak of the host's or the device's memory is below what the run must have had."""
+
+    of: Literal["host", "device"]
+    bytes: int
+    least_bytes: int
+
+
+class ImplausiblePower(Kind, frozen=True, kw_only=True):
+    """Processor and GPU drew so many watts on average: no computer that trains does."""
+
+    watts: float
+
+
 class OnBattery(Kind, frozen=True, kw_only=True):
     """The computer ran on battery."""
 
@@ -330,6 +413,11 @@ RunWarning = (
     | ResumedDespite
     | SlowedDown
     | DeviceSlowedDown
+    | Disturbed
+    | SlowEpochs
+    | Slept
+    | ImplausibleMemory
+    | ImplausiblePower
     | OnBattery
     | LowPowerMode
     | ThermalPressure
@@ -349,6 +437,8 @@ MeasuredKind = Literal[
     "framework counter",
     "ioreport",
     "counters",
+    "processor times",
+    "device utilization",
 ]
 NotMeasuredKind = Literal[
     "no resident memory",
@@ -359,6 +449,8 @@ NotMeasuredKind = Literal[
     "ioreport unreadable",
     "counters for root",
     "no counter",
+    "no processor times",
+    "no device utilization",
 ]
 ReadsKind = Literal[MeasuredKind, NotMeasuredKind]
 
@@ -378,11 +470,14 @@ class Gate(Record, frozen=True, kw_only=True):
     """What was checked before the first epoch, in a process of its own.
 
     `not_checked` is what could not be checked here. The hashes are those of the weights
-    and of the batch (its images, then its labels) that all checks used.
+    and of the batch (its images, then its labels) that all checks used. `precision` is what `arithmetic`
+    comes to; both are None in a file before version 6.
     """
 
     checks: tuple[Check, ...]
     not_checked: tuple[NotChecked, ...]
+    arithmetic: Arithmetic | None
+    precision: PrecisionWord | None
     weights_sha256: str | None
     batch_sha256: str | None
     seconds: NotNegative | None
@@ -421,7 +516,8 @@ class Start(Record, frozen=True, kw_only=True):
 class Epoch(Record, frozen=True, kw_only=True):
     """One epoch, counted from 1; a process's first is a warm-up that stays out of the statistics.
 
-    `train_seconds` is the round: training alone, the device synchronised before and after. The other
+    `train_seconds` is the round: training alone, the device synchronised before and after.
+    `wall_seconds` is the same span by the time of day, which goes on while a computer sleeps. The other
     durations are timed separately, and None if the step did not take place. A loss that is not finite
     is None.
     """
@@ -432,6 +528,7 @@ class Epoch(Record, frozen=True, kw_only=True):
     learning_rate: float
     images: Count
     train_seconds: Seconds
+    wall_seconds: float | None
     evaluate_seconds: Seconds
     best_weights_seconds: Seconds | None
     checkpoint_seconds: Seconds | None
@@ -443,13 +540,17 @@ class Epoch(Record, frozen=True, kw_only=True):
     peak_host_bytes: Count | None
     peak_device_bytes: Count | None
     energy_joules: Joules | None
+    interference: Interference | None
 
 
 class Drift(Record, frozen=True, kw_only=True):
-    """How the rate changed. `drift` and `probe_drift` are shares, negative if it became slower."""
+    """How the rate changed from the first third of the epochs that count to the last.
 
-    cold_images_per_second: Positive
-    sustained_images_per_second: Positive | None
+    `drift` and `probe_drift` are shares, negative if it became slower. None if there are too few epochs.
+    """
+
+    early_images_per_second: Positive | None
+    late_images_per_second: Positive | None
     drift: float | None
     probe_drift: float | None
 
@@ -478,7 +579,8 @@ class Pictures(Record, frozen=True, kw_only=True):
 class Result(Record, frozen=True, kw_only=True):
     """How a cell ended. `converged_at` is the best epoch if patience ended the run, and else None.
 
-    Test figures are those of the weights of `best_epoch`, and None if the run diverged.
+    Test figures are those of the weights of `best_epoch`, and None if the run diverged. `batches_sha256`
+    is of the batches of the first epoch of the last process, None if it trained none or is not known.
     """
 
     epochs: Count
@@ -504,6 +606,7 @@ class Result(Record, frozen=True, kw_only=True):
     joules_to_best_epoch: Positive | None
     weights_sha256: str | None
     data_sha256: str
+    batches_sha256: str | None
     versions: dict[str, str]
     checks: tuple[Check, ...]
     total_seconds: Seconds

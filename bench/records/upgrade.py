@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from bench.records import derive
 from bench.records.codec import RecordError, build
 from bench.records.types import SCHEMA_VERSION, Cell, Machine, ReadsKind, Run
 from bench.records.verdict import judge
@@ -85,35 +86,102 @@ def upgraded_run(run: Json) -> Json:
     return run if isinstance(upgraded_info, Damaged) else upgraded_info
 
 
-# From 4 to 5
+Upgrade = Callable[[Any, Any], Any]
+"""A part of a file and the file's machine, None if it has none, to that part in the next version."""
 
 
-def _from_4(content: Json) -> Json:
+def _with_parts(content: Json, version: int, run: Upgrade, skipped: Upgrade) -> Json:
+    """The content as the next version has it, each run and each skipped cell on its own."""
     machine_info = content.get("machine_info")
     machine = machine_info.get("machine") if isinstance(machine_info, dict) else None
-    content = {**content, "schema": 5}
+    content = {**content, "schema": version + 1}
     content["benchmarks"] = [
-        {**entry, "extra_info": _attempt(_run_from_4, entry.get("extra_info"), machine)}
+        {**entry, "extra_info": _attempt(run, entry.get("extra_info"), machine, version)}
         if isinstance(entry, dict)
         else entry
         for entry in content.get("benchmarks") or []
     ]
-    for name, upgrade in (("failures", _run_from_4), ("skipped", _skipped_from_4)):
+    for name, upgrade in (("failures", run), ("skipped", skipped)):
         if isinstance(content.get(name), list):
-            content[name] = [_attempt(upgrade, item, machine) for item in content[name]]
+            content[name] = [_attempt(upgrade, item, machine, version) for item in content[name]]
     return content
 
 
-def _attempt(upgrade: Callable[[Any, Any], Any], item: Any, machine: Any) -> Any:
+def _attempt(upgrade: Upgrade, item: Any, machine: Any, version: int) -> Any:
     """The upgraded item, or what is wrong with it."""
+    if isinstance(item, Damaged):
+        return item
     where = None
     try:
-        where = build(Cell, _cell_from_4(item["cell"])).id
+        where = build(Cell, _cell_from_4(item["cell"]) if version == 4 else item["cell"]).id
         return upgrade(item, machine)
     except RecordError as error:
         return Damaged(where=where, why=str(error))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        return Damaged(where=where, why=f"it is no part of version 4 ({type(error).__name__}: {error})")
+        why = f"it is no part of version {version} ({type(error).__name__}: {error})"
+        return Damaged(where=where, why=why)
+
+
+# From 5 to 6
+
+
+def _from_5(content: Json) -> Json:
+    return _with_parts(content, 5, _run_from_5, lambda skipped, machine: skipped)
+
+
+def _run_from_5(run: Json, machine: Any) -> Json:
+    if run.get("schema") != 5:
+        raise RecordError(f"its schema is {json.dumps(run.get('schema'))[:40]}, and its file's is 5")
+    result = run["result"]
+    fields = {
+        **run,
+        "schema": 6,
+        "gate": run["gate"] and _added(run["gate"], arithmetic=None, precision=None),
+        "epochs": [
+            _added(epoch, wall_seconds=None, interference=None) for epoch in _list(run["epochs"])
+        ],
+        "result": result
+        and {**_added(result, batches_sha256=None), "drift": _drift_from_5(result["drift"])},
+    }
+    try:
+        record = build(Run, fields)
+        if record.result and record.start and record.epochs:
+            drift = derive.drift(
+                record.epochs, record.cell.device, cold_probe_seconds=record.start.probe_seconds
+            )
+            fields["result"] = fields["result"] | {"drift": to_builtins(drift)}
+        # The warnings follow from the rest of the run, and they are others now. The file says whether
+        # the run is valid; version 4 had sentences for reasons, which are derived too.
+        judged = judge(build(Run, fields), build(Machine, machine))
+    except RecordError:  # without a machine, or what is no record: the reader says so
+        return fields
+    return fields | {"verdict": to_builtins(judged) | {"validity": record.verdict.validity}}
+
+
+def _drift_from_5(drift: Json) -> Json:
+    """It compared the first epoch with the last third, which is another figure: it is derived anew."""
+    if "cold_images_per_second" not in drift or "sustained_images_per_second" not in drift:
+        raise RecordError("result.drift of version 5 has cold_images_per_second and sustained_…")
+    renamed = _renamed(
+        drift,
+        cold_images_per_second="early_images_per_second",
+        sustained_images_per_second="late_images_per_second",
+    )
+    return renamed | {"early_images_per_second": None, "late_images_per_second": None, "drift": None}
+
+
+def _added(fields: Json, **new: Any) -> Json:
+    """The same fields and new ones. Raises RecordError if a new one is there already."""
+    if present := [name for name in new if name in fields]:
+        raise RecordError(f"{present[0]} is in a file of version 5, which has no such field")
+    return fields | new
+
+
+# From 4 to 5
+
+
+def _from_4(content: Json) -> Json:
+    return _with_parts(content, 4, _run_from_4, _skipped_from_4)
 
 
 _RUN_4 = {
@@ -137,17 +205,12 @@ def _run_from_4(run: Json, machine: Any) -> Json:
             for interruption in _list(run["interruptions"])
         ],
         "result": _result_from_4(run["result"]),
+        # The reasons and warnings were sentences. The next step derives them.
         "verdict": {"validity": run["verdict"]["validity"], "reasons": [], "warnings": []},
         "checksum": run["seal"],
     }
     del fields["seal"]
-    record = build(Run, fields)
-    try:
-        # The reasons and warnings were sentences. They follow from the rest of the run.
-        judged = judge(record, build(Machine, machine))
-    except RecordError:  # without a machine, or with one that is no record
-        return fields
-    return fields | {"verdict": to_builtins(judged) | {"validity": record.verdict.validity}}
+    return fields
 
 
 def _gate_from_4(gate: Json | None, cell: Json) -> Json | None:
@@ -235,5 +298,5 @@ def _reads_from_4(text: str) -> Json:
     raise RecordError(f"start.meters has a sentence that version 4 never wrote: {text[:60]!r}")
 
 
-UPGRADES: dict[int, Callable[[Json], Json]] = {4: _from_4}
+UPGRADES: dict[int, Callable[[Json], Json]] = {4: _from_4, 5: _from_5}
 """Version -> what brings a file of it to the next version."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
-from bench.records.limits import MAX_DRIFT, MAX_SWAPPED_BYTES
+from bench.records import derive
+from bench.records.limits import MAX_DRIFT, MAX_SECONDS_APART, MAX_SWAPPED_BYTES
+from bench.records.plausible import implausible_memory, implausible_power
 from bench.records.types import (
     Check,
     CheckFailed,
     Condition,
     CutOff,
     DeviceSlowedDown,
+    Disturbed,
     Diverged,
     Gate,
     GateEmpty,
@@ -28,7 +32,9 @@ from bench.records.types import (
     ResumedDespite,
     Run,
     RunWarning,
+    Slept,
     SlowedDown,
+    SlowEpochs,
     Start,
     SwappedIn,
     ThermalPressure,
@@ -49,6 +55,9 @@ def judge(run: Run, machine: Machine) -> Verdict:
         warnings=(
             *_interruption_warnings(run.interruptions),
             *_drift_warnings(run.result),
+            *_disturbance_warnings(run),
+            *implausible_memory(run.cell, run.start, run.epochs),
+            *implausible_power(run.cell, run.epochs),
             *_condition_warnings(run.before, run.after),
             # In an interrupted run the counters include what others swapped between its processes.
             *([] if run.interruptions else _swap_warnings(run.before, run.after)),
@@ -111,6 +120,23 @@ def _drift_warnings(result: Result | None) -> Iterator[RunWarning]:
         yield SlowedDown(share=-result.drift.drift)
     if result.drift.probe_drift is not None and result.drift.probe_drift < -MAX_DRIFT:
         yield DeviceSlowedDown(share=-result.drift.probe_drift)
+
+
+def _disturbance_warnings(run: Run) -> Iterator[RunWarning]:
+    """Which epochs were disturbed, in which the computer slept, and which were slow without a reason."""
+    if run.result is None or not run.epochs:
+        return
+    epochs, device = run.epochs, run.cell.device
+    count = len(derive.steady_epochs(epochs))
+    if disturbed := derive.disturbed_epochs(epochs, device):
+        by = dict.fromkeys(kind for epoch in disturbed for kind in derive.disturbances(epoch, device))
+        yield Disturbed(epochs=len(disturbed), of=count, by=tuple(by))
+    if slept := [s for s in map(derive.slept_seconds, epochs) if s > MAX_SECONDS_APART]:
+        yield Slept(epochs=len(slept), seconds=sum(slept))
+    if slow := derive.slow_epochs(epochs, device):
+        usual = median(epoch.train_seconds for epoch in derive.undisturbed_epochs(epochs, device))
+        slowest = max(epoch.train_seconds for epoch in slow)
+        yield SlowEpochs(epochs=len(slow), of=count, share=slowest / usual - 1)
 
 
 def _condition_warnings(before: Condition | None, after: Condition | None) -> Iterator[RunWarning]:

@@ -9,10 +9,13 @@ from bench.records.types import (
     CheckFailed,
     CutOff,
     DeviceSlowedDown,
+    Disturbed,
     Diverged,
     GateEmpty,
     GateNotRun,
     ImagesChanged,
+    ImplausibleMemory,
+    ImplausiblePower,
     LowPowerMode,
     NoOtherEngine,
     NoResult,
@@ -28,7 +31,9 @@ from bench.records.types import (
     ReferenceDiffers,
     ResumedDespite,
     RunWarning,
+    Slept,
     SlowedDown,
+    SlowEpochs,
     SwappedIn,
     ThermalPressure,
     Translated,
@@ -79,20 +84,63 @@ def check_text(check: Check) -> str:
 def warning_text(warning: RunWarning) -> str:
     """What a reader should know of a run."""
     match warning:
-        case CutOff(after_epoch=after_epoch, resumed_after=resumed_after, seconds=seconds):
-            where = f"epoch {resumed_after}" if resumed_after else "the beginning"
-            why = f" ({warning.why})" if warning.why else ""
-            went_back = f": {warning.went_back_because}" if warning.went_back_because else ""
+        case CutOff() | ResumedDespite():
+            return _interruption_text(warning)
+        case SlowedDown() | DeviceSlowedDown() | Disturbed() | SlowEpochs() | Slept():
+            return _speed_text(warning)
+        case ImplausibleMemory(of=of, bytes=peak, least_bytes=least):
             return (
-                f"cut off after epoch {after_epoch}{why}, it went on from {where} {seconds:.0f} s later"
-                f" in a new process{went_back}"
+                f"a peak of {of} memory of {peak / 1e6:,.1f} MB is impossible: the run had at least"
+                f" {least / 1e6:,.0f} MB"
             )
-        case ResumedDespite(difference=difference):
-            return f"it went on although not all was as before: {difference}"
+        case ImplausiblePower(watts=watts):
+            return f"its energy is impossible: {watts:.3g} W on average"
+        case PlacementUnknown() | NoOtherEngine() | ReferenceDiffers():
+            return f"not checked: {not_checked_text(warning)}"
+        case _:
+            return _computer_text(warning)
+
+
+def _interruption_text(warning: CutOff | ResumedDespite) -> str:
+    if isinstance(warning, ResumedDespite):
+        return f"it went on although not all was as before: {warning.difference}"
+    where = f"epoch {warning.resumed_after}" if warning.resumed_after else "the beginning"
+    why = f" ({warning.why})" if warning.why else ""
+    went_back = f": {warning.went_back_because}" if warning.went_back_because else ""
+    return (
+        f"cut off after epoch {warning.after_epoch}{why}, it went on from {where}"
+        f" {warning.seconds:.0f} s later in a new process{went_back}"
+    )
+
+
+def _speed_text(warning: SlowedDown | DeviceSlowedDown | Disturbed | SlowEpochs | Slept) -> str:
+    match warning:
         case SlowedDown(share=share):
             return f"it ended {share:.0%} slower than it began: heat, or something else at work"
         case DeviceSlowedDown(share=share):
             return f"the device itself ended {share:.0%} slower than it began, by the reference kernel"
+        case Disturbed(epochs=epochs, of=of, by=by):
+            reasons = ", ".join(by)
+            if epochs == of:
+                return (
+                    f"every epoch that counts was disturbed ({reasons}): nothing is decided by this run"
+                )
+            return f"{_some(epochs, of)} disturbed ({reasons}) and left out of its rate"
+        case Slept(epochs=epochs, seconds=slept):
+            which = "an epoch" if epochs == 1 else f"{epochs} epochs"
+            return f"the computer slept, or its time was set, in {which}: {slept:,.0f} s in all"
+        case SlowEpochs(epochs=epochs, of=of, share=share):
+            up_to = "up to " * (epochs > 1)
+            return (
+                f"{_some(epochs, of)} {up_to}{share:.0%} longer than the median, and nothing measured"
+                f" says why"
+            )
+
+
+def _computer_text(
+    warning: OnBattery | LowPowerMode | ThermalPressure | SwappedIn | VirtualMac | Translated,
+) -> str:
+    match warning:
         case OnBattery():
             return "on battery"
         case LowPowerMode():
@@ -105,8 +153,10 @@ def warning_text(warning: RunWarning) -> str:
             return "a virtual Mac: not comparable with any other computer"
         case Translated():
             return "Python was translated by Rosetta"
-        case PlacementUnknown() | NoOtherEngine() | ReferenceDiffers():
-            return f"not checked: {not_checked_text(warning)}"
+
+
+def _some(epochs: int, of: int) -> str:
+    return f"{epochs} of the {of} epochs that count {'was' if epochs == 1 else 'were'}"
 
 
 def not_checked_text(not_checked: NotChecked) -> str:
@@ -141,6 +191,10 @@ READS: dict[ReadsKind, str] = {
     "counters": "{detail}, in windows of 20 s or more",
     "counters for root": "{detail} is readable by root alone",
     "no counter": "neither RAPL nor NVML counts energy here",
+    "processor times": "the system's processor times ({detail}), and the worker's and its parent's own",
+    "no processor times": "the system's processor times cannot be read ({detail})",
+    "device utilization": "the GPU's use before an epoch, while the worker leaves it idle",
+    "no device utilization": "neither ioreg nor NVML tells how busy a single GPU is",
 }
 
 

@@ -50,6 +50,7 @@ FIRST_EDITION_MANIFEST = "terms"
 LAST_COMMITS = {
     FIRST_EDITION_MANIFEST: "bc1f4d1",
     (4, 1): "082a6f1",
+    (5, 1): "b67c0eb",
 }
 """(Schema, method) of an earlier version -> the last commit that can resume its sessions."""
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 
 from bench.ipc.messages import Job
+from bench.records.precision import WINOGRAD_BITS_OF
 from bench.records.types import (
+    Arithmetic,
     Cell,
     Check,
     Condition,
     Drift,
     Epoch,
     Gate,
+    Interference,
     Machine,
     Pictures,
     Plan,
@@ -74,9 +77,15 @@ CHECK = Check(
     description="the compiled logits on cpu, against the CPU in float64",
 )
 
+ARITHMETIC = Arithmetic(
+    mantissa_bits=dict.fromkeys(WINOGRAD_BITS_OF, 19.5) | {"matrix product": 19.25}, lost_powers=()
+)
+
 GATE = Gate(
     checks=(CHECK,),
     not_checked=(),
+    arithmetic=ARITHMETIC,
+    precision="float32",
     weights_sha256="1" * 64,
     batch_sha256="3" * 64,
     seconds=9.5,
@@ -106,6 +115,15 @@ START = Start(
     probe_seconds=0.02,
 )
 
+INTERFERENCE = Interference(
+    busy_cpu_seconds=3.97,
+    idle_cpu_seconds=0.03,
+    own_cpu_seconds=3.96,
+    stolen_cpu_seconds=0.0,
+    gpu_share=None,
+)
+"""Of an epoch of 2 s on two processors, with next to nothing else at work."""
+
 EPOCH = Epoch(
     epoch=1,
     warm_up=True,
@@ -113,6 +131,7 @@ EPOCH = Epoch(
     learning_rate=0.001,
     images=640,
     train_seconds=2.0,
+    wall_seconds=2.0,
     evaluate_seconds=0.5,
     best_weights_seconds=0.1,
     checkpoint_seconds=None,
@@ -124,6 +143,7 @@ EPOCH = Epoch(
     peak_host_bytes=10**9,
     peak_device_bytes=None,
     energy_joules=None,
+    interference=INTERFERENCE,
 )
 
 PICTURES = Pictures(
@@ -151,8 +171,8 @@ RESULT = Result(
     achieved_flops_per_second=160e9,
     roofline_share=0.8,
     drift=Drift(
-        cold_images_per_second=320.0,
-        sustained_images_per_second=318.0,
+        early_images_per_second=320.0,
+        late_images_per_second=318.0,
         drift=-0.00625,
         probe_drift=0.0,
     ),
@@ -163,6 +183,7 @@ RESULT = Result(
     joules_to_best_epoch=None,
     weights_sha256="2" * 64,
     data_sha256="0" * 64,
+    batches_sha256="4" * 64,
     versions={"torch": "2.14.1"},
     checks=(),
     total_seconds=12.0,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bench.meters import energy
 from bench.meters.energy import EnergyMeter
 from bench.meters.memory import DeviceMemoryMeter, HostMemoryMeter
 from bench.meters.meters import Meters
 from bench.meters.time import TimeMeter
-from bench.records.types import Joules, Reads, ReadsKind
+from bench.records.types import Interference, Joules, Reads, ReadsKind
 from bench.records.words import reads_text
 
 COST_SECONDS = 100.0
@@ -81,12 +83,28 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     fake = Clock()
     monkeypatch.setattr("bench.meters.time.perf_counter", fake)
     monkeypatch.setattr("bench.meters.energy.perf_counter", fake)
+    monkeypatch.setattr("bench.meters.interference.perf_counter", fake)
+    monkeypatch.setattr("bench.meters.interference.sleep", lambda seconds: fake.does("wait", seconds))
     return fake
+
+
+def paper_times(clock: Clock) -> SimpleNamespace:
+    """Four processors, three of them idle."""
+    now = clock.now
+    clock.does("processors")
+    return SimpleNamespace(user=now, nice=0.0, system=0.0, idle=3 * now)
+
+
+def paper_use(clock: Clock) -> float:
+    clock.does("gpu use")
+    return 0.25
 
 
 def paper_meters(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Meters:
     monkeypatch.setattr("bench.meters.memory.host_memory", lambda: PaperMemory(clock))
     monkeypatch.setattr("bench.meters.energy.counter", lambda: PaperCounter(clock))
+    monkeypatch.setattr("psutil.cpu_times", lambda: paper_times(clock))
+    monkeypatch.setattr("bench.meters.meters.gpu_use", lambda device: paper_use(clock))
     backend: Any = PaperBackend(clock)
     meters = Meters(backend, lambda: clock.does("synchronize", 0.5))
     clock.log.clear()
@@ -106,8 +124,11 @@ def test_the_time_meter_is_entered_last_and_left_first(
 ) -> None:
     measure(paper_meters(clock, monkeypatch), clock, 2.0)
     before, after = (
-        ["memory reset", "device reset", "energy", "energy", "synchronize"],
-        ["synchronize", "energy", "device peak", "memory peak"],
+        [
+            *("synchronize", "gpu use", *("wait", "gpu use") * 3),  # so nothing is measured yet
+            *("memory reset", "device reset", "energy", "energy", "processors", "synchronize"),
+        ],
+        ["synchronize", "processors", "energy", "device peak", "memory peak", "gpu use"],
     )
     assert clock.log == [*before, "work", *after]
 
@@ -124,18 +145,74 @@ def test_every_meter_has_its_reading_afterwards(clock: Clock, monkeypatch: pytes
     measure(meters, clock, 30.0)
     assert meters.host.peak_bytes == 700
     assert meters.device.peak_bytes == 900
-    assert meters.energy.joules == {"cpu": 10.0 * (30.0 + 2 * 0.5)}, "the work and both waits"
+    counted = 30.0 + 2 * 0.5
+    joules = 10.0 * (counted + 2 * COST_SECONDS)
+    assert meters.energy.joules == {"cpu": joules}, "the work, both waits, and the processors' readings"
+    assert meters.interference().busy_cpu_seconds == counted + COST_SECONDS
     measure(meters, clock, 50.0)
     assert meters.time.seconds == 50.5, "a meter can be used again"
-    assert meters.energy.joules == {"cpu": 510.0}
+    assert meters.energy.joules == {"cpu": joules + 10.0 * 20.0}
+
+
+def test_what_else_ran_is_one_record_of_both_meters(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meters = paper_meters(clock, monkeypatch)
+    measure(meters, clock, 30.0)
+    seconds = 30.0 + 2 * 0.5 + COST_SECONDS
+    read = meters.interference()
+    assert read.own_cpu_seconds is not None
+    assert read == Interference(
+        busy_cpu_seconds=seconds,
+        idle_cpu_seconds=3 * seconds,
+        own_cpu_seconds=read.own_cpu_seconds,  # this process's own, which no fake sets
+        stolen_cpu_seconds=None,
+        gpu_share=0.25,
+    )
+
+
+def test_on_the_cpu_no_gpu_is_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("bench.meters.meters.gpu_use", asked.append)
+    backend: Any = PaperBackend(clock, device="cpu")
+    meters = Meters(backend, lambda: None)
+    measure(meters, clock, 30.0)
+    assert "gpu use" not in meters.all()
+    assert meters.interference().gpu_share is None
+    assert not asked
+    assert "wait" not in clock.log
+
+
+def test_a_sleeping_computer_shows_in_the_time_of_day_alone(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Mac's perf_counter stands still while it sleeps."""
+    day = Clock()
+    monkeypatch.setattr("bench.meters.time.time", day)
+    with TimeMeter(lambda: None) as time:
+        clock.does("work", 4.0)
+        day.does("work and sleep", 3604.0)
+    assert (time.seconds, time.wall_seconds) == (4.0, 3604.0)
+
+
+def test_the_time_of_day_is_read_right_beside_the_clock(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the far side of a wait for the device it would seem to have slept."""
+    monkeypatch.setattr("bench.meters.time.time", clock)
+    with TimeMeter(lambda: clock.does("synchronize", 50.0)) as time:
+        clock.does("work", 4.0)
+    assert time.seconds == time.wall_seconds == 54.0, "the work and the wait at its end, in both"
 
 
 def test_every_meter_says_what_it_reads(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     meters = paper_meters(clock, monkeypatch).all()
     assert {name: meter.reads for name, meter in meters.items()} == {
+        "gpu use": Reads(kind="device utilization"),
         "host memory": Reads(kind="footprint in the epoch"),
         "device memory": Reads(kind="framework counter"),
         "energy": Reads(kind="counters", detail="cpu"),
+        "processors": Reads(kind="processor times", detail="user, nice, system, idle"),
         "time": Reads(kind="perf counter"),
     }
     assert all(meter.reads.measured for meter in meters.values())
@@ -156,6 +233,7 @@ def test_on_this_computer_every_meter_measures_or_says_why_not() -> None:
     assert meters.device.peak_bytes is None
     assert meters.energy.joules is None, "nothing is counted in less than 20 s"
     assert meters.host.reads.measured == (meters.host.peak_bytes is not None)
+    assert all(part is None or part >= 0 for part in structs.astuple(meters.interference()))
     assert meters.energy.reads.measured == bool(energy.counter().joules())
     for name, meter in meters.all().items():
         assert reads_text(meter.reads), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -10,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from bench.meters.energy import AppleCounter, LinuxCounter
+from bench.meters.interference import GpuUseMeter, ProcessorMeter
 from bench.meters.memory import DeviceMemoryMeter, LinuxMemory, MacMemory
 from bench.meters.time import TimeMeter
 from bench.records import codec
@@ -40,6 +42,22 @@ def unreadable() -> SimpleNamespace:
     return SimpleNamespace(AppleEnergyMonitor=no_monitor)
 
 
+def processors(error: Exception | None = None) -> ProcessorMeter:
+    ticks = count(1)
+
+    def cpu_times() -> SimpleNamespace:
+        if error:
+            raise error
+        return SimpleNamespace(user=next(ticks), idle=next(ticks))
+
+    return ProcessorMeter(cpu_times)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.meters.interference.sleep", lambda seconds: None)
+
+
 def rapl(folder: Path, microjoules: int | None) -> LinuxCounter:
     zone(folder, "0", "package-0", microjoules)
     return LinuxCounter(folder, NO_GPU)
@@ -62,6 +80,10 @@ SOURCES: dict[ReadsKind, Callable[[Path], Any]] = {
     "counters": lambda folder: rapl(folder, 5_000_000),
     "counters for root": lambda folder: rapl(folder, None),
     "no counter": lambda folder: LinuxCounter(folder, NO_GPU),
+    "processor times": lambda folder: processors(),
+    "no processor times": lambda folder: processors(PermissionError("/proc/stat")),
+    "device utilization": lambda folder: GpuUseMeter(lambda: 0.03, lambda: None),
+    "no device utilization": lambda folder: GpuUseMeter(lambda: None, lambda: None),
 }
 """Kind -> a meter, or the source of one, that is of this kind."""
 
@@ -74,7 +96,15 @@ def reading(source: Any) -> Any:
         return source.peak_bytes()
     with source:
         pass
-    return source.seconds if isinstance(source, TimeMeter) else source.peak_bytes
+    match source:
+        case TimeMeter():
+            return source.seconds
+        case ProcessorMeter():
+            return source.seconds.busy
+        case GpuUseMeter():
+            return source.share
+        case _:
+            return source.peak_bytes
 
 
 def test_there_is_a_meter_of_every_kind() -> None:

@@ -24,7 +24,7 @@ from bench.records.types import (
     SkippedCell,
     Verdict,
 )
-from tests.support.samples import CELL, CHECK, EPOCH, MACHINE, PLAN, RESULT, START
+from tests.support.samples import CELL, CHECK, EPOCH, GATE, INTERFERENCE, MACHINE, PLAN, RESULT, START
 
 VALID = Verdict(validity="valid", reasons=(), warnings=())
 
@@ -81,7 +81,7 @@ def test_shares_are_whole_percents() -> None:
 def test_a_drift_is_shown_only_where_there_is_one() -> None:
     assert only_row(OneRun())["drift"] == "-1%"
     alone = Drift(
-        cold_images_per_second=320.0, sustained_images_per_second=None, drift=None, probe_drift=-0.5
+        early_images_per_second=None, late_images_per_second=None, drift=None, probe_drift=-0.5
     )
     assert "drift" not in only_row(OneRun(drift=alone)), "a column that nobody measured is left out"
 
@@ -92,6 +92,33 @@ def test_the_title_says_what_every_figure_stands_under() -> None:
         "smoke: 640 SYNTHETIC training images at 64 px; torch on cpu; test-machine\n"
         "data: SYNTHETIC images, made by this suite"
     )
+
+
+def test_the_title_says_how_exactly_the_cells_computed() -> None:
+    session: Any = OneRun()
+    (run,) = session.runs
+    run.gate = GATE
+    assert str(summary.summary_table(session).title).endswith("\nprecision as measured: float32")
+    coarse = replace(run, cell=replace(CELL, seed=1), gate=replace(GATE, precision="TF32"))
+    session.runs, session.plans = [run, coarse], {run.cell: PLAN, coarse.cell: PLAN}
+    assert str(summary.summary_table(session).title).endswith(
+        "\nprecision as measured is not the same: float32 in scratch-torch-cpu-s0; TF32 in"
+        " scratch-torch-cpu-s1"
+    )
+
+
+def test_disturbed_epochs_are_counted_and_are_in_no_rate() -> None:
+    session: Any = OneRun()
+    (run,) = session.runs
+    busy = replace(INTERFERENCE, own_cpu_seconds=3.0)
+    slow = replace(EPOCH, epoch=3, warm_up=False, train_seconds=4.0, interference=busy)
+    assert "disturbed" not in only_row(session), "a column without any figure is left out"
+    run.epochs = [*run.epochs, slow]
+    row = only_row(session)
+    assert (row["disturbed"], row["s/epoch"]) == ("1 of 2", "2.00")
+    run.epochs = [run.epochs[0], slow]
+    row = only_row(session)
+    assert (row["disturbed"], row["s/epoch"]) == ("1 of 1", "4.00")
 
 
 def test_the_cells_are_in_the_grids_order_whenever_each_was_run() -> None:

@@ -37,11 +37,13 @@ from bench.records.types import (
     record_types,
 )
 from tests.support.samples import (
+    ARITHMETIC,
     CELL,
     CHECK,
     CONDITION,
     EPOCH,
     GATE,
+    INTERFERENCE,
     MACHINE,
     PICTURES,
     PLAN,
@@ -63,7 +65,7 @@ PAUSE = Pause(**{name: getattr(CUT_OFF, name) for name in Pause.__struct_fields_
 RUN: Run = build(Run, genuine_content("linux")["benchmarks"][0]["extra_info"])
 RECORDS: list[Any] = [
     *(CELL, PLAN, MACHINE, CONDITION, ROOFLINE, CHECK, GATE, START, EPOCH, RESULT, RESULT.drift),
-    *(PICTURES, PAUSE, CUT_OFF, RUN),
+    *(PICTURES, PAUSE, CUT_OFF, RUN, ARITHMETIC, replace(INTERFERENCE, gpu_share=0.0)),
     Failure(reason="killed", log_tail=""),
     Verdict(validity="valid", reasons=(), warnings=()),
     SkippedCell(cell=CELL, plan=PLAN, reason="no weights"),
@@ -85,7 +87,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("train_accuracy", "validation_accuracy", "test_accuracy"), SHARE),
     **dict.fromkeys(("per_class_accuracy", "shares"), SHARE),  # each of them
     **dict.fromkeys(("step_images_per_second", "epoch_images_per_second"), POSITIVE),
-    **dict.fromkeys(("cold_images_per_second", "sustained_images_per_second"), POSITIVE),
+    **dict.fromkeys(("early_images_per_second", "late_images_per_second"), POSITIVE),
     **dict.fromkeys(("flops_per_second", "achieved_flops_per_second", "bytes_per_second"), POSITIVE),
     **dict.fromkeys(("pipeline_ratio", "roofline_share"), POSITIVE),
     **dict.fromkeys(("joules_per_epoch", "joules_per_image", "joules_to_best_epoch"), POSITIVE),
@@ -94,11 +96,21 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("available_memory_bytes", "swap_used_bytes"), NATURAL),
     **dict.fromkeys(("swapped_in_bytes", "swapped_out_bytes", "seed", "repeat"), NATURAL),
     **dict.fromkeys(("after_epoch", "resumed_after"), NATURAL),
+    **dict.fromkeys(("busy_cpu_seconds", "idle_cpu_seconds", "own_cpu_seconds"), NOT_NEGATIVE),
+    **dict.fromkeys(("stolen_cpu_seconds",), NOT_NEGATIVE),
+    "gpu_share": SHARE,
+    "mantissa_bits": (0.0, 23.0),  # each of them
     "image_size": (1, 4096),
     "schema": (SCHEMA_VERSION, SCHEMA_VERSION),
 }
 """Field -> its lowest and highest value that a record may have."""
-WITHIN = {"energy_joules": "gpu", "idle_watts": "gpu", "per_class_accuracy": 0, "shares": 0}
+WITHIN = {
+    "energy_joules": "gpu",
+    "idle_watts": "gpu",
+    "per_class_accuracy": 0,
+    "shares": 0,
+    "mantissa_bits": "sum",
+}
 """Field -> where in it the value stands, of the fields that hold several."""
 UNBOUNDED = (NOT_NEGATIVE, NATURAL)
 """Ranges without an upper bound of their own."""

@@ -15,11 +15,14 @@ from bench.records.types import (
     Condition,
     CutOff,
     DeviceSlowedDown,
+    Disturbed,
     Diverged,
     Drift,
     GateEmpty,
     GateNotRun,
     ImagesChanged,
+    ImplausibleMemory,
+    ImplausiblePower,
     Interruption,
     LowPowerMode,
     Machine,
@@ -33,7 +36,9 @@ from bench.records.types import (
     ReferenceDiffers,
     ResumedDespite,
     RunWarning,
+    Slept,
     SlowedDown,
+    SlowEpochs,
     SwappedIn,
     ThermalPressure,
     Translated,
@@ -41,7 +46,17 @@ from bench.records.types import (
     VersionsChanged,
     VirtualMac,
 )
-from tests.support.samples import CELL, CONDITION, GATE, MACHINE, PLAN, RESULT, START
+from tests.support.samples import (
+    CELL,
+    CONDITION,
+    EPOCH,
+    GATE,
+    INTERFERENCE,
+    MACHINE,
+    PLAN,
+    RESULT,
+    START,
+)
 
 CHECK = Check(name="logits", measured=1e-6, lower=0.0, upper=1e-5, description="against float64")
 COUNT = Check(name="moved", measured=0, lower=0, upper=0, description="tensors that did not move")
@@ -55,6 +70,7 @@ PERFECT: dict[str, Any] = {
     "gate": replace(GATE, checks=(CHECK, COUNT)),
     "before": CONDITION,
     "start": START,
+    "epochs": [replace(EPOCH, epoch=n, warm_up=n == 1) for n in range(1, 5)],
     "result": replace(RESULT, checks=(COUNT,)),
     "after": CONDITION,
     "interruptions": [],
@@ -142,8 +158,8 @@ def test_a_run_that_diverged_fails_its_other_checks_all_the_same() -> None:
 
 def drifted(drift: float | None, probe_drift: float | None) -> Any:
     changed = Drift(
-        cold_images_per_second=320.0,
-        sustained_images_per_second=None if drift is None else 320.0 * (1 + drift),
+        early_images_per_second=320.0,
+        late_images_per_second=None if drift is None else 320.0 * (1 + drift),
         drift=drift,
         probe_drift=probe_drift,
     )
@@ -175,6 +191,19 @@ WENT_ON = CutOff(
     why=KILLED,
     went_back_because="the last checkpoint was of epoch 3",
 )
+STEADY = tuple(replace(EPOCH, epoch=n, warm_up=n == 1) for n in range(1, 5))
+BUSY = replace(INTERFERENCE, own_cpu_seconds=3.0)
+
+
+def disturbed(*numbers: int) -> list[Any]:
+    """Four epochs, of which the first is a warm-up; others were at work in these."""
+    return [replace(e, interference=BUSY) if e.epoch in numbers else e for e in STEADY]
+
+
+def slept(*numbers: int) -> list[Any]:
+    return [replace(e, wall_seconds=500.0) if e.epoch in numbers else e for e in STEADY]
+
+
 VIRTUAL_MAC = replace(MACHINE, virtual=True, model="VirtualMac2,1")
 
 
@@ -184,6 +213,21 @@ VIRTUAL_MAC = replace(MACHINE, virtual=True, model="VirtualMac2,1")
         ({"result": drifted(-0.12, None)}, SlowedDown(share=0.12)),
         ({"result": drifted(0.0, -0.3)}, DeviceSlowedDown(share=0.3)),
         ({"result": drifted(None, -0.3)}, DeviceSlowedDown(share=0.3)),
+        ({"epochs": disturbed(2)}, Disturbed(epochs=1, of=3, by=("other programs",))),
+        ({"epochs": disturbed(2, 3, 4)}, Disturbed(epochs=3, of=3, by=("other programs",))),
+        ({"epochs": slept(1)}, Slept(epochs=1, seconds=498.0)),
+        (
+            {"epochs": [*STEADY[:3], replace(STEADY[3], train_seconds=2.5, wall_seconds=2.5)]},
+            SlowEpochs(epochs=1, of=3, share=0.25),
+        ),
+        (
+            {"epochs": [replace(e, peak_host_bytes=10**6) for e in STEADY]},
+            ImplausibleMemory(of="host", bytes=10**6, least_bytes=5 * 10**8),
+        ),
+        (
+            {"epochs": [replace(e, energy_joules={"cpu": 10_000.0}) for e in STEADY]},
+            ImplausiblePower(watts=5000.0),
+        ),
         ({"before": condition(power="battery")}, OnBattery()),
         ({"after": condition(power="battery")}, OnBattery()),
         ({"before": condition(power="battery"), "after": condition(power="battery")}, OnBattery()),
@@ -221,6 +265,13 @@ def test_a_warning_is_told_and_leaves_a_run_valid(planted: dict[str, Any], warni
     assert judge(**planted) == Verdict(validity="valid", reasons=(), warnings=(warning,))
 
 
+def test_sleep_in_an_epoch_that_counts_disturbs_it_too() -> None:
+    assert judge(epochs=[*disturbed(2)[:3], slept(4)[3]]).warnings == (
+        Disturbed(epochs=2, of=3, by=("other programs", "sleep")),
+        Slept(epochs=1, seconds=498.0),
+    )
+
+
 def test_what_was_swapped_while_a_run_was_cut_off_was_others() -> None:
     before = condition(swapped_in_bytes=10**9)
     after = condition(swapped_in_bytes=6 * 10**9)
@@ -250,6 +301,9 @@ def test_every_interruption_is_told_with_what_was_accepted_to_go_on() -> None:
         {"result": drifted(-0.05, -0.05)},
         {"result": drifted(0.0, None)},
         {"result": drifted(None, None)},
+        {"epochs": disturbed(1)},  # a warm-up
+        {"epochs": [replace(e, interference=None, wall_seconds=None) for e in STEADY]},
+        {"epochs": [*STEADY[:3], replace(STEADY[3], train_seconds=2.2, wall_seconds=2.2)]},
         {"before": None, "after": None},
         {"before": condition(power=None, low_power=None, thermal=None)},
         {"after": condition(swapped_in_bytes=10**8)},

@@ -12,10 +12,13 @@ from bench.records.types import (
     CheckFailed,
     CutOff,
     DeviceSlowedDown,
+    Disturbed,
     Diverged,
     GateEmpty,
     GateNotRun,
     ImagesChanged,
+    ImplausibleMemory,
+    ImplausiblePower,
     LowPowerMode,
     NoOtherEngine,
     NoResult,
@@ -32,7 +35,9 @@ from bench.records.types import (
     ReferenceDiffers,
     ResumedDespite,
     RunWarning,
+    Slept,
     SlowedDown,
+    SlowEpochs,
     SwappedIn,
     ThermalPressure,
     Translated,
@@ -109,6 +114,33 @@ WARNINGS: list[tuple[RunWarning, str]] = [
         DeviceSlowedDown(share=0.3),
         "the device itself ended 30% slower than it began, by the reference kernel",
     ),
+    (
+        Disturbed(epochs=2, of=9, by=("other programs", "sleep")),
+        "2 of the 9 epochs that count were disturbed (other programs, sleep) and left out of its rate",
+    ),
+    (
+        Disturbed(epochs=1, of=1, by=("the GPU's other users",)),
+        "every epoch that counts was disturbed (the GPU's other users): nothing is decided by this run",
+    ),
+    (
+        SlowEpochs(epochs=1, of=9, share=0.31),
+        "1 of the 9 epochs that count was 31% longer than the median, and nothing measured says why",
+    ),
+    (
+        SlowEpochs(epochs=2, of=9, share=0.31),
+        "2 of the 9 epochs that count were up to 31% longer than the median, and nothing measured says"
+        " why",
+    ),
+    (Slept(epochs=1, seconds=61.4), "the computer slept, or its time was set, in an epoch: 61 s in all"),
+    (
+        Slept(epochs=2, seconds=6100.0),
+        "the computer slept, or its time was set, in 2 epochs: 6,100 s in all",
+    ),
+    (
+        ImplausibleMemory(of="host", bytes=2_300_000, least_bytes=2_000_000_000),
+        "a peak of host memory of 2.3 MB is impossible: the run had at least 2,000 MB",
+    ),
+    (ImplausiblePower(watts=43_210.0), "its energy is impossible: 4.32e+04 W on average"),
     (OnBattery(), "on battery"),
     (LowPowerMode(), "in low power mode"),
     (ThermalPressure(levels=("heavy",)), "thermal pressure: heavy"),
@@ -147,6 +179,10 @@ METERS: dict[ReadsKind, str] = {
     "counters": f"{DETAIL}, in windows of 20 s or more",
     "counters for root": f"{DETAIL} is readable by root alone",
     "no counter": "neither RAPL nor NVML counts energy here",
+    "processor times": f"the system's processor times ({DETAIL}), and the worker's and its parent's own",
+    "no processor times": f"the system's processor times cannot be read ({DETAIL})",
+    "device utilization": "the GPU's use before an epoch, while the worker leaves it idle",
+    "no device utilization": "neither ioreg nor NVML tells how busy a single GPU is",
 }
 
 

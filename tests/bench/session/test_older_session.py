@@ -76,6 +76,10 @@ METHOD_2 = ("manifest", changed(method=METHOD + 1))
 OTHERS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
     "first edition": (FIRST_EDITION, "to finish it, git checkout bc1f4d1 and call make resume"),
     "schema 4": (SCHEMA_4, "to finish it, git checkout 082a6f1 and call make resume"),
+    "schema 5": (
+        ("manifest", changed(schema=5)),
+        "to finish it, git checkout b67c0eb and call make resume",
+    ),
     "schema 3": (
         ("manifest", manifest_of_schema_4() | {"schema": 3}),
         "finish it with the version of this suite that began it",
@@ -226,7 +230,7 @@ def test_the_last_manifest_counts(tmp_path: Path) -> None:
 
 
 def test_only_commits_of_other_versions_are_named() -> None:
-    assert LAST_COMMITS == {"terms": "bc1f4d1", (4, 1): "082a6f1"}
+    assert LAST_COMMITS == {"terms": "bc1f4d1", (4, 1): "082a6f1", (5, 1): "b67c0eb"}
     assert (SCHEMA_VERSION, METHOD) not in LAST_COMMITS
 
 

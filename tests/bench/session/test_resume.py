@@ -166,6 +166,16 @@ def test_an_end_during_the_gates_saves_nothing_and_says_how_to_go_on(
     assert comparable_results(session.results()[0]) == uninterrupted_results
 
 
+def test_a_reference_that_a_killed_session_left_is_removed(session: Session) -> None:
+    """It is 1.6 GB for the largest network, and no gate may take what a power cut left half written."""
+    run_interrupted(session, signal.SIGINT)
+    (runs,) = (session.folder / MACHINE / ".runs").iterdir()
+    for name in ("scratch-s0.reference", "mistaken-s0.reference.part"):
+        (runs / name / "gradient").mkdir(parents=True)
+    resume(session)
+    assert list(runs.glob("*.reference*")) == []
+
+
 def test_ctrl_c_in_the_very_last_epoch_has_the_cell_in_the_file(
     session: Session, uninterrupted_results: dict[str, Any]
 ) -> None:
