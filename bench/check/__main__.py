@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.check.precision import unlike_precisions
 from bench.check.rules import PRECONDITIONS, sentences, violations
 from bench.check.start import MAX_DRAWN_PARAMETERS
 from bench.records.read import LoadedFile, LoadedRun, Problems, UnreadableFile, load, read
@@ -37,7 +38,10 @@ def report(file: LoadedFile, found_violations: Sequence[str]) -> list[str]:
         "invalid": [f"{run.cell.id}: {rejection_text(run)}" for run in invalid],
         "failed": [f"{run.cell.id}: {run.failure.reason}" for run in failed if run.failure],
         "skipped": [f"{skip.cell.id}: {skip.reason}" for skip in file.skipped],
-        "warning": [f"{', '.join(cells)}: {warning}" for warning, cells in cells_by_warning.items()],
+        "warning": [
+            *unlike_precisions(file),
+            *(f"{', '.join(cells)}: {warning}" for warning, cells in cells_by_warning.items()),
+        ],
     }
     lines = [heading]
     for kind, listed in sentences_by_kind.items():

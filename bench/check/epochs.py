@@ -11,6 +11,7 @@ from bench.check.compare import mismatch
 from bench.records import derive
 from bench.records.early_stopping import EarlyStopping
 from bench.records.limits import MIN_ENERGY_SECONDS
+from bench.records.protocol import PROTOCOLS
 from bench.records.read import LoadedRun, Problems, format_value
 
 CLOCK_SLACK_SECONDS = 2.0
@@ -51,7 +52,7 @@ def times_are_in_order(run: LoadedRun) -> Problems:
         "start.started_at": run.start.started_at if run.start else None,
         "after.taken_at": run.after.taken_at if run.after else None,
     }
-    times = {field: _parse_time(text) for field, text in texts.items() if text is not None}
+    times = {field: parse_time(text) for field, text in texts.items() if text is not None}
     for field, time in times.items():
         if time is None:
             yield f"{field} is {format_value(texts[field])}, no time with its zone"
@@ -72,7 +73,7 @@ def times_are_in_order(run: LoadedRun) -> Problems:
             )
 
 
-def _parse_time(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """The time that an ISO text gives, or None if it is no time or has no zone."""
     try:
         time = datetime.fromisoformat(text)
@@ -82,7 +83,10 @@ def _parse_time(text: str) -> datetime | None:
 
 
 def epochs_follow_the_recipe(run: LoadedRun) -> Problems:
-    """Epochs are counted from 1 without gaps, each with its stage, learning rate and images."""
+    """Epochs are counted from 1 without gaps, each with its stage, learning rate and images.
+
+    The rates are the protocol's, which are written down apart from the recipe's.
+    """
     if (start := run.start) is None:
         return
     recipe, steps = run.recipe, start.steps_per_epoch
@@ -90,10 +94,11 @@ def epochs_follow_the_recipe(run: LoadedRun) -> Problems:
         if number > recipe.epochs:
             yield f"epochs has {len(run.epochs)}, and plan.epochs is {recipe.epochs}"
             return
+        stage = recipe.stage_index(number)
         expected = {
             "epoch": number,
-            "stage": recipe.stage_index(number) + 1,
-            "learning_rate": recipe.learning_rate((number - 1) * steps, steps_per_epoch=steps),
+            "stage": stage + 1,
+            "learning_rate": PROTOCOLS[run.cell.experiment].learning_rates[stage],
             "images": steps * recipe.batch_size,
         }
         for field, value in expected.items():

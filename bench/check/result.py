@@ -11,10 +11,10 @@ from msgspec import to_builtins
 
 from alexnet.data import CLASSES
 from bench.check.compare import mismatch
-from bench.records import derive
+from bench.records import derive, plausible
 from bench.records.early_stopping import EarlyStopping
 from bench.records.flops import AchievedSpeed
-from bench.records.limits import MAX_PICTURES
+from bench.records.limits import MAX_PICTURES, MAX_WATTS, MIN_WATTS
 from bench.records.read import LoadedRun, Problems
 from bench.records.types import Result, StopReason
 
@@ -119,10 +119,10 @@ def rates_follow_from_the_epochs(run: LoadedRun) -> Problems:
     """Images and FLOPs per second, pipeline ratio, roofline share and drift follow from the epochs."""
     if run.result is None or run.start is None or run.epochs[-1].stage > len(run.recipe.stages):
         return
-    typical = derive.typical_images_per_second(run.epochs)
-    last = derive.images_per_second(run.epochs[-1])
+    typical = derive.typical_images_per_second(run.epochs, run.cell.device)
+    last = derive.images_per_second(derive.last_epoch(run.epochs, run.cell.device))
     speed = AchievedSpeed.from_run(run.net, run.recipe, run.epochs[-1], typical, run.start.roofline)
-    drift = derive.drift(run.epochs, cold_probe_seconds=run.start.probe_seconds)
+    drift = derive.drift(run.epochs, run.cell.device, cold_probe_seconds=run.start.probe_seconds)
     expected = {
         "epoch_images_per_second": typical,
         "pipeline_ratio": last / run.result.step_images_per_second,
@@ -150,6 +150,20 @@ def peaks_and_joules_follow_from_the_epochs(run: LoadedRun) -> Problems:
     yield from _result_mismatches(result, expected)
 
 
+def memory_and_power_are_plausible(run: LoadedRun) -> Problems:
+    """Peaks are at least what the run must have had, and watts are those of a computer that trains."""
+    for kind in plausible.implausible_memory(run.cell, run.start, run.epochs):
+        yield (
+            f"epochs.peak_{kind.of}_bytes is {kind.bytes:,} at most, and the run must have had"
+            f" {kind.least_bytes:,}"
+        )
+    for power in plausible.implausible_power(run.cell, run.epochs):
+        yield (
+            f"epochs.energy_joules come to {power.watts:.3g} W, where"
+            f" {MIN_WATTS:g} to {MAX_WATTS:,.0f} can be"
+        )
+
+
 def no_faster_than_the_device(run: LoadedRun) -> Problems:
     """Training does not reach many times the device's matrix-product rate.
 
@@ -159,9 +173,14 @@ def no_faster_than_the_device(run: LoadedRun) -> Problems:
         return
     if run.result.achieved_flops_per_second is None:
         return
-    ratio = run.result.achieved_flops_per_second / run.start.roofline.flops_per_second
+    probes = (run.start.probe_seconds, *(e.probe_seconds for e in run.epochs if e.probe_seconds))
+    fastest = max(run.start.roofline.flops_per_second, run.start.probe_flops / min(probes))
+    ratio = run.result.achieved_flops_per_second / fastest
     if ratio > MAX_ROOFLINE_RATIO:
-        yield f"result.achieved_flops_per_second is {ratio:.2f} times start.roofline.flops_per_second"
+        yield (
+            f"result.achieved_flops_per_second is {ratio:.2f} times the most that the roofline or the"
+            f" reference kernel reached"
+        )
 
 
 def _result_mismatches(

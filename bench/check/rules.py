@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.check.across_runs import cells_are_unique, same_first_weights_and_batch, same_images
+from bench.check.across_runs import (
+    cells_are_unique,
+    one_computer,
+    one_run_at_a_time,
+    same_batches,
+    same_first_weights_and_batch,
+    same_images,
+)
 from bench.check.epochs import (
     epoch_fields_are_consistent,
     epochs_follow_the_recipe,
@@ -20,10 +27,12 @@ from bench.check.integrity import (
     run_is_in_the_right_list,
     verdict_follows,
 )
+from bench.check.precision import precision_follows_from_the_arithmetic
 from bench.check.required_checks import required_checks_are_present
 from bench.check.result import (
     accuracies_match_the_confusion,
     end_follows_from_the_epochs,
+    memory_and_power_are_plausible,
     no_faster_than_the_device,
     peaks_and_joules_follow_from_the_epochs,
     pictures_are_test_images,
@@ -53,15 +62,24 @@ DERIVED: tuple[Rule, ...] = (
     pictures_are_test_images,
     rates_follow_from_the_epochs,
     peaks_and_joules_follow_from_the_epochs,
+    memory_and_power_are_plausible,
     total_covers_all_epochs,
     no_faster_than_the_device,
     rounds_match_the_epochs,
     warm_ups_match_the_interruptions,
     times_are_in_order,
     required_checks_are_present,
+    precision_follows_from_the_arithmetic,
 )
 RULES = (*ALWAYS, *PRECONDITIONS, *DERIVED)
-FILE_RULES: tuple[FileRule, ...] = (cells_are_unique, same_images, same_first_weights_and_batch)
+FILE_RULES: tuple[FileRule, ...] = (
+    cells_are_unique,
+    same_images,
+    same_first_weights_and_batch,
+    same_batches,
+    one_computer,
+    one_run_at_a_time,
+)
 
 
 def violations(file: LoadedFile) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 from alexnet import weights
-from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
 from alexnet.frameworks.registry import ENGINES
 from alexnet.imagenet import TORCHVISION_SHA256_PREFIX
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.check.compare import mismatch
+from bench.records.cell_recipe import images_of
 from bench.records.read import LoadedRun, Problems, format_value
 
 MAX_DRAWN_PARAMETERS = 300_000_000
@@ -27,8 +27,7 @@ def start_follows_from_the_plan(run: LoadedRun) -> Problems:
         "variant": EXPERIMENTS[run.cell.experiment].variant,
         "parameters": run.net.parameters,
         "forward_flops": run.net.forward_flops,
-        "train_images": TRAINED_IMAGES if plan.train_images is None else plan.train_images,
-        "test_images": TEST_IMAGES if plan.test_images is None else plan.test_images,
+        **{f"{name}_images": images for name, images in images_of(plan).items()},
         "steps_per_epoch": start.train_images // plan.batch_size,
     }
     for field, value in expected.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from pytest_benchmark.stats import Stats
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.check.start import first_weights_sha256
-from bench.records import derive
+from bench.records import derive, plausible
 from bench.records.flops import attainable_flops_per_second, training_flops
 from bench.records.run import SessionRun
 from bench.records.types import (
@@ -24,6 +25,7 @@ from bench.records.types import (
     Epoch,
     Failure,
     Gate,
+    Interference,
     Interruption,
     Machine,
     Pause,
@@ -63,7 +65,10 @@ AFTER = replace(BEFORE, taken_at="2026-11-24T14:05:00+02:00")  # 5 minutes later
 FALLING, RISING_AGAIN = (2.25, 2.0, 1.75, 1.5), (2.25, 2.0, 2.125, 2.0625)
 """Validation losses of four epochs: with the second, patience runs out after the last."""
 SCRATCH = Cell(experiment="scratch", engine="torch", device="cpu", seed=0)
-NO_FAULTS = ("placement", "same bytes", "finite", "images", "disjoint", "moved")
+NO_FAULTS = (
+    *("protocol", "placement", "same bytes", "range", "finite", "images", "disjoint", "sets"),
+    *("same pixels", "moved"),
+)
 LIMITS = {
     **dict.fromkeys(NO_FAULTS, (0.0, 0.0, 0.0)),
     "dropout": (0.2, 1e-6, 1.0),
@@ -71,15 +76,18 @@ LIMITS = {
     "nothing left": (0.01, 0.0, 0.1),
     "momentum": (2e-8, 0.0, 1e-5),
     "weight decay": (1e-10, 0.0, 1e-6),
+    "later rate": (1e-7, 0.0, 1e-4),
     "dropout share": (0.5, 0.0, 5.0),
     "dropout scale": (1e-5, 0.0, 1e-2),
     "dropout masks": (1.5, -5.0, 5.0),
+    "precision": (19.25, 17.0, 23.0),
 }
 """Check -> measured, lower and upper limit, where the limits are the same for every network."""
 GATE_CHECKS = (
     *("layers", "logits", "later logits", "loss", "gradient", "update", "three losses"),
     *("three steps", "momentum", "weight decay", "own logits", "dropout share", "dropout scale"),
     *("dropout masks", "dropout", "placement", "twice the work", "nothing left", "same bytes"),
+    *("precision", "range", "protocol", "later gradient", "later rate"),
 )
 """The gate's checks of a network with dropout."""
 
@@ -92,19 +100,33 @@ def passed_checks(*names: str) -> tuple[Check, ...]:
     )
 
 
+def make_interference(seconds: float, *, on_mac: bool) -> Interference:
+    """Two processors, all of which a run on the CPU uses and a run on the GPU nearly none."""
+    own = 0.2 * seconds if on_mac else 1.98 * seconds
+    return Interference(
+        busy_cpu_seconds=own + 0.01 * seconds,
+        idle_cpu_seconds=2 * seconds - own - 0.01 * seconds,
+        own_cpu_seconds=own,
+        stolen_cpu_seconds=None if on_mac else 0.0,
+        gpu_share=0.02 if on_mac else None,
+    )
+
+
 def make_epoch(
     number: int, loss: float | None, best: bool, cell: Cell, seconds: float, *, warm_up: bool
 ) -> Epoch:
     recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(PLAN.epochs)
     stage = recipe.stage_index(number)
     on_mac = cell.device == "mps"
+    train_seconds = seconds + number / 7
     return Epoch(
         epoch=number,
         warm_up=warm_up,
         stage=stage + 1,
         learning_rate=recipe.stages[stage].learning_rate,
         images=640,
-        train_seconds=seconds + number / 7,
+        train_seconds=train_seconds,
+        wall_seconds=train_seconds + 1e-5,
         evaluate_seconds=0.5,
         best_weights_seconds=0.1 if best else None,
         checkpoint_seconds=0.3 if number % 2 else None,
@@ -116,6 +138,7 @@ def make_epoch(
         peak_host_bytes=10**9 + number,
         peak_device_bytes=10**8 - number if on_mac else None,
         energy_joules={"cpu": 50.0 + number, "gpu": 300.0 / number, "dram": 9.0} if on_mac else None,
+        interference=make_interference(train_seconds, on_mac=on_mac),
     )
 
 
@@ -154,6 +177,8 @@ UNANSWERED = Gate(
         Check(name="gate", measured=None, lower=0, upper=0, description="it did not answer: killed"),
     ),
     not_checked=(),
+    arithmetic=None,
+    precision=None,
     weights_sha256=None,
     batch_sha256=None,
     seconds=None,
@@ -176,6 +201,7 @@ def make_run(
         better = loss is not None and loss < lowest
         lowest = min(lowest, loss or lowest)
         epochs.append(make_epoch(number, loss, better, cell, seconds, warm_up=number in warm_ups))
+    trained = not interruptions or interruptions[-1].resumed_after < len(epochs)
     start = make_start(cell, machine)
     before, after = BEFORE, AFTER
     if machine is MAC:  # as if vm_stat had failed
@@ -187,6 +213,8 @@ def make_run(
             *(name for name in GATE_CHECKS if has_dropout or not name.startswith("dropout"))
         ),
         not_checked=(),
+        arithmetic=samples.ARITHMETIC,
+        precision="float32",
         weights_sha256=start.weights_sha256,
         batch_sha256="3" * 64,
         seconds=9.5,
@@ -198,7 +226,7 @@ def make_run(
         before=before,
         start=start,
         epochs=epochs,
-        result=make_result(cell, start, epochs),
+        result=make_result(cell, start, epochs, trained=trained),
         after=after,
         interruptions=interruptions or [],
     )
@@ -213,20 +241,22 @@ PICTURES = Pictures(
 )
 
 
-def make_result(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
+def make_result(cell: Cell, start: Start, epochs: list[Epoch], *, trained: bool) -> Result:
+    """The result of a process that has trained an epoch, or resumed the run after its last one."""
     net = network(start.variant, image_size=64)
     losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
     best_epoch, diverged = min(losses)[1] if losses else None, len(losses) < len(epochs)
     recipe = EXPERIMENTS[cell.experiment].recipe.with_epochs(PLAN.epochs)
     before_last = PLAN.epochs - recipe.stages[-1].epochs
     converged = len(epochs) - max(best_epoch or 0, before_last) >= PLAN.patience and not diverged
-    typical = derive.typical_images_per_second(epochs)
+    typical = derive.typical_images_per_second(epochs, cell.device)
     flops = typical * training_flops(net)
     columns = 11 if cell.experiment == "mistaken" else 10
     confusion = tuple(
         tuple(14 if i == j else 4 if j < 10 else 0 for j in range(columns)) for i in range(10)
     )
     energy = derive.run_energy(epochs, best_epoch, cell.device)
+    pipeline_ratio = derive.images_per_second(epochs[-1]) / 325.0
     return Result(
         epochs=len(epochs),
         best_epoch=best_epoch,
@@ -240,10 +270,10 @@ def make_result(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
         pictures=None if diverged else PICTURES,
         epoch_images_per_second=typical,
         step_images_per_second=325.0,
-        pipeline_ratio=derive.images_per_second(epochs[-1]) / 325.0,
+        pipeline_ratio=pipeline_ratio,
         achieved_flops_per_second=flops,
         roofline_share=flops / attainable_flops_per_second(net, 64, ROOFLINE),
-        drift=derive.drift(epochs, cold_probe_seconds=0.02),
+        drift=derive.drift(epochs, cell.device, cold_probe_seconds=0.02),
         peak_host_bytes=max(e.peak_host_bytes or 0 for e in epochs),
         peak_device_bytes=max(e.peak_device_bytes or 0 for e in epochs) or None,
         joules_per_epoch=energy.per_epoch,
@@ -251,9 +281,33 @@ def make_result(cell: Cell, start: Start, epochs: list[Epoch]) -> Result:
         joules_to_best_epoch=energy.to_best_epoch,
         weights_sha256=None if diverged else "2" * 64,
         data_sha256="0" * 64,
+        batches_sha256="4" * 64 if trained else None,
         versions=start.versions,
-        checks=passed_checks("finite", "images", "disjoint", *(() if diverged else ("moved",))),
+        checks=result_checks(epochs, pipeline_ratio, diverged=diverged, trained=trained),
         total_seconds=200.0,
+    )
+
+
+def result_checks(
+    epochs: list[Epoch], pipeline_ratio: float, *, diverged: bool, trained: bool
+) -> tuple[Check, ...]:
+    """Those of a run whose epochs are long enough to tell the clock, and which has seen few images."""
+    best = min((e.validation_loss, e.validation_accuracy) for e in epochs if e.validation_loss)[1]
+    apart = plausible.max_accuracy_difference(0.28, best, test_images=500, validation_images=500)
+    validation = {} if diverged else {"validation": (0.28 - best, 0.0, apart)}
+    measured = {
+        "clock": (plausible.clock_ratio(epochs), 0.99, 1.01),
+        **({"pipeline": (pipeline_ratio, 0.0, 1.2)} if trained else {}),
+        **validation,
+    }
+    return (
+        *passed_checks("finite", "images", "disjoint", "sets"),
+        *(passed_checks("same pixels") if trained else ()),
+        *(
+            Check(name=name, measured=value, lower=lower, upper=upper, description=f"what {name} says")
+            for name, (value, lower, upper) in measured.items()
+        ),
+        *(() if diverged else passed_checks("moved")),
     )
 
 
@@ -278,6 +332,8 @@ def make_benchmark(run: Content) -> Content:
 def make_file(
     machine: Machine, benchmarks: list[Content], failures: list[Content], skipped: list[Content]
 ) -> Content:
+    runs = [_minutes_later(run, 10 * place) for place, run in enumerate([*benchmarks, *failures])]
+    benchmarks, failures = runs[: len(benchmarks)], runs[len(benchmarks) :]
     content = {
         "schema": SCHEMA_VERSION,
         "machine_info": {"machine": to_builtins(machine), "cpu": {"count": 2}},
@@ -288,6 +344,26 @@ def make_file(
         "version": "5.3.1",
     }
     return json.loads(json.dumps(with_checksums(content)))  # type: ignore[no-any-return]
+
+
+def _minutes_later(run: Content, minutes: int) -> Content:
+    """The run as much later, since a machine measures one cell after the other."""
+
+    def later(value: Any) -> Any:
+        if isinstance(value, list):
+            return [later(item) for item in value]
+        return {
+            key: (datetime.fromisoformat(item) + timedelta(minutes=minutes)).isoformat()
+            if key in TIMES
+            else item
+            for key, item in value.items()
+        }
+
+    parts = ("before", "start", "after", "interruptions")
+    return run | {part: later(run[part]) for part in parts if run[part]}
+
+
+TIMES = ("taken_at", "started_at", "stopped_at", "resumed_at")
 
 
 def linux_file() -> Content:

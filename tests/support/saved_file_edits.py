@@ -48,6 +48,18 @@ def put(path: str, value: Any) -> Change:
     return change
 
 
+def for_each_epoch(run: str, path: str, value: Callable[[Any], Any]) -> Change:
+    """Puts into all epochs of a run what a function makes of the old value."""
+    epochs = range(len(genuine_content("linux")["benchmarks"][0]["extra_info"]["epochs"]))
+    changes = [put(f"{run}/epochs/{epoch}/{path}", value) for epoch in epochs]
+
+    def change(content: Content) -> None:
+        for one in changes:
+            one(content)
+
+    return change
+
+
 def both(first: Change, second: Change) -> Change:
     def change(content: Content) -> None:
         first(content)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from alexnet.recipe import EXPERIMENTS
 from tests.support.saved_file import CUTS, genuine_content, interrupted_file
 from tests.support.saved_file_edits import (
     LAST_EPOCH,
@@ -73,6 +75,21 @@ EDITS: Edits = {
 @pytest.mark.parametrize(("rule", "change", "sentence"), edit_cases(EDITS))
 def test_an_edit_is_named_even_with_a_new_checksum(rule: str, change: Change, sentence: str) -> None:
     assert_edit_is_named(rule, change, sentence)
+
+
+def test_a_rate_that_the_recipe_itself_has_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run trained with it agrees with its recipe; the protocol is written down apart."""
+    content = json.loads(json.dumps(genuine_content("linux")))
+    run = content["benchmarks"][0]["extra_info"]
+    experiment = EXPERIMENTS[run["cell"]["experiment"]]
+    stages = tuple(replace(stage, learning_rate=0.01) for stage in experiment.recipe.stages)
+    recipe = replace(experiment.recipe, stages=stages)
+    monkeypatch.setitem(EXPERIMENTS, run["cell"]["experiment"], replace(experiment, recipe=recipe))
+    for epoch in run["epochs"]:
+        epoch["learning_rate"] = 0.01
+    violations = violations_of(reseal(content))
+    sentence = "epochs[0].learning_rate is 0.01, and by the recipe it is 0.001"
+    assert any(sentence in violation for violation in violations), violations
 
 
 @pytest.mark.parametrize("name", CUTS)

@@ -15,7 +15,9 @@ from tests.support.saved_file_edits import (
     Change,
     Edits,
     assert_edit_is_named,
+    both,
     edit_cases,
+    for_each_epoch,
     put,
     reseal,
     twice,
@@ -68,8 +70,24 @@ EDITS: Edits = {
         (put("run/result/peak_host_bytes", 5), "result.peak_host_bytes is 5"),
         (put("run/result/joules_per_epoch", 5.0), "joules_per_epoch is 5"),
     ],
+    "memory_and_power_are_plausible": [
+        (
+            for_each_epoch("run", "peak_host_bytes", lambda peak: peak // 1024),
+            "peak_host_bytes is .* at most, and the run must have had 500,000,000",
+        ),
+        (
+            both(
+                put("run/start/baseline_host_bytes", None),
+                for_each_epoch("run", "peak_host_bytes", lambda peak: peak // 1024),
+            ),
+            "and the run must have had 172,977,232",
+        ),
+    ],
     "no_faster_than_the_device": [
-        (put("run/start/roofline/flops_per_second", 50e9), "times start.roofline.flops"),
+        (
+            both(put("run/start/roofline/flops_per_second", 50e9), put("run/start/probe_flops", 10**9)),
+            "times the most that the roofline",
+        ),
     ],
 }
 
@@ -95,6 +113,18 @@ def test_a_first_epoch_that_costs_more_than_any_guess_is_no_divergence() -> None
         (put("run/result/joules_per_epoch", 1.0), "result.joules_per_epoch is 1, and"),
         (put("run/result/joules_to_best_epoch", None), "result.joules_to_best_epoch is null"),
         (put("run/epochs/1/energy_joules", {"gpu": 300.0}), "result.joules_to_best_epoch is"),
+        (
+            for_each_epoch(
+                "run", "energy_joules", lambda parts: {k: v * 1000 for k, v in parts.items()}
+            ),
+            r"mps-s0: epochs.energy_joules come to 6.88e\+03 W, where 0.5 to 2,000 can be",
+        ),
+        (
+            for_each_epoch(
+                "run", "energy_joules", lambda parts: {k: v / 1000 for k, v in parts.items()}
+            ),
+            "mps-s0: epochs.energy_joules come to 0.00688 W, where",
+        ),
         (put("run/result/peak_device_bytes", None), "result.peak_device_bytes is null"),
         (put(f"{SECOND_RUN}/epochs/3/stage", 1), r"epochs\[3\].stage is 1, and by the recipe it is 2"),
         (put(f"{SECOND_RUN}/start/weights_source_sha256", OTHER_SHA256), "is not torchvision's file"),

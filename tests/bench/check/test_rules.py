@@ -13,6 +13,7 @@ from tests.bench.check import (
     test_across_runs,
     test_epochs,
     test_integrity,
+    test_precision,
     test_required_checks,
     test_result,
     test_start,
@@ -39,6 +40,7 @@ def test_every_rule_has_an_edit_that_it_finds() -> None:
         test_epochs,
         test_result,
         test_required_checks,
+        test_precision,
         test_across_runs,
     )
     edited = [rule for module in modules for rule in module.EDITS]

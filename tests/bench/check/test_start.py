@@ -29,6 +29,7 @@ EDITS: Edits = {
         (put("run/start/forward_flops", twice), "start.forward_flops is"),
         (put("run/start/steps_per_epoch", 11), "start.steps_per_epoch is 11"),
         (put("run/start/train_images", 650), "start.train_images is 650"),
+        (put("run/start/validation_images", 490), "start.validation_images is 490, .* it is 500"),
         (put("run/plan/test_images", None), "start.test_images is 500, .* 10000"),
         (put("run/plan/train_images", None), "start.train_images is 640, .* 45000"),
     ],

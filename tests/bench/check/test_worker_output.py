@@ -18,6 +18,7 @@ from bench.records.types import Gate, Roofline
 from bench.worker.job import FirstWeights, build_start, load_data
 from bench.worker.result import build_result
 from bench.worker.training_loop import TrainingLoop
+from tests.support.samples import ARITHMETIC
 from tests.support.saved_file import GATE_CHECKS, PLAN, SCRATCH, make_file, make_saved_run, passed_checks
 from tests.support.saved_file_edits import violations_of
 
@@ -120,6 +121,8 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
     gate = Gate(
         checks=passed_checks(*GATE_CHECKS),
         not_checked=(),
+        arithmetic=ARITHMETIC,
+        precision="float32",
         seconds=1.0,
         weights_sha256=start.weights_sha256,
         batch_sha256="3" * 64,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,12 +20,15 @@ from alexnet.recipe import FINETUNE, SCRATCH, Recipe, Stage
 from alexnet.score import Logits, Score
 from alexnet.weights import Weights
 from bench.ipc.messages import Job, Record, Resumed
+from bench.meters import time as time_module
 from bench.meters.meters import Meters
 from bench.records.cell_recipe import recipe_of
-from bench.records.types import Cell, Check, Epoch, Result
+from bench.records.types import Cell, Check, Epoch, Interference, Result
 from bench.worker import checkpoint
+from bench.worker import result as result_module
+from bench.worker.batch_digests import defined_batches
 from bench.worker.result import build_result
-from bench.worker.result_checks import check_result
+from bench.worker.result_checks import EndedRun, check_result
 from bench.worker.training_loop import TrainingLoop
 from tests.support.narrow import narrow_network
 from tests.support.samples import EPOCH, PLAN, START, job
@@ -145,8 +150,9 @@ def paper_training(
     sent: list[Record] = []
     backend: Any = PaperBackend()
     kernel: Any = PaperProbe()
+    plan = structs.replace(PLAN, train_images=100, test_images=100)
     return TrainingLoop(
-        job=job(str(tmp_path)),
+        job=structs.replace(job(str(tmp_path)), plan=plan),
         net=NET,
         recipe=recipe,
         backend=backend,
@@ -330,6 +336,29 @@ def test_validation_is_scored_after_the_clock_has_stopped(tmp_path: Path) -> Non
         assert calls[stop + 1] == "logits"
 
 
+def test_an_epoch_says_what_else_ran_and_what_the_time_of_day_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads it decides what that means."""
+    seconds, days = count(10.0, 5.0), count(1.7e9, 60.0)
+    training = paper_training(tmp_path, PaperTrainer([2, 1.5, 1.5]), short_recipe(2, patience=2))
+    times = (SimpleNamespace(user=now, idle=2 * now) for now in seconds)
+    monkeypatch.setattr(training.meters.processors, "_cpu_times", lambda: next(times))
+    monkeypatch.setattr("bench.meters.time.time", lambda: next(days))
+    first, second = training.epochs()
+    for epoch in (first, second):
+        assert epoch.wall_seconds == 60.0
+        assert epoch.interference
+        assert epoch.interference.own_cpu_seconds is not None
+        assert epoch.interference == Interference(
+            busy_cpu_seconds=5.0,
+            idle_cpu_seconds=10.0,
+            own_cpu_seconds=epoch.interference.own_cpu_seconds,
+            stolen_cpu_seconds=None,
+            gpu_share=None,
+        )
+
+
 def test_only_the_best_weights_are_on_disk_afterwards_for_the_parent_to_remove(tmp_path: Path) -> None:
     """If the result never reaches the disk, they are scored once more."""
     train(tmp_path, [2, 1.5, 1.7], short_recipe(3, patience=2))
@@ -354,6 +383,37 @@ def test_tensors_that_stand_still_and_images_in_two_sets_are_named(tmp_path: Pat
     assert "learnt" not in checks, "300 images are too few to ask for more than chance"
 
 
+def ended_run(*, epochs: Sequence[Epoch], accuracy: float = 0.35, **changes: Any) -> EndedRun:
+    """A run of these epochs, the last of which is the best, with this accuracy on 1,000 test images."""
+    test = Score(
+        images=1000,
+        loss=2.3,
+        accuracy=accuracy,
+        per_class_accuracy=(accuracy,) * 10,
+        confusion=((0,) * 10,) * 10,
+    )
+    run = EndedRun(
+        plan=structs.replace(PLAN, train_images=100, test_images=1000),
+        recipe=short_recipe(3, patience=2),
+        seed=0,
+        dataset=DATASET,
+        epochs=epochs,
+        best_epoch=epochs[-1].epoch,
+        given=None,
+        pipeline_ratio=1.0,
+        test=test,
+        best=None,
+        trained=(),
+        first_weights={},
+    )
+    return replace(run, **changes)
+
+
+def passed_of(run: EndedRun, name: str) -> list[bool]:
+    """Whether the run passed the check; empty if it was not asked."""
+    return [check.passed for check in check_result(run) if check.name == name]
+
+
 @pytest.mark.parametrize(
     ("images", "accuracy", "passed"),
     [(20_000, 0.1, [False]), (20_000, 0.1379, [False]), (20_000, 0.138, [True]), (19_999, 0.1, [])],
@@ -362,24 +422,184 @@ def test_who_has_seen_enough_and_learnt_nothing_is_named(
     images: int, accuracy: float, passed: list[bool]
 ) -> None:
     """With 1,000 test images one standard error of chance is 0.95 %, so four end at 13.79 %."""
-    test = Score(
-        images=1000,
-        loss=2.3,
-        accuracy=accuracy,
-        per_class_accuracy=(accuracy,) * 10,
-        confusion=((0,) * 10,) * 10,
-    )
-    epochs = [structs.replace(EPOCH, images=images)]
-    checks = check_result(
-        epochs,
-        test,
-        None,
-        images_per_epoch=images,
-        first_weights={},
-        dataset=DATASET,
-        trained=(),
-    )
+    checks = check_result(ended_run(epochs=[structs.replace(EPOCH, images=images)], accuracy=accuracy))
     assert [check.passed for check in checks if check.name == "learnt"] == passed
+
+
+@pytest.mark.parametrize(
+    ("test_accuracy", "accuracy", "passed"),
+    [
+        (0.348, 0.352, True),
+        (0.348, 0.21, True),
+        (0.348, 0.08, False),
+        (0.348, 0.54, False),
+        (0.253, 0.094, False),
+        (0.1, 0.16, True),
+    ],
+    ids=["as real", "few images", "shifted", "too good", "shifted and cut short", "both by chance"],
+)
+def test_a_validation_accuracy_that_is_not_the_tests_is_named(
+    test_accuracy: float, accuracy: float, passed: bool
+) -> None:
+    """There are 500 validation images and 1,000 test images."""
+    run = ended_run(
+        epochs=[structs.replace(EPOCH, validation_accuracy=accuracy)], accuracy=test_accuracy
+    )
+    assert passed_of(run, "validation") == [passed]
+
+
+def test_validation_images_with_other_labels_are_named(tmp_path: Path) -> None:
+    shifted = replace(DATASET.validation, labels=(DATASET.validation.labels + 1) % 10)
+    _, sound, _ = train(tmp_path, [2, 1], short_recipe(2, patience=2))
+    assert check_of(sound, "validation").passed
+    dataset = replace(DATASET, validation=shifted)
+    _, result, _ = train(tmp_path, [2, 1], short_recipe(2, patience=2), dataset=dataset)
+    validation = check_of(result, "validation")
+    assert (validation.measured, validation.passed) == (1.0, False)
+    assert result.test_accuracy == 1.0
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_set_of_one_image_too_few_is_named(part: str, tmp_path: Path) -> None:
+    whole = getattr(DATASET, part)
+    short = replace(whole, images=whole.images[1:], labels=whole.labels[1:])
+    dataset = replace(DATASET, **{part: short})
+    _, result, _ = train(tmp_path, [2, 1], short_recipe(2, patience=2), dataset=dataset)
+    sets = check_of(result, "sets")
+    assert (sets.measured, sets.passed) == (1, False)
+    assert f": {part} {len(short)} for {len(whole)}" in sets.description
+
+
+@pytest.mark.parametrize(
+    ("seconds", "passed"),
+    [
+        ([(30.0, 30.001), (30.0, 30.0)], [True]),
+        ([(30.0, 30.9), (30.0, 30.91)], [False]),
+        ([(30.9, 30.0), (30.9, 30.0)], [False]),
+        ([(0.1, 0.1)] * 3, []),
+    ],
+    ids=["right", "slow", "fast", "too short to tell"],
+)
+def test_a_clock_that_is_off_by_3_percent_is_named(
+    seconds: list[tuple[float, float]], passed: list[bool]
+) -> None:
+    epochs = [structs.replace(EPOCH, train_seconds=own, wall_seconds=wall) for own, wall in seconds]
+    assert passed_of(ended_run(epochs=epochs), "clock") == passed
+
+
+class SlowTrainer(PaperTrainer):
+    """By its clock each step takes 4 s; a bare one, at rate 0, `bare` times that, in one try after the
+    other.
+    """
+
+    def __init__(self, losses: Sequence[float], bare: Sequence[float] = (1.0,)) -> None:
+        super().__init__(losses)
+        self.bare, self.now, self.waits = bare, 0.0, 0
+
+    @property
+    def tries(self) -> int:
+        """How often bare steps were timed: each begins and ends with a wait."""
+        return self.waits // 2
+
+    def synchronize(self) -> None:
+        super().synchronize()
+        self.waits += self.rates[-1:] == [0.0]
+
+    def step(self, batch: Any, learning_rate: float) -> None:
+        super().step(batch, learning_rate)
+        is_bare = learning_rate == 0
+        self.now += 4.0 * (self.bare[min(self.tries, len(self.bare) - 1)] if is_bare else 1.0)
+
+
+def slow_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare: Sequence[float] = (1.0,)
+) -> tuple[Result, SlowTrainer]:
+    """Two epochs of ten steps."""
+    trainer = SlowTrainer([2, 1.5, 1.5], bare)
+    monkeypatch.setattr(time_module, "perf_counter", lambda: trainer.now)
+    monkeypatch.setattr(result_module, "sleep", lambda seconds: None)
+    recipe = replace(short_recipe(2, patience=2), batch_size=10)
+    training = paper_training(tmp_path, trainer, recipe)
+    assert len(list(training.epochs())) == 2
+    return build_result(training), trainer
+
+
+def test_an_epoch_that_is_faster_than_its_steps_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the batches are left out, and their images are counted all the same."""
+    whole, measure = data.epoch_batches, TrainingLoop.measure
+
+    def half(*arguments: Any, **keywords: Any) -> Iterator[Any]:
+        batches = list(whole(*arguments, **keywords))
+        return iter(batches[: len(batches) // 2])
+
+    sound, trainer = slow_training(tmp_path, monkeypatch)
+    assert (check_of(sound, "pipeline").measured, trainer.tries) == (1.0, 1)
+    monkeypatch.setattr(data, "epoch_batches", half)
+    monkeypatch.setattr(TrainingLoop, "measure", lambda loop, number: 2 * measure(loop, number))
+    result, trainer = slow_training(tmp_path, monkeypatch)
+    assert check_of(result, "images").passed, "it is what was counted"
+    pipeline = check_of(result, "pipeline")
+    assert (pipeline.measured, pipeline.passed) == (2.0, False)
+    assert result.pipeline_ratio == 2.0
+    assert trainer.tries == 8, "steps that something else disturbs are timed again"
+
+
+def test_a_bare_step_that_was_disturbed_is_timed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the epoch is no faster, and the fastest try counts."""
+    result, trainer = slow_training(tmp_path, monkeypatch, bare=(4.0, 1.5, 1.1, 0.5))
+    assert trainer.tries == 3
+    assert result.step_images_per_second == pytest.approx(10 / 4.0 / 1.1)
+    assert check_of(result, "pipeline").passed
+    result, trainer = slow_training(tmp_path, monkeypatch, bare=(4.0, 1.5, 2.0))
+    assert trainer.tries == 8
+    assert result.step_images_per_second == pytest.approx(10 / 4.0 / 1.5)
+    assert not check_of(result, "pipeline").passed
+
+
+def test_images_exchanged_in_the_last_batch_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = data.epoch_batches
+
+    def exchanged(train: data.Split, **keywords: Any) -> Iterator[Any]:
+        *batches, (images, labels) = whole(train, **keywords)
+        yield from batches
+        yield np.roll(images, 1, axis=0), labels
+
+    recipe = replace(short_recipe(2, patience=2), batch_size=25)
+    _, sound, _ = train(tmp_path, [2, 1], recipe)
+    assert check_of(sound, "same pixels").passed
+    monkeypatch.setattr(data, "epoch_batches", exchanged)
+    _, result, _ = train(tmp_path, [2, 1], recipe)
+    pixels = check_of(result, "same pixels")
+    assert (pixels.measured, pixels.passed) == (1, False)
+    assert result.batches_sha256 != sound.batches_sha256
+
+
+def test_the_hash_is_that_of_the_first_epoch_of_the_last_process(tmp_path: Path) -> None:
+    """And a process that trains no epoch has none, and is not asked."""
+    losses, recipe = [2, 1.5, 1.2], replace(short_recipe(3, patience=3), augment=True)
+
+    def sha256(epoch: int) -> str:
+        return defined_batches(DATASET.train, batch_size=50, seed=0, epoch=epoch, augment=True).sha256()
+
+    _, through, _ = train(tmp_path, losses, recipe)
+    assert through.batches_sha256 == sha256(1)
+    known, _ = first_process(tmp_path, losses, recipe, stop_after=2)
+    _, rest, training, _ = second_process(tmp_path, losses, recipe, known)
+    result = build_result(training)
+    assert result.batches_sha256 == sha256(3) != sha256(1)
+    assert check_of(result, "same pixels").passed
+    known, _ = first_process(tmp_path, losses, recipe, stop_after=3)
+    _, rest, training, _ = second_process(tmp_path, losses, recipe, known)
+    assert rest == []
+    result = build_result(training)
+    assert result.batches_sha256 is None
+    assert "same pixels" not in [check.name for check in result.checks]
 
 
 def test_a_leaked_test_image_is_named(tmp_path: Path) -> None:
@@ -517,8 +737,12 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(tmp_path: 
     assert masks["masks"].tolist() == [3, 7]
     result = build_result(training)
     assert (result.epochs, result.best_epoch, result.stopped) == (5, 5, "cap")
-    same = ("test_loss", "test_accuracy", "confusion", "weights_sha256", "checks", "converged_at")
+    same = ("test_loss", "test_accuracy", "confusion", "weights_sha256", "converged_at")
     assert [getattr(result, name) for name in same] == [getattr(through, name) for name in same]
+    timed = {"pipeline", "clock"}
+    assert [check for check in result.checks if check.name not in timed] == [
+        check for check in through.checks if check.name not in timed
+    ]
 
 
 def test_the_time_before_the_cut_counts_in_the_total_and_the_pause_does_not(tmp_path: Path) -> None:
