@@ -100,11 +100,13 @@ class NoSuchMachine(ValueError):
 def samples(frames: Frames) -> Samples:
     """(machine, setting, experiment, engine, device) -> the timed epochs of its valid runs.
 
-    A run of nothing but warm-ups and firsts of a stage is timed by these, which carry no verdict.
+    A run of nothing but warm-ups, firsts of a stage and disturbed epochs is timed by these, which carry
+    no verdict.
     """
     epochs = frames.epochs
     first = epochs["epoch"] == epochs.groupby(["run", "stage"])["epoch"].transform("min")
-    epochs = epochs.assign(counts=~(first | epochs["warm_up"].astype(bool)))
+    uncounted = epochs["warm_up"].astype(bool) | epochs["disturbed"].astype(bool)
+    epochs = epochs.assign(counts=~(first | uncounted))
     timed = epochs[(epochs["validity"] == "valid") & epochs["timed"].astype(bool)]
     cells = timed.groupby(list(CELL))["counts"].transform("any")
     timed = timed[timed["counts"] | ~cells]

@@ -114,31 +114,39 @@ def _condition(it: LoadedRun) -> Row:
         "load": before.load if before else None,
         "interruptions": len(it.interruptions),
         "interrupted_seconds": sum(each.seconds for each in it.interruptions),
+        "precision": it.gate.precision if it.gate else None,
         "gate_checks": len(it.gate.checks) if it.gate else None,
         "gate_passed": sum(check.passed for check in it.gate.checks) if it.gate else None,
     }
 
 
 def _trained(it: LoadedRun) -> Row:
-    """What the epochs themselves say, by the suite's own definitions of a steady epoch."""
+    """What the epochs themselves say, by the suite's own definition of an epoch that counts."""
     if not it.epochs:
         return {}
-    steady, last = derive.steady_epochs(it.epochs), it.epochs[-1]
+    counted, last = derive.undisturbed_epochs(it.epochs, it.cell.device), it.epochs[-1]
     best = it.result.best_epoch if it.result else None
-    drift = derive.drift(it.epochs, cold_probe_seconds=it.start.probe_seconds) if it.start else None
+    drift = (
+        derive.drift(it.epochs, it.cell.device, cold_probe_seconds=it.start.probe_seconds)
+        if it.start
+        else None
+    )
     joules = derive.run_energy(it.epochs, best, it.cell.device)
     host = max((e.peak_host_bytes for e in it.epochs if e.peak_host_bytes is not None), default=None)
     device = [e.peak_device_bytes for e in it.epochs if e.peak_device_bytes is not None]
     baseline = it.start.baseline_host_bytes if it.start else None
     return {
         "epochs": len(it.epochs),
-        "timed_epochs": len(steady),
-        "seconds_per_epoch": median(e.train_seconds for e in steady),
-        "images_per_second": derive.typical_images_per_second(it.epochs),
+        "timed_epochs": len(counted),
+        "steady_epochs": len(derive.steady_epochs(it.epochs)),
+        "disturbed_epochs": len(derive.disturbed_epochs(it.epochs, it.cell.device)),
+        "slow_epochs": len(derive.slow_epochs(it.epochs, it.cell.device)),
+        "seconds_per_epoch": median(e.train_seconds for e in counted),
+        "images_per_second": derive.typical_images_per_second(it.epochs, it.cell.device),
         "train_seconds": sum(e.train_seconds for e in it.epochs),
         "seconds_to_best": sum(e.train_seconds for e in it.epochs[:best]) if best else None,
-        "cold_images_per_second": drift.cold_images_per_second if drift else None,
-        "sustained_images_per_second": drift.sustained_images_per_second if drift else None,
+        "early_images_per_second": drift.early_images_per_second if drift else None,
+        "late_images_per_second": drift.late_images_per_second if drift else None,
         "drift": drift.drift if drift else None,
         "probe_drift": drift.probe_drift if drift else None,
         "peak_host_bytes": host,
@@ -175,8 +183,14 @@ def _ended(it: LoadedRun) -> Row:
 
 
 def epochs(it: LoadedRun) -> Iterator[Row]:
-    """One row an epoch. `timed` are those that speak for the run, `elapsed` sums training alone."""
-    timed = {epoch.epoch for epoch in derive.steady_epochs(it.epochs)} if it.epochs else set()
+    """One row an epoch. `timed` are those that speak for the run, `elapsed` sums training alone.
+
+    If all that would count were disturbed, they are `timed` and `disturbed`: nothing is decided by them.
+    """
+    device = it.cell.device
+    timed = (
+        {epoch.epoch for epoch in derive.undisturbed_epochs(it.epochs, device)} if it.epochs else set()
+    )
     seconds, joules = 0.0, 0.0
     for each in it.epochs:
         own = (
@@ -186,10 +200,15 @@ def epochs(it: LoadedRun) -> Iterator[Row]:
         )
         seconds += each.train_seconds
         joules = float("nan") if own is None else joules + own
-        yield {
-            name: value for name, value in structs.asdict(each).items() if name != "energy_joules"
-        } | {
+        fields = structs.asdict(each)
+        del fields["energy_joules"], fields["interference"]
+        use = derive.processor_use(each.interference, each.train_seconds)
+        yield fields | {
             "timed": each.epoch in timed,
+            "disturbed": bool(derive.disturbances(each, device)),
+            "other_cpu_share": use.others / use.processors if use else None,
+            "stolen_cpu_share": use.stolen / use.processors if use else None,
+            "other_gpu_share": each.interference.gpu_share if each.interference else None,
             "images_per_second": derive.images_per_second(each),
             "elapsed_train_seconds": seconds,
             "elapsed_joules": joules,

@@ -30,6 +30,7 @@ WORDS = {
     "variant": "network",
     "method": "method of measuring",
     "framework_major": "the framework's major version",
+    "precision": "precision as measured",
     "weights_origin": "where the first weights are from",
     "data_sha256": "the images themselves",
 }
@@ -42,8 +43,9 @@ def assign(rows: Sequence[Row]) -> tuple[list[str], pd.DataFrame]:
     """A letter for each row, and a frame that says what each letter stands for.
 
     Runs share a letter if profile, data set, image size and test images are the same and, within each
-    experiment, recipe, network, first weights' origin, the framework's major version and the images
-    themselves. A is the setting with the fullest profile, real images, the largest size, the most runs.
+    experiment, recipe, network, first weights' origin, the framework's major version, the engine's
+    precision as measured and the images themselves. A is the setting with the fullest profile, real
+    images, the largest size, the most runs.
     """
     variations = _variations(rows)
     keys = [(*(row[name] for name in SESSION), variations[i]) for i, row in enumerate(rows)]
@@ -69,7 +71,8 @@ def _variations(rows: Sequence[Row]) -> list[int]:
         [row["data_sha256"] for row in rows],
     )
     majors = _ranks([ENGINES[row["engine"]].framework for row in rows], [_major(row) for row in rows])
-    full = [(*way, *rest) for way, *rest in zip(own, images, majors, strict=True)]
+    precisions = _ranks([row["engine"] for row in rows], [row["precision"] for row in rows])
+    full = [(*way, *rest) for way, *rest in zip(own, images, majors, precisions, strict=True)]
     for key, way, row in zip(experiments, full, rows, strict=True):
         if row["validity"] == "valid":  # others are compared with nothing, and may have been cut short
             ways[key][way] += 1

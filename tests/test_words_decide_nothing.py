@@ -107,7 +107,10 @@ def everything(folder: Path) -> dict[str, Any]:
     statuses = {file.name: check_main([str(file)]) for file in sorted(folder.glob("*.json"))}
     reports = {
         name: report_main([str(folder / name), "--format", "md", "--out", str(folder / "out")])
-        for name in ("version-4.json", "version-5.json", "edited.json", "other.json", "none.json")
+        for name in (
+            *(sample.name for sample in sorted(SAMPLES.glob("*.json"))),
+            *("edited.json", "other.json", "none.json"),
+        )
     }
     return {
         "verdicts": verdicts(loaded),

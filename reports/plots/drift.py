@@ -118,7 +118,7 @@ def _here(shown: pick.Shown) -> tuple[Sentence, ...]:
         number = pick.middle(
             pick.of(runs, engine=engine),
             "drift",
-            f"sustained against cold images per second, {ENGINES[engine].label}",
+            f"images per second of the last third against the first, {ENGINES[engine].label}",
             _signed,
         )
         if number is not None:
@@ -128,7 +128,7 @@ def _here(shown: pick.Shown) -> tuple[Sentence, ...]:
         found.append(
             pick.listed(
                 parts,
-                lead="From a run's first timed epoch to the last third of them the speed changes by ",
+                lead="From the first third of a run's timed epochs to the last the speed changes by ",
                 end=", in the median of the runs.",
             )
         )

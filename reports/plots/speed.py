@@ -26,7 +26,7 @@ def typical(runs: pd.DataFrame) -> float:
 @house.styled
 def seconds_per_epoch(study: Study) -> Picture | None:
     """Each point is one epoch of training, evaluation not counted; the bar is the median. Hollow points
-    are warm-ups and epochs of an earlier stage, which stay out of the median. Time begins at 0.
+    are warm-ups, disturbed epochs and those of an earlier stage, out of the median. Time begins at 0.
     """
     shown = pick.Shown(study)
     if shown.runs.empty:

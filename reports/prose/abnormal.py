@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.records.limits import MAX_DRIFT
+from bench.records.limits import MAX_DRIFT, MIN_DRIFT_EPOCHS
 from bench.records.types import RunWarning
 from reports import words
 from reports.compare import Study
@@ -43,7 +43,12 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
     """Runs that ended slower or faster than they began, beyond 5 %."""
     measured = runs.dropna(subset=["drift"])
     if measured.empty:
-        return [put("No run has more than one timed epoch, so nothing is known of drift.")]
+        return [
+            put(
+                "No run has {least} timed epochs, so nothing is known of drift.",
+                least=str(MIN_DRIFT_EPOCHS),
+            )
+        ]
     found = []
     for word, own in (
         ("slower", measured[measured["drift"] < -MAX_DRIFT]),
@@ -54,7 +59,8 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
             top = own.loc[place]
             value = share(abs(top["drift"]), f"drift of a run, {word}", [top["run"]])
             template = (
-                "{n} with more than one timed epoch ended over 5 % {word} than {it} began: {cell}{by}."
+                "{n} with {least} timed epochs or more ended over 5 % {word} than {it} began:"
+                " {cell}{by}."
             )
             if len(own) > 1:
                 template = template.replace("{cell}", "most of all {cell}")
@@ -63,6 +69,7 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
                     template,
                     n=part_of(ids(own), ids(measured), f"over 5 % {word}", start=True),
                     word=word,
+                    least=str(MIN_DRIFT_EPOCHS),
                     it="it" if len(own) == 1 else "they",
                     cell=cell(top, several(runs)),
                     by=put(", by {value}", value=value),
@@ -70,9 +77,11 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
             )
     if not found:
         template = (
-            "No run with more than one timed epoch ended over 5 % slower or faster than it began ({n})."
+            "No run with {least} timed epochs or more ended over 5 % slower or faster than it began"
+            " ({n})."
         )
-        found.append(put(template, n=of_runs(ids(measured), "with a drift")))
+        number = of_runs(ids(measured), "with a drift")
+        found.append(put(template, n=number, least=str(MIN_DRIFT_EPOCHS)))
     return found
 
 
@@ -93,12 +102,12 @@ def _cells(runs: pd.DataFrame, machines: bool) -> Sentence:
 
 
 def _sustained(runs: pd.DataFrame) -> Sentence | None:
-    """The rate of the last third of the timed epochs as a multiple of the first one's."""
-    both = runs.dropna(subset=["sustained_images_per_second", "cold_images_per_second"])
+    """The rate of the last third of the timed epochs as a multiple of the first third's."""
+    both = runs.dropna(subset=["late_images_per_second", "early_images_per_second"])
     if both.empty:
         return None
-    ratio = both["sustained_images_per_second"] / both["cold_images_per_second"]
-    what = "sustained rate as a multiple of the cold one"
+    ratio = both["late_images_per_second"] / both["early_images_per_second"]
+    what = "last third's rate as a multiple of the first third's"
     low, high = both.loc[ratio.idxmin()], both.loc[ratio.idxmax()]
     ends = between(
         decimal(ratio.min(), f"{what}; least", [low["run"]]),
@@ -106,7 +115,7 @@ def _sustained(runs: pd.DataFrame) -> Sentence | None:
     )
     return put(
         "A run's rate at its end, the median of the last third of its timed epochs, is {ends} times that"
-        " of the first of them.",
+        " of the first third.",
         ends=ends,
     )
 

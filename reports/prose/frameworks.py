@@ -49,7 +49,7 @@ def frameworks(study: Study) -> tuple[Paragraph, ...]:
             pairs = by_pair(rows)
             for pair in pairs:
                 found += by_experiment(pair, heading, several=len(pairs) > 1)
-    return found + paragraph(_one_run(table), not_compared(study))
+    return found + paragraph(unlike_precisions(study), _one_run(table), not_compared(study))
 
 
 def _by_machine(study: Study, rows: pd.DataFrame, setting: str | None) -> tuple[Paragraph, ...]:
@@ -68,6 +68,38 @@ def _by_machine(study: Study, rows: pd.DataFrame, setting: str | None) -> tuple[
             told.append(_too_few(place, own, several=len(pairs) > 1))
         found += paragraph(*told, None if setting else _seconds(study, group))
     return found
+
+
+def unlike_precisions(study: Study) -> Sentence | None:
+    """Engines that were compared although their devices do not compute equally exactly."""
+    valid = study.frames.valid.dropna(subset=["precision"])
+    words = dict(zip(valid["run"], valid["precision"], strict=True))
+    told: dict[tuple[str, ...], list[str]] = {}
+    for each in study.engines.itertuples():
+        sides = [
+            {words[run] for run in runs if run in words} for runs in (each.first_runs, each.second_runs)
+        ]
+        if all(sides) and sides[0] != sides[1]:
+            names = (engine(each.first), engine(each.second))
+            kinds = (" and ".join(sorted(side)) for side in sides)
+            told.setdefault((*names, *kinds), []).append(str(each.machine))
+    if not told:
+        return None
+    parts: list[Part] = [
+        put(
+            "{first} in {a} and {second} in {b} on {machines}",
+            first=first,
+            second=second,
+            a=a,
+            b=b,
+            machines=cut(list(dict.fromkeys(machines)), "machines"),
+        )
+        for (first, second, a, b), machines in told.items()
+    ]
+    return put(
+        "These computed in different precisions, which may be part of a lead: {told}.",
+        told=row(parts, "; ", "; "),
+    )
 
 
 def _leads(own: Sequence[Any], verdict: str) -> list[tuple[str, Lead]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.records.limits import MAX_TAKEN_CPU_SHARE, MIN_FREE_CPUS
 from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
 from reports.intervals import LEAST_EPOCHS, RESAMPLES
@@ -66,6 +67,10 @@ def methods(study: Study) -> tuple[Paragraph, ...]:
     measuring = (
         "A round is one epoch of training. A process's first epoch, and the first of a later stage, is a"
         " warm-up: recorded, and left out of every rate that has other epochs.",
+        "A disturbed epoch is left out too: one in which other programs or a virtual machine's host took"
+        " over {taken} of the processors' time (of a run on a GPU, more than what leaves {free} of them"
+        " free), others used the GPU, or the computer slept. If all epochs were disturbed, their rate is"
+        " shown, and nothing is decided by it.",
         "The clock is the worker's own, with the device synchronised before it starts and before it"
         " stops; evaluation and checkpoints are outside it.",
         "Each cell, an experiment in one framework on one device with one seed, is a process of its own,"
@@ -85,10 +90,16 @@ def methods(study: Study) -> tuple[Paragraph, ...]:
         " it lies within 2 % of 1; a verdict takes at least {least} timed epochs of each side.",
     )
     unknown = (
-        "What the report cannot know: whether other work ran on a machine, beyond what the load average"
-        " shows, how warm the room was, and whether one name is one computer in every file.",
+        "What the report cannot know: how warm the room was, whether one name is one computer in every"
+        " file, and whether other work ran on a machine where its file does not tell: files before"
+        " version 6 have the load average alone.",
     )
-    numbers = {"resamples": f"{RESAMPLES:,}", "least": str(LEAST_EPOCHS)}
+    numbers = {
+        "resamples": f"{RESAMPLES:,}",
+        "least": str(LEAST_EPOCHS),
+        "taken": f"{100 * MAX_TAKEN_CPU_SHARE:g} %",
+        "free": f"{MIN_FREE_CPUS:g}",
+    }
     found: tuple[Paragraph, ...] = ()
     for group in (measuring, comparing, unknown):
         found += paragraph(*(put(text, **numbers) for text in group))

@@ -198,7 +198,9 @@ def _energy(runs: pd.DataFrame) -> list[Sentence]:
     measured = runs.dropna(subset=["joules_per_epoch"])
     if measured.empty:
         return [_why_not("Energy was not measured: {told}.", runs)]
-    both = pairs(runs, "joules_per_epoch", "median")
+    # Of a run whose epochs were all disturbed, nothing is decided.
+    calm = measured[measured["disturbed_epochs"] < measured["steady_epochs"]]
+    both = pairs(calm, "joules_per_epoch", "median")
     found = _compared(both, "energy an epoch", joules, several(runs))
     found.append(
         put(

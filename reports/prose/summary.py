@@ -10,6 +10,7 @@ from reports import words
 from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose import learning, machines
+from reports.prose.frameworks import unlike_precisions
 from reports.prose.headline import speeds
 from reports.prose.parts import (
     FEW,
@@ -34,7 +35,7 @@ def summary(study: Study) -> tuple[Paragraph, ...]:
     if runs.empty:
         return paragraph(*_nothing(study), kind="note")
     return (
-        paragraph(*speeds(study), *_machines(study))
+        paragraph(*speeds(study), unlike_precisions(study), *_machines(study))
         + paragraph(*_learning(study))
         + paragraph(_abnormal(study), _weights(study), _what(study))
     )
@@ -154,6 +155,11 @@ def _abnormal(study: Study) -> Sentence | None:
             runs[runs["interruptions"].astype(float) > 0],
             "{n} was cut off and resumed",
             "{n} were cut off and resumed",
+        ),
+        (
+            runs[runs["disturbed_epochs"].astype(float) > 0],
+            "{n} had epochs that were disturbed",
+            "{n} had epochs that were disturbed",
         ),
         (runs[runs["power"] == "battery"], "{n} began on battery", "{n} began on battery"),
     ):

@@ -9,10 +9,15 @@ import pandas as pd
 from bench.records.types import (
     CutOff,
     DeviceSlowedDown,
+    Disturbed,
+    ImplausibleMemory,
+    ImplausiblePower,
     LowPowerMode,
     OnBattery,
     RunWarning,
+    Slept,
     SlowedDown,
+    SlowEpochs,
     SwappedIn,
     ThermalPressure,
     Translated,
@@ -29,6 +34,11 @@ FLAGS: dict[type[RunWarning], str] = {
     CutOff: "cut off and resumed",
     SlowedDown: "slowed down",
     DeviceSlowedDown: "the device slowed down",
+    Disturbed: "disturbed epochs",
+    Slept: "slept",
+    SlowEpochs: "slow epochs",
+    ImplausibleMemory: "impossible memory",
+    ImplausiblePower: "impossible energy",
     SwappedIn: "too little memory",
     VirtualMac: "virtual Mac",
     Translated: "translated by Rosetta",
@@ -40,7 +50,10 @@ RUN = (
     *("run", "machine", "setting", "cell", "validity", "power", "low_power", "thermal", "load"),
     *("interruptions", "interrupted_seconds", "flags", "warnings"),
 )
-GATES = ("run", "machine", "setting", "cell", "validity", "checks", "passed", "worst_check")
+GATES = (
+    *("run", "machine", "setting", "cell", "validity", "precision"),
+    *("checks", "passed", "worst_check"),
+)
 
 
 def flags(row: Row) -> tuple[str, ...]:
@@ -80,7 +93,7 @@ def gates(study: Study) -> pd.DataFrame:
         run = cells[check["run"]]
         row = found.setdefault(
             check["run"],
-            {name: run[name] for name in GATES[:5]}
+            {name: run[name] for name in GATES[:6]}
             | {"checks": 0, "passed": 0, "worst_check": "", "worst_share": nan, "failed": ()},
         )
         row["checks"] += 1

@@ -133,6 +133,12 @@ def _gates(study: Study) -> dict[str, Table]:
         text("Run", shown["run"]),
         text("Machine", shown["machine"], ON_MACHINE),
         text("Cell", shown["cell"]),
+        text(
+            "Precision",
+            [known(row.precision) for row in rows],
+            "By the gate's measurement every run computed in {value}.",
+            absent=line("No gate measured how exactly its device computes."),
+        ),
         figures("Checks passed", [f"{row.passed} of {row.checks}" for row in rows]),
         figures("Worst, % of its limit", percents(shown["worst_share"], 0)),
         text("Which", shown["worst_check"]),

@@ -70,8 +70,20 @@ def _steadiness(study: Study) -> dict[str, Table]:
         text("System", names.systems(shown)),
         text("Machine", shown["machine"], ON_MACHINE),
         text("Device", names.devices(shown), ON_DEVICE),
-        figures("Cold, images/s", significant(shown["cold_images_per_second"])),
-        figures("Sustained, images/s", significant(shown["sustained_images_per_second"])),
+        figures(
+            "Disturbed epochs",
+            [f"{row.disturbed_epochs:g} of {row.steady_epochs:g}" for row in shown.itertuples()],
+        ),
+        figures(
+            "Slow epochs",
+            [words.count(value) for value in shown["slow_epochs"]],
+        ),
+        figures(
+            "First third, images/s",
+            significant(shown["early_images_per_second"]),
+            absent=line("No run has the six undisturbed epochs that a drift takes."),
+        ),
+        figures("Last third, images/s", significant(shown["late_images_per_second"])),
         figures("Change", [signed(v) for v in shown["drift"]]),
         figures("Device's change", [signed(v) for v in shown["probe_drift"]]),
         figures("Fed", [words.times(v) for v in shown["pipeline_ratio"]]),
@@ -84,8 +96,13 @@ def _steadiness(study: Study) -> dict[str, Table]:
     ]
     caption = [
         line(
-            "Cold is the first timed epoch, sustained the median of the last third; the device's own"
-            " change is the reference kernel's, before and after."
+            "First and last third are medians of the timed epochs; the device's own change is the"
+            " reference kernel's, before and after."
+        ),
+        line(
+            "A disturbed epoch, during which other programs, a virtual machine's host, others on the GPU"
+            " or sleep took the computer's time, is in no rate, unless all were. A slow one took over"
+            " 10 % longer than the median, and nothing measured says why: it counts."
         ),
         line(
             "Fed is the rate of an epoch as a share of the same step on a batch already on the device:"

@@ -116,6 +116,7 @@ def test_runs_of_two_methods_never_share_a_letter() -> None:
             "framework_version": "2.14",
             "data_sha256": "0",
             "method": method,
+            "precision": "float32",
         }
         for machine, method in (("anna", 1), ("bob", 1), ("carl", 2))
     ]

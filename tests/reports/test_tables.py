@@ -337,7 +337,9 @@ def test_how_many_of_the_runs_got_there(tmp_path: Path) -> None:
 
 def test_steadiness_and_gates(two: Study) -> None:
     found = row(steadiness.steadiness(two), machine="anna", experiment="mistaken", engine="torch")
-    assert found["cold_images_per_second"] == pytest.approx(44_992 / 300)
+    early = (44_992 / 300 + 44_992 / 303) / 2
+    assert found["early_images_per_second"] == pytest.approx(early)
+    assert (found["disturbed_epochs"], found["steady_epochs"]) == (0, 7 * len(found["runs"]))
     assert found["roofline_flops_per_second"] == 4e12
     gate = row(conditions.gates(two), run="R1")
     assert (gate["checks"], gate["passed"], gate["worst_check"]) == (1, 1, "logits")

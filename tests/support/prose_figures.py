@@ -82,6 +82,10 @@ def rise(run: Raw) -> float:
     return float(losses[-1] / min(losses) - 1)
 
 
+def first_third(values: list[float]) -> float:
+    return median(values[: max(1, len(values) // 3)])
+
+
 def last_third(values: list[float]) -> float:
     return median(values[-max(1, len(values) // 3) :])
 
@@ -255,9 +259,11 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
     ),
     "mean share of right answers": of_class,
     "share of a class's test images with one wrong answer": taken_for,
-    "drift of a run, slower": each(lambda r: 1 - last_third(rates(r)) / rates(r)[0]),
-    "drift of a run, faster": each(lambda r: last_third(rates(r)) / rates(r)[0] - 1),
-    "sustained rate as a multiple of the cold one": each(lambda r: last_third(rates(r)) / rates(r)[0]),
+    "drift of a run, slower": each(lambda r: 1 - last_third(rates(r)) / first_third(rates(r))),
+    "drift of a run, faster": each(lambda r: last_third(rates(r)) / first_third(rates(r)) - 1),
+    "last third's rate as a multiple of the first third's": each(
+        lambda r: last_third(rates(r)) / first_third(rates(r))
+    ),
     "last epoch's rate over that of a resident batch": each(lambda r: r["result"]["pipeline_ratio"]),
     "share of the roofline": each(lambda r: r["result"]["roofline_share"]),
     "parameters": parameters,

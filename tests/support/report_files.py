@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from alexnet.frameworks import registry
 from alexnet.frameworks.info import Engine
+from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.records import derive
@@ -146,6 +147,7 @@ def epochs_of(
             learning_rate=0.001,
             images=images,
             train_seconds=seconds[i],
+            wall_seconds=seconds[i],
             evaluate_seconds=1.0,
             best_weights_seconds=None,
             checkpoint_seconds=None,
@@ -159,6 +161,7 @@ def epochs_of(
             energy_joules=None
             if joules is None
             else {"cpu": joules / 4, "gpu": joules * 3 / 4, "dram": 5.0},
+            interference=None,
         )
         for i in range(n)
     )
@@ -255,6 +258,7 @@ def run_of(
                 epochs,
                 began,
                 rights or [began.test_images // 20 + 10 * i for i in range(10)],
+                device=where,
                 stopped=stopped,
                 columns=min(net.classes, 11),
                 changed=result or {},
@@ -277,6 +281,7 @@ def _result(
     start: Start,
     rights: Sequence[int],
     *,
+    device: Device,
     stopped: str,
     columns: int,
     changed: dict[str, Any],
@@ -285,7 +290,7 @@ def _result(
     confusion = confusion_of(rights, images, columns=columns)
     losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
     best = min(losses)[1]
-    typical = derive.typical_images_per_second(epochs)
+    typical = derive.typical_images_per_second(epochs, device)
     values: dict[str, Any] = {
         "epochs": len(epochs),
         "best_epoch": best,
@@ -298,7 +303,7 @@ def _result(
         "pictures": pictures_of([*range(8), 0, 0]),
         "epoch_images_per_second": typical,
         "step_images_per_second": typical / 0.98,
-        "drift": derive.drift(epochs, cold_probe_seconds=start.probe_seconds),
+        "drift": derive.drift(epochs, device, cold_probe_seconds=start.probe_seconds),
         "versions": start.versions,
         "total_seconds": sum(e.train_seconds + e.evaluate_seconds for e in epochs) + 30.0,
     }
