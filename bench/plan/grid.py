@@ -14,14 +14,16 @@ from bench.records.types import Cell, Plan
 
 
 def cells(options: Options, devices: Mapping[str, Device]) -> list[Cell]:
-    """The cells in the order of their runs: by seed, then experiment, then engine.
+    """The cells in the order of their runs: by seed, then experiment, then repeat, then engine.
 
-    The engines come last, so that the runs that are compared follow each other.
+    The engines come last, so that the runs that are compared follow each other, and every other repeat
+    has them in reverse: A B, B A, A B. What drifts while a session lasts then meets all engines alike.
     """
-    axes = product(range(options.seeds), options.experiment, options.engine)
+    axes = product(range(options.seeds), options.experiment, range(options.repeats))
     return [
-        Cell(experiment=experiment, engine=engine, device=devices[engine], seed=seed)
-        for seed, experiment, engine in axes
+        Cell(experiment=experiment, engine=engine, device=devices[engine], seed=seed, repeat=repeat)
+        for seed, experiment, repeat in axes
+        for engine in (options.engine[::-1] if repeat % 2 else options.engine)
     ]
 
 

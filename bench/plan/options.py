@@ -116,6 +116,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": 1,
         "help": "run every cell with the seeds 0 to N-1; default: 1",
     },
+    "--repeats": {
+        "type": _at_least(1),
+        "metavar": "N",
+        "default": 1,
+        "help": (
+            "run every cell N times, each in a fresh process, the engines in turn, one gate for all;"
+            " default: 1. The epochs of one run cannot tell how much the next run would differ: three"
+            " repeats or more do"
+        ),
+    },
     "--batch-size": {
         "type": _at_least(1),
         "metavar": "N",
@@ -160,6 +170,7 @@ class Options:
     epochs: int | None
     patience: int | None
     seeds: int
+    repeats: int
     batch_size: int | None
     weights: Path | None
     machine: str | None
@@ -205,7 +216,7 @@ _NOT_SAVED = ("ignore_doctor", "resume", "resume_anyway", "explicit", "machine")
 
 CELL_OPTIONS = {
     *("profile", "engine", "experiment", "device", "dataset", "image_size", "train_images"),
-    *("epochs", "patience", "seeds", "batch_size"),
+    *("epochs", "patience", "seeds", "repeats", "batch_size"),
 }
 """The options that decide which cells a session has and how much of the protocol they run."""
 

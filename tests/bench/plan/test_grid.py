@@ -27,6 +27,7 @@ OPTIONS = Options(
     epochs=None,
     patience=None,
     seeds=1,
+    repeats=1,
     batch_size=None,
     weights=None,
     machine=None,
@@ -56,6 +57,22 @@ def test_seeds_multiply_the_cells() -> None:
     cells = grid.cells(three, {"torch": "mps", "tensorflow": "cpu"})
     assert len(cells) == len({cell.id for cell in cells}) == 6
     assert cells[-1].id == "scratch-tensorflow-cpu-s2"
+
+
+def test_repeats_follow_each_other_with_the_engines_in_turn() -> None:
+    """A B, B A, A B: what drifts while a session lasts meets both alike."""
+    three = replace(OPTIONS, repeats=3, experiment=("scratch", "mistaken"))
+    cells = grid.cells(three, {"torch": "cpu", "tensorflow": "cpu"})
+    assert [cell.id for cell in cells[:6]] == [
+        "scratch-torch-cpu-s0",
+        "scratch-tensorflow-cpu-s0",
+        "scratch-tensorflow-cpu-s0-r1",
+        "scratch-torch-cpu-s0-r1",
+        "scratch-torch-cpu-s0-r2",
+        "scratch-tensorflow-cpu-s0-r2",
+    ]
+    assert len(cells) == len(set(cells)) == 12
+    assert {cell.experiment for cell in cells[6:]} == {"mistaken"}
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -253,6 +253,28 @@ def test_seeds_make_cells_of_their_own(tmp_path: Path) -> None:
     assert len(saved(tmp_path)["benchmarks"]) == 3
 
 
+def test_repeats_are_runs_of_their_own_with_one_gate(tmp_path: Path) -> None:
+    arguments = ("--repeats", "3", "--experiment", "augmented")
+    done = bench(tmp_path, *SYNTHETIC, *arguments, paper="")
+    assert done.returncode == PASSED
+    content = saved(tmp_path)
+    ids = [benchmark["param"] for benchmark in content["benchmarks"]]
+    assert ids == [
+        "augmented-torch-cpu-s0",
+        "augmented-tensorflow-cpu-s0",
+        "augmented-tensorflow-cpu-s0-r1",
+        "augmented-torch-cpu-s0-r1",
+        "augmented-torch-cpu-s0-r2",
+        "augmented-tensorflow-cpu-s0-r2",
+    ]
+    runs = [benchmark["extra_info"] for benchmark in content["benchmarks"]]
+    assert [run["cell"]["repeat"] for run in runs] == [0, 0, 1, 1, 2, 2]
+    began = [run["before"]["taken_at"] for run in runs]
+    assert began == sorted(began), "in this order"
+    gates = list((tmp_path / "test-machine" / ".runs").rglob("*.gate.log"))
+    assert len(gates) == 2, "each engine is asked once"
+
+
 def test_pretrained_without_weights_is_skipped_with_the_line_that_mends_it(tmp_path: Path) -> None:
     done = bench(tmp_path, *SYNTHETIC, "-k", "pretrained-torch or scratch-torch", paper="")
     assert done.returncode == PASSED
