@@ -64,11 +64,8 @@ class Dataset:
 
     def fingerprint(self) -> str:
         """sha256 (hex) over pixels and labels of train, validation and test, in that order."""
-        digest = hashlib.sha256()
-        for split in (self.train, self.validation, self.test):
-            digest.update(np.ascontiguousarray(split.images).data)
-            digest.update(np.ascontiguousarray(split.labels, "<i4").data)
-        return digest.hexdigest()
+        splits = (self.train, self.validation, self.test)
+        return sha256_of(*((split.images, split.labels) for split in splits)).hex()
 
     def shared_images(self) -> int:
         """The number of validation and test images that are also, byte for byte, in another split.
@@ -80,6 +77,15 @@ class Dataset:
             for split in (self.train, self.validation, self.test)
         )
         return len((validation | test) & train) + len(validation & test)
+
+
+def sha256_of(*parts: tuple[Images, Labels]) -> bytes:
+    """The sha256 over each part's images, then its labels as little-endian int32."""
+    digest = hashlib.sha256()
+    for images, labels in parts:
+        digest.update(np.ascontiguousarray(images).data)
+        digest.update(np.ascontiguousarray(labels, "<i4").data)
+    return digest.digest()
 
 
 def read_cifar10(folder: Path) -> tuple[Split, Split]:

@@ -58,6 +58,12 @@ class Study:
         return valid[valid["setting"] == self.main]
 
     @property
+    def precisions(self) -> dict[str, str]:
+        """Run id -> how exactly its device computed, of the valid runs whose gates measured it."""
+        runs = self.frames.valid.dropna(subset=["precision"])
+        return dict(zip(runs["run"], runs["precision"], strict=True))
+
+    @property
     def setting(self) -> pd.Series[Any]:
         """The row of `frames.settings` that the report is about."""
         table = self.frames.settings

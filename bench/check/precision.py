@@ -9,11 +9,13 @@ from bench.records.precision import (
     MIN_BITS,
     POWERS,
     WINOGRAD_BITS_OF,
+    cells_by_precision,
     least_exact,
     max_lost_powers,
     precision_word,
 )
 from bench.records.read import LoadedFile, LoadedRun, Problems, format_value
+from bench.records.words import precisions_text
 
 CHECKS = ("precision", "range")
 """The gate's checks of what `gate.arithmetic` has."""
@@ -50,12 +52,7 @@ def precision_follows_from_the_arithmetic(run: LoadedRun) -> Problems:
 
 def unlike_precisions(file: LoadedFile) -> Problems:
     """A sentence for each experiment whose runs computed in unlike precisions; a null is none."""
-    cells: dict[str, dict[str, list[str]]] = {}
-    for run in file.runs:
-        if run.gate and run.gate.precision:
-            words = cells.setdefault(run.cell.experiment, {})
-            words.setdefault(run.gate.precision, []).append(run.cell.id)
-    for experiment, words in cells.items():
-        if len(words) > 1:
-            listed = "; ".join(f"{word} in {', '.join(ids)}" for word, ids in words.items())
-            yield f"the runs of {experiment} computed in unlike precisions: {listed}"
+    for experiment in dict.fromkeys(run.cell.experiment for run in file.runs):
+        cells = cells_by_precision(run for run in file.runs if run.cell.experiment == experiment)
+        if len(cells) > 1:
+            yield f"the runs of {experiment} computed in unlike precisions: {precisions_text(cells)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alexnet import weights as canonical
-from alexnet.data import Images, Labels
+from alexnet.data import Images, Labels, sha256_of
 from alexnet.frameworks.protocol import Trainer
 
 STEPS = 3
@@ -41,9 +40,7 @@ class Batch:
 
     def fingerprint(self) -> str:
         """sha256 (hex) over the images, then the labels as little-endian int32."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
-        digest.update(np.ascontiguousarray(self.labels, "<i4").data)
-        return digest.hexdigest()
+        return sha256_of((self.images, self.labels)).hex()
 
 
 @dataclass(frozen=True, kw_only=True)

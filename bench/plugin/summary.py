@@ -14,10 +14,11 @@ from rich.table import Table
 from bench.doctor.findings import Finding
 from bench.plugin import header
 from bench.records import derive, diff
+from bench.records.precision import cells_by_precision
 from bench.records.run import SessionRun
 from bench.records.types import Run
 from bench.records.upgrade import upgraded_run
-from bench.records.words import reads_text, warning_text
+from bench.records.words import precisions_text, reads_text, warning_text
 from bench.records.write import extra_info, rejection_text
 from bench.session.session import Session
 
@@ -105,16 +106,12 @@ def _figures(run: Run) -> Figures:
 
 def _precision_line(runs: Sequence[SessionRun]) -> str:
     """How exactly the cells computed, as their gates measured it: once if it was the same for all."""
-    cells: dict[str, list[str]] = {}
-    for run in runs:
-        if run.gate and run.gate.precision:
-            cells.setdefault(run.gate.precision, []).append(run.cell.id)
+    cells = cells_by_precision(runs)
     if not cells:
         return ""
     if len(cells) == 1:
         return f"\nprecision as measured: {next(iter(cells))}"
-    words = "; ".join(f"{word} in {', '.join(ids)}" for word, ids in cells.items())
-    return f"\nprecision as measured is not the same: {words}"
+    return f"\nprecision as measured is not the same: {precisions_text(cells)}"
 
 
 def _or_dash(value: float | None, form: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alexnet.frameworks.protocol import Precision
@@ -16,7 +16,7 @@ from bench.records.limits import (
     MIN_TEN_BITS,
     WINOGRAD_BITS,
 )
-from bench.records.types import Arithmetic, PrecisionWord
+from bench.records.types import Arithmetic, PrecisionWord, Run
 
 POWERS = (-20, 20)
 """The exponents of the numbers that must come through a product. float16 ends at 2^16, and below 2^-14
@@ -98,6 +98,15 @@ def precision_word(arithmetic: Arithmetic) -> PrecisionWord:
     if MIN_TEN_BITS <= bits < MAX_TEN_BITS:
         return "TF32"
     return "bfloat16" if MIN_SEVEN_BITS <= bits < MIN_TEN_BITS else "other"
+
+
+def cells_by_precision(runs: Iterable[Run]) -> dict[PrecisionWord, list[str]]:
+    """Word -> the ids of the cells whose gates measured it. A run without a word is left out."""
+    cells: dict[PrecisionWord, list[str]] = {}
+    for run in runs:
+        if run.gate and run.gate.precision:
+            cells.setdefault(run.gate.precision, []).append(run.cell.id)
+    return cells
 
 
 def max_lost_powers(promised: PrecisionWord | Precision) -> int:

@@ -7,7 +7,7 @@ there would be right for all of them. What stands here is held against it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from alexnet.recipe import Experiment
 
@@ -29,56 +29,31 @@ class Protocol:
     std: tuple[float, ...]
 
 
+SCRATCH = Protocol(
+    variant="standard",
+    first_weights="he-uniform",
+    epochs=(20,),
+    learning_rates=(0.001,),
+    trained_layers=("all",),
+    momentum=0.9,
+    batch_size=64,
+    patience=5,
+    augmented=False,
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+)
 PROTOCOLS = {
-    "scratch": Protocol(
-        variant="standard",
-        first_weights="he-uniform",
-        epochs=(20,),
-        learning_rates=(0.001,),
-        trained_layers=("all",),
-        momentum=0.9,
-        batch_size=64,
-        patience=5,
-        augmented=False,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-    ),
-    "mistaken": Protocol(
-        variant="mistaken",
-        first_weights="he-uniform",
-        epochs=(20,),
-        learning_rates=(0.001,),
-        trained_layers=("all",),
-        momentum=0.9,
-        batch_size=64,
-        patience=5,
-        augmented=False,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-    ),
-    "augmented": Protocol(
-        variant="standard",
-        first_weights="he-uniform",
-        epochs=(15,),
-        learning_rates=(0.001,),
-        trained_layers=("all",),
-        momentum=0.9,
-        batch_size=128,
-        patience=5,
-        augmented=True,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-    ),
-    "pretrained": Protocol(
+    "scratch": SCRATCH,
+    "mistaken": replace(SCRATCH, variant="mistaken"),
+    "augmented": replace(SCRATCH, epochs=(15,), batch_size=128, augmented=True),
+    "pretrained": replace(
+        SCRATCH,
         variant="torchvision",
         first_weights="imagenet",
         epochs=(3, 10),
         learning_rates=(0.01, 0.001),
         trained_layers=("head", "all"),
-        momentum=0.9,
-        batch_size=64,
         patience=3,
-        augmented=False,
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
     ),

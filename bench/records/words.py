@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 from bench.records.types import (
     Check,
@@ -25,6 +26,7 @@ from bench.records.types import (
     OnBattery,
     OtherFirstWeights,
     PlacementUnknown,
+    PrecisionWord,
     Reads,
     ReadsKind,
     Reason,
@@ -168,6 +170,11 @@ def not_checked_text(not_checked: NotChecked) -> str:
             return f"{engine} against another engine: none was run"
         case ReferenceDiffers(engine=engine, device=device):
             return f"{engine} on {device} against other engines: it is off its own reference on the CPU"
+
+
+def precisions_text(cells: Mapping[PrecisionWord, Sequence[str]]) -> str:
+    """Which cells computed in which precision."""
+    return "; ".join(f"{word} in {', '.join(ids)}" for word, ids in cells.items())
 
 
 READS: dict[ReadsKind, str] = {

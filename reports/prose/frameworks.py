@@ -72,8 +72,7 @@ def _by_machine(study: Study, rows: pd.DataFrame, setting: str | None) -> tuple[
 
 def unlike_precisions(study: Study) -> Sentence | None:
     """Engines that were compared although their devices do not compute equally exactly."""
-    valid = study.frames.valid.dropna(subset=["precision"])
-    words = dict(zip(valid["run"], valid["precision"], strict=True))
+    words = study.precisions
     told: dict[tuple[str, ...], list[str]] = {}
     for each in study.engines.itertuples():
         sides = [

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reports.intervals import SAME, Ratio, Sample, mean_ratio
+from reports.words import percent
 
 Floats = npt.NDArray[np.float64]
 
@@ -184,16 +185,12 @@ def table(true_ratio: float, trials: int, seed: int) -> Table:
             rows.add_row(
                 "" if place else design.name,
                 model.name,
-                _percent(found.given),
-                _percent(found.wrong),
-                _percent(found.wrong_of_given),
-                _percent(found.holds),
+                percent(found.given),
+                percent(found.wrong),
+                percent(found.wrong_of_given),
+                percent(found.holds),
             )
     return rows
-
-
-def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{100 * share:.1f} %"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -21,7 +21,7 @@ def engines(study: Study) -> pd.DataFrame:
     `conditions` lists what a reader should know of either side's runs.
     """
     seconds, noted = seconds_per_epoch(study), _noted(study)
-    precisions = _precisions(study)
+    precisions = study.precisions
     rows = []
     for row in study.engines.to_dict("records"):
         sides: Row = {}
@@ -29,7 +29,7 @@ def engines(study: Study) -> pd.DataFrame:
             cell = (row["machine"], row["setting"], row["experiment"], row[side], row["device"])
             sides[f"{side}_seconds_per_epoch"] = seconds.get(cell, nan)
         runs = (*row["first_runs"], *row["second_runs"])
-        conditions = (*unlike_precision(precisions, runs), *_together(noted, runs))
+        conditions = (*_unlike_precision(precisions, runs), *_together(noted, runs))
         rows.append(row | sides | {"conditions": conditions})
     return pd.DataFrame(
         rows,
@@ -81,13 +81,7 @@ def _noted(study: Study) -> dict[str, tuple[str, ...]]:
     return {row["run"]: flags(row) for row in study.frames.valid.to_dict("records")}
 
 
-def _precisions(study: Study) -> dict[str, str]:
-    """Run id -> how exactly its device computed, where its gate measured it."""
-    runs = study.frames.valid.dropna(subset=["precision"])
-    return dict(zip(runs["run"], runs["precision"], strict=True))
-
-
-def unlike_precision(precisions: Mapping[str, str], runs: Iterable[str]) -> tuple[str, ...]:
+def _unlike_precision(precisions: Mapping[str, str], runs: Iterable[str]) -> tuple[str, ...]:
     """What to say of runs that did not compute equally exactly; nothing if they did."""
     found = list(dict.fromkeys(precisions[run] for run in runs if run in precisions))
     return (f"unlike precision: {' and '.join(found)}",) if len(found) > 1 else ()

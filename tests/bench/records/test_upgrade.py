@@ -43,6 +43,16 @@ def sample(version: int) -> Any:
     return read(SAMPLES / f"version-{version}.json")
 
 
+def edited_sample(version: int, path: tuple[Any, ...], value: Any) -> Any:
+    """A sample with another value at a path of keys and indices in its first run."""
+    content = sample(version)
+    fields = content["benchmarks"][0]["extra_info"]
+    for name in path[:-1]:
+        fields = fields[name]
+    fields[path[-1]] = value
+    return content
+
+
 def violations_of(file: LoadedFile) -> list[str]:
     """What bench.check finds, but for the times of the runs.
 
@@ -196,11 +206,7 @@ def test_a_run_of_another_version_than_its_file_is_no_record() -> None:
     ids=lambda value: str(value)[:20],
 )
 def test_a_damaged_run_of_version_4_is_a_problem_and_no_crash(path: tuple[str, ...], value: Any) -> None:
-    content = sample(4)
-    fields = content["benchmarks"][0]["extra_info"]
-    for name in path[:-1]:
-        fields = fields[name]
-    fields[path[-1]] = value
+    content = edited_sample(4, path, value)
     file = load(content)
     assert len(file.runs) == 7
     (problem,) = file.problems
@@ -224,11 +230,7 @@ def test_a_damaged_run_of_version_4_is_a_problem_and_no_crash(path: tuple[str, .
 def test_what_is_wrong_with_a_run_of_version_4_is_said(
     path: tuple[Any, ...], value: Any, why: str
 ) -> None:
-    content = sample(4)
-    fields = content["benchmarks"][0]["extra_info"]
-    for name in path[:-1]:
-        fields = fields[name]
-    fields[path[-1]] = value
+    content = edited_sample(4, path, value)
     (problem,) = load(content).problems
     assert why in problem.text
     where = "benchmarks[0].extra_info" if path[0] == "cell" else "scratch-torch-cpu-s0"
@@ -277,11 +279,7 @@ def test_a_file_of_version_4_in_which_no_run_started_is_read() -> None:
 def test_what_is_wrong_with_a_run_of_version_5_is_said(
     path: tuple[Any, ...], value: Any, why: str
 ) -> None:
-    content = sample(5)
-    fields = content["benchmarks"][0]["extra_info"]
-    for name in path[:-1]:
-        fields = fields[name]
-    fields[path[-1]] = value
+    content = edited_sample(5, path, value)
     file = load(content)
     assert len(file.runs) == 7
     (problem,) = file.problems
