@@ -20,9 +20,14 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.paths import ROOT
+from bench.records import derive
+from bench.records.cell_recipe import recipe_of
 from bench.records.checksum import run_checksum
+from bench.records.codec import build
+from bench.records.consistency import peak_and_energy_figures, rate_figures
+from bench.records.early_stopping import converged_at, training_end
 from bench.records.read import UnreadableFile, load, read
-from bench.records.types import SCHEMA_VERSION
+from bench.records.types import SCHEMA_VERSION, Cell, Plan
 from bench.records.upgrade import file_version, upgraded
 
 MAX_SECONDS, MAX_BYTES = 20.0, 1e9
@@ -48,12 +53,20 @@ def template(content: Any, epochs: int = EPOCHS) -> Any:
         raise UnreadableFile("it has no complete run to copy")
     content = upgraded(content, file_version(content))
     run = copy.deepcopy(content["benchmarks"][0]["extra_info"])
-    saved = run["epochs"]
+    # With so much patience they end training, whatever their losses are.
+    run["plan"] |= {"epochs": epochs, "patience": epochs}
+    cell, plan = build(Cell, run["cell"]), build(Plan, run["plan"])
+    recipe, saved = recipe_of(cell, plan), run["epochs"]
+    stages = [recipe.stage_index(number) for number in range(1, epochs + 1)]
     run["epochs"] = [
-        saved[min(number, len(saved) - 1)] | {"epoch": number + 1} for number in range(epochs)
+        saved[min(place, len(saved) - 1)]
+        | {
+            "epoch": place + 1,
+            "stage": stage + 1,
+            "learning_rate": recipe.stages[stage].learning_rate,
+        }
+        for place, stage in enumerate(stages)
     ]
-    run["result"] |= {"epochs": epochs, "best_epoch": epochs}
-    run["plan"]["epochs"] = max(run["plan"]["epochs"], epochs)
     return {
         "schema": SCHEMA_VERSION,
         "machine_info": {"machine": content["machine_info"]["machine"]},
@@ -73,8 +86,28 @@ def copies(original: Any, files: int, machines: int) -> Iterator[Any]:
         run["cell"]["seed"] = number // machines
         for epoch in run["epochs"]:
             epoch["train_seconds"] *= 1 + (number * 7 + epoch["epoch"]) % 10 / 100
+        run["result"] |= _figures(content)
         run["checksum"] = run_checksum(run, machine)
         yield content
+
+
+def _figures(content: Any) -> dict[str, Any]:
+    """The fields of the result that follow from the epochs."""
+    (run,) = load(content).runs
+    assert run.start
+    assert run.result
+    end = training_end(run.recipe, run.net.classes, run.epochs)
+    figures = rate_figures(run, run.start, run.result)
+    figures |= peak_and_energy_figures(run, end.best_epoch)
+    drift = {name.removeprefix("drift."): figures.pop(name) for name in [*figures] if "drift." in name}
+    return figures | {
+        "drift": drift,
+        "epochs": len(run.epochs),
+        "best_epoch": end.best_epoch,
+        "stopped": end.stopped,
+        "converged_at": converged_at(end.best_epoch, end.stopped),
+        "total_seconds": derive.recorded_seconds(run.epochs) + 60.0,
+    }
 
 
 def measure_cost(folder: Path, files: int) -> Cost:

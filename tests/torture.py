@@ -29,15 +29,10 @@ from typing import Any
 
 import psutil
 
-from bench.check import epochs, result
-from bench.check.integrity import (
-    checksum_matches,
-    no_part_is_missing,
-    run_is_in_the_right_list,
-    verdict_follows,
-)
-from bench.check.rules import Rule
+from bench.check import epochs
+from bench.check.integrity import checksum_matches, run_is_in_the_right_list, verdict_follows
 from bench.paths import ROOT
+from bench.records import consistency
 from bench.records.read import load, read
 from tests.support.sessions import environment_without
 
@@ -63,16 +58,16 @@ RESULT_FIELDS = (
     "confusion",
     "data_sha256",
 )
-RULES: tuple[Rule, ...] = (
+RULES: tuple[consistency.Rule, ...] = (
     checksum_matches,
     verdict_follows,
     run_is_in_the_right_list,
-    no_part_is_missing,
+    consistency.no_part_is_missing,
     epochs.rounds_match_the_epochs,
     epochs.times_are_in_order,
     epochs.warm_ups_match_the_interruptions,
-    result.end_follows_from_the_epochs,
-    epochs.total_covers_all_epochs,
+    consistency.end_follows_from_the_epochs,
+    consistency.total_covers_all_epochs,
 )
 """The rules of `bench.check` that a toy session obeys too."""
 

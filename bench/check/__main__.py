@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.check.precision import unlike_precisions
-from bench.check.rules import PRECONDITIONS, sentences, violations
+from bench.check.rules import sentences, violations
 from bench.check.start import MAX_DRAWN_PARAMETERS
+from bench.records.consistency import PRECONDITIONS
 from bench.records.read import LoadedFile, LoadedRun, Problems, UnreadableFile, load, read
 from bench.records.words import warning_text
 from bench.records.write import rejection_text

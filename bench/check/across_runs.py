@@ -10,9 +10,9 @@ from operator import attrgetter
 from statistics import median
 from typing import Any, TypeVar
 
-from bench.check.epochs import parse_time
-from bench.check.integrity import plan_can_be_run
 from bench.records import derive
+from bench.records.clock import parse_time
+from bench.records.consistency import plan_can_be_run
 from bench.records.limits import MAX_SECONDS_APART, MIN_CLOCK_SECONDS
 from bench.records.read import LoadedFile, LoadedRun, Problems
 

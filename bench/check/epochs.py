@@ -1,4 +1,4 @@
-"""Rules on the epochs of a run: numbering, learning rates, warm-ups, rounds and times."""
+"""Rules on the epochs of a run: warm-ups, rounds, times, and fields that go together."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from itertools import pairwise
 from statistics import mean, median, stdev
 from typing import Any
 
-from bench.check.compare import mismatch
 from bench.records import derive
+from bench.records.clock import parse_time
 from bench.records.early_stopping import EarlyStopping
 from bench.records.limits import MIN_ENERGY_SECONDS
-from bench.records.protocol import PROTOCOLS
+from bench.records.mismatch import mismatch
 from bench.records.read import LoadedRun, Problems, format_value
 
 CLOCK_SLACK_SECONDS = 2.0
@@ -53,9 +53,6 @@ def times_are_in_order(run: LoadedRun) -> Problems:
         "after.taken_at": run.after.taken_at if run.after else None,
     }
     times = {field: parse_time(text) for field, text in texts.items() if text is not None}
-    for field, time in times.items():
-        if time is None:
-            yield f"{field} is {format_value(texts[field])}, no time with its zone"
     known = [(field, time) for field, time in times.items() if time]
     for (earlier_field, earlier), (later_field, later) in pairwise(known):
         if (later - earlier).total_seconds() < -CLOCK_SLACK_SECONDS:
@@ -71,39 +68,6 @@ def times_are_in_order(run: LoadedRun) -> Problems:
             yield (
                 f"after.taken_at is {elapsed:.0f} s after before.taken_at, training was {trained:.0f} s"
             )
-
-
-def parse_time(text: str) -> datetime | None:
-    """The time that an ISO text gives, or None if it is no time or has no zone."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else None
-
-
-def epochs_follow_the_recipe(run: LoadedRun) -> Problems:
-    """Epochs are counted from 1 without gaps, each with its stage, learning rate and images.
-
-    The rates are the protocol's, which are written down apart from the recipe's.
-    """
-    if (start := run.start) is None:
-        return
-    recipe, steps = run.recipe, start.steps_per_epoch
-    for number, epoch in enumerate(run.epochs, 1):
-        if number > recipe.epochs:
-            yield f"epochs has {len(run.epochs)}, and plan.epochs is {recipe.epochs}"
-            return
-        stage = recipe.stage_index(number)
-        expected = {
-            "epoch": number,
-            "stage": stage + 1,
-            "learning_rate": PROTOCOLS[run.cell.experiment].learning_rates[stage],
-            "images": steps * recipe.batch_size,
-        }
-        for field, value in expected.items():
-            path = f"epochs[{number - 1}].{field}"
-            yield from mismatch(path, getattr(epoch, field), value, by="by the recipe it is")
 
 
 def epoch_fields_are_consistent(run: LoadedRun) -> Problems:
@@ -150,17 +114,3 @@ def warm_ups_match_the_interruptions(run: LoadedRun) -> Problems:
     for index, epoch in enumerate(run.epochs):
         expected, by = epoch.epoch in warm_ups, "by interruptions it is"
         yield from mismatch(f"epochs[{index}].warm_up", epoch.warm_up, expected, by=by)
-
-
-def total_covers_all_epochs(run: LoadedRun) -> Problems:
-    """A run takes at least as long as its epochs."""
-    spent = sum(
-        epoch.train_seconds
-        + epoch.evaluate_seconds
-        + (epoch.best_weights_seconds or 0)
-        + (epoch.checkpoint_seconds or 0)
-        for epoch in run.epochs
-    )
-    if run.result is not None and run.result.total_seconds < spent * (1 - 1e-9):
-        total = format_value(run.result.total_seconds)
-        yield f"result.total_seconds is {total}, and its epochs alone took {spent:.3f} s"

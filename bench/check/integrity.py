@@ -1,4 +1,4 @@
-"""Rules on a run as a whole: its checksum, verdict, place in the file, plan and completeness."""
+"""Rules on a run as a whole: its checksum, its verdict and its place in the file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from alexnet.layers import IllegalNetwork
-from alexnet.recipe import EXPERIMENTS
-from bench.check.compare import mismatch
-from bench.records.cell_recipe import IllegalPlan, check_plan
-from bench.records.read import LoadedRun, Problems, format_value
+from bench.records.mismatch import mismatch
+from bench.records.read import LoadedRun, Problems
 from bench.records.verdict import judge
 from bench.records.words import reason_text, warning_text
 
@@ -43,25 +40,3 @@ def run_is_in_the_right_list(run: LoadedRun) -> Problems:
         yield "verdict.validity and result say that it is a benchmark, and it stands among the failures"
     if run.result is not None and run.failure is not None:
         yield "result and failure are both there, and a run has only one of them"
-
-
-def plan_can_be_run(run: LoadedRun) -> Problems:
-    """The experiment exists, and its network and recipe accept the plan."""
-    if run.cell.experiment not in EXPERIMENTS:
-        known = ", ".join(EXPERIMENTS)
-        yield f"cell.experiment is {format_value(run.cell.experiment)}, and there are {known}"
-        return
-    try:
-        check_plan(run.cell, run.plan)
-    except (IllegalPlan, IllegalNetwork) as error:
-        yield f"plan makes no run: {error}"
-
-
-def no_part_is_missing(run: LoadedRun) -> Problems:
-    """A run with a result has a gate, a start, epochs and both conditions; epochs need a start."""
-    if run.result is not None:
-        for name in ("gate", "before", "start", "epochs", "after"):
-            if not getattr(run, name):
-                yield f"{name} is missing in a run that has a result"
-    elif run.epochs and run.start is None:
-        yield "start is missing in a run that has epochs"

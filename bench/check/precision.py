@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alexnet.frameworks.registry import ENGINES
-from bench.check.compare import mismatch
 from bench.records.limits import MANTISSA_BITS
+from bench.records.mismatch import mismatch
 from bench.records.precision import (
     MIN_BITS,
     POWERS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alexnet.spec import Network
-from bench.check.compare import mismatch
 from bench.records import plausible
 from bench.records.cell_recipe import images_of
+from bench.records.consistency import steps_were_disturbed, trained_in_last_process
 from bench.records.limits import (
     MAX_CLOCK_ERROR,
     MAX_DROPOUT_DIFFERENCE,
@@ -22,6 +22,7 @@ from bench.records.limits import (
     MIN_DROPOUT_DIFFERENCE,
     MIN_WORK_RATIO,
 )
+from bench.records.mismatch import mismatch
 from bench.records.read import LoadedRun, Problems, format_value
 from bench.records.types import Check, Gate, NoOtherEngine, PlacementUnknown, ReferenceDiffers, Result
 
@@ -99,17 +100,13 @@ def required_result_checks(run: LoadedRun) -> Iterator[str]:
     if plausible.clock_ratio(run.epochs) is not None:
         yield "clock"
     if trained_in_last_process(run):
-        yield from ("pipeline", "same pixels")
+        yield "same pixels"
+        if not steps_were_disturbed(run):
+            yield "pipeline"
     if plausible.must_have_learnt(run.epochs):
         yield "learnt"
     if run.result and run.result.test_accuracy is not None:
         yield "validation"
-
-
-def trained_in_last_process(run: LoadedRun) -> bool:
-    """Whether the process that made the result trained an epoch, and so had batches to compare."""
-    resumed_after = run.interruptions[-1].resumed_after if run.interruptions else 0
-    return resumed_after < len(run.epochs)
 
 
 def required_checks_are_present(run: LoadedRun) -> Problems:
@@ -142,6 +139,8 @@ def required_checks_are_present(run: LoadedRun) -> Problems:
             f"result.batches_sha256 is {sha256}, and the process that made the result trained {trained}"
             f" epoch"
         )
+    if steps_were_disturbed(run) and any(check.name == "pipeline" for check in result.checks):
+        yield 'result.checks has "pipeline", and by result.step_interference its steps were disturbed'
     for check in result.checks:
         yield from _result_check_follows(run, result, check)
 

@@ -14,56 +14,35 @@ from bench.check.across_runs import (
 )
 from bench.check.epochs import (
     epoch_fields_are_consistent,
-    epochs_follow_the_recipe,
     rounds_match_the_epochs,
     times_are_in_order,
-    total_covers_all_epochs,
     warm_ups_match_the_interruptions,
 )
-from bench.check.integrity import (
-    checksum_matches,
-    no_part_is_missing,
-    plan_can_be_run,
-    run_is_in_the_right_list,
-    verdict_follows,
-)
+from bench.check.integrity import checksum_matches, run_is_in_the_right_list, verdict_follows
 from bench.check.precision import precision_follows_from_the_arithmetic
 from bench.check.required_checks import required_checks_are_present
 from bench.check.result import (
-    accuracies_match_the_confusion,
-    end_follows_from_the_epochs,
     memory_and_power_are_plausible,
     no_faster_than_the_device,
-    peaks_and_joules_follow_from_the_epochs,
     pictures_are_test_images,
-    rates_follow_from_the_epochs,
+    step_fields_are_consistent,
 )
-from bench.check.start import (
-    first_weights_match_the_seed,
-    names_agree,
-    start_follows_from_the_plan,
-)
+from bench.check.start import first_weights_match_the_seed, names_agree
+from bench.records.consistency import FIGURES, OF_VALID_RUNS, PRECONDITIONS, Rule
 from bench.records.read import LoadedFile, LoadedRun, Problems
 
-Rule = Callable[[LoadedRun], Problems]
 FileRule = Callable[[LoadedFile], Problems]
 
 ALWAYS: tuple[Rule, ...] = (checksum_matches, verdict_follows, run_is_in_the_right_list)
-PRECONDITIONS: tuple[Rule, ...] = (plan_can_be_run, no_part_is_missing)
-"""The DERIVED rules can be applied only to a run in which these find nothing."""
 DERIVED: tuple[Rule, ...] = (
-    start_follows_from_the_plan,
+    *FIGURES,
+    *OF_VALID_RUNS,
     names_agree,
     first_weights_match_the_seed,
-    epochs_follow_the_recipe,
     epoch_fields_are_consistent,
-    end_follows_from_the_epochs,
-    accuracies_match_the_confusion,
     pictures_are_test_images,
-    rates_follow_from_the_epochs,
-    peaks_and_joules_follow_from_the_epochs,
+    step_fields_are_consistent,
     memory_and_power_are_plausible,
-    total_covers_all_epochs,
     no_faster_than_the_device,
     rounds_match_the_epochs,
     warm_ups_match_the_interruptions,
@@ -71,6 +50,7 @@ DERIVED: tuple[Rule, ...] = (
     required_checks_are_present,
     precision_follows_from_the_arithmetic,
 )
+"""They can be applied only to a run in which the PRECONDITIONS find nothing."""
 RULES = (*ALWAYS, *PRECONDITIONS, *DERIVED)
 FILE_RULES: tuple[FileRule, ...] = (
     cells_are_unique,

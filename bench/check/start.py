@@ -1,4 +1,4 @@
-"""Rules on the start of a run: names, network, numbers of images and first weights."""
+"""Rules on the start of a run: names and first weights."""
 
 from __future__ import annotations
 
@@ -9,29 +9,12 @@ from alexnet.frameworks.registry import ENGINES
 from alexnet.imagenet import TORCHVISION_SHA256_PREFIX
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
-from bench.check.compare import mismatch
-from bench.records.cell_recipe import images_of
+from bench.records.mismatch import mismatch
 from bench.records.read import LoadedRun, Problems, format_value
 
 MAX_DRAWN_PARAMETERS = 300_000_000
 """Up to this size, first weights are drawn again to be checked: 1.2 GB, 1.5 times the largest network
 at 224 px."""
-
-
-def start_follows_from_the_plan(run: LoadedRun) -> Problems:
-    """Variant, parameters, FLOPs, numbers of images and steps are those of the cell and its plan."""
-    if (start := run.start) is None:
-        return
-    plan = run.plan
-    expected = {
-        "variant": EXPERIMENTS[run.cell.experiment].variant,
-        "parameters": run.net.parameters,
-        "forward_flops": run.net.forward_flops,
-        **{f"{name}_images": images for name, images in images_of(plan).items()},
-        "steps_per_epoch": start.train_images // plan.batch_size,
-    }
-    for field, value in expected.items():
-        yield from mismatch(f"start.{field}", getattr(start, field), value, by="by cell and plan it is")
 
 
 def names_agree(run: LoadedRun) -> Problems:

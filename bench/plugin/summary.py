@@ -33,7 +33,8 @@ LEGEND = {
     ),
     "input %": (
         "the last epoch's images/s as a share of the same step on a batch already on the device."
-        " Near 100, the input pipeline is not the bottleneck"
+        " Near 100, the input pipeline is not the bottleneck; none where every try at that step was"
+        " disturbed"
     ),
     "roofline %": (
         "achieved FLOP/s as a share of the roofline measured here"
@@ -88,12 +89,13 @@ def _figures(run: Run) -> Figures:
         derive.disturbed_epochs(run.epochs, device),
     )
     seconds = [epoch.train_seconds for epoch in derive.undisturbed_epochs(run.epochs, device)]
+    steps_disturbed = derive.step_disturbances(result, device)
     return {
         "epochs": str(result.epochs),
         "s/epoch": f"{median(seconds):.2f}",
         "disturbed": f"{len(disturbed)} of {len(steady)}" if disturbed else DASH,
         "images/s": f"{result.epoch_images_per_second:,.0f}",
-        "input %": f"{100 * result.pipeline_ratio:.0f}",
+        "input %": DASH if steps_disturbed else f"{100 * result.pipeline_ratio:.0f}",
         "roofline %": _or_dash(result.roofline_share and 100 * result.roofline_share, "{:.0f}"),
         "drift": _or_dash(result.drift.drift, "{:+.0%}"),
         "MB": _peak_memory(run),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -17,7 +17,7 @@ from bench.records.limits import (
     MIN_DRIFT_EPOCHS,
     MIN_FREE_CPUS,
 )
-from bench.records.types import DisturbanceKind, Drift, Epoch, Interference, Joules
+from bench.records.types import DisturbanceKind, Drift, Epoch, Interference, Joules, Result
 
 
 def images_per_second(epoch: Epoch) -> float:
@@ -73,27 +73,47 @@ def processor_use(reading: Interference | None, seconds: float) -> ProcessorUse 
 
 
 def disturbances(epoch: Epoch, device: Device) -> tuple[DisturbanceKind, ...]:
-    """What disturbed an epoch, as far as it was measured; such an epoch stays out of the rates.
+    """What disturbed an epoch, as far as it was measured; such an epoch stays out of the rates."""
+    slept = slept_seconds(epoch) > MAX_SECONDS_APART
+    by_others = span_disturbances(epoch.interference, epoch.train_seconds, device)
+    return (*by_others, "sleep") if slept else by_others
+
+
+def step_disturbances(result: Result, device: Device) -> tuple[DisturbanceKind, ...]:
+    """What disturbed the bare steps that gave a result's `step_images_per_second`.
+
+    The fastest undisturbed try gives it, so that all tries were disturbed where this one was. Nothing
+    disturbed them where nothing was read, as in files before version 7.
+    """
+    if result.step_seconds is None:
+        return ()
+    return span_disturbances(result.step_interference, result.step_seconds, device)
+
+
+def span_disturbances(
+    reading: Interference | None, seconds: float, device: Device
+) -> tuple[DisturbanceKind, ...]:
+    """What disturbed a span of so many seconds, by what was read of processors and GPU.
 
     On the CPU, others and the host of a virtual machine may take a small share of the processors' time.
     On a GPU they may take what leaves two processors free, or a tenth where there are no more.
     """
-    return tuple(_disturbances(epoch, device))
+    return tuple(_span_disturbances(reading, seconds, device))
 
 
-def _disturbances(epoch: Epoch, device: Device) -> Iterator[DisturbanceKind]:
-    if use := processor_use(epoch.interference, epoch.train_seconds):
+def _span_disturbances(
+    reading: Interference | None, seconds: float, device: Device
+) -> Iterator[DisturbanceKind]:
+    if use := processor_use(reading, seconds):
         if device == "cpu":
-            allowed = MAX_TAKEN_CPU_SHARE * use.processors + CPU_SLACK_SECONDS / epoch.train_seconds
+            allowed = MAX_TAKEN_CPU_SHARE * use.processors + CPU_SLACK_SECONDS / seconds
         else:
             allowed = max(use.processors - MIN_FREE_CPUS, MAX_TAKEN_BESIDE_GPU * use.processors)
         if use.others + use.stolen > allowed:
             yield "other programs" if use.others >= use.stolen else "the virtual machine's host"
-    gpu_share = epoch.interference.gpu_share if epoch.interference else None
+    gpu_share = reading.gpu_share if reading else None
     if gpu_share is not None and gpu_share > MAX_GPU_SHARE:
         yield "the GPU's other users"
-    if slept_seconds(epoch) > MAX_SECONDS_APART:
-        yield "sleep"
 
 
 def slept_seconds(epoch: Epoch) -> float:
@@ -135,6 +155,22 @@ def slow_epochs(epochs: Sequence[Epoch], device: Device) -> list[Epoch]:
     return [epoch for epoch in undisturbed if epoch.train_seconds > (1 + MAX_SLOW_SHARE) * usual]
 
 
+def pipeline_ratio(epochs: Sequence[Epoch], device: Device, *, step_images_per_second: float) -> float:
+    """The last undisturbed epoch's rate as a multiple of the bare step's."""
+    return images_per_second(last_epoch(epochs, device)) / step_images_per_second
+
+
+def recorded_seconds(epochs: Sequence[Epoch]) -> float:
+    """What the epochs took in all, with evaluation and what was written to disk. A run takes longer."""
+    return sum(
+        epoch.train_seconds
+        + epoch.evaluate_seconds
+        + (epoch.best_weights_seconds or 0)
+        + (epoch.checkpoint_seconds or 0)
+        for epoch in epochs
+    )
+
+
 def typical_images_per_second(epochs: Sequence[Epoch], device: Device) -> float:
     """The median rate of the undisturbed epochs."""
     return median(images_per_second(epoch) for epoch in undisturbed_epochs(epochs, device))
@@ -162,6 +198,20 @@ def drift(epochs: Sequence[Epoch], device: Device, *, cold_probe_seconds: float)
 
 def _median_of_last_third(values: Sequence[float]) -> float:
     return median(values[-max(1, len(values) // 3) :])
+
+
+def peak_host_bytes(epochs: Sequence[Epoch]) -> int | None:
+    """The largest peak of host memory over the epochs; None where it was not measured."""
+    return _largest(epoch.peak_host_bytes for epoch in epochs)
+
+
+def peak_device_bytes(epochs: Sequence[Epoch]) -> int | None:
+    """The largest peak of the device's own memory over the epochs; None where it was not measured."""
+    return _largest(epoch.peak_device_bytes for epoch in epochs)
+
+
+def _largest(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def is_processor(part: str) -> bool:

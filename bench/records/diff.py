@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from bench.records.types import is_virtual_mac
+from bench.records.words import memory_text
 
 Sides = tuple[str, str]
 
@@ -29,6 +30,7 @@ _WORDS = {
     "translated": "translated by Rosetta",
     "virtual": "virtual machine",
 }
+_MEMORY = "memory_bytes"
 _CPU_CORES = "cpu_cores"
 """Compared as a whole: if the kinds of core differ, each would be absent on one side."""
 
@@ -47,11 +49,12 @@ def diff(
     skip: Collection[str] = (),
     sides: Sides = ("here", "there"),
 ) -> list[str]:
-    """A sentence for each field that differs: "memory: 17.2 GB here, 34.4 GB there".
+    """A sentence for each field that differs: "memory: 16 GiB here, 32 GiB there".
 
     Nested fields are named by their path ("package torch: …"), a field that only one side has is
     named, None is "unknown", and a list equals a tuple, since JSON has no tuples. `skip` holds paths
-    with dots, such as "packages.numpy". Bytes are given in GB (10^9), seconds in s.
+    with dots, such as "packages.numpy". Bytes are given in GB (10^9), a
+    computer's whole memory in GiB (2^30), seconds in s.
     """
     sentences = []
     for path, words, our_value, their_value in _differing_fields(ours, theirs, "", ""):
@@ -181,6 +184,8 @@ def _describe_mapping(fields: Mapping[str, Any], key: str) -> str:
 
 
 def _describe_number(value: float, key: str) -> str:
+    if key == _MEMORY:
+        return memory_text(value)
     if key.endswith("_bytes") and value == 0:
         return "0 GB"
     if key.endswith("_bytes"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alexnet.recipe import Recipe
@@ -52,3 +53,30 @@ class EarlyStopping:
         if train_loss is None or validation_loss is None:
             return True
         return train_loss > DIVERGENCE_FACTOR * math.log(self.classes) and train_loss >= self._train_loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingEnd:
+    """What the losses of epochs say of their run's end.
+
+    `stopped` is why it ends and `epochs` after which epoch; None and the last one if nothing ends it.
+    """
+
+    best_epoch: int | None
+    stopped: StopReason | None
+    epochs: int
+
+
+def training_end(recipe: Recipe, classes: int, epochs: Sequence[Epoch]) -> TrainingEnd:
+    """Follows the epochs, in order from the first, as training did."""
+    stopping = EarlyStopping(recipe=recipe, classes=classes)
+    for number, epoch in enumerate(epochs, 1):
+        stopping.update_best(number, epoch.validation_loss)
+        if reason := stopping.stop_reason(epoch):
+            return TrainingEnd(best_epoch=stopping.best_epoch, stopped=reason, epochs=number)
+    return TrainingEnd(best_epoch=stopping.best_epoch, stopped=None, epochs=len(epochs))
+
+
+def converged_at(best_epoch: int | None, stopped: StopReason | None) -> int | None:
+    """The best epoch if patience ended the run. One that ended otherwise may have gone on to improve."""
+    return best_epoch if stopped == "patience" else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 # Checks of the gate.
 MIN_WORK_RATIO, MAX_WORK_RATIO = 1.6, 2.5
 """How many times longer twice the work may take. A clock that does not wait for the device times only
@@ -55,6 +57,14 @@ most, where 0.09 to 0.14 are allowed (eight cells of `quick`, AMD EPYC, 2026-11-
 MAX_PIPELINE_RATIO = 1.2
 """How many times faster an epoch may be than its steps on a batch that lies on the device. Seen: 1.07
 at most (the same eight cells). Half of the batches left out gave 1.81."""
+MAX_ROOFLINE_RATIO = 2.0
+"""How many times the device's matrix-product rate training may reach. Above 1, since Winograd
+convolutions need fewer FLOPs than are counted, and the rate may have been measured in a bad moment."""
+MAX_ROOFLINE_SHARE = 10.0
+"""How many times that rate, or the roofline, no run reaches, whatever else the computer did. Seen: 2.6,
+where other programs kept both cores busy (AMD EPYC, 2026-11-26)."""
+MIN_RATE_STEPS, MAX_RATE_STEPS = 5, 100
+"""How many bare steps one try at timing them takes."""
 MAX_CLOCK_ERROR = 0.01
 """How far an epoch's clock and the time of day may part, as a share."""
 MIN_CLOCK_SECONDS = 2.0
@@ -100,6 +110,12 @@ MIN_WATTS, MAX_WATTS = 0.5, 2000.0
 """What CPU and GPU of a computer that trains can draw on average. An M1 draws a few watts, the largest
 server GPUs 1,000. Joules that are a thousand times off are outside of it, but for a GPU of over 500 W
 whose joules are a thousand times too few."""
+
+# Times of day that can be.
+EARLIEST_TIME = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before it there was none of the frameworks' versions that this suite runs with: a clock was wrong."""
+MAX_CLOCK_AHEAD = timedelta(days=1)
+"""How far a file's time may be ahead of the reader's clock."""
 
 # Warnings.
 MAX_DRIFT = 0.05

@@ -111,7 +111,7 @@ def implausible_memory(
     """
     if start is None or not epochs:
         return
-    weights = _parameter_bytes(cell, start, epochs)
+    weights = parameter_bytes(cell, start, epochs)
     reads = start.meters.get("host memory")
     resident = reads is not None and reads.kind == "resident memory in the epoch"
     share = MIN_RESIDENT_SHARE if resident else 1.0
@@ -126,7 +126,7 @@ def implausible_memory(
         yield ImplausibleMemory(of="device", bytes=device, least_bytes=weights)
 
 
-def _parameter_bytes(cell: Cell, start: Start, epochs: Sequence[Epoch]) -> int:
+def parameter_bytes(cell: Cell, start: Start, epochs: Sequence[Epoch]) -> int:
     """The weights, and their velocities once a stage has trained them all: of the head they are few."""
     experiment = EXPERIMENTS.get(cell.experiment)
     stages = experiment.recipe.stages if experiment else ()

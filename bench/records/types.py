@@ -28,7 +28,9 @@ from alexnet.frameworks.protocol import Device
 # 6 (2026-11): what else ran during an epoch, its seconds by the time of day, the precision that the gate
 #   measured, the hash of an epoch's batches; drift compares thirds: early_images_per_second (cold),
 #   late_images_per_second (sustained).
-SCHEMA_VERSION = 6
+# 7 (2026-11): step_seconds and step_interference, what else ran while the bare step was timed. Where it
+#   was disturbed in every try, the result has no check `pipeline`.
+SCHEMA_VERSION = 7
 
 METHOD = 1
 """It rises with each change of what the clock, memory or energy covers. Figures of different methods
@@ -178,11 +180,12 @@ class Arithmetic(Record, frozen=True, kw_only=True):
 
 
 class Interference(Record, frozen=True, kw_only=True):
-    """Readings of what else the computer did during an epoch. What cannot be read is None.
+    """Readings of what else the computer did during an epoch, or a try at timing the bare step.
 
-    Seconds of processor time are summed over all logical processors, from the epoch's start to its end:
-    in all, unused, the suite's own (the worker and its parent), and what the host of a virtual machine
-    gave to others. `gpu_share` is the GPU's use when the worker had last left it idle.
+    What cannot be read is None. Seconds of processor time are summed over all logical processors, from
+    the span's start to its end: in all, unused, the suite's own (the worker and its parent), and what
+    the host of a virtual machine gave to others. `gpu_share` is the GPU's use when the worker had last
+    left it idle.
     """
 
     busy_cpu_seconds: NotNegative | None
@@ -334,7 +337,8 @@ class DeviceSlowedDown(Kind, frozen=True, kw_only=True):
 DisturbanceKind = Literal[
     "other programs", "the virtual machine's host", "the GPU's other users", "sleep"
 ]
-"""What disturbed an epoch: others took processor time, or the GPU, or the computer slept."""
+"""What disturbed an epoch or a try at timing the bare step: others took processor time, or the GPU, or
+the computer slept."""
 
 
 class Disturbed(Kind, frozen=True, kw_only=True):
@@ -357,6 +361,12 @@ class SlowEpochs(Kind, frozen=True, kw_only=True):
     epochs: int
     of: int
     share: float
+
+
+class StepsDisturbed(Kind, frozen=True, kw_only=True):
+    """Every try at timing the bare step was disturbed, and by what: `pipeline` was not asked."""
+
+    by: tuple[DisturbanceKind, ...]
 
 
 class Slept(Kind, frozen=True, kw_only=True):
@@ -415,6 +425,7 @@ RunWarning = (
     | DeviceSlowedDown
     | Disturbed
     | SlowEpochs
+    | StepsDisturbed
     | Slept
     | ImplausibleMemory
     | ImplausiblePower
@@ -581,6 +592,9 @@ class Result(Record, frozen=True, kw_only=True):
 
     Test figures are those of the weights of `best_epoch`, and None if the run diverged. `batches_sha256`
     is of the batches of the first epoch of the last process, None if it trained none or is not known.
+    `step_images_per_second` is the rate of the bare step, on a batch that lies on the device;
+    `step_seconds` is how long the try lasted that gave it, and `step_interference` what else ran then.
+    Both are None in a file before version 7.
     """
 
     epochs: Count
@@ -595,6 +609,8 @@ class Result(Record, frozen=True, kw_only=True):
     pictures: Pictures | None
     epoch_images_per_second: Positive
     step_images_per_second: Positive
+    step_seconds: Seconds | None
+    step_interference: Interference | None
     pipeline_ratio: Positive
     achieved_flops_per_second: Positive | None
     roofline_share: Positive | None

@@ -122,6 +122,27 @@ def _attempt(upgrade: Upgrade, item: Any, machine: Any, version: int) -> Any:
         return Damaged(where=where, why=why)
 
 
+def _as_record(run: Json, machine: Any) -> Run:
+    """A run of any version as a record of this one. Raises RecordError if it cannot be."""
+    for step in range(run["schema"], SCHEMA_VERSION):
+        run = RUN_UPGRADES[step](run, machine)
+    return build(Run, run)
+
+
+# From 6 to 7
+
+
+def _from_6(content: Json) -> Json:
+    return _with_parts(content, 6, _run_from_6, lambda skipped, machine: skipped)
+
+
+def _run_from_6(run: Json, machine: Any) -> Json:
+    _require_schema(run, 6)
+    result = run["result"]
+    added = result and _added(result, 7, step_seconds=None, step_interference=None)
+    return run | {"schema": 7, "result": added}
+
+
 # From 5 to 6
 
 
@@ -130,21 +151,20 @@ def _from_5(content: Json) -> Json:
 
 
 def _run_from_5(run: Json, machine: Any) -> Json:
-    if run.get("schema") != 5:
-        raise RecordError(f"its schema is {json.dumps(run.get('schema'))[:40]}, and its file's is 5")
+    _require_schema(run, 5)
     result = run["result"]
     fields = {
         **run,
         "schema": 6,
-        "gate": run["gate"] and _added(run["gate"], arithmetic=None, precision=None),
+        "gate": run["gate"] and _added(run["gate"], 6, arithmetic=None, precision=None),
         "epochs": [
-            _added(epoch, wall_seconds=None, interference=None) for epoch in _list(run["epochs"])
+            _added(epoch, 6, wall_seconds=None, interference=None) for epoch in _list(run["epochs"])
         ],
         "result": result
-        and {**_added(result, batches_sha256=None), "drift": _drift_from_5(result["drift"])},
+        and {**_added(result, 6, batches_sha256=None), "drift": _drift_from_5(result["drift"])},
     }
     try:
-        record = build(Run, fields)
+        record = _as_record(fields, machine)
         if record.result and record.start and record.epochs:
             drift = derive.drift(
                 record.epochs, record.cell.device, cold_probe_seconds=record.start.probe_seconds
@@ -152,7 +172,7 @@ def _run_from_5(run: Json, machine: Any) -> Json:
             fields["result"] = fields["result"] | {"drift": to_builtins(drift)}
         # The warnings follow from the rest of the run, and they are others now. The file says whether
         # the run is valid; version 4 had sentences for reasons, which are derived too.
-        judged = judge(build(Run, fields), build(Machine, machine))
+        judged = judge(_as_record(fields, machine), build(Machine, machine))
     except RecordError:  # without a machine, or what is no record: the reader says so
         return fields
     return fields | {"verdict": to_builtins(judged) | {"validity": record.verdict.validity}}
@@ -170,10 +190,16 @@ def _drift_from_5(drift: Json) -> Json:
     return renamed | {"early_images_per_second": None, "late_images_per_second": None, "drift": None}
 
 
-def _added(fields: Json, **new: Any) -> Json:
-    """The same fields and new ones. Raises RecordError if a new one is there already."""
+def _require_schema(run: Json, version: int) -> None:
+    """Raises RecordError if a run is of another version than its file."""
+    if (schema := run.get("schema")) != version:
+        raise RecordError(f"its schema is {json.dumps(schema)[:40]}, and its file's is {version}")
+
+
+def _added(fields: Json, version: int, **new: Any) -> Json:
+    """The fields and those that are new in a version. Raises RecordError if one is there already."""
     if present := [name for name in new if name in fields]:
-        raise RecordError(f"{present[0]} is in a file of version 5, which has no such field")
+        raise RecordError(f"{present[0]} is in a file before version {version}, which has no such field")
     return fields | new
 
 
@@ -298,5 +324,7 @@ def _reads_from_4(text: str) -> Json:
     raise RecordError(f"start.meters has a sentence that version 4 never wrote: {text[:60]!r}")
 
 
-UPGRADES: dict[int, Callable[[Json], Json]] = {4: _from_4, 5: _from_5}
+UPGRADES: dict[int, Callable[[Json], Json]] = {4: _from_4, 5: _from_5, 6: _from_6}
 """Version -> what brings a file of it to the next version."""
+RUN_UPGRADES: dict[int, Upgrade] = {4: _run_from_4, 5: _run_from_5, 6: _run_from_6}
+"""The same of one run."""

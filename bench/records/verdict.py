@@ -36,6 +36,7 @@ from bench.records.types import (
     SlowedDown,
     SlowEpochs,
     Start,
+    StepsDisturbed,
     SwappedIn,
     ThermalPressure,
     Translated,
@@ -123,7 +124,7 @@ def _drift_warnings(result: Result | None) -> Iterator[RunWarning]:
 
 
 def _disturbance_warnings(run: Run) -> Iterator[RunWarning]:
-    """Which epochs were disturbed, in which the computer slept, and which were slow without a reason."""
+    """What disturbed epochs and bare steps, and which epochs were slept in or slow without a reason."""
     if run.result is None or not run.epochs:
         return
     epochs, device = run.epochs, run.cell.device
@@ -137,6 +138,8 @@ def _disturbance_warnings(run: Run) -> Iterator[RunWarning]:
         usual = median(epoch.train_seconds for epoch in derive.undisturbed_epochs(epochs, device))
         slowest = max(epoch.train_seconds for epoch in slow)
         yield SlowEpochs(epochs=len(slow), of=count, share=slowest / usual - 1)
+    if steps_by := derive.step_disturbances(run.result, device):
+        yield StepsDisturbed(by=steps_by)
 
 
 def _condition_warnings(before: Condition | None, after: Condition | None) -> Iterator[RunWarning]:

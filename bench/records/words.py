@@ -36,6 +36,7 @@ from bench.records.types import (
     Slept,
     SlowedDown,
     SlowEpochs,
+    StepsDisturbed,
     SwappedIn,
     ThermalPressure,
     Translated,
@@ -88,7 +89,7 @@ def warning_text(warning: RunWarning) -> str:
     match warning:
         case CutOff() | ResumedDespite():
             return _interruption_text(warning)
-        case SlowedDown() | DeviceSlowedDown() | Disturbed() | SlowEpochs() | Slept():
+        case SlowedDown() | DeviceSlowedDown() | Disturbed() | SlowEpochs() | StepsDisturbed() | Slept():
             return _speed_text(warning)
         case ImplausibleMemory(of=of, bytes=peak, least_bytes=least):
             return (
@@ -115,7 +116,9 @@ def _interruption_text(warning: CutOff | ResumedDespite) -> str:
     )
 
 
-def _speed_text(warning: SlowedDown | DeviceSlowedDown | Disturbed | SlowEpochs | Slept) -> str:
+def _speed_text(
+    warning: SlowedDown | DeviceSlowedDown | Disturbed | SlowEpochs | StepsDisturbed | Slept,
+) -> str:
     match warning:
         case SlowedDown(share=share):
             return f"it ended {share:.0%} slower than it began: heat, or something else at work"
@@ -128,6 +131,11 @@ def _speed_text(warning: SlowedDown | DeviceSlowedDown | Disturbed | SlowEpochs 
                     f"every epoch that counts was disturbed ({reasons}): nothing is decided by this run"
                 )
             return f"{_some(epochs, of)} disturbed ({reasons}) and left out of its rate"
+        case StepsDisturbed(by=by):
+            return (
+                f"every try at timing the step on its own was disturbed ({', '.join(by)}), so the check"
+                f" pipeline was not asked"
+            )
         case Slept(epochs=epochs, seconds=slept):
             which = "an epoch" if epochs == 1 else f"{epochs} epochs"
             return f"the computer slept, or its time was set, in {which}: {slept:,.0f} s in all"
@@ -208,3 +216,9 @@ READS: dict[ReadsKind, str] = {
 def reads_text(reads: Reads) -> str:
     """What a meter reads, or why it reads nothing."""
     return READS[reads.kind].format(detail=reads.detail)
+
+
+def memory_text(installed_bytes: float) -> str:
+    """A computer's memory in GiB (2^30 bytes), as makers count it: a "16 GB" Mac has 16 of them."""
+    gibibytes = f"{installed_bytes / 2**30:,.2f}".rstrip("0").rstrip(".")
+    return f"{gibibytes} GiB"

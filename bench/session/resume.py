@@ -51,6 +51,7 @@ LAST_COMMITS = {
     FIRST_EDITION_MANIFEST: "bc1f4d1",
     (4, 1): "082a6f1",
     (5, 1): "b67c0eb",
+    (6, 1): "0542dcb",
 }
 """(Schema, method) of an earlier version -> the last commit that can resume its sessions."""
 

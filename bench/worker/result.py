@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from time import perf_counter, sleep
+from typing import Any
 
 from alexnet import weights as canonical
 from alexnet.score import Logits, score
-from bench.meters.time import TimeMeter
+from bench.ipc.messages import Heartbeat
 from bench.records import derive
 from bench.records.codec import finite_or_none
+from bench.records.early_stopping import converged_at
 from bench.records.flops import AchievedSpeed
-from bench.records.limits import MAX_PIPELINE_RATIO
-from bench.records.types import Epoch, Result
+from bench.records.limits import MAX_PIPELINE_RATIO, MAX_RATE_STEPS, MIN_RATE_STEPS
+from bench.records.types import Epoch, Interference, Result
 from bench.worker.result_checks import EndedRun, check_result
 from bench.worker.sample_images import sample_images
 from bench.worker.training_loop import TrainingLoop, evaluate
 
 STEP_RATE_SECONDS = 2.0
-MIN_RATE_STEPS, MAX_RATE_STEPS = 5, 100
 MAX_RATE_TRIES, PAUSE_SECONDS = 8, 2.0
 """As often as the gate asks the clock. Beside another program a bare step once took 3.87 times as long
 as in the epoch before it."""
@@ -34,14 +35,14 @@ def build_result(training: TrainingLoop) -> Result:
     given = training.given_batches
     last, typical = derive.last_epoch(epochs, device), derive.typical_images_per_second(epochs, device)
     speed = AchievedSpeed.from_run(training.net, training.recipe, last, typical, training.start.roofline)
-    step_rate = _step_images_per_second(training, last)
-    pipeline_ratio = derive.images_per_second(last) / step_rate
+    bare = _time_steps(training, last)
+    pipeline_ratio = derive.pipeline_ratio(epochs, device, step_images_per_second=bare.images_per_second)
     joules = derive.run_energy(epochs, best_epoch, device)
     return Result(
         epochs=len(epochs),
         best_epoch=best_epoch,
         stopped=training.stopped,
-        converged_at=best_epoch if training.stopped == "patience" else None,
+        converged_at=converged_at(best_epoch, training.stopped),
         test_images=len(training.dataset.test),
         test_loss=finite_or_none(test.loss) if test else None,
         test_accuracy=test.accuracy if test else None,
@@ -49,13 +50,15 @@ def build_result(training: TrainingLoop) -> Result:
         confusion=test.confusion if test else None,
         pictures=None if logits is None else sample_images(training.dataset.test, logits),
         epoch_images_per_second=typical,
-        step_images_per_second=step_rate,
+        step_images_per_second=bare.images_per_second,
+        step_seconds=bare.seconds,
+        step_interference=bare.interference,
         pipeline_ratio=pipeline_ratio,
         achieved_flops_per_second=speed.flops_per_second,
         roofline_share=speed.roofline_share,
         drift=derive.drift(epochs, device, cold_probe_seconds=training.start.probe_seconds),
-        peak_host_bytes=_largest(epoch.peak_host_bytes for epoch in epochs),
-        peak_device_bytes=_largest(epoch.peak_device_bytes for epoch in epochs),
+        peak_host_bytes=derive.peak_host_bytes(epochs),
+        peak_device_bytes=derive.peak_device_bytes(epochs),
         joules_per_epoch=joules.per_epoch,
         joules_per_image=joules.per_image,
         joules_to_best_epoch=joules.to_best_epoch,
@@ -73,6 +76,7 @@ def build_result(training: TrainingLoop) -> Result:
                 best_epoch=best_epoch,
                 given=given,
                 pipeline_ratio=pipeline_ratio,
+                steps_disturbed=bare.disturbed,
                 test=test,
                 best=best,
                 trained=_trained_tensors(training),
@@ -103,12 +107,28 @@ def _test_best_weights(training: TrainingLoop) -> tuple[canonical.Weights | None
     return best, evaluate(training.trainer, training.dataset.test, training.recipe.batch_size)
 
 
-def _step_images_per_second(training: TrainingLoop, last: Epoch) -> float:
-    """Images per second of the training step on a batch that is already on the device.
+@dataclass(frozen=True, kw_only=True)
+class StepTry:
+    """One try at timing the bare step: so many images in so many seconds, and what else ran then."""
+
+    images: int
+    seconds: float
+    interference: Interference
+    disturbed: bool
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.seconds
+
+
+def _time_steps(training: TrainingLoop, last: Epoch) -> StepTry:
+    """Times the training step on a batch that is already on the device; returns the try that counts.
 
     It is compared with `last`, an epoch. The learning rate is 0: the work is the same and the weights
-    stay. Where the epoch was faster than its steps can be, something else disturbed the steps: they are
-    timed again after a pause, up to eight times, and the fastest try counts.
+    stay. The steps are timed again after a pause, up to eight times, until a try that nothing disturbed
+    is about as fast as the epoch. The fastest undisturbed try counts, and the fastest of all only if
+    each was disturbed. What others use of the GPU is what was read before an epoch: reading it anew
+    would leave the device idle for seconds before each try.
     """
     size = training.recipe.batch_size
     seconds_per_step = last.train_seconds / (last.images / size)
@@ -117,17 +137,29 @@ def _step_images_per_second(training: TrainingLoop, last: Epoch) -> float:
     train = training.dataset.train
     batch = training.trainer.to_device(train.images[:size], train.labels[:size])
     training.trainer.step(batch, 0.0)  # compiles, if the run was resumed after its last epoch
-    fastest = 0.0
+    tries: list[StepTry] = []
     for attempt in range(MAX_RATE_TRIES):
         sleep(PAUSE_SECONDS if attempt else 0)
-        with TimeMeter(training.trainer.synchronize) as time:
-            for _ in range(steps):
-                training.trainer.step(batch, 0.0)
-        fastest = max(fastest, steps * size / time.seconds)
-        if derive.images_per_second(last) <= MAX_PIPELINE_RATIO * fastest:
+        tries.append(_try_steps(training, batch, steps))
+        counted = min(tries, key=lambda each: (each.disturbed, each.seconds))
+        as_fast = derive.images_per_second(last) <= MAX_PIPELINE_RATIO * counted.images_per_second
+        if as_fast and not counted.disturbed:
             break
-    return fastest
+        # Beside other programs eight tries may take longer than a worker may be silent.
+        training.send(Heartbeat(epoch=len(training.completed_epochs), step=training.steps_per_epoch))
+    return counted
 
 
-def _largest(values: Iterable[int | None]) -> int | None:
-    return max((value for value in values if value is not None), default=None)
+def _try_steps(training: TrainingLoop, batch: Any, steps: int) -> StepTry:
+    """Times so many steps within the meters of time and processors."""
+    meters, device = training.meters, training.job.cell.device
+    with meters.processors, meters.time:
+        for _ in range(steps):
+            training.trainer.step(batch, 0.0)
+    seconds, interference = meters.time.seconds, meters.interference()
+    return StepTry(
+        images=steps * training.recipe.batch_size,
+        seconds=seconds,
+        interference=interference,
+        disturbed=bool(derive.span_disturbances(interference, seconds, device)),
+    )

@@ -21,7 +21,8 @@ class EndedRun:
     """What a run had, did and came to, for its checks.
 
     `given` are the batches of the first epoch of this process, None if it trained none. A diverged run
-    has neither `test` nor `best`. `trained` are the tensors that the stages up to the best epoch train;
+    has neither `test` nor `best`. `steps_disturbed` says that every try at timing the bare step was
+    disturbed. `trained` are the tensors that the stages up to the best epoch train;
     `first_weights` are the fingerprints of the first weights by tensor.
     """
 
@@ -33,6 +34,7 @@ class EndedRun:
     best_epoch: int | None
     given: BatchDigests | None
     pipeline_ratio: float
+    steps_disturbed: bool
     test: Score | None
     best: canonical.Weights | None
     trained: Collection[str]
@@ -115,9 +117,11 @@ def _clock(epochs: Sequence[Epoch]) -> list[Check]:
 def _pipeline(run: EndedRun) -> list[Check]:
     """An epoch does what a step does and more, so that it cannot be the faster one.
 
-    A process that trained no epoch is not asked: the computer may have been another way then.
+    A process that trained no epoch is not asked: the computer may have been another way then. Nor is
+    one whose bare steps were disturbed in every try: beside other programs the ratio of a sound run was
+    1.47 (AMD EPYC, 2 cores, 2026-11-26).
     """
-    if run.given is None:
+    if run.given is None or run.steps_disturbed:
         return []
     return [
         Check(

@@ -122,7 +122,7 @@ INTERFERENCE = Interference(
     stolen_cpu_seconds=0.0,
     gpu_share=None,
 )
-"""Of an epoch of 2 s on two processors, with next to nothing else at work."""
+"""Of 2 s on two processors, with next to nothing else at work."""
 
 EPOCH = Epoch(
     epoch=1,
@@ -167,6 +167,8 @@ RESULT = Result(
     pictures=PICTURES,
     epoch_images_per_second=320.0,
     step_images_per_second=325.0,
+    step_seconds=640 / 325.0,
+    step_interference=INTERFERENCE,
     pipeline_ratio=0.98,
     achieved_flops_per_second=160e9,
     roofline_share=0.8,

@@ -11,6 +11,7 @@ from msgspec import to_builtins
 
 from bench.check import rules
 from bench.records.checksum import run_checksum
+from bench.records.consistency import PRECONDITIONS
 from bench.records.read import load
 from tests.support.saved_file import (
     CUT_OFF,
@@ -135,8 +136,8 @@ def assert_edit_is_named(rule: str, change: Change, sentence: str) -> None:
     by_rule = {file_rule.__name__: list(file_rule(file)) for file_rule in rules.FILE_RULES}
     by_rule |= {run_rule.__name__: [] for run_rule in rules.RULES}
     applied = rules.RULES
-    if rule in {run_rule.__name__ for run_rule in (*rules.ALWAYS, *rules.PRECONDITIONS)}:
-        applied = (*rules.ALWAYS, *rules.PRECONDITIONS)
+    if rule in {run_rule.__name__ for run_rule in (*rules.ALWAYS, *PRECONDITIONS)}:
+        applied = (*rules.ALWAYS, *PRECONDITIONS)
     for run in file.runs:
         for run_rule in applied:
             by_rule[run_rule.__name__] += [f"{run.cell.id}: {found}" for found in run_rule(run)]

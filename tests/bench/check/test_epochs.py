@@ -29,7 +29,6 @@ EDITS: Edits = {
         (put("run/epochs", without_first), r"epochs\[0\].epoch is 2, and by the recipe it is 1"),
         (put(f"{LAST_EPOCH}/stage", 2), r"epochs\[3\].stage is 2, and by the recipe it is 1"),
         (put(f"{LAST_EPOCH}/learning_rate", 0.01), r"epochs\[3\].learning_rate is 0.01"),
-        (put(f"{LAST_EPOCH}/images", 641), r"epochs\[3\].images is 641, and by the recipe it is 640"),
         (put("run/plan/epochs", 3), "epochs has 4, and plan.epochs is 3"),
     ],
     "epoch_fields_are_consistent": [
@@ -66,8 +65,18 @@ EDITS: Edits = {
     "times_are_in_order": [
         (put("run/start/started_at", "2026-11-24T11:59:50+00:00"), "started_at is .* before before"),
         (put("run/after/taken_at", "2026-11-24T12:00:06+00:00"), "taken_at is 6 s after before.taken"),
+    ],
+    "epochs_have_all_images": [
+        (put(f"{LAST_EPOCH}/images", 641), r"epochs\[3\].images is 641, and by the plan it is 640"),
+    ],
+    "times_can_be": [
         (put("run/after/taken_at", "2026-11-24T12:05:00"), "after.taken_at is .* no time with its zone"),
         (put("run/before/taken_at", "noon"), 'before.taken_at is "noon", no time with its zone'),
+        (
+            put("run/start/started_at", "1970-01-01T00:00:00+00:00"),
+            'start.started_at is "1970-01-01T00:00:00.00:00", before 2020',
+        ),
+        (put("run/after/taken_at", "2999-01-01T00:00:00+00:00"), "in the future of this computer's"),
     ],
 }
 

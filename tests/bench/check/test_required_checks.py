@@ -10,9 +10,18 @@ from msgspec.structs import replace
 from bench.check import required_checks
 from bench.check.rules import violations
 from bench.paths import ROOT
+from bench.records import derive
 from bench.records.codec import build
 from bench.records.read import load, read
-from bench.records.types import Gate, NoOtherEngine, NotChecked, PlacementUnknown, ReferenceDiffers
+from bench.records.types import (
+    SCHEMA_VERSION,
+    Gate,
+    NoOtherEngine,
+    NotChecked,
+    PlacementUnknown,
+    ReferenceDiffers,
+    Result,
+)
 from tests.support.saved_file import (
     CUT_OFF,
     FALLING,
@@ -168,10 +177,10 @@ def test_the_first_files_of_version_5_have_gates_of_version_4() -> None:
 
 
 def test_the_version_is_that_of_the_file_as_it_was_saved() -> None:
-    for version in (4, 5):
+    for version in (4, 5, 6):
         file = load(read(ROOT / f"tests/bench/records/samples/version-{version}.json"))
         assert {run.file_version for run in file.runs} == {version}
-    assert {run.file_version for run in load(genuine_content("linux")).runs} == {6}
+    assert {run.file_version for run in load(genuine_content("linux")).runs} == {SCHEMA_VERSION}
 
 
 def test_a_run_of_20_000_images_must_have_learnt() -> None:
@@ -214,6 +223,39 @@ def test_a_process_that_trained_no_epoch_has_no_batches() -> None:
     (found,) = violations_of(reseal(content))
     assert "result.batches_sha256 is" in found
     assert "the process that made the result trained no epoch" in found
+
+
+def test_steps_that_were_disturbed_are_not_asked_for_the_pipeline() -> None:
+    """The file itself says whether they were: by what ran while they were timed."""
+    content = make_file(LINUX, [make_run(SCRATCH, FALLING, steps_disturbed=True)], [], [])
+    assert violations_of(content) == []
+    run = content["benchmarks"][0]["extra_info"]
+    result = build(Result, run["result"])
+    assert "pipeline" not in {check.name for check in result.checks}
+    assert derive.step_disturbances(result, "cpu") == ("other programs",)
+    reading = run["result"]["step_interference"]
+    reading["own_cpu_seconds"] = reading["busy_cpu_seconds"]
+    run["verdict"]["warnings"] = []
+    assert violations_of(reseal(content)) == [
+        "scratch-torch-cpu-s0: result.pipeline_ratio is 1.55555556, and a valid run has at most 1.2",
+        'scratch-torch-cpu-s0: result.checks has no "pipeline"',
+    ]
+
+
+def test_steps_that_were_disturbed_do_not_testify() -> None:
+    content = genuine_content("linux")
+    run = content["benchmarks"][0]["extra_info"]
+    run["result"]["step_interference"]["own_cpu_seconds"] -= 1.0
+    run["verdict"]["warnings"] = [{"kind": "steps disturbed", "by": ["other programs"]}]
+    (found,) = violations_of(reseal(content))
+    assert found.startswith('scratch-torch-cpu-s0: result.checks has "pipeline", and by result.step_int')
+
+
+def test_a_file_before_version_7_cannot_waive_the_pipeline() -> None:
+    content = read(ROOT / "tests/bench/records/samples/version-6.json")
+    run = content["benchmarks"][0]["extra_info"]
+    run["result"]["checks"] = without("pipeline")(run["result"]["checks"])
+    assert violations_of(reseal(content)) == ['scratch-torch-cpu-s0: result.checks has no "pipeline"']
 
 
 def test_a_clock_is_asked_only_where_an_epoch_can_tell() -> None:

@@ -66,6 +66,19 @@ EDITS: Edits = {
         (put("run/result/drift/drift", 0.01), "result.drift.drift is 0.01"),
         (put("run/result/drift/probe_drift", None), "drift.probe_drift is null"),
     ],
+    "step_fields_are_consistent": [
+        (put("run/result/step_seconds", None), "result.step_seconds is null"),
+        (put("run/result/step_interference", None), "result.step_interference is null"),
+        (put("run/result/step_seconds", 2.0), "step_seconds comes to 10.1562 batches by .* 5 to 100"),
+        (
+            put("run/result/step_seconds", lambda seconds: 0.4 * seconds),
+            "step_seconds comes to 4 batches",
+        ),
+        (
+            put("run/result/step_seconds", lambda seconds: 10.1 * seconds),
+            "step_seconds comes to 101 batches",
+        ),
+    ],
     "peaks_and_joules_follow_from_the_epochs": [
         (put("run/result/peak_host_bytes", 5), "result.peak_host_bytes is 5"),
         (put("run/result/joules_per_epoch", 5.0), "joules_per_epoch is 5"),
@@ -86,7 +99,34 @@ EDITS: Edits = {
     "no_faster_than_the_device": [
         (
             both(put("run/start/roofline/flops_per_second", 50e9), put("run/start/probe_flops", 10**9)),
-            "times the most that the roofline",
+            "result.achieved_flops_per_second is .* times the most that the roofline",
+        ),
+    ],
+    "speeds_are_possible": [
+        (
+            put("run/epochs/2/train_seconds", 1e-6),
+            r"epochs\[2\].train_seconds is 1e-06, which comes to .* times the most that the roofline",
+        ),
+        (
+            put("run/result/step_images_per_second", 1e9),
+            "result.step_images_per_second is 1e.09, which comes to .* times the most",
+        ),
+        (put("run/result/roofline_share", 50.0), "result.roofline_share is 50, and the most that can"),
+    ],
+    "no_faster_than_its_steps": [
+        (
+            both(put("run/result/pipeline_ratio", 40.0), put("run/result/step_images_per_second", 8.0)),
+            "result.pipeline_ratio is 40, and a valid run has at most 1.2",
+        ),
+    ],
+    "memory_holds_the_parameters": [
+        (
+            for_each_epoch("run", "peak_host_bytes", lambda _: 1),
+            "epochs.peak_host_bytes is 1 at most, and the network's parameters need 172,977,232",
+        ),
+        (
+            put("machine_info/machine/memory_bytes", 1),
+            "machine_info.machine.memory_bytes is 1, and the network's parameters need 172,977,232",
         ),
     ],
 }

@@ -121,6 +121,22 @@ def test_disturbed_epochs_are_counted_and_are_in_no_rate() -> None:
     assert (row["disturbed"], row["s/epoch"]) == ("1 of 1", "4.00")
 
 
+def test_a_share_of_steps_that_were_disturbed_is_not_shown() -> None:
+    """It would say that the epoch was faster than its own steps."""
+    busy = replace(INTERFERENCE, own_cpu_seconds=3.0)
+    sound: Any = OneRun(pipeline_ratio=1.02)
+    assert only_row(sound)["input %"] == "102"
+    disturbed: Any = OneRun(pipeline_ratio=1.47, step_interference=busy)
+    assert "input %" not in only_row(disturbed), "a column without any figure is left out"
+    (run,), (other,) = sound.runs, disturbed.runs
+    other.cell = replace(CELL, seed=1)
+    sound.runs, sound.plans = [run, other], {run.cell: PLAN, other.cell: PLAN}
+    table = summary.summary_table(sound)
+    (column,) = [column for column in table.columns if column.header == "input %"]
+    assert list(column.cells) == ["102", summary.DASH]
+    assert "none where every try at that step was disturbed" in str(table.caption)
+
+
 def test_the_cells_are_in_the_grids_order_whenever_each_was_run() -> None:
     """A resumed session has its finished cells before the others."""
     session: Any = OneRun()

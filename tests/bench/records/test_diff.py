@@ -35,7 +35,7 @@ def saved(record: Machine | Condition) -> Any:
     [
         ({}, []),
         ({"name": "boris"}, []),
-        ({"memory_bytes": 34_359_738_368}, ["memory: 17.2 GB here, 34.4 GB there"]),
+        ({"memory_bytes": 34_359_738_368}, ["memory: 16 GiB here, 32 GiB there"]),
         (
             {"packages": {"torch": "2.13.0", "keras": "3.6.0"}},
             ["package torch: 2.14.1 here, 2.13.0 there"],

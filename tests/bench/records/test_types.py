@@ -83,6 +83,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("best_epoch", "converged_at", "method"), COUNTS),
     **dict.fromkeys(("train_seconds", "evaluate_seconds", "best_weights_seconds"), SECONDS),
     **dict.fromkeys(("checkpoint_seconds", "probe_seconds", "total_seconds"), SECONDS),
+    "step_seconds": SECONDS,
     **dict.fromkeys(("train_loss", "validation_loss", "test_loss"), LOSS),
     **dict.fromkeys(("train_accuracy", "validation_accuracy", "test_accuracy"), SHARE),
     **dict.fromkeys(("per_class_accuracy", "shares"), SHARE),  # each of them

@@ -11,6 +11,7 @@ import pytest
 
 from bench.check.across_runs import one_run_at_a_time
 from bench.check.rules import violations
+from bench.records import derive
 from bench.records.codec import RecordError
 from bench.records.read import LoadedFile, LoadedRun, load, read
 from bench.records.types import (
@@ -29,6 +30,7 @@ from bench.records.types import (
     ReferenceDiffers,
     ResumedDespite,
     Slept,
+    StepsDisturbed,
     SwappedIn,
     ThermalPressure,
 )
@@ -145,6 +147,24 @@ def test_what_version_6_has_is_read() -> None:
     assert off.result.batches_sha256 == "4" * 64
 
 
+def test_what_version_7_has_is_read() -> None:
+    """Other programs disturbed the bare steps of the fourth run, so that it has no check `pipeline`."""
+    file = load(sample(7))
+    sound, off = run_of(file, "scratch-torch-cpu-s0"), run_of(file, "scratch-torch-cpu-s4")
+    for run, by in ((sound, ()), (off, ("other programs",))):
+        assert run.verdict.validity == "valid"
+        assert run.result is not None
+        assert run.result.step_seconds is not None
+        assert derive.step_disturbances(run.result, "cpu") == by
+        names = [check.name for check in run.result.checks]
+        assert ("pipeline" in names) == (not by)
+        assert ("same pixels" in names) == (run.result.batches_sha256 is not None)
+    assert off.result is not None
+    assert off.result.pipeline_ratio > 1.2
+    assert StepsDisturbed(by=("other programs",)) in off.verdict.warnings
+    assert not any(isinstance(warning, StepsDisturbed) for warning in sound.verdict.warnings)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_invalid_and_failed_runs_keep_their_reasons(version: int) -> None:
     file = load(sample(version))
@@ -190,7 +210,7 @@ def test_a_run_of_another_version_than_its_file_is_no_record() -> None:
     content["benchmarks"][0]["extra_info"]["schema"] = SCHEMA_VERSION + 1
     (problem,) = load(content).problems
     assert problem.kind == "not a record"
-    assert problem.text.startswith("scratch-torch-cpu-s0: Run: Expected `int` <= 6 - at `$.schema`")
+    assert problem.text.startswith("scratch-torch-cpu-s0: Run: Expected `int` <= 7 - at `$.schema`")
 
 
 @pytest.mark.parametrize(
@@ -268,9 +288,9 @@ def test_a_file_of_version_4_in_which_no_run_started_is_read() -> None:
         (
             ("epochs", 0, "wall_seconds"),
             2.0,
-            "wall_seconds is in a file of version 5, which has no such field",
+            "wall_seconds is in a file before version 6, which has no such field",
         ),
-        (("gate", "precision"), "TF32", "precision is in a file of version 5"),
+        (("gate", "precision"), "TF32", "precision is in a file before version 6"),
         (("result", "drift"), {"drift": 0.0}, "result.drift of version 5 has cold_images_per_second"),
         (("epochs",), None, "it is no part of version 5 (TypeError: this is no list)"),
         (("epochs", 0, "train_accuracy"), 1.5, "Expected `float` <= 1.0 - at `$.epochs[0]."),
@@ -285,6 +305,38 @@ def test_what_is_wrong_with_a_run_of_version_5_is_said(
     (problem,) = file.problems
     assert why in problem.text
     assert problem.text.startswith("scratch-torch-cpu-s0: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        (("schema",), 5, "its schema is 5, and its file's is 6"),
+        (
+            ("result", "step_seconds"),
+            2.0,
+            "step_seconds is in a file before version 7, which has no such field",
+        ),
+        (("result",), "none", "it is no part of version 6 (TypeError"),
+        (("epochs", 0, "train_accuracy"), 1.5, "Expected `float` <= 1.0 - at `$.epochs[0]."),
+    ],
+)
+def test_what_is_wrong_with_a_run_of_version_6_is_said(
+    path: tuple[Any, ...], value: Any, why: str
+) -> None:
+    file = load(edited_sample(6, path, value))
+    assert len(file.runs) == 7
+    (problem,) = file.problems
+    assert why in problem.text
+    assert problem.text.startswith("scratch-torch-cpu-s0: ")
+
+
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_before_version_7_nothing_was_read_of_the_bare_step(version: int) -> None:
+    """So nothing disturbed it, and the check that it is held against is not waived."""
+    run = run_of(load(sample(version)), "scratch-torch-cpu-s0")
+    assert run.result is not None
+    assert (run.result.step_seconds, run.result.step_interference) == (None, None)
+    assert derive.step_disturbances(run.result, "cpu") == ()
 
 
 def test_the_drift_of_version_5_is_derived_anew() -> None:

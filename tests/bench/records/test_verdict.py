@@ -39,6 +39,7 @@ from bench.records.types import (
     Slept,
     SlowedDown,
     SlowEpochs,
+    StepsDisturbed,
     SwappedIn,
     ThermalPressure,
     Translated,
@@ -221,6 +222,10 @@ VIRTUAL_MAC = replace(MACHINE, virtual=True, model="VirtualMac2,1")
             SlowEpochs(epochs=1, of=3, share=0.25),
         ),
         (
+            {"result": replace(RESULT, step_interference=BUSY)},
+            StepsDisturbed(by=("other programs",)),
+        ),
+        (
             {"epochs": [replace(e, peak_host_bytes=10**6) for e in STEADY]},
             ImplausibleMemory(of="host", bytes=10**6, least_bytes=5 * 10**8),
         ),
@@ -302,6 +307,8 @@ def test_every_interruption_is_told_with_what_was_accepted_to_go_on() -> None:
         {"result": drifted(0.0, None)},
         {"result": drifted(None, None)},
         {"epochs": disturbed(1)},  # a warm-up
+        {"result": replace(RESULT, step_interference=None)},
+        {"result": replace(RESULT, step_interference=BUSY, step_seconds=None)},
         {"epochs": [replace(e, interference=None, wall_seconds=None) for e in STEADY]},
         {"epochs": [*STEADY[:3], replace(STEADY[3], train_seconds=2.2, wall_seconds=2.2)]},
         {"before": None, "after": None},

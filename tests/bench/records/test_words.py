@@ -38,6 +38,7 @@ from bench.records.types import (
     Slept,
     SlowedDown,
     SlowEpochs,
+    StepsDisturbed,
     SwappedIn,
     ThermalPressure,
     Translated,
@@ -130,6 +131,11 @@ WARNINGS: list[tuple[RunWarning, str]] = [
         SlowEpochs(epochs=2, of=9, share=0.31),
         "2 of the 9 epochs that count were up to 31% longer than the median, and nothing measured says"
         " why",
+    ),
+    (
+        StepsDisturbed(by=("other programs", "the GPU's other users")),
+        "every try at timing the step on its own was disturbed (other programs, the GPU's other users),"
+        " so the check pipeline was not asked",
     ),
     (Slept(epochs=1, seconds=61.4), "the computer slept, or its time was set, in an epoch: 61 s in all"),
     (

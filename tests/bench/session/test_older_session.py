@@ -80,6 +80,10 @@ OTHERS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
         ("manifest", changed(schema=5)),
         "to finish it, git checkout b67c0eb and call make resume",
     ),
+    "schema 6": (
+        ("manifest", changed(schema=6)),
+        "to finish it, git checkout 0542dcb and call make resume",
+    ),
     "schema 3": (
         ("manifest", manifest_of_schema_4() | {"schema": 3}),
         "finish it with the version of this suite that began it",
@@ -230,7 +234,12 @@ def test_the_last_manifest_counts(tmp_path: Path) -> None:
 
 
 def test_only_commits_of_other_versions_are_named() -> None:
-    assert LAST_COMMITS == {"terms": "bc1f4d1", (4, 1): "082a6f1", (5, 1): "b67c0eb"}
+    assert LAST_COMMITS == {
+        "terms": "bc1f4d1",
+        (4, 1): "082a6f1",
+        (5, 1): "b67c0eb",
+        (6, 1): "0542dcb",
+    }
     assert (SCHEMA_VERSION, METHOD) not in LAST_COMMITS
 
 

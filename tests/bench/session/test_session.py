@@ -129,7 +129,7 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
     assert bench(tmp_path, *SYNTHETIC, *pick, paper="").returncode == PASSED
     file = tmp_path / "test-machine" / "0001_first.json"
     content = json.loads(file.read_text())
-    content["machine_info"]["machine"] |= {"memory_bytes": 8 * 10**9, "os_build": "24A1"}
+    content["machine_info"]["machine"] |= {"memory_bytes": 8 * 2**30, "os_build": "24A1"}
     file.write_text(json.dumps(content))
     again = bench(
         tmp_path, *SYNTHETIC, "-k", "scratch-torch", "--epochs", "4", "--benchmark-compare", paper=""
@@ -137,7 +137,7 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
     text = again.stdout + again.stderr
     assert again.returncode == PASSED, text
     assert "memory: " in text
-    assert "8.0 GB there" in text
+    assert "8 GiB there" in text
     assert "system build: " in text
     assert "compared: plan epochs: 4 here, 2 there (in 0001_first.json): scratch-torch-cpu-s0" in text
     assert '{"' not in text
