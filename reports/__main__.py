@@ -12,10 +12,10 @@ from rich.text import Text
 
 from alexnet import durable
 from reports import export, html, markdown, pdf, terminal, written
-from reports.compare import NoSuchMachine, Study, study
 from reports.document import Report
-from reports.frame import Frames, frames
+from reports.frame import frames
 from reports.sources import LeftOut, NoResults, gather, left_out_text
+from reports.study.compare import NoSuchMachine, Study, study
 
 FORMATS = ("html", "md", "pdf")
 MOST_TOLD = 10
@@ -45,13 +45,18 @@ def _parser(*, shows: bool) -> argparse.ArgumentParser:
     parser.add_argument(
         "--baseline", metavar="MACHINE", help="compare others with it; default: the one measured first"
     )
+    parser.add_argument(
+        "--pool-os-builds",
+        action="store_true",
+        help="a computer is one machine under all builds of its system; default: a machine a build",
+    )
     if not shows:
         parser.add_argument("--out", type=Path, metavar="DIR", help="for the report; default: report")
         parser.add_argument(
             "--format", type=_formats, default=FORMATS, help="some of html,md,pdf; default: all"
         )
-        parser.add_argument("--csv", type=Path, metavar="DIR", help="write the frames as .csv")
-        parser.add_argument("--parquet", type=Path, metavar="DIR", help="write the frames as .parquet")
+        parser.add_argument("--csv", type=Path, metavar="DIR", help="write all figures as .csv")
+        parser.add_argument("--parquet", type=Path, metavar="DIR", help="write all figures as .parquet")
     return parser
 
 
@@ -64,12 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         found = gather(asked.results)
         _tell(found.left_out, errors)
-        made = frames(found)
+        made = frames(found, pool_os_builds=asked.pool_os_builds)
         studied = study(made, asked.baseline)
         if shows:
             terminal.show(studied, console)
         else:
-            _write(asked, made, studied, console)
+            _write(asked, studied, console)
     except (NoResults, NoSuchMachine) as error:
         errors.print(Text(str(error)))
         return 2
@@ -86,16 +91,15 @@ def _tell(left_out: Sequence[LeftOut], errors: Console) -> None:
         errors.print(Text(f"left out: {more:,} more, which the report names"))
 
 
-def _write(asked: argparse.Namespace, made: Frames, studied: Study, console: Console) -> None:
+def _write(asked: argparse.Namespace, studied: Study, console: Console) -> None:
     files: list[Path] = []
-    exports: dict[str, Callable[[Frames, Path], list[Path]]] = {
+    exports: dict[str, Callable[[Study, Path], list[Path]]] = {
         "csv": export.csv,
         "parquet": export.parquet,
     }
     for name, write in exports.items():
         if folder := getattr(asked, name):
-            folder.mkdir(parents=True, exist_ok=True)
-            files += write(made, folder)
+            files += write(studied, folder)
     if asked.out or not files:
         files += _report(written.report(studied), asked.out or Path("report"), asked.format)
     for file in files:

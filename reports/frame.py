@@ -26,7 +26,7 @@ class Frames:
 
     - runs: one row a run (R1, R2 …), with what it was, its conditions and its figures.
     - epochs: one row an epoch.
-    - machines: one row a machine; what differed between its files is listed, newest first.
+    - machines: one row a machine, as its latest run found it (`reports.machines.labels`).
     - classes: one row a (run, class): the share of right answers.
     - confusion: one row a (run, class, answer) with its count of test images.
     - layers: one row a layer of each network, at each image size that was trained.
@@ -55,9 +55,13 @@ class Frames:
         return self.runs[self.runs["validity"] == "valid"]
 
 
-def frames(sources: Sources) -> Frames:
-    """The frames of all runs: by machine, the first measured first, then setting and cell."""
-    machine_of, machines = labels(sources.runs)
+def frames(sources: Sources, *, pool_os_builds: bool = False) -> Frames:
+    """The frames of all runs: by machine, the first measured first, then setting and cell.
+
+    A computer with runs under several builds of its system is a machine a build; with `pool_os_builds`
+    it is one machine.
+    """
+    machine_of, machines = labels(sources.runs, pool_os_builds=pool_os_builds)
     rows = [of.run(found, machine) for found, machine in zip(sources.runs, machine_of, strict=True)]
     letters, table = settings.assign(rows)
     for row, letter in zip(rows, letters, strict=True):

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet.frameworks.registry import ENGINES
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from alexnet.recipe import EXPERIMENTS
+from reports.words import listed
 
 EXPERIMENT_ORDER = tuple(EXPERIMENTS)
 PROFILE_ORDER = ("full", "quick", "smoke")
@@ -29,11 +30,14 @@ WORDS = {
     "learning_rates": "learning rates",
     "variant": "network",
     "method": "method of measuring",
-    "framework_major": "the framework's major version",
+    "framework_version": "framework version",
     "precision": "precision as measured",
     "weights_origin": "where the first weights are from",
     "data_sha256": "the images themselves",
 }
+
+UNKNOWN = "not known"
+"""The version or the precision of a run that does not say it."""
 
 Row = dict[str, Any]
 Key = tuple[Hashable, ...]
@@ -43,9 +47,9 @@ def assign(rows: Sequence[Row]) -> tuple[list[str], pd.DataFrame]:
     """A letter for each row, and a frame that says what each letter stands for.
 
     Runs share a letter if profile, data set, image size and test images are the same and, within each
-    experiment, recipe, network, first weights' origin, the framework's major version, the engine's
-    precision as measured and the images themselves. A is the setting with the fullest profile, real
-    images, the largest size, the most runs.
+    experiment, recipe, network, method, first weights' origin, the framework's public version, the
+    engine's precision as measured and the images themselves. A is the setting with the fullest profile,
+    real images, the largest size, the most runs.
     """
     variations = _variations(rows)
     keys = [(*(row[name] for name in SESSION), variations[i]) for i, row in enumerate(rows)]
@@ -70,9 +74,9 @@ def _variations(rows: Sequence[Row]) -> list[int]:
         [(*key, row["seed"]) for key, row in zip(experiments, rows, strict=True)],
         [row["data_sha256"] for row in rows],
     )
-    majors = _ranks([ENGINES[row["engine"]].framework for row in rows], [_major(row) for row in rows])
-    precisions = _ranks([row["engine"] for row in rows], [row["precision"] for row in rows])
-    full = [(*way, *rest) for way, *rest in zip(own, images, majors, precisions, strict=True)]
+    versions = _ranks([_framework(row) for row in rows], [_known(row, release(row)) for row in rows])
+    precisions = _ranks([row["engine"] for row in rows], [_known(row, row["precision"]) for row in rows])
+    full = [(*way, *rest) for way, *rest in zip(own, images, versions, precisions, strict=True)]
     for key, way, row in zip(experiments, full, rows, strict=True):
         if row["validity"] == "valid":  # others are compared with nothing, and may have been cut short
             ways[key][way] += 1
@@ -90,15 +94,32 @@ def _way(row: Row) -> Key:
     return (*(row[name] for name in EXPERIMENT), row["weights_origin"])
 
 
-def _major(row: Row) -> str | None:
+def release(row: Row) -> str | None:
+    """The framework's public version; None if the run does not say it.
+
+    What follows a "+" names a build of the same release: 2.14.1+cu126 is 2.14.1 (PyPA, Version
+    specifiers, "Local version identifiers").
+    """
     version = row["framework_version"]
-    return None if version is None else version.split(".")[0]
+    return None if version is None else str(version).split("+")[0]
+
+
+def _framework(row: Row) -> str:
+    return ENGINES[row["engine"]].framework
+
+
+def _known(row: Row, value: str | None) -> str | None:
+    """The value. A valid run that has none differs from those that have one: nobody knows what it was.
+
+    A run that failed before it was found out parts nothing, since it is compared with nothing.
+    """
+    return UNKNOWN if value is None and row["validity"] == "valid" else value
 
 
 def _ranks(groups: Sequence[Hashable], values: Sequence[Hashable]) -> list[int]:
     """The place of each value among its group's, the most frequent first: 0 where all are alike.
 
-    What was not found out, None, counts as the most frequent.
+    None counts as the most frequent.
     """
     counts: dict[Hashable, Counter[Hashable]] = defaultdict(Counter)
     for group, value in zip(groups, values, strict=True):
@@ -144,40 +165,54 @@ def _described(key: Key, letter: str, mine: Sequence[Row], usual: Sequence[Row])
 
 def _differs(mine: Sequence[Row], usual: Sequence[Row]) -> tuple[str, ...]:
     """In words, what sets a variation apart from the usual way to run the same experiments."""
-    found: dict[str, None] = {}
-    for name, words in WORDS.items():
-        for experiment in EXPERIMENT_ORDER:
-            for seed in sorted({row["seed"] for row in mine}) if name == "data_sha256" else (None,):
-                ours, theirs = (
-                    {
-                        _value(row, name)
-                        for row in side
-                        if row["experiment"] == experiment and seed in (None, row["seed"])
-                    }
-                    for side in (mine, usual)
-                )
-                if ours and theirs and not ours & theirs:
-                    shown = (
-                        ""
-                        if name == "data_sha256"
-                        else f": {_listed(ours)} instead of {_listed(theirs)}"
-                    )
-                    found[f"{words}{shown} ({experiment})"] = None
-    return tuple(found)
+    ours, theirs = (_values(side) for side in (mine, usual))
+    experiments: dict[tuple[str, str, str], dict[str, None]] = {}
+    for key, values in ours.items():
+        name, experiment, kin, _ = key
+        others = theirs.get(key, set())
+        if others and not values & others:
+            shown = "" if name == "data_sha256" else f": {_listed(values)} instead of {_listed(others)}"
+            experiments.setdefault((WORDS[name], shown, kin), {})[experiment] = None
+    return tuple(
+        f"{words}{shown} ({listed([*there])}{f' with {kin}' if kin else ''})"
+        for (words, shown, kin), there in experiments.items()
+    )
 
 
-def _value(row: Row, name: str) -> Hashable:
-    value: Hashable = _major(row) if name == "framework_major" else row[name]
-    return value
+def _values(rows: Sequence[Row]) -> dict[tuple[str, str, str, int | None], set[str]]:
+    """(field, experiment, framework or engine, seed) -> the values of the valid runs, as they are shown.
+
+    Values are held against each other only within what they belong to: a version is a framework's, a
+    precision an engine's, and each seed draws images of its own.
+    """
+    values: dict[tuple[str, str, str, int | None], set[str]] = {}
+    valid = sorted((row for row in rows if row["validity"] == "valid"), key=_order)
+    for name in WORDS:
+        for row in valid:
+            kin = {
+                "framework_version": FRAMEWORKS[_framework(row)].label,
+                "precision": ENGINES[row["engine"]].label,
+            }.get(name, "")
+            seed = row["seed"] if name == "data_sha256" else None
+            value = release(row) if name == "framework_version" else row[name]
+            values.setdefault((name, row["experiment"], kin, seed), set()).add(_shown(value))
+    return values
 
 
-def _listed(values: set[Hashable]) -> str:
-    return " or ".join(sorted(map(_shown, values)))
+def _order(row: Row) -> tuple[int, int, int]:
+    engine = list(ENGINES).index(row["engine"])
+    return EXPERIMENT_ORDER.index(row["experiment"]), engine, row["seed"]
+
+
+def _listed(values: set[str]) -> str:
+    return " or ".join(sorted(values))
 
 
 def _shown(value: Hashable) -> str:
     """A value in words; learning rates follow one another."""
-    return " then ".join(value) if isinstance(value, tuple) else str(value)
+    if value is None:
+        return UNKNOWN
+    return " then ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def engines_of(frame: pd.DataFrame) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from alexnet.data import DATASETS
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
-from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
+from reports.machines import alike_but_for_gpus, several_builds
 from reports.prose.parts import (
     FEW,
     Part,
@@ -21,7 +23,8 @@ from reports.prose.parts import (
     put,
     row,
 )
-from reports.words import missing
+from reports.study.compare import Study
+from reports.words import gibibytes, listed, missing
 
 EXPERIMENTS = {
     "scratch": "AlexNet from random weights",
@@ -94,8 +97,9 @@ def _experiments(study: Study) -> Sentence | None:
 
 def _machines(study: Study) -> list[Sentence]:
     table = study.frames.machines
+    alike = [*_other_gpus(table), *_builds(table)]
     if len(table) <= FEW:
-        return [_machine(each, study) for each in table.to_dict("records")] + _versions(study)
+        return [_machine(each, study) for each in table.to_dict("records")] + alike + _versions(study)
     chips = table["chip"].dropna()
     runs = ids(study.frames.runs)
     low, high = (
@@ -109,12 +113,57 @@ def _machines(study: Study) -> list[Sentence]:
             chips=figure(chips.nunique(), "different chips", runs, "kind of chip", "kinds of chip"),
             memory=between(low, high),
         ),
+        *alike,
         *_versions(study),
     ]
 
 
+def _other_gpus(table: pd.DataFrame) -> list[Sentence]:
+    """The computers that only what their engines call their GPUs tells apart."""
+    sentences = []
+    for computers in alike_but_for_gpus(table):
+        named = [
+            put("{computer} with {gpu}", computer=computer, gpu=listed(gpus))
+            for computer, gpus in computers.items()
+        ]
+        sentences.append(
+            put(
+                "{named} have one name and the same parts: their frameworks' names for the GPU tell them"
+                " apart.",
+                named=cut(named, "computers of one name"),
+            )
+        )
+    return sentences
+
+
+def _builds(table: pd.DataFrame) -> list[Sentence]:
+    """Which computers have runs under several builds of their systems, and what was made of that."""
+    templates = {
+        True: "{computers} {has} runs under several builds of {its}, and they are pooled.",
+        False: "{computers} {has} runs under several builds of {its}: the same computer is a machine of"
+        " this report for each build.",
+    }
+    sentences = []
+    for pooled, template in templates.items():
+        named = [
+            put("{computer} ({builds})", computer=each.computer, builds=cut(each.builds, "builds"))
+            for each in several_builds(table)
+            if each.pooled is pooled
+        ]
+        if named:
+            sentences.append(
+                put(
+                    template,
+                    computers=cut(named, "computers with several builds"),
+                    has="has" if len(named) == 1 else "have",
+                    its="its system" if len(named) == 1 else "their systems",
+                )
+            )
+    return sentences
+
+
 def _gibibytes(value: float, what: str, runs: tuple[str, ...]) -> Number:
-    return Number(text=f"{value / 2**30:.3g} GiB", value=float(value), what=what, runs=runs)
+    return Number(text=gibibytes(value), value=float(value), what=what, runs=runs)
 
 
 def _machine(each: dict[str, Any], study: Study) -> Sentence:

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
-from bench.records.types import CheckFailed
-from reports import compare, typeset
+from bench.records.types import METHOD, CheckFailed
+from reports import typeset
 from reports.frame import IDENTITY, Frames, frames
+from reports.settings import assign
 from reports.sources import gather
+from reports.study import compare
 from tests.support.report_files import (
     ANNA,
     BOB,
@@ -60,16 +62,16 @@ def test_the_figures_of_one_run(made: Frames) -> None:
     assert row["seconds_per_epoch"] == pytest.approx(100.0)
     assert row["images_per_second"] == pytest.approx(IMAGES / 100.0)
     assert row["train_seconds"] == pytest.approx(sum(seconds))
-    assert row["best_epoch"] == row["converged_at"] == 8  # patience, as the file has it
-    assert row["seconds_to_best"] == pytest.approx(sum(seconds))
+    assert row["best_epoch"] == row["converged_at"] == 7  # one epoch of patience
+    assert row["seconds_to_best"] == pytest.approx(sum(seconds[:7]))
     assert row["total_seconds"] == pytest.approx(sum(seconds) + 8 + 30)
     assert row["peak_host_bytes"] == 2_007_000_000
     assert row["grown_host_bytes"] == 1_507_000_000
     assert row["joules_per_epoch"] == pytest.approx(3000.0)  # dram's 5 J are no part of it
     assert row["joules_per_image"] == pytest.approx(3000.0 / IMAGES)
-    assert row["joules_to_best_epoch"] == pytest.approx(8 * 3000.0)
+    assert row["joules_to_best_epoch"] == pytest.approx(7 * 3000.0)
     assert row["gpu_joules_per_epoch"] == pytest.approx(2250.0)
-    assert row["validation_accuracy"] == pytest.approx(0.57)
+    assert row["validation_accuracy"] == pytest.approx(0.56)
     assert row["train_accuracy"] == pytest.approx(0.59)
     assert row["test_accuracy"] == pytest.approx(0.545)
     assert row["parameters"] == 58_322_314
@@ -176,17 +178,41 @@ def settings_of(folder: Path, *runs: dict[str, Any]) -> tuple[list[str], Frames]
     return [letters[f"{folder.name}/{number:03}.json"] for number in range(len(runs))], made
 
 
-def scratch(seconds: float = 5.0, engine: str = "torch", **more: Any) -> dict[str, Any]:
-    return run_of("scratch", engine, epochs_of([9.0, *[seconds] * 4]), **more)
+def scratch(
+    seconds: float = 5.0,
+    engine: str = "torch",
+    *,
+    losses: list[float | None] | None = None,
+    method: int = METHOD,
+    precision: str | None = "float32",
+    **more: Any,
+) -> dict[str, Any]:
+    """A run of five epochs; `more` are of `run_of`."""
+    run = run_of("scratch", engine, epochs_of([9.0, *[seconds] * 4], losses=losses), **more)
+    run["method"] = method
+    run["gate"]["precision"] = precision
+    return run
 
 
 APART: dict[str, tuple[dict[str, Any], str]] = {
     "epochs": ({"plan": replace(FULL, epochs=5)}, "epochs at most: 5 instead of 20 (scratch)"),
-    "patience": ({"plan": replace(FULL, patience=2)}, "epochs of patience: 2 instead of 5 (scratch)"),
+    "patience": (
+        {"plan": replace(FULL, patience=2), "losses": [2.0, 1.9, 1.8, 1.81, 1.82]},
+        "epochs of patience: 2 instead of 1 (scratch)",
+    ),
     "training images": ({"start": {"data_sha256": "7" * 64}}, "the images themselves (scratch)"),
     "version": (
-        {"start": {"versions": {"torch": "3.0.0"}}},
-        "the framework's major version: 3 instead of 2 (scratch)",
+        {"start": {"versions": {"torch": "2.13.0+cu126"}}},
+        "framework version: 2.13.0 instead of 2.14.1 (scratch with PyTorch)",
+    ),
+    "method": ({"method": 2}, "method of measuring: 2 instead of 1 (scratch)"),
+    "precision": (
+        {"precision": "TF32"},
+        "precision as measured: TF32 instead of float32 (scratch with PyTorch)",
+    ),
+    "precision that is not known": (
+        {"precision": None},
+        "precision as measured: not known instead of float32 (scratch with PyTorch)",
     ),
     "weights": (
         {"start": {"weights_origin": "user file"}},
@@ -204,17 +230,16 @@ def test_what_differs_in_one_thing_is_apart_and_the_thing_is_named(tmp_path: Pat
 
 
 def test_another_batch_size_or_rate_is_another_setting(tmp_path: Path) -> None:
-    batch, rate = scratch(7.0), scratch(8.0)
+    batch = scratch(7.0)
     batch["plan"]["batch_size"] = 32
-    for epoch in rate["epochs"]:
-        epoch["learning_rate"] = 0.01
-    letters, made = settings_of(tmp_path, scratch(), scratch(6.0), batch, rate)
-    assert letters == ["A", "A", "B", "C"]
-    assert list(made.settings["differs"]) == [
-        (),
-        ("images a batch: 32 instead of 64 (scratch)",),
-        ("learning rates: 0.01 instead of 0.001 (scratch)",),
-    ]
+    batch["start"]["steps_per_epoch"] = IMAGES // 32
+    letters, made = settings_of(tmp_path, scratch(), scratch(6.0), batch)
+    assert letters == ["A", "A", "B"]
+    assert list(made.settings["differs"]) == [(), ("images a batch: 32 instead of 64 (scratch)",)]
+    rows: list[Any] = made.runs[made.runs["setting"] == "A"].to_dict("records")
+    letters, table = assign([*rows, rows[0] | {"learning_rates": ("0.01",)}])
+    assert letters == ["A", "A", "B"]
+    assert list(table["differs"]) == [(), ("learning rates: 0.01 instead of 0.001 (scratch)",)]
 
 
 @pytest.mark.parametrize(
@@ -230,15 +255,62 @@ def test_another_size_profile_or_data_set_is_another_setting(tmp_path: Path, pla
     assert letters == ["B", "B", "A"]  # the fullest profile is A, also where it has fewer runs
 
 
-def test_minor_versions_engines_and_seeds_do_not_part(tmp_path: Path) -> None:
+def test_builds_of_one_version_engines_and_seeds_do_not_part(tmp_path: Path) -> None:
     letters, _ = settings_of(
         tmp_path,
         scratch(),
-        scratch(6.0, start={"versions": {"torch": "2.15.0"}}),
+        scratch(6.0, start={"versions": {"torch": "2.14.1+cu126"}}),
         scratch(7.0, engine="tensorflow"),
         scratch(8.0, seed=1, start={"data_sha256": "5" * 64}),  # another seed draws another split
     )
     assert letters == ["A"] * 4
+
+
+def test_another_minor_version_is_pooled_with_none(tmp_path: Path) -> None:
+    letters, made = settings_of(
+        tmp_path, scratch(), scratch(6.0, start={"versions": {"torch": "2.14.0"}}), scratch(7.0)
+    )
+    assert letters == ["A", "B", "A"]
+    assert sorted(cell[:4] for cell in compare.samples(made)) == [
+        ("anna", "B", "scratch", "torch"),
+        ("bob", "A", "scratch", "torch"),
+    ]
+
+
+def test_a_version_is_held_against_its_own_framework_and_a_precision_against_its_own_engine(
+    tmp_path: Path,
+) -> None:
+    """TensorFlow's precision, TF32 as well, hid that torch's was another."""
+    runs = []
+    for experiment in ("scratch", "mistaken"):
+        for engine, precision in (("torch", "float32"), ("tensorflow", "TF32")):
+            for seed in (0, 1):
+                run = run_of(experiment, engine, epochs_of([9.0, *[5.0] * 4]), seed=seed)
+                run["gate"]["precision"] = precision
+                runs.append(run)
+        other = run_of(experiment, "torch", epochs_of([9.0, *[6.0] * 4]), seed=2)
+        other["gate"]["precision"] = "TF32"
+        other["start"]["versions"]["torch"] = "2.13.0"
+        runs.append(other)
+    write(tmp_path, "0001.json", content_of(ANNA, runs))
+    made = frames(gather([str(tmp_path)]))
+    assert list(made.settings["differs"]) == [
+        (),
+        (
+            "framework version: 2.13.0 instead of 2.14.1 (scratch and mistaken with PyTorch)",
+            "precision as measured: TF32 instead of float32 (scratch and mistaken with PyTorch)",
+        ),
+    ]
+
+
+def test_a_run_that_is_not_valid_is_no_usual_way(tmp_path: Path) -> None:
+    failed = scratch(8.0, failure="no memory", start={"versions": {"torch": "2.12.0"}}, seed=1)
+    other = scratch(7.0, start={"versions": {"torch": "2.13.0"}})
+    letters, made = settings_of(tmp_path, scratch(), scratch(6.0), other, failed)
+    assert letters == ["A", "A", "B", "A"]
+    assert made.settings["differs"][1] == (
+        "framework version: 2.13.0 instead of 2.14.1 (scratch with PyTorch)",
+    )
 
 
 def test_repeats_of_a_cell_are_runs_of_one_sample(tmp_path: Path) -> None:
@@ -247,9 +319,9 @@ def test_repeats_of_a_cell_are_runs_of_one_sample(tmp_path: Path) -> None:
     assert letters == ["A"] * 3
     assert list(made.runs["repeat"]) == [1, 0, 2]  # the second file is anna's, the others are bob's
     assert made.runs["cell"].iloc[0] == "scratch-torch-mps-s0-r1"
-    assert {len(sample.rates) for sample in compare.samples(made).values()} == {1, 2}
+    assert {len(sample.runs) for sample in compare.samples(made).values()} == {1, 2}
     caption = typeset.tables(compare.study(made))["runs"].caption[0].text
-    assert caption.startswith("A cell is experiment, framework, device, seed and repeat.")
+    assert "a run is a cell with its seed and repeat." in caption
 
 
 def test_a_second_engine_of_a_framework_has_its_version(
@@ -258,16 +330,15 @@ def test_a_second_engine_of_a_framework_has_its_version(
     add_engines(monkeypatch, KNOTS)
     later = scratch(7.0, engine=KNOTS.name, start={"versions": {"torch": "3.0.0"}})
     letters, made = settings_of(tmp_path, scratch(), scratch(6.0, seed=1), later)
-    assert letters == ["A", "A", "B"]  # both are of one framework, whose major versions differ
+    assert letters == ["A", "A", "B"]  # both are of one framework, whose versions differ
     assert set(made.runs["framework_version"]) == {"2.14.1", "3.0.0"}
 
 
 def test_a_run_that_was_cut_short_parts_nothing(tmp_path: Path) -> None:
     """Its learning rates are those of its first stage alone."""
-    fine = run_of("pretrained", "torch", epochs_of([9.0] * 5, stages=[1, 1, 1, 2, 2]))
-    for epoch in fine["epochs"][:3]:
-        epoch["learning_rate"] = 0.01
-    failed = run_of("pretrained", "torch", epochs_of([9.0]), failure="no memory", seed=1)
+    fine = run_of("pretrained", "torch", epochs_of([9.0] * 5))
+    failed = run_of("pretrained", "torch", epochs_of([9.0] * 5), failure="no memory", seed=1)
+    failed["epochs"] = failed["epochs"][:1]
     letters, _ = settings_of(tmp_path, fine, failed)
     assert letters == ["A", "A"]
 
