@@ -9,11 +9,16 @@ from typing import Any
 from msgspec import structs
 
 from alexnet.data import CLASSES, TEST_IMAGES, TRAINED_IMAGES
+from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import ENGINES
 from alexnet.layers import IllegalNetwork
 from alexnet.spec import IMAGE_SIZE, VARIANTS, Network, network
-from bench.records import derive
+from bench.records import derive, plausible
+from bench.records.early_stopping import converged_at, training_end
+from bench.records.flops import AchievedSpeed
+from bench.records.limits import MAX_PIPELINE_RATIO, MAX_WATTS
 from bench.records.read import LoadedRun
+from bench.records.types import Epoch, Result, RunWarning, Start
 from reports.sources import SourceRun, moment, plain
 
 OTHER = "none of the ten"
@@ -41,7 +46,7 @@ def run(found: SourceRun, machine: str) -> Row:
         "validity": _validity(it),
         "reasons": () if it.failure else it.verdict.reasons,
         "failure": plain(it.failure.reason) if it.failure else None,
-        "warnings": it.verdict.warnings,
+        "warnings": _warnings(it),
         **_plan(it),
         **_beginning(it),
         **_condition(it),
@@ -55,6 +60,26 @@ def _validity(it: LoadedRun) -> str:
     if it.failure is not None or it.result is None:
         return "failed"
     return it.verdict.validity
+
+
+def _warnings(loaded: LoadedRun) -> tuple[RunWarning, ...]:
+    """Those of the verdict in the file, and what its epochs say that it leaves out."""
+    memory = plausible.implausible_memory(loaded.cell, loaded.start, loaded.epochs)
+    power = plausible.implausible_power(loaded.cell, loaded.epochs)
+    return tuple(dict.fromkeys((*loaded.verdict.warnings, *memory, *power)))
+
+
+def _metered_epochs(loaded: LoadedRun) -> list[Epoch]:
+    """The epochs, without their joules where no computer can have drawn them."""
+    if not any(plausible.implausible_power(loaded.cell, loaded.epochs)):
+        return loaded.epochs
+    return [structs.replace(epoch, energy_joules=None) for epoch in loaded.epochs]
+
+
+def _idle_watts(start: Start, device: Device) -> float | None:
+    """CPU and GPU before the run; None where it was not measured, or no computer can draw so much."""
+    watts = derive.processor_and_gpu_joules(start.idle_watts, device) if start.idle_watts else None
+    return watts if watts is None or watts <= MAX_WATTS else None
 
 
 def _plan(it: LoadedRun) -> Row:
@@ -96,9 +121,7 @@ def _beginning(it: LoadedRun) -> Row:
         "data_sha256": plain(start.data_sha256, 64),
         "started_at": moment(start.started_at),
         "baseline_host_bytes": start.baseline_host_bytes,
-        "idle_watts": derive.processor_and_gpu_joules(start.idle_watts, it.cell.device)
-        if start.idle_watts
-        else None,
+        "idle_watts": _idle_watts(start, it.cell.device),
         "energy_reads": start.meters.get("energy"),
         "roofline_flops_per_second": roof.flops_per_second if roof else None,
         "roofline_bytes_per_second": roof.bytes_per_second if roof else None,
@@ -125,15 +148,15 @@ def _trained(it: LoadedRun) -> Row:
     if not it.epochs:
         return {}
     counted, last = derive.undisturbed_epochs(it.epochs, it.cell.device), it.epochs[-1]
-    best = it.result.best_epoch if it.result else None
+    best = training_end(it.recipe, it.net.classes, it.epochs).best_epoch if it.result else None
     drift = (
         derive.drift(it.epochs, it.cell.device, cold_probe_seconds=it.start.probe_seconds)
         if it.start
         else None
     )
-    joules = derive.run_energy(it.epochs, best, it.cell.device)
-    host = max((e.peak_host_bytes for e in it.epochs if e.peak_host_bytes is not None), default=None)
-    device = [e.peak_device_bytes for e in it.epochs if e.peak_device_bytes is not None]
+    metered = _metered_epochs(it)
+    joules = derive.run_energy(metered, best, it.cell.device)
+    host = derive.peak_host_bytes(it.epochs)
     baseline = it.start.baseline_host_bytes if it.start else None
     return {
         "epochs": len(it.epochs),
@@ -151,11 +174,11 @@ def _trained(it: LoadedRun) -> Row:
         "probe_drift": drift.probe_drift if drift else None,
         "peak_host_bytes": host,
         "grown_host_bytes": None if host is None or baseline is None else host - baseline,
-        "peak_device_bytes": max(device, default=None),
+        "peak_device_bytes": derive.peak_device_bytes(it.epochs),
         "joules_per_epoch": joules.per_epoch,
         "joules_per_image": joules.per_image,
         "joules_to_best_epoch": joules.to_best_epoch,
-        "gpu_joules_per_epoch": derive.gpu_joules_per_epoch(it.epochs, it.cell.device),
+        "gpu_joules_per_epoch": derive.gpu_joules_per_epoch(metered, it.cell.device),
         "train_accuracy": last.train_accuracy,
         "train_loss": last.train_loss,
         "validation_accuracy": it.epochs[best - 1].validation_accuracy if best else None,
@@ -164,22 +187,34 @@ def _trained(it: LoadedRun) -> Row:
 
 
 def _ended(it: LoadedRun) -> Row:
-    result = it.result
-    if result is None:
+    """How the run ended, by its epochs and by its answers to the test images."""
+    result, start = it.result, it.start
+    if result is None or start is None:
         return {}
+    end = training_end(it.recipe, it.net.classes, it.epochs)
+    typical = derive.typical_images_per_second(it.epochs, it.cell.device)
+    speed = AchievedSpeed.from_run(it.net, it.recipe, it.epochs[-1], typical, start.roofline)
     right = [row[i] for i, row in enumerate(result.confusion)] if result.confusion else None
     return {
-        "best_epoch": result.best_epoch,
-        "stopped": result.stopped,
-        "converged_at": result.converged_at,
+        "best_epoch": end.best_epoch,
+        "stopped": end.stopped,
+        "converged_at": converged_at(end.best_epoch, end.stopped),
         "total_seconds": result.total_seconds,
         "step_images_per_second": result.step_images_per_second,
-        "pipeline_ratio": result.pipeline_ratio,
-        "achieved_flops_per_second": result.achieved_flops_per_second,
-        "roofline_share": result.roofline_share,
+        "pipeline_ratio": _pipeline_ratio(it, result),
+        "achieved_flops_per_second": speed.flops_per_second,
+        "roofline_share": speed.roofline_share,
         "test_accuracy": sum(right) / sum(map(sum, result.confusion or ())) if right else None,
         "test_loss": result.test_loss,
     }
+
+
+def _pipeline_ratio(loaded: LoadedRun, result: Result) -> float | None:
+    """None where the bare steps were disturbed, by what ran beside them or by how slow they came out."""
+    device, step_rate = loaded.cell.device, result.step_images_per_second
+    ratio = derive.pipeline_ratio(loaded.epochs, device, step_images_per_second=step_rate)
+    disturbed = derive.step_disturbances(result, device) or ratio > MAX_PIPELINE_RATIO
+    return None if disturbed else ratio
 
 
 def epochs(it: LoadedRun) -> Iterator[Row]:
@@ -192,7 +227,7 @@ def epochs(it: LoadedRun) -> Iterator[Row]:
         {epoch.epoch for epoch in derive.undisturbed_epochs(it.epochs, device)} if it.epochs else set()
     )
     seconds, joules = 0.0, 0.0
-    for each in it.epochs:
+    for each in _metered_epochs(it):
         own = (
             derive.processor_and_gpu_joules(each.energy_joules, it.cell.device)
             if each.energy_joules

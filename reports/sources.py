@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from alexnet.data import CLASSES
-from alexnet.layers import IllegalNetwork
-from alexnet.recipe import EXPERIMENTS, IllegalRecipe
+from bench.records.consistency import first_contradiction
 from bench.records.read import MAX_BYTES, LoadedRun, ProblemKind, UnreadableFile, load, read
-from bench.records.types import Result, SkippedCell
+from bench.records.types import Pictures, SkippedCell
 
 MOST_LETTERS, MOST_REASONS = 300, 20
 """Of a text that comes out of a file, and of such texts in an error: whoever sent it fills no screen."""
@@ -208,42 +207,20 @@ def _unusable(run: LoadedRun, name: str, checksums: dict[str, str]) -> LeftOut |
 
 
 def _impossible(run: LoadedRun) -> Iterator[str]:
-    if run.cell.experiment not in EXPERIMENTS:
-        yield f"there is no experiment {run.cell.experiment}"
-        return
+    """What cannot be drawn of a run, or is not what its plan and its epochs give."""
+    if (contradiction := first_contradiction(run)) is not None:
+        yield contradiction
+    elif run.result is not None and (pictures := run.result.pictures) is not None:
+        yield from _impossible_pictures(pictures)
+
+
+def _impossible_pictures(pictures: Pictures) -> Iterator[str]:
+    lengths = {len(getattr(pictures, name)) for name in ("positions", "labels", "answers", "shares")}
+    labels, answers = range(len(CLASSES)), range(len(CLASSES) + 1)
+    known = {*pictures.labels} <= {*labels} and {*pictures.answers} <= {*answers}
+    if len(lengths) > 1 or not known:
+        yield "result.pictures do not go with their labels and answers"
     try:
-        net, stages = run.net, len(run.recipe.stages)
-    except (IllegalNetwork, IllegalRecipe) as error:
-        yield f"its plan makes no run: {error}"
-        return
-    if [epoch.epoch for epoch in run.epochs] != list(range(1, len(run.epochs) + 1)):
-        yield "its epochs are not numbered from 1 without gaps"
-    if any(epoch.stage > stages for epoch in run.epochs):
-        yield f"it has epochs of a later stage than the recipe's {stages}"
-    if run.epochs and run.start is None:
-        yield "it has epochs and no start"
-    if run.result:
-        yield from _impossible_result(run, run.result, columns=min(net.classes, len(CLASSES) + 1))
-
-
-def _impossible_result(run: LoadedRun, result: Result, *, columns: int) -> Iterator[str]:
-    if not run.epochs or result.epochs != len(run.epochs):
-        yield f"its result speaks of {result.epochs} epochs, and {len(run.epochs)} are there"
-    elif not 1 <= (result.best_epoch or 1) <= len(run.epochs):
-        yield f"its best epoch, {result.best_epoch}, is none of its {len(run.epochs)}"
-    rows = result.confusion or ((0,) * columns,) * len(CLASSES)
-    if [len(row) for row in rows] != [columns] * len(CLASSES) or min(map(min, rows)) < 0:
-        yield f"its confusion is not {len(CLASSES)} rows of {columns} counts"
-    elif result.confusion and not sum(map(sum, rows)):
-        yield "its confusion counts no image"
-    if len(result.per_class_accuracy or CLASSES) != len(CLASSES):
-        yield f"it has the accuracy of {len(result.per_class_accuracy or ())} classes"
-    if (kept := result.pictures) is not None:
-        lengths = {len(kept.positions), len(kept.labels), len(kept.answers), len(kept.shares)}
-        known = range(len(CLASSES)), range(len(CLASSES) + 1)
-        if len(lengths) > 1 or not ({*kept.labels} <= {*known[0]} and {*kept.answers} <= {*known[1]}):
-            yield "its pictures do not go with their labels and answers"
-        try:
-            kept.images()
-        except ValueError as error:
-            yield f"its pictures cannot be: {error}"
+        pictures.images()
+    except ValueError as error:
+        yield f"result.pictures cannot be: {error}"

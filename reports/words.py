@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.records.types import Reads, Reason, RunWarning
-from bench.records.words import reads_text, reason_text, warning_text
+from bench.records.words import memory_text, reads_text, reason_text, warning_text
 from reports.sources import LeftOut, left_out_text, plain
 
-DASH = "–"
+DASH, MINUS = "–", "\N{MINUS SIGN}"
 DEVICES = {"mps": "Apple GPU", "cuda": "NVIDIA GPU", "cpu": "CPU"}
 
 
@@ -48,13 +48,28 @@ def missing(value: Any) -> bool:
 
 
 def number(value: Any, form: str, scale: float = 1.0) -> str:
-    """The value times `scale` in Python's format, or a dash."""
-    return DASH if missing(value) else format(value * scale, form)
+    """The value times `scale` in Python's format, or a dash. What rounds to zero has no sign."""
+    return DASH if missing(value) else _unsigned_zero(format(value * scale, form))
+
+
+def _unsigned_zero(figure: str) -> str:
+    """The figure, without its sign if it reads as zero."""
+    return figure if figure.strip("+-0.,") else figure.lstrip("+-")
 
 
 def percent(share: Any, digits: int = 1) -> str:
     """A share as per cent: 0.6828 is "68.3 %"."""
-    return DASH if missing(share) else f"{100 * share:.{digits}f} %"
+    return DASH if missing(share) else f"{number(share, f'.{digits}f', 100)} %"
+
+
+def signed_percent(share: Any) -> str:
+    """A change as per cent with its sign, a minus as wide as a plus: "+2.0 %", "−6.2 %", "0.0 %"."""
+    return DASH if missing(share) else f"{number(share, '+.1f', 100)} %".replace("-", MINUS)
+
+
+def points(share: Any, digits: int = 1) -> str:
+    """A difference of shares in percentage points: "12.5 points", "−0.3 points"."""
+    return DASH if missing(share) else f"{number(share, f'.{digits}f', 100)} points".replace("-", MINUS)
 
 
 def seconds(value: Any) -> str:
@@ -68,19 +83,23 @@ def seconds(value: Any) -> str:
     return f"{value / 60:.1f} min" if value < 90 * 60 else f"{value / 3600:.1f} h"
 
 
-def megabytes(value: Any) -> str:
-    """Bytes in MB (10^6) without the unit."""
-    return number(value, ",.0f", 1e-6)
+def seconds_range(low: float, high: float) -> str:
+    """Two durations in one unit, that of the longer as `seconds` has it: "1.2 to 2.8 min"."""
+    ending = seconds(high)
+    figure, unit = ending.rsplit(" ", 1)
+    size = {"s": 1, "min": 60, "h": 3600}[unit]
+    digits = len(figure.partition(".")[2])
+    return f"{low / size:.{digits}f} to {ending}"
 
 
-def gigabytes(value: Any) -> str:
-    """Bytes in GB (10^9) with the unit, to the nearest ten million."""
-    return DASH if missing(value) else f"{value / 1e9:.2f} GB"
+def gigabytes(value: Any, unit: str = " GB") -> str:
+    """Memory that was used, in GB (10^9 bytes) to the nearest ten million; `unit` may be a heading's."""
+    return DASH if missing(value) else f"{value / 1e9:,.2f}{unit}"
 
 
 def gibibytes(value: Any) -> str:
-    """Bytes in GiB (2^30) with the unit: a "16 GB" Mac has 16 of them."""
-    return DASH if missing(value) else f"{value / 2**30:.4g} GiB"
+    """Memory that a computer has, in GiB with the unit."""
+    return DASH if missing(value) else memory_text(value)
 
 
 def count(value: Any, noun: str | None = None, plural: str | None = None) -> str:

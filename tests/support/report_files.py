@@ -1,6 +1,7 @@
 """Small saved files for the report's tests: two machines, two or more engines, figures done by hand.
 
-They hold what bench/records/read.py reads, checksums included; other rules of bench.check do not matter.
+They hold what the report reads: figures follow from the epochs and the plan, checksums included. Other
+rules of bench.check do not matter.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
+from alexnet.data import TEST_IMAGES
 from alexnet.frameworks import registry
 from alexnet.frameworks.info import Engine
 from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
-from alexnet.spec import network
+from alexnet.spec import Network, network
 from bench.records import derive
+from bench.records.cell_recipe import images_of, recipe_of
 from bench.records.checksum import run_checksum
+from bench.records.early_stopping import converged_at, training_end
+from bench.records.flops import AchievedSpeed, training_flops
 from bench.records.types import (
     METHOD,
     SCHEMA_VERSION,
@@ -36,7 +41,6 @@ from bench.records.types import (
     Pictures,
     Plan,
     Reason,
-    Result,
     Roofline,
     RunWarning,
     Start,
@@ -66,10 +70,19 @@ FULL = Plan(
     train_images=None,
     test_images=None,
     epochs=20,
-    patience=5,
+    patience=1,
     batch_size=64,
 )
-QUICK = replace(FULL, profile="quick", image_size=64, train_images=1920, test_images=2000, epochs=11)
+"""Its patience is one, so that a run of any length ends with its first epoch that is not the best."""
+QUICK = replace(
+    FULL,
+    profile="quick",
+    image_size=64,
+    train_images=1920,
+    test_images=2000,
+    epochs=11,
+    patience=5,
+)
 VERSIONS = {"torch": "2.14.1", "tensorflow": "2.18.1", "loom": "3.0.2"}
 LOOM = Engine(
     name="loom",
@@ -132,18 +145,22 @@ def epochs_of(
     losses: Sequence[float | None] | None = None,
     joules: float | None = None,
     images: int = IMAGES,
-    stages: Sequence[int] | None = None,
 ) -> tuple[Epoch, ...]:
-    """One epoch for each of `seconds`; accuracy climbs by a point and the loss falls by 0.1 each."""
+    """One epoch for each of `seconds`; accuracy climbs by a point and the loss falls by 0.1 each.
+
+    But for the last one's loss, which is 0.01 above the one before. `run_of` gives them the stages,
+    rates and images that their plan has.
+    """
     n = len(seconds)
     validation = validation or [0.50 + 0.01 * i for i in range(n)]
     train = train or [0.45 + 0.02 * i for i in range(n)]
-    losses = losses or [2.0 - 0.1 * i for i in range(n)]
+    falling = [2.0 - 0.1 * i for i in range(n)]
+    losses = losses or (falling if n < 2 else [*falling[:-1], falling[-2] + 0.01])
     return tuple(
         Epoch(
             epoch=i + 1,
             warm_up=i == 0,
-            stage=stages[i] if stages else 1,
+            stage=1,
             learning_rate=0.001,
             images=images,
             train_seconds=seconds[i],
@@ -152,7 +169,7 @@ def epochs_of(
             best_weights_seconds=None,
             checkpoint_seconds=None,
             probe_seconds=0.02,
-            train_loss=2.1 - 0.15 * i,
+            train_loss=max(2.1 - 0.15 * i, 0.02),
             train_accuracy=train[i],
             validation_loss=losses[i],
             validation_accuracy=validation[i],
@@ -213,34 +230,37 @@ def run_of(
     reasons: Sequence[Reason] = (),
     failure: str | None = None,
     started_at: str = "2026-11-24T12:00:00+00:00",
-    stopped: str = "cap",
     start: dict[str, Any] | None = None,
     result: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A run as it stands in `extra_info`, without its checksum; `start` and `result` change fields."""
+    """A run as it stands in `extra_info`, without its checksum; `start` and `result` change fields.
+
+    The epochs are those of the plan, and end as it says: where they are too few for it, the plan is one
+    that they carry out (`plan_of`).
+    """
     where: Any = device
     cell = Cell(experiment=experiment, engine=engine, device=where, seed=seed, repeat=repeat)
     framework = registry.ENGINES[engine].framework
-    recipe = EXPERIMENTS[experiment].recipe
+    plan = plan_of(cell, plan, epochs, test_images, ended=failure is None)
+    epochs = as_planned(cell, plan, epochs)
     net = network(EXPERIMENTS[experiment].variant, image_size=plan.image_size)
+    images = images_of(plan)
     settled: dict[str, Any] = {
         "started_at": started_at,
         "variant": net.variant,
         "parameters": net.parameters,
         "forward_flops": net.forward_flops,
-        "train_images": plan.train_images or 45_000,
-        "validation_images": 5_000,
-        "test_images": test_images,
+        **{f"{name}_images": number for name, number in images.items()},
+        "steps_per_epoch": images["train"] // plan.batch_size,
         "weights_origin": {"he-uniform": "he-uniform", "imagenet": "torchvision"}[
             EXPERIMENTS[experiment].weights
         ],
         "versions": {framework: VERSIONS[framework], "numpy": "2.0.2"},
         "device_name": device,
         "baseline_host_bytes": 500_000_000,
-        "roofline": Roofline(flops_per_second=4e12, bytes_per_second=180e9),
+        "roofline": roofline_of(net, epochs, where),
     }
     began = replace(START, **settled | (start or {}))
-    plan = replace(plan, batch_size=recipe.batch_size)
     return {
         "schema": SCHEMA_VERSION,
         "method": METHOD,
@@ -255,14 +275,13 @@ def run_of(
         if failure
         else to_builtins(
             _result(
+                cell,
+                plan,
                 epochs,
                 began,
                 rights or [began.test_images // 20 + 10 * i for i in range(10)],
-                device=where,
-                stopped=stopped,
-                columns=min(net.classes, 11),
-                changed=result or {},
             )
+            | (result or {})
         ),
         "after": to_builtins(CONDITION),
         "verdict": to_builtins(
@@ -276,38 +295,106 @@ def run_of(
     }
 
 
+def plan_of(cell: Cell, plan: Plan, epochs: Sequence[Epoch], test_images: int, *, ended: bool) -> Plan:
+    """The plan, with the experiment's batches and these numbers of images, that the epochs carry out.
+
+    Where nothing ends training at the last epoch of a run that ended, a full plan has as much patience
+    as the epochs show, if their losses allow, and any other as many epochs as there are.
+    """
+    experiment, n = EXPERIMENTS[cell.experiment], len(epochs)
+    net = network(experiment.variant, image_size=plan.image_size)
+    plan = replace(
+        plan,
+        batch_size=experiment.recipe.batch_size,
+        test_images=None if test_images == TEST_IMAGES else test_images,
+    )
+    if plan.train_images is not None and epochs and epochs[0].images < IMAGES:
+        plan = replace(plan, train_images=epochs[0].images)
+
+    def carried_out(candidate: Plan) -> bool:
+        end = training_end(recipe_of(cell, candidate), net.classes, epochs)
+        return end.epochs == n and (end.stopped is not None or not ended)
+
+    if not epochs or carried_out(plan):
+        return plan
+    best = training_end(replace_row(recipe_of(cell, plan), patience=n), net.classes, epochs).best_epoch
+    patient = replace(plan, patience=n - (best or 0))
+    if plan.profile == "full" and patient.patience > 0 and carried_out(patient):
+        return patient
+    return replace(plan, epochs=n, patience=max(n, plan.patience))
+
+
+def as_planned(cell: Cell, plan: Plan, epochs: Sequence[Epoch]) -> list[Epoch]:
+    """The epochs with the stage, the rate and the images that the plan gives each."""
+    recipe, steps = recipe_of(cell, plan), images_of(plan)["train"] // plan.batch_size
+    stages = [recipe.stage_index(number) for number in range(1, len(epochs) + 1)]
+    return [
+        replace(
+            epoch,
+            stage=stage + 1,
+            learning_rate=recipe.stages[stage].learning_rate,
+            images=steps * plan.batch_size,
+        )
+        for epoch, stage in zip(epochs, stages, strict=True)
+    ]
+
+
+def roofline_of(net: Network, epochs: Sequence[Epoch], device: Device) -> Roofline:
+    """The roofline of which the epochs reach 80 %, with bytes enough; some roofline without epochs."""
+    if not epochs:
+        return Roofline(flops_per_second=4e12, bytes_per_second=1e15)
+    achieved = derive.typical_images_per_second(epochs, device) * training_flops(net)
+    return Roofline(flops_per_second=achieved / 0.8, bytes_per_second=1e18)
+
+
 def _result(
-    epochs: Sequence[Epoch],
-    start: Start,
-    rights: Sequence[int],
-    *,
-    device: Device,
-    stopped: str,
-    columns: int,
-    changed: dict[str, Any],
-) -> Result:
+    cell: Cell, plan: Plan, epochs: Sequence[Epoch], start: Start, rights: Sequence[int]
+) -> dict[str, Any]:
+    """The result that follows from the epochs; its confusion has so many right of each class.
+
+    A run that diverged has no answers.
+    """
+    recipe, device = recipe_of(cell, plan), cell.device
+    net = network(start.variant, image_size=plan.image_size)
+    end = training_end(recipe, net.classes, epochs)
     images = start.test_images // 10
-    confusion = confusion_of(rights, images, columns=columns)
-    losses = [(e.validation_loss, e.epoch) for e in epochs if e.validation_loss is not None]
-    best = min(losses)[1]
+    confusion = confusion_of(rights, images, columns=min(net.classes, 11))
     typical = derive.typical_images_per_second(epochs, device)
-    values: dict[str, Any] = {
-        "epochs": len(epochs),
-        "best_epoch": best,
-        "stopped": stopped,
-        "converged_at": best if stopped == "patience" else None,
-        "test_images": sum(map(sum, confusion)),
+    step_rate = derive.images_per_second(derive.last_epoch(epochs, device)) / 0.98
+    speed = AchievedSpeed.from_run(net, recipe, epochs[-1], typical, start.roofline)
+    energy = derive.run_energy(epochs, end.best_epoch, device)
+    answers: dict[str, Any] = {
+        "test_loss": 2.1,
         "test_accuracy": sum(rights) / (10 * images),
         "per_class_accuracy": tuple(right / images for right in rights),
         "confusion": confusion,
         "pictures": pictures_of([*range(8), 0, 0]),
-        "epoch_images_per_second": typical,
-        "step_images_per_second": typical / 0.98,
-        "drift": derive.drift(epochs, device, cold_probe_seconds=start.probe_seconds),
-        "versions": start.versions,
-        "total_seconds": sum(e.train_seconds + e.evaluate_seconds for e in epochs) + 30.0,
+        "weights_sha256": "2" * 64,
     }
-    return replace(RESULT, **values | changed)
+    result = replace(
+        RESULT,
+        epochs=len(epochs),
+        best_epoch=end.best_epoch,
+        stopped=end.stopped or "cap",
+        converged_at=converged_at(end.best_epoch, end.stopped),
+        test_images=sum(map(sum, confusion)),
+        epoch_images_per_second=typical,
+        step_images_per_second=step_rate,
+        pipeline_ratio=derive.pipeline_ratio(epochs, device, step_images_per_second=step_rate),
+        achieved_flops_per_second=speed.flops_per_second,
+        roofline_share=speed.roofline_share,
+        drift=derive.drift(epochs, device, cold_probe_seconds=start.probe_seconds),
+        peak_host_bytes=derive.peak_host_bytes(epochs),
+        peak_device_bytes=derive.peak_device_bytes(epochs),
+        joules_per_epoch=energy.per_epoch,
+        joules_per_image=energy.per_image,
+        joules_to_best_epoch=energy.to_best_epoch,
+        versions=start.versions,
+        total_seconds=derive.recorded_seconds(epochs) + 30.0,
+        **(dict.fromkeys(answers) if end.stopped == "diverged" else answers),
+    )
+    fields: dict[str, Any] = to_builtins(result)
+    return fields
 
 
 def content_of(machine: Machine, runs: Sequence[dict[str, Any]], skipped: Sequence[Any] = ()) -> Any:
@@ -368,6 +455,8 @@ def two_machines(folder: Path) -> Path:
     return folder
 
 
+BASELINE = 1_000_000_000
+"""What several engines have before data and network; a gigabyte more holds the largest network."""
 SECONDS = {"torch": 100.0, "tensorflow": 125.0, LOOM.name: 80.0, KNOTS.name: 64.0}
 """An epoch of `scratch` on anna, by engine."""
 
@@ -384,13 +473,14 @@ def several_engines(folder: Path, *engines: str) -> Path:
             for experiment, slower in (("scratch", 1.0), ("mistaken", 3.0)):
                 seconds = SECONDS[engine] * scale * slower
                 epochs = epochs_of([seconds * each for each in JITTER], joules=100.0 * place * seconds)
-                grown = 500_000_000 + place * 10**9
+                grown = BASELINE + place * 10**9
                 runs.append(
                     run_of(
                         experiment,
                         engine,
                         [replace(each, peak_host_bytes=grown) for each in epochs],
                         rights=[300 + 40 * place + 10 * i for i in range(10)],
+                        start={"baseline_host_bytes": BASELINE},
                         started_at=f"{day}T09:00:00+00:00",
                     )
                 )
@@ -403,11 +493,9 @@ def _full(machine: Machine, engine: str, seconds: float, at: str) -> list[dict[s
     times = [seconds * each for each in JITTER]
     joules = 30.0 * seconds
     bad = engine == "tensorflow"
-    fine = epochs_of(
-        times, validation=[0.7 + 0.02 * i for i in range(8)], stages=[1, 1, 1, 2, 2, 2, 2, 2]
-    )
+    fine = epochs_of(times, validation=[0.7 + 0.02 * i for i in range(8)])
     return [
-        run_of("scratch", engine, epochs_of(times, joules=joules), started_at=at, stopped="patience"),
+        run_of("scratch", engine, epochs_of(times, joules=joules), started_at=at),
         run_of(
             "scratch",
             engine,
@@ -435,7 +523,7 @@ def _full(machine: Machine, engine: str, seconds: float, at: str) -> list[dict[s
             engine,
             fine,
             started_at=at,
-            plan=replace(FULL, epochs=13, patience=3),
+            plan=replace(FULL, epochs=13),
             rights=[900 + i for i in range(10)],
             failure="its worker was killed by signal 9" if bad and machine is ANNA else None,
             reasons=[check_failed()] if bad and machine is BOB else (),
