@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 
 import pandas as pd
 
-from reports.compare import Study
+from reports.study.compare import Study
 from reports.tables import accuracies_held, gates_held, times_held, worked_out
 from reports.tables.claim import Claim
 
@@ -25,10 +25,14 @@ RULES = (
     "Where arithmetic decides, no run can change it; a figure is held only against valid runs at the"
     " original's own terms: the full profile at 224 px, all of CIFAR-10, its batches and epochs. Times"
     " are held only against runs on the same chip whose condition was good.",
-    "Accuracies agree within three standard errors of their difference: both samples of images count,"
-    " and the spread over seeds, taken as 1 point at least, since a few seeds cannot tell it.",
-    "Times agree within the original's rounding and the step from 14 to 16 GPU cores: an M1 Pro has"
-    " either.",
+    "Confirmed is what arithmetic gives, or what runs meet to the last published digit. Not contradicted"
+    " is a figure that runs come as near to as errors explain, which others would be as well. Not"
+    " reproduced is what the runs do not show, where the original most likely erred on the way.",
+    "Accuracies do not contradict each other within three standard errors of their difference: both"
+    " samples of images count, and the spread over seeds, taken as 1 point at least, since a few seeds"
+    " cannot tell it.",
+    "Times do not contradict each other within the original's rounding and the step from 14 to 16 GPU"
+    " cores: an M1 Pro has either.",
     "Runs here stop once the validation loss has not improved for some epochs, and the best epoch's"
     " weights are tested; the original trained all its epochs.",
 )
@@ -37,7 +41,7 @@ RULES = (
 def audit(study: Study) -> pd.DataFrame:
     """One row a claim: claim, state, reason, arithmetic, measured, runs.
 
-    `state` is confirmed, contradicted or not yet measured, and `reason` the sentence that it stands on.
+    `state` is one of `reports.tables.claim.State`, and `reason` the sentence that it stands on.
     """
     found = {
         claim.key: claim

@@ -22,7 +22,9 @@ def render(report: Report) -> str:
     environment.filters.update(inlined=inlined, measure=_measure)
     styles = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
     template = environment.get_template("report.html.jinja")
-    return template.render(page=page(report), light=palette.LIGHT, dark=palette.DARK, styles=styles)
+    return template.render(
+        page=page(report, numbers=True), light=palette.LIGHT, dark=palette.DARK, styles=styles
+    )
 
 
 def templates() -> Environment:

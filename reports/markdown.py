@@ -35,13 +35,13 @@ def render(report: Report, *, pictures: str = "pictures") -> str:
     )
     environment.filters.update(cell=_cell, together=_together, file=_file)
     template = environment.get_template("report.md.jinja")
-    return template.render(page=page(report), pictures=quote(pictures)).strip() + "\n"
+    return template.render(page=page(report, numbers=False), pictures=quote(pictures)).strip() + "\n"
 
 
 def files(report: Report, *, pictures: str = "pictures") -> dict[str, str]:
     """File name, as seen from the Markdown file -> SVG, dark and light, of every picture."""
     found = {}
-    for chapter in page(report).chapters:
+    for chapter in page(report, numbers=False).chapters:
         for block in chapter.blocks:
             if block.kind == "picture":
                 found[f"{pictures}/{_file(block)}-light.svg"] = block.svg

@@ -66,7 +66,7 @@ class Chapter:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """The report with clean texts, numbers that are links, ids that are unique, and its last chapter."""
+    """The report with clean texts and ids that are unique; see `page` for its numbers."""
 
     title: str
     subtitle: str
@@ -82,17 +82,21 @@ def plain(text: str) -> str:
     return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", SPACES.sub(" ", text))
 
 
-def page(report: Report) -> Page:
-    """What all renderers show, down to the last id."""
-    return _Builder(report).page()
+def page(report: Report, *, numbers: bool) -> Page:
+    """What a renderer shows, down to the last id.
+
+    With `numbers` each one in a sentence is a link to its row in a last chapter, and the row leads back.
+    Without them there is no such chapter: a format that cannot show the links has no use for its rows.
+    """
+    return _Builder(report, numbers=numbers).page()
 
 
 class _Builder:
     """Walks a report once, in the order of reading, and hands out numbers and ids."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, numbers: bool) -> None:
         self.report = report
-        self.numbers = report.numbers()
+        self.numbers = report.numbers() if numbers else []
         self.next = count(1)
         taken = (f"{letter}{n + 1}" for n in range(len(self.numbers)) for letter in "ns")
         self.taken = {"content", "in-short", *taken}
@@ -141,7 +145,9 @@ class _Builder:
             for sentence in sentences
         )
 
-    def _number(self, number: Number) -> Part:
+    def _number(self, number: Number) -> str | Part:
+        if not self.numbers:
+            return plain(number.text)
         n = next(self.next)
         return Part(text=plain(number.text), to=f"n{n}", id=f"s{n}", title=plain(number.what))
 

@@ -50,7 +50,7 @@ class Layout:
 
 def render(report: Report) -> bytes:
     """A PDF that is the same, byte for byte, wherever and whenever it is made."""
-    document = page(report)
+    document = page(report, numbers=False)
     chapters = [_shown(chapter) for chapter in document.chapters]
     shown = {
         "title": breakable(document.title),

@@ -151,6 +151,15 @@ def figure(experiment: str, engine: str, what: str) -> Figure:
     raise KeyError(f"nothing was published of {experiment} in {engine} called {what}")
 
 
+EPOCHS_IN_TOTAL = {("scratch", PYTORCH): EPOCHS, ("mistaken", KERAS): EPOCHS}
+"""System -> the epochs that its published total is of. Of the pretrained one it is not said."""
+
+
+def epochs(experiment: str, engine: str) -> float:
+    """How many epochs the published total of a system is of; NaN where that is not known."""
+    return float(EPOCHS_IN_TOTAL.get((experiment, engine), nan))
+
+
 SCRATCH_TEST_ACCURACY = figure("scratch", PYTORCH, "test_accuracy").value
 REMARKS = {
     ("mistaken", KERAS): "test figure doubtful",

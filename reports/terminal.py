@@ -11,8 +11,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from reports import prose, typeset
-from reports.compare import Study
 from reports.document import Paragraph, Table
+from reports.study.compare import Study
 
 SHOWN = ("glance", "frameworks", "machines", "means")
 STYLES = {"": "", "published": "italic dim", "invalid": "dim", "failed": "dim", "baseline": "bold"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from alexnet.frameworks.registry import ENGINES
 from reports import plots, prose, typeset, words
-from reports.compare import Study
 from reports.document import Block, Report, Section
 from reports.settings import engines_of
+from reports.study.compare import Study
 
 
 @dataclass(frozen=True)

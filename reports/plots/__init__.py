@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 
-from reports.compare import Study
 from reports.document import Picture
 from reports.plots import answers, classes, compared, cost, drift, learning, memory, network, speed
 from reports.plots.pick import experiments
+from reports.study.compare import Study
 
 BEFORE_RATIOS = (
     *(learning.learning, learning.overfitting, speed.seconds_per_epoch),

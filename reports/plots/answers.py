@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.settings import engines_of
+from reports.study.compare import Study
 from reports.words import count
 
 MOST_IMAGES, COLUMNS = 16, 4

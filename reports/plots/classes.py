@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 
 from alexnet.data import CLASSES
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.rows import ANSWERS
 from reports.settings import engines_of
+from reports.study.compare import Study
 from reports.words import count, percent
 
 FAINTEST, STRONGEST = 0.03, 0.5
@@ -141,9 +141,10 @@ def _pooled(study: Study) -> tuple[Sentence, ...]:
 def _extremes(study: Study, table: pd.DataFrame) -> Iterator[Sentence]:
     """By experiment, the classes with the most and with the fewest right answers."""
     for experiment in dict.fromkeys(table.columns.get_level_values(0)):
-        parts = []
+        parts, sides = [], []
         for engine, shares in table[experiment].items():
-            runs = pick.ids(pick.of(study.runs, experiment=experiment, engine=engine))
+            sides.append(pick.of(study.runs, experiment=experiment, engine=engine))
+            runs = pick.ids(sides[-1])
             ends = (shares.idxmax(), shares.idxmin())
             high, low = (
                 Number(
@@ -164,7 +165,7 @@ def _extremes(study: Study, table: pd.DataFrame) -> Iterator[Sentence]:
                     low=low,
                 )
             )
-        yield pick.listed(parts, lead=f"In {experiment} ")
+        yield from pick.side_by_side(parts, sides, lead=f"In {experiment} ")
 
 
 @house.styled

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, combinations
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
-from reports.intervals import LEAST_EPOCHS
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.plots.forest import Block, Mark, forest
 from reports.settings import engines_of
+from reports.study.compare import Study
+from reports.study.ratios import LEAST_EPOCHS
 from reports.words import count, interval, listed, missing, times
 
 Pair = tuple[str, str]
@@ -24,7 +24,8 @@ Pair = tuple[str, str]
 @house.styled
 def machine_ratios(study: Study) -> Picture | None:
     """Speed as a multiple of the baseline's, on a logarithmic axis: right of the line at 1 is faster.
-    Bars are 95 % intervals; a hollow mark has none, for too few epochs. Diamonds are geometric means.
+    Thick bars are 95 % intervals. A hollow mark has none; its thin line, if it has one, is the range
+    that was seen. Diamonds are geometric means.
     """
     shown = pick.Shown(study)
     cells = _main(study.machines, study, shown)
@@ -40,7 +41,7 @@ def machine_ratios(study: Study) -> Picture | None:
             house.mark("mean of all that both have", marker="D", color=LIGHT["ink"]),
         ],
     )
-    here = _machines_here(cells, means)
+    here = _machines_here(means)
     return house.picture(
         machine_ratios,
         name="machine-ratios",
@@ -76,29 +77,28 @@ def _machine_blocks(shown: pick.Shown, cells: pd.DataFrame, means: pd.DataFrame)
 
 
 def _mark(row: Any, **look: str) -> Mark:
-    return Mark(ratio=row.ratio, low=row.low, high=row.high, **look)
+    return Mark(ratio=row.ratio, low=row.low, high=row.high, is_interval=not missing(row.p), **look)
 
 
-def _machines_here(cells: pd.DataFrame, means: pd.DataFrame) -> tuple[Sentence, ...]:
+def _machines_here(means: pd.DataFrame) -> tuple[Sentence, ...]:
     """The fastest and the slowest of the shown by their mean; of one machine, that one."""
     if means.empty:
         return ()
     ends = [means.loc[means["ratio"].idxmax()], means.loc[means["ratio"].idxmin()]]
-    parts = [_mean(cells, row) for row in (ends if len(means) > 1 else ends[:1])]
+    parts = [_mean(row) for row in (ends if len(means) > 1 else ends[:1])]
     return (pick.listed(parts, lead="Over all that both have, "),)
 
 
-def _mean(cells: pd.DataFrame, row: Any) -> Sentence:
+def _mean(row: Any) -> Sentence:
     what = (
         f"geometric mean over {row.cells} cells of the speed of {row.machine} as a multiple of that of"
         f" {row.baseline}"
     )
-    own = pick.of(cells, machine=row.machine)
-    runs = dict.fromkeys(chain(*own["machine_runs"], *own["baseline_runs"]))
-    number = Number(text=times(row.ratio), value=float(row.ratio), what=what, runs=tuple(runs))
-    if missing(row.low):
+    runs = (*row.machine_runs, *row.baseline_runs)
+    number = Number(text=times(row.ratio), value=float(row.ratio), what=what, runs=runs)
+    if missing(row.p):
         return say(
-            "{machine} is {ratio} times as fast as {base} (too few epochs for an interval)",
+            "{machine} is {ratio} times as fast as {base} (without an interval)",
             machine=row.machine,
             ratio=number,
             base=row.baseline,
@@ -153,7 +153,8 @@ def _engine_ratios(shown: pick.Shown, cells: pd.DataFrame, pair: Pair, key: str)
         alt=f"Ratios of {first}'s speed to {second}'s. {' '.join(s.text for s in here)}",
         reading=(
             f"{first}'s speed as a multiple of {second}'s, on a logarithmic axis: right of the line at 1"
-            f" {first} is faster. Bars are 95 % intervals; a hollow mark has none, for too few epochs."
+            f" {first} is faster. Thick bars are 95 % intervals. A hollow mark has none; its thin line,"
+            " if it has one, is the range that was seen."
         ),
     )
 
@@ -194,6 +195,10 @@ def _engines_here(cells: pd.DataFrame, first: str, second: str) -> tuple[Sentenc
         "slower": f"{second} is faster in {{}}",
         "same": "both are the same in {}",
         "not decided": "{} are not decided",
+        "not decided among many": "{} are not decided among so many",
+        "ahead": f"{first} is ahead in {{}} without repeats enough to decide",
+        "behind": f"{second} is ahead in {{}} without repeats enough to decide",
+        "level": "{} are level without repeats enough to decide",
         "too few epochs": f"{{}} have fewer than {LEAST_EPOCHS} timed epochs a side",
     }
     parts = [text.format(int(counts[v])) for v, text in words.items() if v in counts]

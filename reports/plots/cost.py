@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.settings import engines_of
+from reports.study.accuracy import accuracies
+from reports.study.accuracy import systems as pooled
+from reports.study.compare import Study
 from reports.words import count, missing, percent, seconds, significant
 
 FEW_PLACES = 4
@@ -48,34 +52,52 @@ ENERGY = Cost(column="joules_to_best_epoch", words=_joules, unit=lambda _: ("kJ"
 POINT = ("machine", "device", "experiment", "engine")
 
 
-def points(runs: pd.DataFrame, cost: Cost) -> pd.DataFrame:
-    """One row a cell: the medians over its runs of the cost to the best epoch and the test accuracy.
+def points(study: Study, runs: pd.DataFrame, cost: Cost) -> pd.DataFrame:
+    """One row a cell of `runs`: what it costs, and how accurate its system is.
 
-    `front` tells those that no other beats in both: dearer ones are righter, cheaper ones less right.
+    - cost: the median over the cell's runs of the cost to the best epoch; `runs` are their ids.
+    - test_accuracy, half_interval, seeds, accuracy_runs: of the system, on all machines of the study;
+      `half_interval` is NaN where the accuracy is not judged, or has too few seeds for an error.
+    - front: whether every cheaper row is judged less accurate; False in all where that is not judged.
     """
-    there = runs[runs[cost.column].notna() & runs["test_accuracy"].notna()]
+    judged = accuracies(study)
+    scored = study.runs[study.runs["test_accuracy"].notna()]
+    systems = judged.systems if study.says_accuracy else pooled(scored)
+    by_name = {system.name: system for system in systems}
+    drawable = {run for system in systems for run in system.runs}
+    there = runs[runs[cost.column].notna() & runs["run"].isin(drawable)]
     grouped = there.groupby(list(POINT), sort=False)
-    table = grouped[[cost.column, "test_accuracy"]].median().rename(columns={cost.column: "cost"})
+    table = grouped[[cost.column]].median().rename(columns={cost.column: "cost"})
     table["runs"] = grouped["run"].agg(tuple)
-    table = table.reset_index().sort_values(["cost", "test_accuracy"], ascending=[True, False])
-    best = table["test_accuracy"].cummax().shift(fill_value=-1.0)
-    return table.assign(front=table["test_accuracy"] > best).reset_index(drop=True)
+    table = table.reset_index()
+    of_row = [by_name[name] for name in zip(table["experiment"], table["engine"], strict=True)]
+    table["test_accuracy"] = [system.mean for system in of_row]
+    table["half_interval"] = [
+        system.half_interval if study.says_accuracy else math.nan for system in of_row
+    ]
+    table["seeds"] = [system.seeds for system in of_row]
+    table["accuracy_runs"] = [system.runs for system in of_row]
+    costs = [float(value) for value in table["cost"]]
+    worth = (
+        judged.worth_their_cost(list(zip(costs, of_row, strict=True))) if study.says_accuracy else None
+    )
+    table["front"] = [False] * len(table) if worth is None else worth
+    table = table.sort_values(["cost", "test_accuracy"], ascending=[True, False])
+    return table.reset_index(drop=True)
 
 
 @house.styled
 def time_to_accuracy(study: Study) -> Picture | None:
-    """Each mark is one experiment's test accuracy and the training time up to its best epoch; up and
-    left is better. The letter is the experiment's first; the line joins those that nothing here beats
-    in both.
+    """Each mark is one experiment's test accuracy, on all machines together, and the training time up to
+    its best epoch; up and left is better. The letter is the experiment's first.
     """
     return _picture(study, TIME, time_to_accuracy, "time-to-accuracy", "Accuracy and the time it takes")
 
 
 @house.styled
 def energy_to_accuracy(study: Study) -> Picture | None:
-    """Each mark is one experiment's test accuracy and the energy up to its best epoch, as the machine
-    counts it; up and left is better. The letter is the experiment's first; the line joins those that
-    nothing here beats in both.
+    """Each mark is one experiment's test accuracy, on all machines together, and the energy up to its
+    best epoch, as the machine counts it; up and left is better. The letter is the experiment's first.
     """
     return _picture(
         study, ENERGY, energy_to_accuracy, "energy-to-accuracy", "Accuracy and the energy it takes"
@@ -84,7 +106,7 @@ def energy_to_accuracy(study: Study) -> Picture | None:
 
 def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Picture | None:
     shown = pick.Shown(study)
-    table = points(shown.runs, cost)
+    table = points(study, shown.runs, cost)
     if table.empty:
         return None
     unit, size = cost.unit(float(table["cost"].max()))
@@ -100,6 +122,15 @@ def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Pict
     )
     for row in table.itertuples():
         at = row.cost / size, row.test_accuracy
+        if not missing(row.half_interval):
+            panel.errorbar(
+                *at,
+                yerr=row.half_interval,
+                color=LIGHT[row.engine],
+                elinewidth=1.2,
+                capsize=3,
+                zorder=2.5,
+            )
         panel.plot(
             *at,
             marker=ENGINES[row.engine].marker,
@@ -122,7 +153,7 @@ def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Pict
         )
     _axes(panel, table["cost"] / size, f"{unit} to the best epoch")
     if len(shown.places) > 1:
-        _name_front(panel, front, size, shown)
+        _name_machines(panel, table, size, shown)
     panel.set_title(
         "     ".join(f"{e[0]} {e}" for e in pick.experiments(table)),
         weight="normal",
@@ -130,7 +161,7 @@ def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Pict
         color=LIGHT["muted"],
     )
     house.key(figure, house.engine_keys(engines_of(table), line=False))
-    here = _here(front, cost)
+    here = (*_of_seeds(table), *_of_line(study, table, cost))
     return house.picture(
         plot,
         name=name,
@@ -141,13 +172,17 @@ def _picture(study: Study, cost: Cost, plot: Any, name: str, title: str) -> Pict
     )
 
 
-def _name_front(panel: Axes, front: pd.DataFrame, size: float, shown: pick.Shown) -> None:
-    named = {(p.machine, p.device): p.line for p in shown.places}
+def _name_machines(panel: Axes, table: pd.DataFrame, size: float, shown: pick.Shown) -> None:
+    """The machine of each mark on the line; without a line, of the first mark of each, of a few."""
+    names = {(place.machine, place.device): place.line for place in shown.places}
+    marks = table[table["front"]]
+    if marks.empty and len(shown.places) <= FEW_PLACES:
+        marks = table.groupby(["machine", "device"], sort=False).head(1)
     house.name_points(
         panel,
         [
-            (row.cost / size, row.test_accuracy, named[row.machine, row.device])
-            for row in front.itertuples()
+            (row.cost / size, row.test_accuracy, names[row.machine, row.device])
+            for row in marks.itertuples()
         ],
     )
 
@@ -169,35 +204,68 @@ def _axes(panel: Axes, costs: pd.Series[float], label: str) -> None:
     house.percents(panel.yaxis)
 
 
-def _here(front: pd.DataFrame, cost: Cost) -> tuple[Sentence, ...]:
-    parts = []
+def _of_seeds(table: pd.DataFrame) -> tuple[Sentence, ...]:
+    """Over how many seeds the accuracies are means, and what the bars are."""
+    runs = tuple(dict.fromkeys(run for ids in table["accuracy_runs"] for run in ids))
+    fewest, most = int(table["seeds"].min()), int(table["seeds"].max())
+    numbers = [
+        Number(text=text, value=float(value), runs=runs, what=f"{name} seeds of a mark's accuracy")
+        for name, value, text in (
+            ("fewest", fewest, f"{fewest}"),
+            ("most", most, count(most, "seed")),
+        )
+    ]
+    sentences = [
+        say(f"Each accuracy is {'of' if most == 1 else 'the mean over'} {{seeds}}.", seeds=numbers[1])
+        if fewest == most
+        else say("Each accuracy is the mean over {low} to {high}.", low=numbers[0], high=numbers[1])
+    ]
+    if table["half_interval"].notna().any():
+        sentences.append(say("A bar is the 95 % interval of a mean of three seeds or more."))
+    return tuple(sentences)
+
+
+def _of_line(study: Study, table: pd.DataFrame, cost: Cost) -> tuple[Sentence, ...]:
+    """What the line joins, or why there is none; a machine's device is named where it has two."""
+    front, parts = table[table["front"]], []
+    if front.empty:
+        if not study.says_accuracy:
+            return ()
+        return (
+            say(
+                "There is no line through the best marks: with fewer than three seeds it is not known"
+                " which these are."
+            ),
+        )
+    devices = Counter(machine for machine, _ in pick.places(table))
     for row in front.iloc[pick.spread(len(front), MOST_TOLD)].itertuples():
-        name = f"{row.experiment}, {ENGINES[row.engine].label}, {row.machine}"
-        runs = row.runs
+        name = f"{row.experiment}, {ENGINES[row.engine].label}"
         parts.append(
             say(
                 "{experiment} in {engine} on {machine} ({right} in {cost})",
                 experiment=row.experiment,
                 engine=ENGINES[row.engine].label,
-                machine=row.machine,
+                machine=pick.site(row.machine, row.device) if devices[row.machine] > 1 else row.machine,
                 right=Number(
                     text=percent(row.test_accuracy),
                     value=row.test_accuracy,
-                    runs=runs,
-                    what=f"test accuracy, median over runs, {name}",
+                    runs=row.accuracy_runs,
+                    what=f"test accuracy, mean over seeds, {name}",
                 ),
                 cost=Number(
                     text=cost.words(row.cost),
                     value=row.cost,
-                    runs=runs,
-                    what=f"{cost.column}, median over runs, {name}",
+                    runs=row.runs,
+                    what=f"{cost.column}, median over runs, {name}, {row.machine}",
                 ),
             )
         )
-    more = say(" and {others} that the line joins", others=count(len(front) - len(parts)))
+    more = say(" and {others} more", others=count(len(front) - len(parts)))
     end = more.parts if len(front) > len(parts) else ()
+    lead = "Nothing beats " if len(front) == 1 else "The line joins those that nothing beats: "
     return (
-        Sentence((*pick.listed(parts, lead="Nothing here beats ", end="").parts, *end, " in both.")),
+        say("A mark beats another if it takes less and is not judged less accurate."),
+        Sentence((*pick.listed(parts, lead=lead, end="").parts, *end, ".")),
     )
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
-from reports.document import Number, Picture, Sentence, say
+from reports import words
+from reports.document import Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.settings import engines_of
+from reports.study.compare import Study
 
 
 def speeds(epochs: pd.DataFrame) -> pd.DataFrame:
@@ -112,38 +111,33 @@ def _draw(panel: Axes, lines: pd.DataFrame, dots: pd.DataFrame, size: float) -> 
 
 
 def _here(shown: pick.Shown) -> tuple[Sentence, ...]:
-    """The median drift by engine, and that of the kernel, over the runs shown."""
-    runs, parts = shown.runs, []
+    """The drift by engine, and that of the kernel, of the machines with the least and the most of it.
+
+    A machine's is the median of its runs: over all machines it would hide the one that slows down.
+    """
+    runs, parts, sides = shown.runs, [], []
     for engine in engines_of(runs):
-        number = pick.middle(
-            pick.of(runs, engine=engine),
-            "drift",
-            f"images per second of the last third against the first, {ENGINES[engine].label}",
-            _signed,
-        )
-        if number is not None:
-            parts.append(say("{number} in {engine}", number=number, engine=ENGINES[engine].label))
-    found: list[Sentence] = []
-    if parts:
-        found.append(
-            pick.listed(
-                parts,
-                lead="From the first third of a run's timed epochs to the last the speed changes by ",
-                end=", in the median of the runs.",
-            )
-        )
-    kernel: Number | None = pick.middle(
-        runs, "probe_drift", "reference kernel's speed, last third against the cold one", _signed
+        side = pick.of(runs, engine=engine)
+        side = side[side["drift"].notna()]
+        label = ENGINES[engine].label
+        what = f"images per second of the last third against the first, {label}"
+        clause = pick.span(side, "drift", what, words.signed_percent)
+        if clause is not None:
+            parts.append(Sentence((*clause.parts, f" in {label}")))
+            sides.append(side)
+    found = pick.side_by_side(
+        parts,
+        sides,
+        lead="From the first third of a run's timed epochs to the last the speed changes by ",
+        end=", in the median of a machine's runs.",
+    )
+    kernel = pick.span(
+        runs,
+        "probe_drift",
+        "reference kernel's speed, last third against the cold one",
+        words.signed_percent,
     )
     if kernel is not None:
-        found.append(
-            say(
-                "The reference kernel, which no framework's code runs in, changes by {kernel}.",
-                kernel=kernel,
-            )
-        )
+        lead = "The reference kernel, which no framework's code runs in, changes by "
+        found.append(pick.listed([kernel], lead=lead))
     return tuple(found)
-
-
-def _signed(share: Any) -> str:
-    return f"{100 * share:+.1f} %".replace("-", "−")

@@ -31,17 +31,21 @@ TICKS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A ratio; `low` and `high` are NaN where there were too few epochs, and the mark is hollow."""
+    """A ratio with the ends of its interval, or of the range that was seen; NaN of one run each.
+
+    Without an interval the mark is hollow, and a range is a thin line.
+    """
 
     ratio: float
     low: float
     high: float
+    is_interval: bool
     colour: str = LIGHT["ink"]
     marker: str = "D"
 
     @property
     def text(self) -> str:
-        return times(self.ratio) + ("" if missing(self.low) else f" ({interval(self.low, self.high)})")
+        return times(self.ratio) + (f" ({interval(self.low, self.high)})" if self.is_interval else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +118,13 @@ def _stack(panel: Axes, blocks: Sequence[Block], *, close: bool) -> None:
 
 
 def _draw(panel: Axes, mark: Mark, y: float, *, close: bool) -> None:
-    there = not missing(mark.low)
-    if there:
+    if not missing(mark.low):
+        width = 1.4 if close else 2.0
         panel.plot(
             [mark.low, mark.high],
             [y, y],
             color=mark.colour,
-            linewidth=1.4 if close else 2.0,
+            linewidth=width if mark.is_interval else 0.8,
             solid_capstyle="butt",
         )
     panel.plot(
@@ -129,7 +133,7 @@ def _draw(panel: Axes, mark: Mark, y: float, *, close: bool) -> None:
         marker=mark.marker,
         markersize=4.0 if close else 5.5,
         color=mark.colour,
-        markerfacecolor=mark.colour if there else "none",
+        markerfacecolor=mark.colour if mark.is_interval else LIGHT["paper"],
         markeredgewidth=1.2,
     )
     if not close:

@@ -163,7 +163,12 @@ def name_points(panel: Axes, points: Sequence[tuple[float, float, str]]) -> None
 def percents(axis: Any, *, unit: str = " %") -> None:
     """Shares as per cent along this axis, at steps of 1, 2, 5 or 10."""
     axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda share, _: minus(f"{round(100 * share, 6):g}{unit}")))
+
+    def label(share: float, _: int | None) -> str:
+        rounded = round(100 * share, 6) or 0.0  # -0.0 would have a sign
+        return minus(f"{rounded:g}{unit}")
+
+    axis.set_major_formatter(FuncFormatter(label))
 
 
 def minus(number: str) -> str:

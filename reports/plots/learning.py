@@ -9,19 +9,28 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
+from reports import words
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.settings import engines_of
+from reports.study.compare import Study
+from reports.study.learning import last_shared_epoch, main_epochs
 from reports.words import count, percent
 
 MEASURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "gap")
 
 
 def curves(study: Study) -> pd.DataFrame:
-    """(experiment, engine, epoch) -> `runs`, and each measure's _low, _middle and _high over them."""
-    epochs = pick.epochs(study)
+    """(experiment, engine, epoch) -> `runs`, and each measure's _low, _middle and _high over them.
+
+    It ends with the last epoch that at least half of the runs have.
+    """
+    epochs = main_epochs(study)
+    lengths = epochs.groupby(["experiment", "engine", "run"])["epoch"].max()
+    ends = lengths.groupby(["experiment", "engine"]).agg(lambda last: last_shared_epoch(list(last)))
+    epochs = epochs.join(ends.rename("end"), on=["experiment", "engine"])
+    epochs = epochs[epochs["epoch"] <= epochs["end"]]
     epochs = epochs.assign(gap=epochs["train_accuracy"] - epochs["validation_accuracy"])
     grouped = epochs.groupby(["experiment", "engine", "epoch"])
     values = grouped[list(MEASURES)]
@@ -119,7 +128,7 @@ def _line(
 def _learned(study: Study, table: pd.DataFrame) -> tuple[Sentence, ...]:
     found = []
     for experiment in pick.experiments(study.runs):
-        parts = []
+        parts, sides = [], []
         for engine in engines_of(pick.of(study.runs, experiment=experiment)):
             runs = pick.of(study.runs, experiment=experiment, engine=engine)
             best = best_epoch(study, experiment, engine)
@@ -144,22 +153,24 @@ def _learned(study: Study, table: pd.DataFrame) -> tuple[Sentence, ...]:
                         right=right,
                     )
                 )
-        if parts:
-            found.append(pick.listed(parts, lead=f"In {experiment} the best epoch is "))
-    return (*found, *_runs(table), say("The axes need not begin at 0."), *pick.modest(study))
+                sides.append(runs)
+        found += pick.side_by_side(parts, sides, lead=f"In {experiment} the best epoch is ")
+    return (*found, *_runs(study, table), say("The axes need not begin at 0."), *pick.modest(study))
 
 
-def _runs(table: pd.DataFrame) -> tuple[Sentence, ...]:
+def _runs(study: Study, table: pd.DataFrame) -> tuple[Sentence, ...]:
     most = int(table["runs"].max())
     if most == 1:
         return ()
     least = int(table["runs"].min())
-    return (
-        say(
-            "A line is the median of {runs}, its band goes from the least to the most of them.",
-            runs=count(most, "run") if least == most else f"{least:,} to {most:,} runs",
-        ),
+    median = say(
+        "A line is the median of {runs}, its band goes from the least to the most of them.",
+        runs=count(most, "run") if least == most else f"{least:,} to {most:,} runs",
     )
+    lengths = study.runs.groupby(["experiment", "engine"])["epochs"].nunique()
+    if lengths.max() == 1:
+        return (median,)
+    return (median, say("A line ends where fewer than half of its runs are left."))
 
 
 def _alt(study: Study, table: pd.DataFrame) -> str:
@@ -212,7 +223,7 @@ def overfitting(study: Study) -> Picture | None:
         overfitting,
         name="overfitting",
         title="Does the mistaken network overfit?",
-        here=(*here, *_runs(table), *pick.modest(study)),
+        here=(*here, *_runs(study, table), *pick.modest(study)),
         figure=figure,
         alt=f"Gap between training and validation accuracy, and validation loss, by epoch. "
         f"{' '.join(sentence.text for sentence in here)}",
@@ -220,23 +231,27 @@ def overfitting(study: Study) -> Picture | None:
 
 
 def _overfitted(study: Study, table: pd.DataFrame, experiments: list[str]) -> tuple[Sentence, ...]:
-    """The gap after the last epoch, and how far the validation loss has risen again by then."""
+    """The gap after the curve's last epoch, and how far the validation loss has risen again by then."""
     found = []
     for experiment in experiments:
-        parts = []
+        parts, sides = [], []
         for engine in engines_of(pick.of(study.runs, experiment=experiment)):
             curve = table.loc[experiment, engine]
-            runs = pick.ids(pick.of(study.runs, experiment=experiment, engine=engine))
-            parts.append(_gap(curve, f"{experiment}, {ENGINES[engine].label}", runs, engine))
-        found.append(pick.listed(parts, lead=f"The gap of {experiment} is "))
+            side = pick.of(study.runs, experiment=experiment, engine=engine)
+            name = f"{experiment}, {ENGINES[engine].label}"
+            parts.append(_gap(curve, name, side, engine))
+            sides.append(side)
+        found += pick.side_by_side(parts, sides, lead=f"The gap of {experiment} is ")
     return (
         *found,
         say("Training accuracy is counted as the epoch trains, with dropout where the network has it."),
     )
 
 
-def _gap(curve: pd.DataFrame, name: str, runs: tuple[str, ...], engine: str) -> Sentence:
+def _gap(curve: pd.DataFrame, name: str, runs: pd.DataFrame, engine: str) -> Sentence:
+    """The medians over the runs that have the curve's last epoch."""
     last = int(curve.index[-1])
+    there = pick.ids(runs[runs["epochs"] >= last])
     gap, loss, least = (
         float(value)
         for value in (
@@ -246,9 +261,9 @@ def _gap(curve: pd.DataFrame, name: str, runs: tuple[str, ...], engine: str) -> 
         )
     )
     points = Number(
-        text=house.minus(f"{100 * gap:.1f} points"),
+        text=words.points(gap),
         value=gap,
-        runs=runs,
+        runs=there,
         what=f"training less validation accuracy, {name}, epoch {last}, median over runs",
     )
     head = say(
@@ -264,13 +279,13 @@ def _gap(curve: pd.DataFrame, name: str, runs: tuple[str, ...], engine: str) -> 
         loss=Number(
             text=f"{loss:.2f}",
             value=loss,
-            runs=runs,
+            runs=there,
             what=f"validation loss, {name}, epoch {last}, median over runs",
         ),
         least=Number(
             text=f"{least:.2f}",
             value=least,
-            runs=runs,
+            runs=pick.ids(runs),
             what=f"least validation loss of any epoch's median over runs, {name}",
         ),
     )

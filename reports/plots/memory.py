@@ -7,37 +7,55 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from reports.compare import Study
 from reports.document import Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.plots.bands import Lane, bands, value
 from reports.settings import engines_of
+from reports.study import typical
+from reports.study.compare import Study
+from reports.study.resources import CARD, HOST
 from reports.words import DASH, gigabytes, missing
 
-HOST, CARD = "grown_host_bytes", "peak_device_bytes"
+
+def _mean(runs: pd.DataFrame, column: str) -> float:
+    """The bytes that stand for the runs of a cell, as they are compared; NaN where none has any."""
+    return typical.pooled(zip(runs["sha256"], runs[column].astype(float), strict=True))
 
 
-def middles(runs: pd.DataFrame) -> tuple[float, float]:
-    """The medians over runs, in bytes, of host memory and of a graphics card's own; NaN for none."""
-    card = runs.loc[runs["device"] == "cuda", CARD]
-    return float(runs[HOST].median()), float(card.median())
+MEAN = pick.Statistic(name="geometric mean over {} runs: ", of=_mean)
+
+
+def measured(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs, without figures that are compared with nothing: not above 0, or no graphics card's."""
+    return runs.assign(
+        **{
+            HOST: runs[HOST].where(runs[HOST] > 0),
+            CARD: runs[CARD].where((runs[CARD] > 0) & (runs["device"] == "cuda")),
+        }
+    )
+
+
+def means(runs: pd.DataFrame) -> tuple[float, float]:
+    """The means over runs, in bytes, of host memory and of a graphics card's own; NaN for none."""
+    there = measured(runs)
+    return _mean(there, HOST), _mean(there, CARD)
 
 
 @house.styled
 def memory(study: Study) -> Picture | None:
     """The process's memory at its peak, less what it held once the framework was imported: what the
-    network and its training take. Bars begin at 0.
+    network and its training take. A bar is the geometric mean of the runs, and begins at 0.
     """
     shown = pick.Shown(study)
-    measured = shown.runs[HOST].notna() | (shown.runs[CARD].notna() & (shown.runs["device"] == "cuda"))
-    if not measured.any():
+    there = measured(shown.runs)
+    if there[[HOST, CARD]].isna().all(axis=None):
         return None
-    drawn, runs_of = bands(shown), pick.cells(shown.runs)
+    drawn, runs_of = bands(shown), pick.cells(there)
     cards = False
     for lane in drawn.lanes:
         runs = runs_of[lane.cell]
-        host, card = middles(runs)
+        host, card = means(runs)
         cards |= not missing(card)
         _bars(lane, host, card, runs[HOST])
     top = max(panel.get_xlim()[1] for panel in drawn.axes.values())
@@ -51,13 +69,18 @@ def memory(study: Study) -> Picture | None:
         keys.append(house.mark("on the graphics card", marker="s", markersize=8, markerfacecolor="none"))
     house.key(drawn.figure, keys)
     here = pick.by_engine(
-        shown.runs, HOST, "peak host memory less what the import took", gigabytes, "Training {} takes "
+        there,
+        HOST,
+        "peak host memory less what the import took",
+        gigabytes,
+        "Training {} takes ",
+        statistic=MEAN,
     )
     return house.picture(
         memory,
         name="memory",
         title="Memory that training takes",
-        here=(*here, *_cards(shown), *shown.rest),
+        here=(*here, *_cards(there), *_spread(there), *shown.rest),
         figure=drawn.figure,
         alt=f"Bars of memory by experiment and framework. {' '.join(s.text for s in here)}",
     )
@@ -82,21 +105,22 @@ def _bars(lane: Lane, host: float, card: float, all_hosts: Any) -> None:
     value(lane, " + ".join(gigabytes(each) for each in (host, card) if not missing(each)) or DASH)
 
 
-def _cards(shown: pick.Shown) -> tuple[Sentence, ...]:
-    cards = shown.runs[shown.runs["device"] == "cuda"]
-    number = pick.middle(cards, CARD, "peak memory of the graphics card", gigabytes)
-    own: tuple[Sentence, ...] = (
-        ()
-        if number is None
-        else (
-            say(
-                "A hollow bar is the graphics card's own memory, as the framework counts it:"
-                " {number} in the median.",
-                number=number,
-            ),
-        )
+def _cards(runs: pd.DataFrame) -> tuple[Sentence, ...]:
+    own = pick.by_engine(
+        runs,
+        CARD,
+        "peak memory of the graphics card",
+        gigabytes,
+        "Of the card's memory, training {} takes ",
+        statistic=MEAN,
     )
-    spread = shown.runs.groupby(["machine", "device", "experiment", "engine"])[HOST]
-    if (spread.max() > spread.min()).any():
-        own += (say("A thin line goes from the least to the most of several runs."),)
-    return own
+    if not own:
+        return ()
+    return (say("A hollow bar is the graphics card's own memory, as the framework counts it."), *own)
+
+
+def _spread(runs: pd.DataFrame) -> tuple[Sentence, ...]:
+    spread = runs.groupby(["machine", "device", "experiment", "engine"])[HOST]
+    if not (spread.max() > spread.min()).any():
+        return ()
+    return (say("A thin line goes from the least to the most of several runs."),)

@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
-from reports.compare import Study
 from reports.document import Number, Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.published import IMAGE_SIZE
+from reports.study.compare import Study
 from reports.words import missing
 
 VARIANTS = ("standard", "mistaken", "torchvision")

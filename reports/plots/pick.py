@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,14 +12,21 @@ import numpy as np
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
 from reports.document import MOST_MACHINES, Number, Sentence, say
 from reports.plots import house
 from reports.settings import EXPERIMENT_ORDER, engines_of
+from reports.study import typical
+from reports.study.compare import Study
+from reports.study.learning import main_epochs
+from reports.study.shown import Ranked, ranked
+from reports.tables.wording import machines_shown
 from reports.words import DEVICES, count
+from reports.words import listed as in_a_row
 
 MOST_POINTS = 300
 """So many of a group, and ten times as many of a picture, are drawn; a file of any size stays small."""
+MOST_NAMED = 2
+"""So many devices of machines are named in a sentence; of more, their number is told."""
 LETTERS = 20
 """So many of a machine's name are shown beside its row."""
 
@@ -41,21 +48,24 @@ class Place:
 class Shown:
     """The valid runs of the main setting on the machines that a plot has room for.
 
-    These are the baseline and those with the most valid runs, in the order in which they were measured.
+    These are the first of `reports.study.shown.ranked`, in the order in which they were measured: the
+    baseline, the fastest and the slowest are among them.
     """
 
     study: Study
 
     @cached_property
+    def ranked(self) -> Ranked:
+        return ranked(self.study, self.study.runs["machine"])
+
+    @cached_property
     def machines(self) -> list[str]:
-        runs = Counter(self.study.runs["machine"])
-        age = {name: place for place, name in enumerate(self.study.frames.machines["machine"])}
-        rank = sorted(runs, key=lambda name: (name != self.study.baseline, -runs[name], age[name]))
-        return sorted(rank[:MOST_MACHINES], key=age.__getitem__)
+        chosen = set(self.ranked.order[:MOST_MACHINES])
+        return [name for name in self.study.frames.machines["machine"] if name in chosen]
 
     @cached_property
     def left_out(self) -> int:
-        return int(self.study.runs["machine"].nunique()) - len(self.machines)
+        return len(self.ranked.order) - len(self.machines)
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -89,7 +99,7 @@ class Shown:
 
     @cached_property
     def epochs(self) -> pd.DataFrame:
-        found = epochs(self.study)
+        found = main_epochs(self.study)
         return found[found["machine"].isin(self.machines)]
 
     @property
@@ -103,18 +113,8 @@ class Shown:
             runs=(),
             what="machines with valid runs that the plot has no room for",
         )
-        return (
-            say(
-                "Shown are the baseline and those with the most valid runs, and not {many} more.",
-                many=number,
-            ),
-        )
-
-
-def epochs(study: Study) -> pd.DataFrame:
-    """The epochs of the valid runs of the main setting."""
-    found = study.frames.epochs
-    return found[(found["validity"] == "valid") & (found["setting"] == study.main)]
+        which = machines_shown(self.ranked, len(self.machines))
+        return (say("Shown are {which}, and not {many} more.", which=which, many=number),)
 
 
 def of(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
@@ -159,50 +159,138 @@ def ids(runs: pd.DataFrame | Iterable[str]) -> tuple[str, ...]:
     return tuple(runs["run"]) if isinstance(runs, pd.DataFrame) else tuple(runs)
 
 
-def middle(runs: pd.DataFrame, column: str, what: str, form: Any) -> Number | None:
-    """The median over runs of one of their figures; None where none has it."""
+@dataclass(frozen=True, kw_only=True)
+class Statistic:
+    """What is made of several runs: its name, and the figure of a frame of runs that all have one."""
+
+    name: str
+    of: Callable[[pd.DataFrame, str], float]
+
+
+MEDIAN = Statistic(name="median over {} runs: ", of=lambda runs, column: float(runs[column].median()))
+SECONDS = Statistic(
+    name="geometric mean over {} runs: ", of=lambda runs, _: typical.seconds_per_epoch(runs)
+)
+"""Of the column `seconds_per_epoch` alone."""
+
+
+def middle(
+    runs: pd.DataFrame, column: str, what: str, form: Any, statistic: Statistic = MEDIAN
+) -> Number | None:
+    """What is typical of the runs that have the figure; None where none has it."""
     there = runs[runs[column].notna()]
     if there.empty:
         return None
-    value = float(there[column].median())
-    several = f"median over {len(there)} runs: " if len(there) > 1 else ""
+    value = statistic.of(there, column)
+    several = statistic.name.format(len(there)) if len(there) > 1 else ""
     return Number(text=form(value), value=value, what=f"{several}{what}", runs=ids(there))
 
 
-def span(runs: pd.DataFrame, column: str, what: str, form: Any) -> Sentence | None:
-    """A figure of runs: its median on the one machine, or on those with the least and with the most."""
+def places(runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """(machine, device) of these runs, each once, in their order."""
+    return list(dict.fromkeys(zip(runs["machine"], runs["device"], strict=True)))
+
+
+def apart(sides: Iterable[pd.DataFrame]) -> bool:
+    """Whether two sides, or more, were not measured on the same devices of the same machines."""
+    return len({frozenset(places(side)) for side in sides}) > 1
+
+
+def site(machine: str, device: str) -> str:
+    """A machine and its device within a sentence: "anna, Apple GPU"."""
+    return f"{machine}, {DEVICES[device]}"
+
+
+def where(runs: pd.DataFrame) -> str:
+    """The machines and devices of runs, as a sentence names them: "on anna, Apple GPU"."""
+    there = places(runs)
+    if len(there) <= MOST_NAMED:
+        return "on " + in_a_row([f"{machine} ({DEVICES[device]})" for machine, device in there])
+    machines = len({machine for machine, _ in there})
+    kinds = in_a_row([DEVICES[name] for name in DEVICES if name in {kind for _, kind in there}])
+    return f"on {count(machines, 'machine')} ({kinds})"
+
+
+def span(
+    runs: pd.DataFrame, column: str, what: str, form: Any, statistic: Statistic = MEDIAN
+) -> Sentence | None:
+    """A figure of runs: on the one device of a machine, or on those with the least and with the most.
+
+    A device is named beside its machine where these runs were on two kinds of device.
+    """
     there = runs[runs[column].notna()]
-    own = there.groupby(["machine", "device"], sort=False)[column].median()
-    if own.empty:
+    numbers = {
+        place: number
+        for place in places(there)
+        if (
+            number := middle(
+                of(there, machine=place[0], device=place[1]),
+                column,
+                f"{what}, {place[0]}",
+                form,
+                statistic,
+            )
+        )
+    }
+    if not numbers:
         return None
-    ends = list(dict.fromkeys([own.idxmin(), own.idxmax()]))
-    numbers = [
-        middle(of(there, machine=machine, device=device), column, f"{what}, {machine}", form)
-        for machine, device in ends
-    ]
-    low, high = numbers[0], numbers[-1]
-    if low is None or high is None or len(own) == 1:
-        return None if low is None else Sentence((low,))
+    first = min(numbers, key=lambda place: numbers[place].value)
+    last = max(numbers, key=lambda place: numbers[place].value)
+    low, high = numbers[first], numbers[last]
+    if len(numbers) == 1:
+        return Sentence((low,))
+    kinds = len({device for _, device in numbers})
     if low.text == high.text:
-        return say("{low} on every machine", low=low)
-    return say(
-        "{low} ({first}) to {high} ({last})", low=low, first=ends[0][0], high=high, last=ends[-1][0]
-    )
+        return say("{low} on every machine" if kinds == 1 else "{low} on every device", low=low)
+    names = [site(*place) if kinds > 1 else place[0] for place in (first, last)]
+    return say("{low} ({first}) to {high} ({last})", low=low, first=names[0], high=high, last=names[1])
 
 
-def by_engine(runs: pd.DataFrame, column: str, what: str, form: Any, lead: str) -> tuple[Sentence, ...]:
-    """For each experiment that has figures a sentence: "<lead> 5.90 s in PyTorch and 5.33 s in …"."""
+def by_engine(
+    runs: pd.DataFrame,
+    column: str,
+    what: str,
+    form: Any,
+    lead: str,
+    *,
+    statistic: Statistic = MEDIAN,
+) -> tuple[Sentence, ...]:
+    """For each experiment that has figures a sentence: "<lead> 5.90 s in PyTorch and 5.33 s in …".
+
+    Engines that were not all on the same devices of the same machines get a sentence each, which names
+    these: what did not meet is not set side by side.
+    """
     found = []
     for experiment in experiments(runs):
+        sides = {
+            engine: own[own[column].notna()]
+            for engine in engines_of(of(runs, experiment=experiment))
+            if not (own := of(runs, experiment=experiment, engine=engine))[column].isna().all()
+        }
         parts = []
-        for engine in engines_of(of(runs, experiment=experiment)):
-            own = of(runs, experiment=experiment, engine=engine)
+        for engine, own in sides.items():
             name = f"{what}, {experiment}, {ENGINES[engine].label}"
-            if (clause := span(own, column, name, form)) is not None:
+            if (clause := span(own, column, name, form, statistic)) is not None:
                 parts.append(Sentence((*clause.parts, f" in {ENGINES[engine].label}")))
-        if parts:
-            found.append(listed(parts, lead=lead.format(experiment)))
+        found += side_by_side(parts, list(sides.values()), lead=lead.format(experiment))
     return tuple(found)
+
+
+def side_by_side(
+    clauses: Sequence[Sentence], sides: Sequence[pd.DataFrame], lead: str, end: str = "."
+) -> list[Sentence]:
+    """One sentence of all clauses, or one of each, with its place, where the sides are `apart`.
+
+    `sides` has the runs of each clause.
+    """
+    if not clauses:
+        return []
+    if not apart(sides):
+        return [listed(clauses, lead=lead, end=end)]
+    return [
+        listed([Sentence((*clause.parts, f" {where(side)}"))], lead=lead, end=end)
+        for clause, side in zip(clauses, sides, strict=True)
+    ]
 
 
 def listed(parts: Sequence[Sentence], lead: str = "", end: str = ".") -> Sentence:

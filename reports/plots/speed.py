@@ -6,27 +6,24 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
 from reports.document import Picture, Sentence, say
 from reports.palette import LIGHT
 from reports.plots import house, pick
 from reports.plots.bands import Lane, bands, value
 from reports.settings import engines_of
+from reports.study import typical
+from reports.study.compare import Study
 from reports.words import seconds, significant
 
 JITTER, MEDIAN = 0.24 / 0.19, 0.15 / 0.19
 """How far points of one lane lie apart and half a median's height, where half a lane's height is 1."""
 
 
-def typical(runs: pd.DataFrame) -> float:
-    """The median over runs of each one's median timed epoch, in seconds."""
-    return float(runs["seconds_per_epoch"].median())
-
-
 @house.styled
 def seconds_per_epoch(study: Study) -> Picture | None:
-    """Each point is one epoch of training, evaluation not counted; the bar is the median. Hollow points
-    are warm-ups, disturbed epochs and those of an earlier stage, out of the median. Time begins at 0.
+    """Each point is one epoch of training, evaluation not counted; the bar is the median. Of several
+    runs it is the geometric mean of their medians. Hollow points are warm-ups, disturbed epochs and
+    those of an earlier stage, out of the median. Time begins at 0.
     """
     shown = pick.Shown(study)
     if shown.runs.empty:
@@ -44,7 +41,7 @@ def seconds_per_epoch(study: Study) -> Picture | None:
         sampled |= len(epochs) > most
         epochs = epochs.iloc[pick.spread(len(epochs), most)]
         _points(lane, epochs, size)
-        middle = typical(runs_of[lane.cell]) / size
+        middle = typical.seconds_per_epoch(runs_of[lane.cell]) / size
         lane.panel.plot(
             [middle, middle],
             [lane.y - MEDIAN * lane.half, lane.y + MEDIAN * lane.half],
@@ -68,7 +65,12 @@ def seconds_per_epoch(study: Study) -> Picture | None:
         ],
     )
     here = pick.by_engine(
-        shown.runs, "seconds_per_epoch", "median timed epoch", seconds, "A median epoch of {} takes "
+        shown.runs,
+        "seconds_per_epoch",
+        "median timed epoch",
+        seconds,
+        "A median epoch of {} takes ",
+        statistic=pick.SECONDS,
     )
     return house.picture(
         seconds_per_epoch,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from reports.compare import Study
 from reports.document import Paragraph
 from reports.prose import (
     abnormal,
@@ -17,6 +16,7 @@ from reports.prose import (
     resources,
     summary,
 )
+from reports.study.compare import Study
 
 
 def sections(study: Study) -> dict[str, tuple[Paragraph, ...]]:

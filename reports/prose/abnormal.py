@@ -7,7 +7,6 @@ import pandas as pd
 from bench.records.limits import MAX_DRIFT, MIN_DRIFT_EPOCHS
 from bench.records.types import RunWarning
 from reports import words
-from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose.parts import (
     Part,
@@ -24,6 +23,7 @@ from reports.prose.parts import (
     several,
     share,
 )
+from reports.study.compare import Study
 from reports.tables.conditions import IN_OTHER_SENTENCES
 
 
@@ -40,7 +40,7 @@ def steadiness(study: Study) -> tuple[Paragraph, ...]:
 
 
 def drift(runs: pd.DataFrame) -> list[Sentence]:
-    """Runs that ended slower or faster than they began, beyond 5 %."""
+    """Runs that ended slower or faster than they began, beyond 5 %, and on which of several machines."""
     measured = runs.dropna(subset=["drift"])
     if measured.empty:
         return [
@@ -59,7 +59,7 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
             top = own.loc[place]
             value = share(abs(top["drift"]), f"drift of a run, {word}", [top["run"]])
             template = (
-                "{n} with {least} timed epochs or more ended over 5 % {word} than {it} began:"
+                "{n} with {least} timed epochs or more ended over 5 % {word} than {it} began{machines}:"
                 " {cell}{by}."
             )
             if len(own) > 1:
@@ -71,6 +71,7 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
                     word=word,
                     least=str(MIN_DRIFT_EPOCHS),
                     it="it" if len(own) == 1 else "they",
+                    machines=_on_machines(own, measured),
                     cell=cell(top, several(runs)),
                     by=put(", by {value}", value=value),
                 )
@@ -83,6 +84,22 @@ def drift(runs: pd.DataFrame) -> list[Sentence]:
         number = of_runs(ids(measured), "with a drift")
         found.append(put(template, n=number, least=str(MIN_DRIFT_EPOCHS)))
     return found
+
+
+def _on_machines(drifted: pd.DataFrame, measured: pd.DataFrame) -> Sentence:
+    """How many runs of each machine drifted, the most first; nothing of one run, or of one machine."""
+    if len(drifted) == 1 or not several(measured):
+        return put("")
+    by_machine = {str(name): group for name, group in drifted.groupby("machine", sort=False)}
+    pieces: list[Part] = [
+        put(
+            "{n} on {machine}",
+            n=part_of(ids(group), ids(measured[measured["machine"] == name]), "drifted"),
+            machine=name,
+        )
+        for name, group in sorted(by_machine.items(), key=lambda item: -len(item[1]))
+    ]
+    return put(", {machines}", machines=cut(pieces, "machines"))
 
 
 def _probe(runs: pd.DataFrame) -> Sentence | None:
@@ -102,17 +119,27 @@ def _cells(runs: pd.DataFrame, machines: bool) -> Sentence:
 
 
 def _sustained(runs: pd.DataFrame) -> Sentence | None:
-    """The rate of the last third of the timed epochs as a multiple of the first third's."""
+    """The rate of the last third of the timed epochs as a multiple of the first third's.
+
+    The two ends are of runs, and named by their machines where several differ.
+    """
     both = runs.dropna(subset=["late_images_per_second", "early_images_per_second"])
     if both.empty:
         return None
     ratio = both["late_images_per_second"] / both["early_images_per_second"]
     what = "last third's rate as a multiple of the first third's"
     low, high = both.loc[ratio.idxmin()], both.loc[ratio.idxmax()]
-    ends = between(
-        decimal(ratio.min(), f"{what}; least", [low["run"]]),
-        decimal(ratio.max(), f"{what}; largest", [high["run"]]),
-    )
+    least = decimal(ratio.min(), f"{what}; least", [low["run"]])
+    largest = decimal(ratio.max(), f"{what}; largest", [high["run"]])
+    ends = between(least, largest)
+    if several(both) and least.text != largest.text:
+        ends = put(
+            "{least} ({low}) to {largest} ({high})",
+            least=least,
+            largest=largest,
+            low=str(low["machine"]),
+            high=str(high["machine"]),
+        )
     return put(
         "A run's rate at its end, the median of the last third of its timed epochs, is {ends} times that"
         " of the first third.",

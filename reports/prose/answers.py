@@ -6,10 +6,10 @@ import math
 
 import pandas as pd
 
-from reports.compare import Study
 from reports.document import Paragraph, Sentence
-from reports.prose.learning import judged
 from reports.prose.parts import Part, figure, ids, of_runs, paragraph, points, put, share
+from reports.study.accuracy import judged_runs
+from reports.study.compare import Study
 
 
 def classes(study: Study) -> tuple[Paragraph, ...]:
@@ -19,7 +19,7 @@ def classes(study: Study) -> tuple[Paragraph, ...]:
     if not study.says_accuracy:
         return paragraph(_noise(study))
     found: list[Sentence] = []
-    for experiment, group in judged(study).groupby("experiment", sort=False):
+    for experiment, group in judged_runs(study).groupby("experiment", sort=False):
         found += _told(study, str(experiment), group)
     return paragraph(*found)
 

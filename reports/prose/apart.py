@@ -9,7 +9,6 @@ import pandas as pd
 
 from alexnet.data import DATASETS
 from reports import words
-from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose.parts import (
     LISTED,
@@ -25,6 +24,7 @@ from reports.prose.parts import (
     several,
 )
 from reports.sources import LeftOutKind
+from reports.study.compare import Study
 
 LEFT_OUT: dict[LeftOutKind, str] = {
     "same file": "the same as another, counted once",

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from itertools import chain, combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
 from reports.document import Paragraph, Sentence
-from reports.intervals import LEAST_EPOCHS
 from reports.prose.many import by_experiment, by_pair, where
 from reports.prose.parts import (
     FEW,
@@ -25,8 +22,11 @@ from reports.prose.parts import (
     row,
     seconds,
 )
-from reports.prose.ratios import Lead, of_engines
+from reports.prose.ratios import Lead, in_brackets, of_engines, unrepeated
 from reports.settings import engines_of
+from reports.study import typical
+from reports.study.compare import Study
+from reports.study.ratios import LEAST_EPOCHS
 from reports.words import DEVICES
 
 SETTINGS = 2
@@ -49,7 +49,7 @@ def frameworks(study: Study) -> tuple[Paragraph, ...]:
             pairs = by_pair(rows)
             for pair in pairs:
                 found += by_experiment(pair, heading, several=len(pairs) > 1)
-    return found + paragraph(unlike_precisions(study), _one_run(table), not_compared(study))
+    return found + paragraph(unlike_precisions(study), unrepeated(table), not_compared(study))
 
 
 def _by_machine(study: Study, rows: pd.DataFrame, setting: str | None) -> tuple[Paragraph, ...]:
@@ -64,6 +64,7 @@ def _by_machine(study: Study, rows: pd.DataFrame, setting: str | None) -> tuple[
         for pair in pairs:
             own = list(pair.itertuples())
             told += [_faster(place, own, verdict) for verdict in ("faster", "slower")]
+            told += [_ahead(place, own, verdict) for verdict in ("ahead", "behind")]
             told += [_level(place, own, verdict, several=len(pairs) > 1) for verdict in LEVEL]
             told.append(_too_few(place, own, several=len(pairs) > 1))
         found += paragraph(*told, None if setting else _seconds(study, group))
@@ -105,56 +106,75 @@ def _leads(own: Sequence[Any], verdict: str) -> list[tuple[str, Lead]]:
     return [(each.experiment, of_engines(each)) for each in own if each.verdict == verdict]
 
 
+def _told(leads: Sequence[tuple[str, Lead]], first: str) -> Sentence:
+    """Each lead in its experiment; only the first says what the figures are multiples of."""
+    brackets = in_brackets([lead for _, lead in leads])
+    return row(
+        [
+            put(
+                "{value} times{first} in {experiment}{evidence}",
+                value=lead.value,
+                first="" if place else first,
+                experiment=experiment,
+                evidence=evidence,
+            )
+            for place, ((experiment, lead), evidence) in enumerate(zip(leads, brackets, strict=True))
+        ]
+    )
+
+
 def _faster(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | None:
     leads = _leads(own, verdict)
     if not leads:
         return None
-    first = leads[0][1]
-    told = [
-        put(
-            "{value} times as fast in {experiment} (95 % interval {interval})"
-            if number == 0
-            else "{value} times in {experiment} ({interval})",
-            value=each.value,
-            experiment=experiment,
-            interval=each.interval,
-        )
-        for number, (experiment, each) in enumerate(leads)
-    ]
     return put(
         "{winner} trains faster than {loser} {place}: {told}.",
-        winner=first.first,
-        loser=first.second,
+        winner=leads[0][1].first,
+        loser=leads[0][1].second,
         place=place,
-        told=row(told),
+        told=_told(leads, " as fast"),
+    )
+
+
+def _ahead(place: Sentence, own: Sequence[Any], verdict: str) -> Sentence | None:
+    """The leads of one side that were not repeated enough to decide."""
+    leads = _leads(own, verdict)
+    if not leads:
+        return None
+    return put(
+        "{winner} is ahead of {loser} {place}, which decides nothing: {told}.",
+        winner=leads[0][1].first,
+        loser=leads[0][1].second,
+        place=place,
+        told=_told(leads, " as fast"),
     )
 
 
 LEVEL = {
-    "same": "{first} and {second} are equally fast within 2 % {place}: {first}'s speed as a multiple"
-    " of {second}'s is {told}, 95 % interval in brackets.",
-    "not decided": "It is not decided {place} which{of} is faster, since the 95 % interval has room for"
-    " both: {first}'s speed as a multiple of {second}'s is {told}.",
+    "level": "{first} and {second} are level within 2 % {place}, which decides nothing: {first}'s speed"
+    " is {told}.",
+    "same": "{first} and {second} are equally fast within 2 % {place}: {first}'s speed is {told}.",
+    "not decided": "It is not decided {place} which{of} is faster by 2 % or more: {first}'s speed is"
+    " {told}.",
+    "not decided among many": "It is not decided {place} which{of} is faster, since among so many"
+    " comparisons some such lead is no wonder: {first}'s speed is {told}.",
 }
 
 
 def _level(place: Sentence, own: Sequence[Any], verdict: str, *, several: bool) -> Sentence | None:
     """The first engine's speeds as multiples of the second's, where neither is ahead."""
     leads = _leads(own, verdict)
-    told = [
-        put(
-            "{value} in {experiment} ({interval})",
-            value=each.value,
-            experiment=experiment,
-            interval=each.interval,
-        )
-        for experiment, each in leads
-    ]
-    if not told:
+    if not leads:
         return None
     first, second = leads[0][1].first, leads[0][1].second
-    of = f" of {first} and {second}" if several else ""
-    return put(LEVEL[verdict], first=first, second=second, place=place, told=row(told), of=of)
+    return put(
+        LEVEL[verdict],
+        first=first,
+        second=second,
+        place=place,
+        told=_told(leads, f" {second}'s"),
+        of=f" of {first} and {second}" if several else "",
+    )
 
 
 def _too_few(place: Sentence, own: Sequence[Any], *, several: bool) -> Sentence | None:
@@ -189,36 +209,21 @@ def _too_few(place: Sentence, own: Sequence[Any], *, several: bool) -> Sentence 
 
 
 def _seconds(study: Study, group: pd.DataFrame) -> Sentence:
-    """How long an epoch is, for the first experiment that has a verdict, or else the first."""
-    decided = group[group["verdict"] != "too few epochs"]
-    each = next((group if decided.empty else decided).itertuples())
+    """How long an epoch is, for the first experiment with epochs enough, or else the first."""
+    enough = group[group["verdict"] != "too few epochs"]
+    each = next((group if enough.empty else enough).itertuples())
     pairs = group[group["experiment"] == each.experiment]
     runs_of = dict(zip(pairs["first"], pairs["first_runs"], strict=True))
     runs_of |= dict(zip(pairs["second"], pairs["second_runs"], strict=True))
     told = []
     for name in (name for name in ENGINES if name in runs_of):
         runs = runs_of[name]
-        found = study.runs[study.runs["run"].isin(runs)]["seconds_per_epoch"]
+        of_engine = study.runs[study.runs["run"].isin(runs)]
         place = f"{each.experiment}, {name}, {each.machine}"
         what = f"geometric mean of the runs' median seconds per timed epoch; {place}"
-        number = seconds(float(np.exp(np.log(found).mean())), what, runs)
+        number = seconds(typical.seconds_per_epoch(of_engine), what, runs)
         told.append(put("{number} with {name}", number=number, name=engine(name)))
     return put("An epoch of {experiment} takes {told}.", experiment=each.experiment, told=row(told))
-
-
-def _one_run(table: pd.DataFrame) -> Sentence | None:
-    decided = table[table["verdict"] != "too few epochs"]
-    single = decided[decided["runs"] == 1]
-    if single.empty:
-        return None
-    if len(single) == len(decided):
-        beginning = "Each interval covers the epochs within one run"
-    else:
-        beginning = "Where a framework has a single run, the interval covers the epochs within it"
-    return put(
-        "{beginning} and takes them as independent; how much repeated runs would differ is not in it.",
-        beginning=beginning,
-    )
 
 
 def not_compared(study: Study) -> Sentence | None:

@@ -8,196 +8,172 @@ from typing import Any
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
-from reports.compare import Study
 from reports.document import Number, Sentence
-from reports.intervals import LEAST_EPOCHS
 from reports.prose.frameworks import not_compared
-from reports.prose.many import by_pair, run_ids, where
-from reports.prose.parts import FEW, Part, between, engine, figure, put, row
-from reports.prose.ratios import Lead, of_engines
+from reports.prose.many import by_pair, leads, run_ids, spread, where
+from reports.prose.parts import FEW, Part, cut, engine, figure, put, row
+from reports.prose.ratios import Lead, of_engines, unrepeated
+from reports.study.compare import Study
+from reports.study.ratios import LEAST_EPOCHS, UNREPEATED
 
 
 def speeds(study: Study) -> list[Sentence]:
     """Of the main setting: which engine is faster, by how much, and where there is no verdict."""
     table = study.engines[study.engines["setting"] == study.main]
-    decided = table[table["verdict"] != "too few epochs"]
+    enough = table[table["verdict"] != "too few epochs"]
     rest = table[table["verdict"] == "too few epochs"]
     if table.empty:
         why = not_compared(study)
         return [why if why else put("The frameworks were not compared.")]
     found = []
-    pairs = by_pair(decided)
+    pairs = by_pair(enough)
     if len(pairs) > FEW:
-        found += _together(decided, table)
+        found += _together(enough)
     else:
         for own in pairs:
             several = len(by_pair(table)) > 1
             if len(own) == 1:
                 found.append(_single(next(own.itertuples()), table, several=several))
             else:
-                found += _verdicts(own, table, several=several)
+                found += _verdicts(own, several=several)
     if len(rest):
         number = figure(
             len(rest),
             "comparisons; too few epochs",
             run_ids(rest),
-            f"{'further ' * bool(len(decided))}comparison of the frameworks",
-            f"{'further ' * bool(len(decided))}comparisons of the frameworks",
+            f"{'further ' * bool(len(enough))}comparison of the frameworks",
+            f"{'further ' * bool(len(enough))}comparisons of the frameworks",
         )
         template = (
             "{n} {have} too few epochs for a verdict, which takes at least {least} timed ones of each."
         )
         have = "has" if len(rest) == 1 else "have"
         found.append(put(template, n=number, have=have, least=str(LEAST_EPOCHS)))
-    return found
+    caveat = unrepeated(table, briefly=True)
+    return found if caveat is None else [*found, caveat]
 
 
 def _single(ratio: Any, rows: pd.DataFrame, *, several: bool) -> Sentence:
     """The one comparison of two engines; of `several` pairs they have their names."""
-    best = of_engines(ratio)
+    lead = of_engines(ratio)
     templates = {
         "same": "In the experiment {experiment} on {machine} {both} are equally fast within 2 %:"
-        " {first}'s speed is {value} times {second}'s (95 % interval {interval}).",
+        " {first}'s speed is {value} times {second}'s ({evidence}).",
         "not decided": "In the experiment {experiment} on {machine} it is not decided which framework is"
-        " faster: {first}'s speed is {value} times {second}'s, and the 95 % interval, {interval}, has"
-        " room for both.",
+        " faster by 2 % or more: {first}'s speed is {value} times {second}'s ({evidence}).",
+        "not decided among many": "In the experiment {experiment} on {machine} it is not decided, among"
+        " all comparisons of this report, which framework is faster: {first}'s speed is {value} times"
+        " {second}'s ({evidence}).",
+        "ahead": AHEAD,
+        "behind": AHEAD,
+        "level": "In the experiment {experiment} on {machine} {both} are level within 2 % ({evidence}),"
+        " which decides nothing.",
     }
     usual = (
-        "In the experiment {experiment} on {machine}, {first} is {value} times as fast as {second},"
-        " between {low} and {high} times (95 % interval)."
+        "In the experiment {experiment} on {machine}, {first} is {value} times as fast as {second}"
+        " ({evidence})."
     )
-    low, high = best.interval.numbers
     return put(
         templates.get(ratio.verdict, usual),
         experiment=ratio.experiment,
         machine=where(ratio, rows),
-        both=f"{best.first} and {best.second}" if several else "the frameworks",
-        first=best.first,
-        second=best.second,
-        value=best.value,
-        interval=best.interval,
-        low=low,
-        high=high,
+        both=f"{lead.first} and {lead.second}" if several else "the frameworks",
+        first=lead.first,
+        second=lead.second,
+        value=lead.value,
+        evidence=lead.evidence,
     )
 
 
+AHEAD = (
+    "In the experiment {experiment} on {machine}, {first} is ahead, {value} times as fast as {second}"
+    " ({evidence}), which decides nothing."
+)
 WORDS = {
     "same": "both are equally fast within 2 % in {n}",
     "not decided": "it is not decided in {n}",
+    "not decided among many": "it is not decided, among so many, in {n}",
+    "unrepeated": "there are too few repeats to decide in {n}",
 }
 
 
-def _by_winner(decided: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _by_winner(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Engine -> the comparisons in which it is the faster; those without such by their verdict."""
-    faster = decided["first"].where(decided["verdict"] == "faster", decided["second"])
-    kinds = decided["verdict"].where(decided["verdict"].isin(list(WORDS)), faster)
-    found = {kind: decided[kinds == kind] for kind in (*ENGINES, *WORDS)}
-    return {kind: these for kind, these in found.items() if len(these)}
+    verdicts = table["verdict"].replace(list(UNREPEATED), "unrepeated")
+    faster = table["first"].where(verdicts == "faster", table["second"])
+    kinds = verdicts.where(verdicts.isin(list(WORDS)), faster)
+    groups = {kind: table[kinds == kind] for kind in (*ENGINES, *WORDS)}
+    return {kind: rows for kind, rows in groups.items() if len(rows)}
 
 
 def _counted(groups: Mapping[str, pd.DataFrame], everything: Number, of: str = "") -> Sentence:
     """How often which engine is the faster; `of` names two engines where there are others."""
-    told: list[Part] = []
-    for kind, these in groups.items():
+    pieces: list[Part] = []
+    for kind, rows in groups.items():
         winner = "" if kind in WORDS else engine(kind)
-        what = f"{winner} is faster" if winner and of else these["verdict"].iloc[0]
-        number = figure(len(these), f"comparisons; {what}", run_ids(these))
-        told.append(put(WORDS.get(kind, "{name} is faster in {n}"), name=winner, n=number))
+        what = f"{winner} is faster" if winner and of else rows["verdict"].iloc[0]
+        number = figure(len(rows), f"comparisons; {what}", run_ids(rows))
+        pieces.append(put(WORDS.get(kind, "{name} is faster in {n}"), name=winner, n=number))
     return put(
         "Of {n} of {names}, each of one experiment on one machine, {told}.",
         n=everything,
         names=of or "the frameworks",
-        told=row(told),
+        told=row(pieces),
     )
 
 
-def _number_of(decided: pd.DataFrame) -> Number:
-    what = "comparisons; with a verdict"
-    return figure(len(decided), what, run_ids(decided), "comparison", "comparisons")
+def _number_of(table: pd.DataFrame) -> Number:
+    what = "comparisons; with epochs enough"
+    return figure(len(table), what, run_ids(table), "comparison", "comparisons")
 
 
-def _verdicts(decided: pd.DataFrame, rows: pd.DataFrame, *, several: bool) -> list[Sentence]:
+def _verdicts(table: pd.DataFrame, *, several: bool) -> list[Sentence]:
     """How often which of two engines is faster, and by how much; of `several` pairs they have names."""
-    groups = _by_winner(decided)
-    first, second = engine(decided["first"].iloc[0]), engine(decided["second"].iloc[0])
-    everything = _number_of(decided)
-    ends = {kind: _range(these, rows) for kind, these in groups.items() if kind not in WORDS}
-    if len(groups) == 1:
-        kind = next(iter(groups))
-        if kind == "same":
-            template = "{first} and {second} are equally fast within 2 % in all {n}."
-            return [put(template, first=first, second=second, n=everything)]
-        if kind == "not decided":
-            which = f"Which of {first} and {second}" if several else "Which framework"
-            template = "{which} is faster is decided in none of {n}."
-            return [put(template, which=which, n=everything)]
-        winner, loser = (first, second) if engine(kind) == first else (second, first)
-        template = (
-            "{winner} trains faster than {loser} in all {n} of one experiment on one machine: {range}."
-        )
-        return [put(template, winner=winner, loser=loser, n=everything, range=ends[kind])]
+    groups = _by_winner(table)
+    first, second = engine(table["first"].iloc[0]), engine(table["second"].iloc[0])
+    everything = _number_of(table)
+    if len(groups) > 1:
+        return [
+            _counted(groups, everything, f"{first} and {second}" if several else ""),
+            *leads(table),
+        ]
+    kind = next(iter(groups))
+    which = f"Which of {first} and {second}" if several else "Which framework"
+    templates = {
+        "same": "{first} and {second} are equally fast within 2 % in all {n}.",
+        "not decided": "{which} is faster is decided in none of {n}.",
+        "not decided among many": "{which} is faster is decided in none of {n}, among so many.",
+        "unrepeated": "{which} is faster is decided in none of {n}: none was repeated enough.",
+    }
+    if kind in templates:
+        return [put(templates[kind], first=first, second=second, which=which, n=everything)]
+    winner, loser = (first, second) if engine(kind) == first else (second, first)
     return [
-        _counted(groups, everything, f"{first} and {second}" if several else ""),
-        *(put("{name} is {range}.", name=engine(kind), range=piece) for kind, piece in ends.items()),
+        put(
+            "{winner} trains faster than {loser} in all {n} of one experiment on one machine.",
+            winner=winner,
+            loser=loser,
+            n=everything,
+        ),
+        *leads(table),
     ]
 
 
-def _together(decided: pd.DataFrame, rows: pd.DataFrame) -> list[Sentence]:
-    """How often each of many engines is faster than another, and its largest lead."""
-    groups = _by_winner(decided)
-    found = [_counted(groups, _number_of(decided), "two frameworks")]
-    for kind, these in groups.items():
+def _together(table: pd.DataFrame) -> list[Sentence]:
+    """How often each of many engines is faster than another, and by how much over each."""
+    groups = _by_winner(table)
+    sentences = [_counted(groups, _number_of(table), "two frameworks")]
+    for kind, rows in groups.items():
         if kind in WORDS:
             continue
-        lead, top = max(
-            ((of_engines(each), each) for each in these.itertuples()),
-            key=lambda pair: pair[0].value.value,
-        )
-        found.append(
-            put(
-                "{name}'s largest lead is in {experiment} on {machine}, where it is {value} times as"
-                " fast as {loser} (95 % interval {interval}).",
-                name=engine(kind),
-                experiment=top.experiment,
-                machine=where(top, rows),
-                value=lead.value,
-                loser=lead.second,
-                interval=lead.interval,
-            )
-        )
-    return found
+        over = [put("{it}", it=spread(own)) for own in _by_loser(rows)]
+        sentences.append(put("{told}.", told=cut(over, "leads over single frameworks")))
+    return sentences
 
 
-def _range(these: pd.DataFrame, rows: pd.DataFrame) -> Sentence:
-    """The smallest and the largest lead of one engine over one other."""
-    leads = [(of_engines(each), each) for each in these.itertuples()]
-    leads.sort(key=lambda pair: pair[0].value.value)
-    (low, _), (high, top) = leads[0], leads[-1]
-    place = put("{experiment} on {machine}", experiment=top.experiment, machine=where(top, rows))
-    if len(leads) == 1:
-        return put(
-            "{value} times as fast in {place} (95 % interval {interval})",
-            value=high.value,
-            place=place,
-            interval=high.interval,
-        )
-    if low.value.text == high.value.text:
-        outer = _outermost([lead for lead, _ in leads])
-        return put(
-            "each time {value} times as fast, with 95 % intervals within {ends}",
-            value=high.value,
-            ends=outer,
-        )
-    return put(
-        "between {low} and {high} times as fast, the most in {place} (95 % interval {interval})",
-        low=low.value,
-        high=high.value,
-        place=place,
-        interval=high.interval,
-    )
-
-
-def _outermost(leads: list[Lead]) -> Sentence:
-    lows = [lead.low for lead in leads if lead.low]
-    highs = [lead.high for lead in leads if lead.high]
-    return between(min(lows, key=lambda n: n.value), max(highs, key=lambda n: n.value))
+def _by_loser(rows: pd.DataFrame) -> list[list[Lead]]:
+    """One engine's leads, those over each other engine together."""
+    by_loser: dict[str, list[Lead]] = {}
+    for lead in map(of_engines, rows.itertuples()):
+        by_loser.setdefault(lead.second, []).append(lead)
+    return list(by_loser.values())

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from reports.compare import Study, virtual_macs
 from reports.document import Paragraph, Sentence
-from reports.intervals import LEAST_EPOCHS
-from reports.prose.parts import FEW, Part, cut, engine, extremes, figure, paragraph, put, row
-from reports.prose.ratios import Lead, lead, of_machines
+from reports.prose.parts import FEW, cut, engine, extremes, figure, paragraph, put, row
+from reports.prose.ratios import Lead, is_turned, of_machines, of_mean, unrepeated
+from reports.study.compare import Study, virtual_macs
+from reports.study.ratios import LEAST_EPOCHS, UNREPEATED
 
 SETTINGS = 2
 """So many settings besides the main one are told."""
@@ -22,7 +22,7 @@ def machines(study: Study) -> tuple[Paragraph, ...]:
     """Nothing with a single machine: one is no comparison."""
     if len(study.frames.machines) < 2:
         return ()
-    means, cells = comparable(study)
+    means, cells = study.means, study.machines
     others = [letter for letter in dict.fromkeys(means["setting"]) if letter != study.main]
     found: tuple[Paragraph, ...] = ()
     for setting in (study.main, *others[:SETTINGS]):
@@ -37,79 +37,67 @@ def machines(study: Study) -> tuple[Paragraph, ...]:
                 found += paragraph(*_one(each, by_machine[each.machine], heading))
         else:
             found += paragraph(*_many(rows, own, heading))
-    return found + paragraph(_one_run(means), *_left_out(study))
+    return found + paragraph(unrepeated(means), *_left_out(study))
 
 
-def comparable(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Means and cells without the virtual Macs."""
-    virtual = virtual_macs(study.frames)
-    if study.baseline in virtual:
-        return study.means.iloc[:0], study.machines.iloc[:0]
-    return (
-        study.means[~study.means["machine"].isin(virtual)],
-        study.machines[~study.machines["machine"].isin(virtual)],
-    )
+def run_ids(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The runs of rows of `Study.machines` or `Study.means`."""
+    return tuple(dict.fromkeys(chain(*rows["machine_runs"], *rows["baseline_runs"])))
 
 
-def run_ids(cells: pd.DataFrame) -> tuple[str, ...]:
-    """The runs of rows of `Study.machines`."""
-    return tuple(dict.fromkeys(chain(*cells["machine_runs"], *cells["baseline_runs"])))
-
-
-def mean_lead(mean: Any, cells: pd.DataFrame) -> Lead:
-    """The lead of a row of `Study.means`, made of these cells."""
-    return lead(mean, (mean.machine, mean.baseline), "geometric mean over cells", run_ids(cells))
+ENDINGS = {
+    "same": ": they are equally fast within 2 %",
+    "not decided": ": which is faster by 2 % or more is not decided",
+    "not decided among many": ": which is faster is not decided among so many machines",
+    **dict.fromkeys(UNREPEATED, ", which decides nothing"),
+    "too few epochs": ", and there is no verdict: each cell has fewer than {least} timed epochs",
+}
 
 
 def _one(mean: Any, cells: pd.DataFrame, setting: str | None) -> list[Sentence]:
-    best = mean_lead(mean, cells)
-    number = figure(mean.cells, "cells; geometric mean", run_ids(cells), "cell")
-    beginning = put("In setting {it}, over", it=setting) if setting else "Over"
-    parts: dict[str, Part] = {
-        "over": beginning,
-        "cells": number,
-        "first": best.first,
-        "second": best.second,
-        "value": best.value,
-    }
-    if mean.verdict == "too few epochs":
-        template = (
-            "{over} the {cells} that both ran, {first}'s speed is {value} times {second}'s in the"
-            " geometric mean, and there is no verdict: a cell has fewer than {least} timed epochs."
+    lead = of_mean(mean)
+    runs = (*mean.machine_runs, *mean.baseline_runs)
+    ending = put(ENDINGS.get(mean.verdict, ""), least=str(LEAST_EPOCHS))
+    left_out = (
+        put(
+            "; {n} {have} too few epochs and {are} left out",
+            n=figure(mean.short_cells, "cells left out of a mean", run_ids(cells), "cell"),
+            have="has" if mean.short_cells == 1 else "have",
+            are="is" if mean.short_cells == 1 else "are",
         )
-        return [put(template, **parts, least=str(LEAST_EPOCHS)), *_spread(mean, cells)]
-    endings = {
-        "same": ": they are equally fast within 2 %",
-        "not decided": ": which is faster is not decided",
-    }
-    if mean.verdict in endings:
-        template = (
-            "{over} the {cells} that both ran, {first}'s speed is {value} times {second}'s in the"
-            " geometric mean (95 % interval {interval}){ending}."
-        )
-    else:
-        template = (
-            "{over} the {cells} that both ran, {first} is {value} times as fast as {second}"
-            " (geometric mean, 95 % interval {interval}){ending}."
-        )
-    ending = endings.get(mean.verdict, "")
-    return [put(template, **parts, interval=best.interval, ending=ending), *_spread(mean, cells)]
+        if mean.short_cells
+        else ""
+    )
+    sentence = put(
+        "{over} the {cells} that both ran, {first} is {value} times as fast as {second} (geometric mean,"
+        " {evidence}){ending}{left_out}.",
+        over=put("In setting {it}, over", it=setting) if setting else "Over",
+        cells=figure(mean.cells, "cells; geometric mean", runs, "cell"),
+        first=lead.first,
+        second=lead.second,
+        value=lead.value,
+        evidence=lead.evidence,
+        ending=ending,
+        left_out=left_out,
+    )
+    return [sentence, *_spread(mean, cells)]
 
 
 def _spread(mean: Any, cells: pd.DataFrame) -> list[Sentence]:
-    """The cells in which the two are furthest apart and nearest."""
-    found = extremes(cells, "ratio")
-    if len(cells) < 2 or found is None:
+    """The cells in which the two are furthest apart and nearest, of those with epochs enough."""
+    enough = cells[cells["verdict"] != "too few epochs"]
+    ends = extremes(enough, "ratio")
+    if len(enough) < 2 or ends is None:
         return []
-    ends = [of_row(each, mean.verdict == "slower") for each in found]
-    least, most = sorted(ends, key=lambda each: each[0].value.value)
+    leads = [_of_row(row, inverted=is_turned(mean)) for row in ends]
+    least, most = sorted(leads, key=lambda pair: pair[0].value.value)
     if least[0].value.text == most[0].value.text:
         return [put("In each single cell it is {value} times as fast.", value=least[0].value)]
     template = "The ratio is largest in {top} ({most}) and smallest in {bottom} ({least})."
     return [put(template, top=most[1], most=most[0].value, bottom=least[1], least=least[0].value)]
 
 
-def of_row(cell: Any, inverted: bool) -> tuple[Lead, str]:
+def _of_row(cell: Any, *, inverted: bool) -> tuple[Lead, str]:
     """A cell's ratio in the direction of its mean, and the cell in words."""
     ratio = cell.copy()
     ratio["verdict"] = "slower" if inverted else "not decided"
@@ -117,58 +105,58 @@ def of_row(cell: Any, inverted: bool) -> tuple[Lead, str]:
 
 
 VERDICTS = {
-    "faster": "{n} trained faster than it",
-    "slower": "{n} slower",
-    "same": "{n} equally fast within 2 %",
+    "faster": "{n} {are} faster",
+    "slower": "{n} {are} slower",
+    "same": "{n} {are} equally fast within 2 %",
     "not decided": "for {n} it is not decided",
+    "not decided among many": "for {n} it is not decided among so many",
+    "ahead": "{n} {are} ahead without repeats enough to decide",
+    "behind": "{n} {are} behind without repeats enough to decide",
+    "level": "{n} {are} level within 2 % without repeats enough to decide",
     "too few epochs": "{n} had too few epochs for a verdict",
 }
 
 
 def _many(rows: pd.DataFrame, cells: pd.DataFrame, setting: str | None) -> list[Sentence]:
-    by_machine = dict(iter(cells.groupby("machine", sort=False)))
-    told = []
+    pieces = []
     for verdict, template in VERDICTS.items():
         these = rows[rows["verdict"] == verdict]
         if len(these):
-            own = cells[cells["machine"].isin(these["machine"])]
-            told.append(put(template, n=figure(len(these), f"means; {verdict}", run_ids(own))))
-    template = "Of {n} that have cells in common with {baseline}, {told}."
+            number = figure(len(these), f"means; {verdict}", run_ids(these))
+            pieces.append(put(template, n=number, are="is" if len(these) == 1 else "are"))
+    template = "Of {n} that {have} cells in common with {baseline}, {told}."
     if setting:
-        template = "In setting {setting}, of {n} that have cells in common with {baseline}, {told}."
-    number = figure(len(rows), "means; all", run_ids(cells), "machine")
-    found = [
-        put(template, setting=setting or "", n=number, baseline=rows["baseline"].iloc[0], told=row(told))
+        template = "In setting {setting}, of {n} that {have} cells in common with {baseline}, {told}."
+    sentences = [
+        put(
+            template,
+            setting=setting or "",
+            n=figure(len(rows), "means; all", run_ids(cells), "machine"),
+            have="has" if len(rows) == 1 else "have",
+            baseline=rows["baseline"].iloc[0],
+            told=row(pieces),
+        )
     ]
-    decided = rows[rows["verdict"] != "too few epochs"]
-    if ends := extremes(decided, "ratio"):
+    enough = rows[rows["verdict"] != "too few epochs"]
+    if ends := extremes(enough, "ratio"):
         slowest, fastest = ends
         leads = [
             put(
-                "{first} is {value} times as fast as {second} (95 % interval {interval})",
-                first=best.first,
-                value=best.value,
-                second=best.second,
-                interval=best.interval,
+                "{first} is {value} times as fast as {second} ({evidence})",
+                first=lead.first,
+                value=lead.value,
+                second=lead.second,
+                evidence=lead.evidence,
             )
-            for best in (mean_lead(each, by_machine[each["machine"]]) for each in (fastest, slowest))
+            for lead in (of_mean(fastest), of_mean(slowest))
         ]
-        found.append(
+        sentences.append(
             put(
                 "At the two ends, by the geometric mean over the cells in common, {told}.",
                 told=row(leads),
             )
         )
-    return found
-
-
-def _one_run(means: pd.DataFrame) -> Sentence | None:
-    if not any((means["verdict"] != "too few epochs") & (means["runs"] == 1)):
-        return None
-    return put(
-        "Some of these cells have a single run on a machine: how much repeated runs of them would differ"
-        " is not in the interval."
-    )
+    return sentences
 
 
 def _left_out(study: Study) -> list[Sentence]:
@@ -177,7 +165,7 @@ def _left_out(study: Study) -> list[Sentence]:
         return []
     valid = study.frames.valid
     virtual = virtual_macs(study.frames)
-    compared = {study.baseline, *study.machines["machine"], *virtual}
+    compared = {study.baseline, *study.machines["machine"], *study.machines["baseline"], *virtual}
     settings = set(valid.loc[valid["machine"] == study.baseline, "setting"])
     same: list[str] = []
     other: list[str] = []

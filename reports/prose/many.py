@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from reports.document import Paragraph, Sentence
-from reports.intervals import LEAST_EPOCHS
-from reports.prose.parts import engine, figure, paragraph, put, row
-from reports.prose.ratios import of_engines
+from reports.prose.parts import between, engine, figure, paragraph, put, row
+from reports.prose.ratios import Lead, of_engines
+from reports.study.ratios import LEAST_EPOCHS
 from reports.words import DEVICES
 
 
@@ -30,6 +31,10 @@ VERDICTS = {
     "slower": "{second} is faster on {n}",
     "same": "both are equally fast within 2 % on {n}",
     "not decided": "it is not decided on {n}",
+    "not decided among many": "it is not decided, among so many comparisons, on {n}",
+    "ahead": "{first} is ahead without repeats enough to decide on {n}",
+    "behind": "{second} is ahead without repeats enough to decide on {n}",
+    "level": "both are level within 2 % without repeats enough to decide on {n}",
     "too few epochs": f"there are too few epochs for a verdict, under {LEAST_EPOCHS}, on {{n}}",
 }
 
@@ -64,32 +69,39 @@ def by_experiment(rows: pd.DataFrame, setting: str | None, *, several: bool) -> 
                 told=row(told),
             )
         )
-        found += _extremes(group, rows)
+        found += leads(group)
     return paragraph(*found)
 
 
-def _extremes(group: pd.DataFrame, rows: pd.DataFrame) -> list[Sentence]:
-    """The largest lead of each engine."""
-    found = []
+def leads(comparisons: pd.DataFrame) -> list[Sentence]:
+    """How large each engine's leads are where it is the faster: the middle one, and from least to most.
+
+    The most of many is a lucky draw, so none is told by itself.
+    """
+    sentences = []
     for verdict in ("faster", "slower"):
-        these = group[group["verdict"] == verdict]
-        if these.empty:
-            continue
-        place = these["ratio"].idxmax() if verdict == "faster" else these["ratio"].idxmin()
-        top = next(these.loc[[place]].itertuples())
-        best = of_engines(top)
-        template = (
-            "{winner}'s lead is largest on {machine}, where it is {value} times as fast as {loser}"
-            " (95 % interval {interval})."
+        these = [of_engines(row) for row in comparisons.itertuples() if row.verdict == verdict]
+        if these:
+            sentences.append(put("{lead}.", lead=spread(these)))
+    return sentences
+
+
+def spread(leads: Sequence[Lead]) -> Sentence:
+    """One engine's leads over another: the one, or the middle one and both ends."""
+    ordered = sorted((lead.value for lead in leads), key=lambda number: number.value)
+    sides = {"first": leads[0].first, "second": leads[0].second}
+    if len(leads) == 1:
+        return put(
+            "{first} is {value} times as fast as {second} ({evidence})",
+            **sides,
+            value=ordered[0],
+            evidence=leads[0].evidence,
         )
-        found.append(
-            put(
-                template,
-                winner=best.first,
-                machine=where(top, rows),
-                value=best.value,
-                loser=best.second,
-                interval=best.interval,
-            )
-        )
-    return found
+    if ordered[0].text == ordered[-1].text:
+        return put("{first} is each time {value} times as fast as {second}", **sides, value=ordered[0])
+    return put(
+        "{first} is {ends} times as fast as {second}, {middle} times in the middle one",
+        **sides,
+        ends=between(ordered[0], ordered[-1]),
+        middle=ordered[(len(ordered) - 1) // 2],
+    )

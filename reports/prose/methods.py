@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bench.records.limits import MAX_TAKEN_CPU_SHARE, MIN_FREE_CPUS
-from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
-from reports.intervals import LEAST_EPOCHS, RESAMPLES
-from reports.prose.learning import judged
-from reports.prose.parts import engine, ids, paragraph, put, share
+from reports.prose.parts import engine, paragraph, put, share
 from reports.published import FIGURES, IMAGE_SIZE
 from reports.settings import engines_of
+from reports.study.accuracy import CLEAR_LEAD, accuracies
+from reports.study.compare import Study
+from reports.study.ratios import CLEAR, LEAST_EPOCHS, LEAST_REPEATS
 
 PUBLISHED = {
     (figure.experiment, figure.engine): figure.value
@@ -39,11 +39,11 @@ def original(study: Study) -> tuple[Paragraph, ...]:
 
 
 def _beside(study: Study, experiment: str, name: str) -> Sentence | None:
-    own = judged(study)
-    own = own[(own["experiment"] == experiment) & (own["engine"] == name)]
-    if own.empty:
+    judged = {system.name: system for system in accuracies(study).systems}
+    system = judged.get((experiment, name))
+    if system is None:
         return None
-    value, published = float(own["test_accuracy"].mean()), PUBLISHED[experiment, name]
+    published = PUBLISHED[experiment, name]
     what = f"mean test accuracy; {engine(name)}, {experiment}"
     theirs = Number(
         text=f"{100 * published:.2f} %",
@@ -57,7 +57,7 @@ def _beside(study: Study, experiment: str, name: str) -> Sentence | None:
         experiment=experiment,
         name=engine(name),
         theirs=theirs,
-        ours=share(value, what, ids(own), 2),
+        ours=share(system.mean, what, system.runs, 2),
     )
 
 
@@ -73,8 +73,8 @@ def methods(study: Study) -> tuple[Paragraph, ...]:
         " shown, and nothing is decided by it.",
         "The clock is the worker's own, with the device synchronised before it starts and before it"
         " stops; evaluation and checkpoints are outside it.",
-        "Each cell, an experiment in one framework on one device with one seed, is a process of its own,"
-        " and cells run one after the other.",
+        "Each run of an experiment in one framework on one device is a process of its own, and runs"
+        " follow one another.",
         f"{'Both' if two else 'All'} frameworks start from the same weights and see the same batches in"
         " the same order; only dropout's masks are each one's own. The seed sets weights, order, crops"
         " and flips.",
@@ -82,12 +82,20 @@ def methods(study: Study) -> tuple[Paragraph, ...]:
         " float64; a run that fails it is invalid.",
     )
     comparing = (
-        "A run's rate is the median of its timed epochs, and several runs of a cell are averaged"
-        " geometrically.",
-        "Intervals are bootstrap intervals at 95 %, from {resamples} resamples of runs and, within them,"
-        " of epochs, with percentiles expanded for few units (Hesterberg 2015).",
-        "One side is called faster where the whole interval is on its side of 1, and both the same where"
-        " it lies within 2 % of 1; a verdict takes at least {least} timed epochs of each side.",
+        "A run's rate is the median of its timed epochs. Runs of a session, and then sessions, are"
+        " averaged geometrically. A cell is an experiment in one framework on one device of a machine.",
+        "A 95 % interval comes from what was repeated: for frameworks from {repeats} or more runs of"
+        " each in one session, in turn (Welch's t), or from as many sessions with both (Student's t on"
+        " the differences); for machines from {repeats} or more sessions of each (Welch's t on the"
+        " sessions' means). Nothing else has an interval.",
+        "One side is called faster where the whole interval is on its side of 1 and the lead is 2 % or"
+        " more, and both the same where the interval lies within 2 % of 1. The comparisons of one table"
+        " are judged together (Holm): what would be decided alone and not among so many is not decided.",
+        "Without an interval a lead decides only above {clear} times, with at least {least} timed epochs"
+        " of each side. Memory and energy are judged alike.",
+        "An accuracy is a mean over seeds, on all machines together. Two are told apart by Welch's t,"
+        " with the error of the seeds and of the test images added, all pairs judged together (Holm)."
+        " Without {repeats} seeds of each only a lead of over {lead} points decides.",
     )
     unknown = (
         "What the report cannot know: how warm the room was, whether one name is one computer in every"
@@ -95,7 +103,9 @@ def methods(study: Study) -> tuple[Paragraph, ...]:
         " version 6 have the load average alone.",
     )
     numbers = {
-        "resamples": f"{RESAMPLES:,}",
+        "repeats": str(LEAST_REPEATS),
+        "clear": f"{CLEAR:.2f}",
+        "lead": f"{100 * CLEAR_LEAD:g}",
         "least": str(LEAST_EPOCHS),
         "taken": f"{100 * MAX_TAKEN_CPU_SHARE:g} %",
         "free": f"{MIN_FREE_CPUS:g}",

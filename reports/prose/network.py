@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from alexnet.layers import IllegalNetwork
 from alexnet.spec import mistaken_changes, network
-from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
 from reports.prose.parts import figure, ids, paragraph, put, row
 from reports.published import IMAGE_SIZE
+from reports.study.compare import Study
 
 WORDS = {
     "no third pool": "leaving out the third pool",

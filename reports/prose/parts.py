@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import pandas as pd
@@ -77,12 +78,14 @@ def of_runs(runs: Sequence[str], which: str, noun: str = "run") -> Number:
 
 
 def part_of(own: Sequence[str], every: Sequence[str], which: str, start: bool = False) -> Sentence:
-    """So many runs of so many: "2 of 4 runs", "all 4 runs", "the one run"."""
+    """So many runs of so many: "2 of 4 runs", "all 4 runs", "both runs", "the one run"."""
     whole = of_runs(every, "of which")
     if len(own) < len(every):
         return put("{n} of {all}", n=figure(len(own), f"runs; {which}", own), all=whole)
     if len(every) == 1:
         return put("The one run" if start else "the one run")
+    if len(every) == 2:
+        return put("{both}", both=replace(whole, text="Both runs" if start else "both runs"))
     return put("{each} {all}", each="All" if start else "all", all=whole)
 
 
@@ -99,13 +102,12 @@ def share(value: float, what: str, runs: Iterable[str], digits: int = 1) -> Numb
 
 def points(value: float, what: str, runs: Iterable[str], digits: int = 2) -> Number:
     """A difference of shares, or a standard error of one, in percentage points."""
-    text = f"{100 * value:.{digits}f} points"
-    return Number(text=text, value=float(value), what=what, runs=tuple(runs))
+    return Number(text=words.points(value, digits), value=float(value), what=what, runs=tuple(runs))
 
 
 def decimal(value: float, what: str, runs: Iterable[str], digits: int = 2) -> Number:
     """A number without a unit."""
-    text = f"{value:.{digits}f}"
+    text = words.number(value, f".{digits}f")
     return Number(text=text, value=float(value), what=what, runs=tuple(runs))
 
 

@@ -1,25 +1,24 @@
-"""Memory and energy: which engine takes more, where most, and why what is missing is missing."""
+"""Memory and energy: which engine takes more, by how much, and why what is missing is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, combinations
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
 from reports import words
-from reports.compare import Study
 from reports.document import Number, Paragraph, Sentence
-from reports.prose.many import by_pair
+from reports.prose.many import by_pair, run_ids, where
 from reports.prose.parts import (
     FEW,
+    LISTED,
     Part,
-    cell,
+    between,
     cut,
     engine,
-    extremes,
     figure,
     gigabytes,
     ids,
@@ -29,191 +28,90 @@ from reports.prose.parts import (
     row,
     several,
 )
+from reports.prose.ratios import Lead, in_brackets, of_engines, unrepeated
+from reports.study.compare import Study
+from reports.study.ratios import LEAST_EPOCHS, Verdict
+from reports.study.resources import HOST, card_memory, energy, host_memory
 from reports.tables.resources import gpu_alone
 from reports.words import significant
 
-Form = Callable[[float, str, Sequence[str]], Number]
-PLACE = ["machine", "experiment", "device"]
-SIDE = {"": "engine", "_value": "value", "_runs": "runs"}
-PAIR = [*PLACE, *(f"{side}{end}" for side in ("first", "second") for end in SIDE)]
-ALIKE = 0.02
-"""Figures that are no further apart count as alike."""
 
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """What is taken, as sentences have it: its name, how a value reads, and what takes so much of it."""
 
-def resources(study: Study) -> tuple[Paragraph, ...]:
-    """The valid runs of the main setting."""
-    runs = study.runs
-    if runs.empty:
-        return ()
-    return paragraph(*_memory(runs)) + paragraph(*_energy(runs))
-
-
-def pairs(runs: pd.DataFrame, column: str, statistic: str) -> pd.DataFrame:
-    """One row a place and two engines that have the figure there: first_value, second_value, their runs.
-
-    A place is a machine, experiment and device.
-    """
-    there = runs.dropna(subset=[column])
-    grouped = there.groupby([*PLACE, "engine"], sort=False)
-    table = grouped.agg(value=(column, statistic), runs=("run", tuple)).reset_index()
-    places: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for each in table.to_dict("records"):
-        places.setdefault(tuple(each[name] for name in PLACE), {})[each["engine"]] = each
-    rows = [
-        {name: first[name] for name in PLACE}
-        | {f"first{end}": first[name] for end, name in SIDE.items()}
-        | {f"second{end}": second[name] for end, name in SIDE.items()}
-        for by_engine in places.values()
-        for first, second in combinations([by_engine[e] for e in ENGINES if e in by_engine], 2)
-    ]
-    return pd.DataFrame(rows, columns=PAIR)
-
-
-def _compared(both: pd.DataFrame, what: str, form: Form, machines: bool) -> list[Sentence]:
-    """Which engine takes more, and where two are furthest apart: by pair, or of many pairs together."""
-    groups = by_pair(both)
-    if len(groups) > FEW:
-        found = [
-            _counted(both, what, _by_larger(both), "two frameworks"),
-            _gap(both, what, form, machines),
-        ]
-    else:
-        several = len(groups) > 1
-        found = [
-            sentence
-            for own in groups
-            for sentence in (_verdict(own, what, several=several), _gap(own, what, form, machines))
-        ]
-    return [sentence for sentence in found if sentence is not None]
-
-
-def _by_larger(both: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Engine -> the pairs in which it takes more; under "" those in which both take the same."""
-    ratio = both["first_value"] / both["second_value"]
-    larger = both["first"].where(ratio > 1, both["second"])
-    kinds = larger.where((ratio > 1 + ALIKE) | (ratio < 1 / (1 + ALIKE)), "")
-    found = {kind: both[kinds == kind] for kind in (*ENGINES, "")}
-    return {kind: own for kind, own in found.items() if len(own)}
-
-
-def _verdict(both: pd.DataFrame, what: str, *, several: bool) -> Sentence:
-    """In how many places which of two engines takes more; of `several` pairs they have their names."""
-    found = _by_larger(both)
-    first, second = engine(both["first"].iloc[0]), engine(both["second"].iloc[0])
-    names = f"{first} and {second}"
-    if len(found) > 1:
-        return _counted(both, what, found, names if several else "")
-    larger = next(iter(found))
-    where: Part = "in the one case that has both figures"
-    if len(both) > 1:
-        total = figure(len(both), f"pairs; {what}", _runs(both), "pair")
-        where = put("in each of {n} (same machine, experiment and device)", n=total)
-    if not larger:
-        template = "{names} take the same {what} within 2 % {where}."
-        return put(template, names=names if several else "Both frameworks", what=what, where=where)
-    name, other = (first, second) if engine(larger) == first else (second, first)
-    template = "{name} takes more {what} than {other} {where}."
-    return put(template, name=name, what=what, other=other, where=where)
-
-
-def _counted(both: pd.DataFrame, what: str, found: Mapping[str, pd.DataFrame], names: str) -> Sentence:
-    """How often which engine takes more; `names` says whose pairs they are, if that is not clear."""
-    total = figure(len(both), f"pairs; {what}", _runs(both), "pair")
-    told: list[Part] = []
-    for kind, own in found.items():
-        name = engine(kind) if kind else ""
-        number = figure(len(own), f"pairs; {what}, more with {name or 'neither'}", _runs(own))
-        phrase = "{name} takes more {what} in {n}" if name else "both take the same within 2 % in {n}"
-        told.append(put(phrase, name=name, what=what, n=number))
-    return put(
-        "Of {n}{of} (same machine, experiment and device), {told}.",
-        n=total,
-        of=f" of {names}" if names else "",
-        told=row(told),
-    )
-
-
-def _runs(both: pd.DataFrame) -> tuple[str, ...]:
-    pairs_of = zip(both["first_runs"], both["second_runs"], strict=True)
-    return tuple(dict.fromkeys(chain(*(chain(*pair) for pair in pairs_of))))
-
-
-def _memory(runs: pd.DataFrame) -> list[Sentence]:
-    both = pairs(runs[runs["grown_host_bytes"] > 0], "grown_host_bytes", "max")
-    found: list[Sentence] = []
-    ends = extremes(runs, "grown_host_bytes")
-    if ends is None:
-        return [put("Memory was not measured.")]
-    found += _compared(both, "memory", gigabytes, several(runs))
-    most = ends[1]
-    found.append(
-        put(
-            "The most that a run took is {n}, {cell}.",
-            n=gigabytes(most["grown_host_bytes"], "grown host bytes of a run", [most["run"]]),
-            cell=cell(most, several(runs)),
-        )
-    )
-    found.append(
-        put(
-            "Memory is the process's peak within the training epochs, less what it had once the"
-            " framework was imported."
-        )
-    )
-    return found
-
-
-def _gap(both: pd.DataFrame, what: str, form: Form, machines: bool) -> Sentence | None:
-    """The pair whose figures are furthest apart, as a multiple."""
-    ratio = both["first_value"] / both["second_value"]
-    multiple = ratio.where(ratio >= 1, 1 / ratio)
-    if multiple.max() <= 1 + ALIKE:
-        return None
-    top: Any = both.loc[multiple.idxmax()]
-    numbers = [
-        form(
-            top[f"{side}_value"],
-            f"{what}; {top[side]}, {top['experiment']}, {top['machine']}",
-            top[f"{side}_runs"],
-        )
-        for side in ("first", "second")
-    ]
-    return put(
-        "They are furthest apart in {experiment}{place}: {a} with {first} and {b} with {second}.",
-        experiment=top["experiment"],
-        place=put(" on {it}", it=top["machine"]) if machines else "",
-        first=engine(top["first"]),
-        second=engine(top["second"]),
-        a=numbers[0],
-        b=numbers[1],
-    )
+    name: str
+    form: Callable[[float, str, Sequence[str]], Number]
+    example: str
 
 
 def joules(value: float, what: str, runs: Sequence[str]) -> Number:
     """Energy to three digits."""
-    text = f"{significant(value / 1000)} kJ" if value >= 1000 else f"{significant(value)} J"
+    rounded = float(f"{value:.3g}")  # the mean of a thousand may be 999.9999
+    text = f"{significant(value / 1000)} kJ" if rounded >= 1000 else f"{significant(value)} J"
     return Number(text=text, value=float(value), what=what, runs=tuple(runs))
 
 
-def _energy(runs: pd.DataFrame) -> list[Sentence]:
-    measured = runs.dropna(subset=["joules_per_epoch"])
+MEMORY = Resource(name="memory", form=gigabytes, example="Training {experiment}{place} takes {told}.")
+CARD_MEMORY = Resource(
+    name="memory of the graphics card",
+    form=gigabytes,
+    example="Of the card's memory, training {experiment}{place} takes {told}.",
+)
+ENERGY = Resource(
+    name="energy an epoch", form=joules, example="An epoch of {experiment}{place} takes {told}."
+)
+
+
+def resources(study: Study) -> tuple[Paragraph, ...]:
+    """The valid runs of the main setting."""
+    if study.runs.empty:
+        return ()
+    tables = (host_memory(study), card_memory(study), energy(study))
+    host, card, joules_an_epoch = tables
+    return (
+        paragraph(*_memory(study.runs, host), *_compared(card, CARD_MEMORY, several(study.runs)))
+        + paragraph(*_energy(study.runs, joules_an_epoch))
+        + paragraph(unrepeated(pd.concat(tables), briefly=True))
+    )
+
+
+def _memory(runs: pd.DataFrame, comparisons: pd.DataFrame) -> list[Sentence]:
+    measured = runs[runs[HOST].notna()]
     if measured.empty:
+        return [put("Memory was not measured.")]
+    most = measured.loc[measured[HOST].idxmax()]
+    if most[HOST] <= 0:
+        return [put("No run took more memory than importing its framework had.")]
+    return [
+        *_compared(comparisons, MEMORY, several(runs)),
+        put(
+            "No run took more than {n}.",
+            n=gigabytes(most[HOST], "grown host bytes of a run", [most["run"]]),
+        ),
+        put(
+            "A run's memory is the process's peak within the training epochs, less what it had once the"
+            " framework was imported."
+        ),
+    ]
+
+
+def _energy(runs: pd.DataFrame, comparisons: pd.DataFrame) -> list[Sentence]:
+    if runs["joules_per_epoch"].isna().all():
         return [_why_not("Energy was not measured: {told}.", runs)]
-    # Of a run whose epochs were all disturbed, nothing is decided.
-    calm = measured[measured["disturbed_epochs"] < measured["steady_epochs"]]
-    both = pairs(calm, "joules_per_epoch", "median")
-    found = _compared(both, "energy an epoch", joules, several(runs))
-    found.append(
+    sentences = [
+        *_compared(comparisons, ENERGY, several(runs)),
         put(
             "Energy is the chip's or board's own estimate for processor and GPU together, idle draw"
-            " included; the figures are medians of the timed epochs and have no interval."
-        )
-    )
+            " included; a run's figure is the median of its timed epochs."
+        ),
+    ]
     rest = runs[runs["joules_per_epoch"].isna()]
     if len(rest):
         number = part_of(ids(rest), ids(runs), "without energy")
         have = "has" if len(rest) == 1 else "have"
-        found.append(put("{n} {have} no figure of energy.", n=number, have=have))
-    return found
+        sentences.append(put("{n} {have} no figure of energy.", n=number, have=have))
+    return sentences
 
 
 def _why_not(template: str, runs: pd.DataFrame) -> Sentence:
@@ -228,3 +126,215 @@ def _why_not(template: str, runs: pd.DataFrame) -> Sentence:
         for reads in dict.fromkeys(runs["energy_reads"].dropna())
     ]
     return put(template, told=cut(told or ["the files do not say why"], "reasons", 3, "; and "))
+
+
+def _compared(comparisons: pd.DataFrame, resource: Resource, machines: bool) -> list[Sentence]:
+    """Which engine takes more: pair by pair, or of many pairs together."""
+    pairs = by_pair(comparisons)
+    if len(pairs) > FEW:
+        return _together(comparisons, resource)
+    return [
+        sentence
+        for pair in pairs
+        for sentence in (*_pair(pair, resource, machines), _values(pair, resource, machines))
+    ]
+
+
+Kind = Literal[
+    "first more",
+    "second more",
+    "same",
+    "not decided",
+    "not decided among many",
+    "first seen with more",
+    "second seen with more",
+    "seen alike",
+    "too few epochs",
+]
+"""A verdict in the order of telling; a lead that was only seen has its side, or is none at all."""
+
+VERDICTS: dict[Verdict, Kind] = {
+    "faster": "first more",
+    "slower": "second more",
+    "same": "same",
+    "not decided": "not decided",
+    "not decided among many": "not decided among many",
+    "ahead": "first seen with more",
+    "behind": "second seen with more",
+    "level": "seen alike",
+    "too few epochs": "too few epochs",
+}
+TEMPLATES: dict[Kind, str] = {
+    "first more": "{first} takes more {name} than {second}{share}: {told}.",
+    "second more": "{first} takes more {name} than {second}{share}: {told}.",
+    "same": "{first} and {second} take the same {name} within 2 %{share}.",
+    "not decided": "Whether {first} or {second} takes more {name} by 2 % or more is not decided{share}:"
+    " {first} takes {told}.",
+    "not decided among many": "Whether {first} or {second} takes more {name} is not decided{share},"
+    " since among so many comparisons some such lead is no wonder: {first} takes {told}.",
+    "first seen with more": "{first} took more {name} than {second}{share}, which decides nothing:"
+    " {told}.",
+    "second seen with more": "{first} took more {name} than {second}{share}, which decides nothing:"
+    " {told}.",
+    "seen alike": "{first} and {second} took the same {name} within 2 %{share}, without repeats enough"
+    " to decide.",
+    "too few epochs": "No verdict is given on {first}'s and {second}'s {name}{share}: it takes at least"
+    " {least} timed epochs of each.",
+}
+
+
+def _kinds(comparisons: pd.DataFrame) -> dict[Kind, pd.DataFrame]:
+    """The rows of each kind that there is, in the order of telling."""
+    kinds = [_kind(comparison) for comparison in comparisons.itertuples()]
+    groups = {kind: comparisons[[other == kind for other in kinds]] for kind in TEMPLATES}
+    return {kind: rows for kind, rows in groups.items() if len(rows)}
+
+
+def _kind(comparison: Any) -> Kind:
+    return VERDICTS[comparison.verdict]
+
+
+def _pair(pair: pd.DataFrame, resource: Resource, machines: bool) -> list[Sentence]:
+    """A sentence a kind of verdict on two engines."""
+    sentences = []
+    for kind, rows in _kinds(pair).items():
+        lead = of_engines(next(rows.itertuples()), resource.name)
+        sentences.append(
+            put(
+                TEMPLATES[kind],
+                first=lead.first,
+                second=lead.second,
+                name=resource.name,
+                share=_share(rows, pair, resource),
+                told=_leads(rows, resource, machines),
+                least=str(LEAST_EPOCHS),
+            )
+        )
+    return sentences
+
+
+def _share(rows: pd.DataFrame, pair: pd.DataFrame, resource: Resource) -> Part:
+    """In how many of the comparisons of two engines; nothing where there is one."""
+    if len(pair) == 1:
+        return ""
+    number = figure(len(pair), f"comparisons; {resource.name}", run_ids(pair), "comparison")
+    if len(rows) < len(pair):
+        part = figure(len(rows), f"comparisons; {resource.name}", run_ids(rows))
+        return put(" in {part} of {number}", part=part, number=number)
+    if len(pair) == 2:
+        return put(" in {number}", number=replace(number, text="both comparisons"))
+    return put(" in all {number}", number=number)
+
+
+def _leads(rows: pd.DataFrame, resource: Resource, machines: bool) -> Sentence:
+    """How many times as much: in each experiment and place, or of many from least to most."""
+    leads = [of_engines(comparison, resource.name) for comparison in rows.itertuples()]
+    if len(leads) > LISTED:
+        return _spread(leads)
+    return row(
+        [
+            put(
+                "{value} times{as_much} in {place}{evidence}",
+                value=lead.value,
+                as_much="" if number else " as much",
+                place=_place(comparison, rows, machines),
+                evidence=evidence,
+            )
+            for number, (comparison, lead, evidence) in enumerate(
+                zip(rows.itertuples(), leads, in_brackets(leads), strict=True)
+            )
+        ]
+    )
+
+
+def _spread(leads: Sequence[Lead], than: str = "") -> Sentence:
+    """From the least to the most of several, and the middle one."""
+    values = sorted((lead.value for lead in leads), key=lambda number: number.value)
+    if values[0].text == values[-1].text:
+        return put("{value} times as much{than}", value=values[0], than=than)
+    return put(
+        "{ends} times as much{than}, {middle} times in the middle one",
+        ends=between(values[0], values[-1]),
+        than=than,
+        middle=values[(len(values) - 1) // 2],
+    )
+
+
+def _place(comparison: Any, rows: pd.DataFrame, machines: bool) -> Sentence:
+    """The experiment, and the machine or the device where there are several."""
+    if not machines and rows["device"].nunique() == 1:
+        return put("{it}", it=comparison.experiment)
+    return put("{it} on {machine}", it=comparison.experiment, machine=where(comparison, rows))
+
+
+def _values(pair: pd.DataFrame, resource: Resource, machines: bool) -> Sentence:
+    """What two engines take in the first experiment with epochs enough, or else in the first."""
+    enough = pair[pair["verdict"] != "too few epochs"]
+    comparison: Any = next((pair if enough.empty else enough).itertuples())
+    what = f"geometric mean of the runs' {resource.name}"
+    cell = f"{comparison.experiment}, {comparison.machine}, {comparison.device}"
+    first, second = engine(comparison.first), engine(comparison.second)
+    return put(
+        resource.example,
+        experiment=comparison.experiment,
+        place=put(" on {it}", it=where(comparison, pair)) if machines else "",
+        told=put(
+            "{a} with {first} and {b} with {second}",
+            first=first,
+            second=second,
+            a=resource.form(comparison.first_value, f"{what}; {first}, {cell}", comparison.first_runs),
+            b=resource.form(
+                comparison.second_value, f"{what}; {second}, {cell}", comparison.second_runs
+            ),
+        ),
+    )
+
+
+TOGETHER: dict[Kind, str] = {
+    "same": "both take the same within 2 % in {n}",
+    "not decided": "it is not decided in {n}",
+    "not decided among many": "it is not decided, among so many, in {n}",
+    "first seen with more": "one took more without repeats enough to decide in {n}",
+    "second seen with more": "one took more without repeats enough to decide in {n}",
+    "seen alike": "both took the same within 2 %, without repeats enough to decide, in {n}",
+    "too few epochs": "there are too few epochs for a verdict in {n}",
+}
+"""Of many pairs; without those in which one engine takes more, and is named."""
+
+
+def _together(comparisons: pd.DataFrame, resource: Resource) -> list[Sentence]:
+    """How often each of many engines takes more than another, and how much more."""
+    leads = [of_engines(comparison, resource.name) for comparison in comparisons.itertuples()]
+    kinds = [_kind(comparison) for comparison in comparisons.itertuples()]
+    winners = [
+        lead.first if kind in ("first more", "second more") else ""
+        for lead, kind in zip(leads, kinds, strict=True)
+    ]
+    pieces: list[Part] = []
+    spreads = []
+    for label in (info.label for info in ENGINES.values()):
+        of_label = [place for place, winner in enumerate(winners) if winner == label]
+        if of_label:
+            what = f"comparisons; {resource.name}, more with {label}"
+            number = figure(len(of_label), what, run_ids(comparisons.iloc[of_label]))
+            pieces.append(put("{name} takes more in {n}", name=label, n=number))
+            spreads.append(
+                put(
+                    "{name} takes {told}.",
+                    name=label,
+                    told=_spread([leads[place] for place in of_label], than=" as another"),
+                )
+            )
+    for template in dict.fromkeys(TOGETHER.values()):
+        rows = comparisons[[TOGETHER.get(kind) == template for kind in kinds]]
+        if len(rows):
+            what = f"comparisons; {resource.name}, more with neither"
+            pieces.append(put(template, n=figure(len(rows), what, run_ids(rows))))
+    whole = figure(len(comparisons), f"comparisons; {resource.name}", run_ids(comparisons), "comparison")
+    counted = put(
+        "Of {n} of two frameworks' {name}, each of one experiment on one device, {told}.",
+        n=whole,
+        name=resource.name,
+        told=row(pieces),
+    )
+    return [counted, *spreads]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from alexnet.data import DATASETS
 from bench.records.limits import MAX_DRIFT
 from reports import words
-from reports.compare import Study
 from reports.document import Paragraph, Sentence
 from reports.prose import learning, machines
+from reports.prose.accuracies import best_accuracy
 from reports.prose.frameworks import unlike_precisions
 from reports.prose.headline import speeds
 from reports.prose.parts import (
     FEW,
     Part,
     cut,
-    engine,
     figure,
     ids,
     of_runs,
@@ -24,8 +21,9 @@ from reports.prose.parts import (
     part_of,
     put,
     row,
-    share,
 )
+from reports.study.compare import Study
+from reports.study.learning import overfitting
 from reports.tables.resources import gpu_alone
 
 
@@ -81,8 +79,7 @@ def _machines(study: Study) -> list[Sentence]:
     """The first sentence of the machines' section, of the main setting."""
     if len(study.frames.machines) < 2:
         return []
-    means, _ = machines.comparable(study)
-    mine = means[means["setting"] == study.main]
+    mine = study.means[study.means["setting"] == study.main]
     if mine.empty:
         return []
     first = machines.machines(study)[0].sentences
@@ -110,34 +107,18 @@ def _learning(study: Study) -> list[Sentence]:
             )
         )
         return [*found, put("{it}: nothing is claimed of accuracy or overfitting.", it=images)]
-    over = learning.overfitted(study)
-    own = runs[runs["run"].isin([each.run for each in over])]
-    if len(own):
-        first = min(over, key=lambda each: each.best_epoch)
-        template = "{n} of {names} overfitted, {since} epoch {epoch} on."
-        since = "from" if len({each.best_epoch for each in over}) == 1 else "the first from"
-        names = row([str(name) for name in dict.fromkeys(own["experiment"])])
-        epoch = figure(first.best_epoch, "min best epoch by validation loss", ids(own))
-        number = figure(len(own), "runs; overfitted", ids(own), "run")
-        found.append(put(template, n=number, names=names, since=since, epoch=epoch))
-    best = learning.judged(study)
-    return [*found, _best(best)] if len(best) else found
-
-
-def _best(runs: pd.DataFrame) -> Sentence:
-    """The experiment and engine with the highest mean accuracy."""
-    means = runs.groupby(["experiment", "engine"], sort=False)["test_accuracy"].mean()
-    experiment, name = means.idxmax()
-    own = runs[(runs["experiment"] == experiment) & (runs["engine"] == name)]
-    what = f"mean test accuracy; {engine(name)}, {experiment}"
-    return put(
-        "The best test accuracy is that of {experiment} with {name}: {share} ({mean}{n}).",
-        share=share(float(means.max()), what, ids(own), 2),
-        experiment=str(experiment),
-        name=engine(name),
-        n=of_runs(ids(own), "valid"),
-        mean="mean of " if len(own) > 1 else "",
-    )
+    overfitted = learning.named(overfitting(runs, study.frames.epochs), "overfitted")
+    if overfitted:
+        found.append(
+            put(
+                "The {experiments} {names} overfitted ({n}).",
+                experiments="experiment" if len(overfitted) == 1 else "experiments",
+                names=row([name for name, _ in overfitted]),
+                n=learning.risen_runs([judgement for _, same in overfitted for judgement in same]),
+            )
+        )
+    best = best_accuracy(study)
+    return [*found, best] if best else found
 
 
 def _abnormal(study: Study) -> Sentence | None:

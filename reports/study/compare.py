@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, cast
@@ -14,22 +14,40 @@ from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from bench.records.types import is_virtual_mac
 from reports.frame import Frames
-from reports.intervals import Sample, mean_ratio, ratio
+from reports.study.ratios import (
+    LEAST_EPOCHS,
+    Estimate,
+    Pair,
+    RunValue,
+    Sample,
+    compared,
+    estimate,
+    judge,
+    shared_sessions,
+)
 
 CELL = ("machine", "setting", "experiment", "engine", "device")
-"""Runs that differ in nothing of this, but in seed, repeat or time, are one sample."""
-RATIO = ("ratio", "low", "high", "verdict", "epochs", "runs")
+"""Runs that differ in nothing of this, but in seed, repeat or session, are one sample."""
+JUDGED = (
+    *("ratio", "low", "high", "p", "basis", "verdict", "comparisons"),
+    *("epochs", "runs", "sessions"),
+)
 PAIRS = (
     *("machine", "setting", "experiment", "device", "first", "second"),
-    *(*RATIO, "first_runs", "second_runs"),
+    *(*JUDGED, "first_value", "second_value", "first_runs", "second_runs"),
 )
 MACHINES = (
     *("machine", "baseline", "setting", "experiment", "engine", "device", "baseline_device"),
-    *(*RATIO, "machine_runs", "baseline_runs"),
+    *(*JUDGED, "machine_runs", "baseline_runs"),
 )
-MEANS = ("machine", "baseline", "setting", "cells", *RATIO)
+MEANS = (
+    *("machine", "baseline", "setting", "cells", "short_cells", *JUDGED),
+    *("machine_runs", "baseline_runs"),
+)
 
 Samples = dict[tuple[Hashable, ...], Sample]
+Baselines = dict[str, str]
+"""Setting -> the machine that its others are compared with; without the settings that have none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +55,11 @@ class Study:
     """All that tables, plots and sentences are made of: the frames, and every comparison made of them.
 
     - engines: one row a pair of engines on one device: the first's speed as a multiple of the second's.
-    - machines: one row a cell: a machine's speed as a multiple of the baseline's.
-    - means: one row a machine: the geometric mean over those cells.
+    - machines: one row a cell: a machine's speed as a multiple of its setting's baseline's.
+    - means: one row a machine: the geometric mean over those cells that have epochs enough.
 
-    `main` is the setting that the report is about, the one with the fullest profile and the most runs.
+    Each frame is one family of comparisons (`reports.study.ratios.judge`). `main` is the setting that
+    the report is about: the one with the most in common.
     """
 
     frames: Frames
@@ -48,8 +67,13 @@ class Study:
     engines: pd.DataFrame
     machines: pd.DataFrame
     means: pd.DataFrame
-    baseline: str | None
+    baselines: Baselines
     main: str
+
+    @property
+    def baseline(self) -> str | None:
+        """The machine that the main setting's others are compared with."""
+        return self.baselines.get(self.main)
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -83,19 +107,18 @@ class Study:
 
 def study(frames: Frames, asked_baseline: str | None = None) -> Study:
     """Every comparison that the frames allow. Raises NoSuchMachine for an unknown baseline."""
-    found = samples(frames)
-    base = baseline(frames, asked_baseline)
-    cells = machines(frames, found, base)
-    valid = set(frames.valid["setting"])
-    letters = list(frames.settings["setting"])
+    by_cell = samples(frames)
+    bases = baselines(frames, asked_baseline)
+    of_machines = machines(frames, by_cell, bases)
+    of_engines = engines(by_cell)
     return Study(
         frames=frames,
-        samples=found,
-        engines=engines(frames, found),
-        machines=cells,
-        means=means(found, cells),
-        baseline=base,
-        main=next((letter for letter in letters if letter in valid), letters[0]),
+        samples=by_cell,
+        engines=of_engines,
+        machines=of_machines,
+        means=means(by_cell, of_machines),
+        baselines=bases,
+        main=main_setting(frames, of_engines, of_machines, asked_baseline),
     )
 
 
@@ -104,10 +127,10 @@ class NoSuchMachine(ValueError):
 
 
 def samples(frames: Frames) -> Samples:
-    """(machine, setting, experiment, engine, device) -> the timed epochs of its valid runs.
+    """(machine, setting, experiment, engine, device) -> the images per second of its valid runs.
 
-    A run of nothing but warm-ups, firsts of a stage and disturbed epochs is timed by these, which carry
-    no verdict.
+    A run's is the median of its timed, undisturbed epochs. A cell of nothing but warm-ups, firsts of a
+    stage and disturbed epochs is timed by these, which carry no verdict. A file is a session.
     """
     epochs = frames.epochs
     first = epochs["epoch"] == epochs.groupby(["run", "stage"])["epoch"].transform("min")
@@ -116,63 +139,139 @@ def samples(frames: Frames) -> Samples:
     timed = epochs[(epochs["validity"] == "valid") & epochs["timed"].astype(bool)]
     cells = timed.groupby(list(CELL))["counts"].transform("any")
     timed = timed[timed["counts"] | ~cells]
-    checksums = dict(zip(frames.runs["run"], frames.runs["checksum"], strict=True))
-    rates: dict[tuple[Hashable, ...], dict[str, Any]] = {}
-    counted: dict[tuple[Hashable, ...], int] = {}
+    runs = frames.runs.set_index("run")
+    sessions, began = runs["sha256"].to_dict(), runs["started_at"].to_dict()
+    values: dict[tuple[Hashable, ...], dict[str, list[RunValue]]] = {}
     for key, group in timed.groupby([*CELL, "run"], sort=False):
         *cell, run = cast("tuple[Hashable, ...]", key)
-        found = rates.setdefault(tuple(cell), {})
-        found[checksums[run]] = group["images_per_second"].to_numpy(float)
-        counted[tuple(cell)] = counted.get(tuple(cell), 0) + int(group["counts"].sum())
+        by_session = values.setdefault(tuple(cell), {})
+        by_session.setdefault(sessions[run], []).append(
+            RunValue(
+                run=str(run),
+                value=float(group["images_per_second"].median()),
+                epochs=int(group["counts"].sum()),
+                began=began[run] or "",
+            )
+        )
     return {
-        cell: Sample(rates=tuple(found.values()), names=tuple(found), epochs=counted[cell])
-        for cell, found in rates.items()
+        cell: Sample(sessions={name: tuple(runs) for name, runs in by_session.items()})
+        for cell, by_session in values.items()
     }
 
 
-def run_ids(frames: Frames) -> dict[tuple[Hashable, ...], tuple[str, ...]]:
-    """(machine, setting, experiment, engine, device) -> the ids of its valid runs."""
-    grouped = frames.valid.groupby(list(CELL), sort=False)["run"]
-    return {cast("tuple[Hashable, ...]", key): tuple(runs) for key, runs in grouped}
-
-
-def engines(frames: Frames, found: Samples) -> pd.DataFrame:
+def engines(by_cell: Samples, *, least_epochs: int = LEAST_EPOCHS) -> pd.DataFrame:
     """Each two engines that ran an experiment on one device, in the registry's order.
 
-    `ratio` is the first's speed as a multiple of the second's.
+    `first_value` and `second_value` are the samples' figures, speeds for one, of the sessions that both
+    were in, if there are such; `ratio` is the first as a multiple of the second. A side with fewer
+    epochs than `least_epochs` gets no verdict. Two engines of one session may be of two settings, where
+    the version or the precision of one is not the usual: they are compared all the same, under the first
+    of the letters.
     """
-    ids, rows = run_ids(frames), []
-    places: dict[tuple[Hashable, ...], set[Hashable]] = {}
-    for machine, setting, experiment, engine, device in found:
-        places.setdefault((machine, setting, experiment, device), set()).add(engine)
-    for (machine, setting, experiment, device), there in places.items():
-        for pair in combinations((engine for engine in ENGINES if engine in there), 2):
-            first, second = ((machine, setting, experiment, engine, device) for engine in pair)
+    places: dict[tuple[Hashable, ...], list[tuple[Hashable, ...]]] = {}
+    for key in by_cell:
+        machine, _, experiment, _, device = key
+        places.setdefault((machine, experiment, device), []).append(key)
+    rows, estimates = [], []
+    for (machine, experiment, device), keys in places.items():
+        order = sorted(keys, key=lambda key: list(ENGINES).index(str(key[3])))
+        for first, second in combinations(order, 2):
+            pair = by_cell[first], by_cell[second]
+            letters = sorted({str(first[1]), str(second[1])}, key=lambda letter: (len(letter), letter))
+            if first[3] == second[3] or (len(letters) > 1 and not shared_sessions(*pair)):
+                continue
+            pairs = compared([pair])
+            estimates.append(estimate(pairs))
             rows.append(
-                {"machine": machine, "setting": setting, "experiment": experiment, "device": device}
-                | {"first": pair[0], "second": pair[1]}
-                | _ratio(asdict(ratio(found[first], found[second])))
-                | {"first_runs": ids[first], "second_runs": ids[second]}
+                {"machine": machine, "setting": letters[0], "experiment": experiment, "device": device}
+                | {"first": first[3], "second": second[3]}
+                | {f"{side}_value": pairs[0][i].value for i, side in enumerate(("first", "second"))}
+                | _run_ids(pairs, "first_runs", "second_runs")
             )
-    return pd.DataFrame(rows, columns=list(PAIRS))
+    return _judged(rows, estimates, PAIRS, least_epochs=least_epochs)
 
 
-def _ratio(fields: dict[str, Any]) -> dict[str, Any]:
-    return {"ratio": fields.pop("value"), **fields}
+def _run_ids(pairs: Sequence[Pair], *names: str) -> dict[str, tuple[str, ...]]:
+    """The ids of both sides' runs, each side's under its name."""
+    return {
+        name: tuple(run.run for pair in pairs for run in pair[side].runs)
+        for side, name in enumerate(names)
+    }
 
 
-def baseline(frames: Frames, asked: str | None) -> str | None:
-    """The machine that others are compared with: the one asked for, else the one measured first.
+def _judged(
+    rows: list[dict[str, Any]],
+    estimates: list[Estimate],
+    columns: tuple[str, ...],
+    *,
+    least_epochs: int = LEAST_EPOCHS,
+) -> pd.DataFrame:
+    """The rows with their verdicts, as one family."""
+    verdicts = judge(estimates, least_epochs=least_epochs)
+    judged = [row | asdict(verdict) for row, verdict in zip(rows, verdicts, strict=True)]
+    return pd.DataFrame(judged, columns=list(columns))
 
-    Raises NoSuchMachine. None where nothing is valid.
+
+def baselines(frames: Frames, asked: str | None) -> Baselines:
+    """Of each setting the machine that others are compared with: the one asked for, if it has valid runs
+    there, else the one measured first.
+
+    Raises NoSuchMachine.
     """
     names = list(frames.machines["machine"])
+    if asked is not None and asked not in names:
+        raise NoSuchMachine(_no_such_machine(asked, frames))
+    virtual = virtual_macs(frames)
+    order = [name for name in names if name not in virtual]
     if asked is not None:
-        if asked not in names:
-            raise NoSuchMachine(f"there is no machine {asked!r}; there are {', '.join(names)}")
-        return asked
-    valid = set(frames.valid["machine"])
-    return next((name for name in names if name in valid - virtual_macs(frames)), None)
+        order = [asked, *order]
+    valid = {setting: set(runs["machine"]) for setting, runs in frames.valid.groupby("setting")}
+    firsts = {
+        setting: next((name for name in order if name in valid.get(setting, ())), None)
+        for setting in frames.settings["setting"]
+    }
+    return {setting: name for setting, name in firsts.items() if name is not None}
+
+
+def _no_such_machine(asked: str, frames: Frames) -> str:
+    """Which machines there are; and why a computer's own name is none of them."""
+    names = list(frames.machines["machine"])
+    sentence = f"there is no machine {asked!r}; there are {', '.join(names)}"
+    if asked not in set(frames.machines["computer"]):
+        return sentence
+    return (
+        f"{sentence}. {asked} has runs under several builds of its system, and each build is a machine"
+        " of its own: ask for one of them, or make them one with --pool-os-builds"
+    )
+
+
+def main_setting(
+    frames: Frames, of_engines: pd.DataFrame, of_machines: pd.DataFrame, asked: str | None
+) -> str:
+    """The setting with the most in common: machines that are compared, then comparisons.
+
+    Of those alike in that, the first letter. One of `smoke` or of made-up images, which say whether it
+    runs and not how fast, comes after all others, and so does one without the baseline asked for.
+    """
+    letters = list(frames.settings["setting"])
+    valid = frames.valid
+
+    def rank(letter: str) -> tuple[Any, ...]:
+        setting = frames.settings[frames.settings["setting"] == letter].iloc[0]
+        cells = of_machines[of_machines["setting"] == letter]
+        there = set(valid.loc[valid["setting"] == letter, "machine"])
+        comparisons = len(cells) + int((of_engines["setting"] == letter).sum())
+        return (
+            not there,
+            asked is not None and asked not in there,
+            setting["profile"] == "smoke" or setting["dataset"] != "cifar10",
+            -cells["machine"].nunique(),
+            -comparisons,
+            letters.index(letter),
+        )
+
+    best: str = min(letters, key=rank)
+    return best
 
 
 def virtual_macs(frames: Frames) -> set[str]:
@@ -186,54 +285,61 @@ def _kind(device: Hashable) -> str:
     return "cpu" if device == "cpu" else "gpu"
 
 
-def machines(frames: Frames, found: Samples, base: str | None) -> pd.DataFrame:
+def machines(frames: Frames, by_cell: Samples, bases: Mapping[str, str]) -> pd.DataFrame:
     """Each machine's speed as a multiple of the baseline's: one row a cell that both have.
 
     Where two machines have cells on their GPUs in common, those are compared and not the CPUs. A virtual
     Mac is compared with none.
     """
-    ids, rows, virtual = run_ids(frames), [], virtual_macs(frames)
-    theirs = {
-        (setting, experiment, engine, _kind(device)): (device, sample)
-        for (machine, setting, experiment, engine, device), sample in found.items()
-        if machine == base
+    virtual = virtual_macs(frames)
+    of_baseline = {
+        (setting, experiment, engine, _kind(device)): device
+        for machine, setting, experiment, engine, device in by_cell
+        if machine == bases.get(str(setting))
     }
-    for key, sample in found.items():
+    rows = []
+    for key in by_cell:
         machine, setting, experiment, engine, device = key
-        same = theirs.get((setting, experiment, engine, _kind(device)))
-        if machine == base or same is None or {machine, base} & virtual:
+        base = bases.get(str(setting))
+        base_device = of_baseline.get((setting, experiment, engine, _kind(device)))
+        if machine == base or base_device is None or {machine, base} & virtual:
             continue
-        base_device, other = same
         rows.append(
             {
                 **dict(zip(CELL, key, strict=True)),
                 "baseline": base,
                 "baseline_device": base_device,
-                **_ratio(asdict(ratio(sample, other))),
-                "machine_runs": ids[key],
-                "baseline_runs": ids[base, setting, experiment, engine, base_device],
             }
         )
     on_gpu = {(row["machine"], row["setting"]) for row in rows if row["device"] != "cpu"}
     kept = [
         row for row in rows if row["device"] != "cpu" or (row["machine"], row["setting"]) not in on_gpu
     ]
-    return pd.DataFrame(kept, columns=list(MACHINES))
+    estimates = []
+    for row in kept:
+        pairs = compared([_pair(by_cell, row)])
+        estimates.append(estimate(pairs))
+        row.update(_run_ids(pairs, "machine_runs", "baseline_runs"))
+    return _judged(kept, estimates, MACHINES)
 
 
-def means(found: Samples, cells: pd.DataFrame) -> pd.DataFrame:
+def _pair(by_cell: Samples, row: Mapping[str, Any]) -> Pair:
+    """The samples of a row of `Study.machines`."""
+    system = (row["setting"], row["experiment"], row["engine"])
+    return (
+        by_cell[row["machine"], *system, row["device"]],
+        by_cell[row["baseline"], *system, row["baseline_device"]],
+    )
+
+
+def means(by_cell: Samples, cells: pd.DataFrame) -> pd.DataFrame:
     """The geometric mean over the cells that a machine and the baseline both have, by setting."""
-    rows = []
+    rows, estimates = [], []
     for (machine, base, setting), group in cells.groupby(["machine", "baseline", "setting"], sort=False):
-        pairs = [
-            (
-                found[machine, setting, row.experiment, row.engine, row.device],
-                found[base, setting, row.experiment, row.engine, row.baseline_device],
-            )
-            for row in group.itertuples()
-        ]
-        fields = _ratio(asdict(mean_ratio(pairs)))
+        pairs = [_pair(by_cell, row) for row in group.to_dict("records")]
+        estimates.append(estimate(pairs))
         rows.append(
-            {"machine": machine, "baseline": base, "setting": setting, "cells": len(pairs)} | fields
+            {"machine": machine, "baseline": base, "setting": setting}
+            | _run_ids(compared(pairs), "machine_runs", "baseline_runs")
         )
-    return pd.DataFrame(rows, columns=list(MEANS))
+    return _judged(rows, estimates, MEANS)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import median
+from statistics import median_low
 
 import pandas as pd
 
 from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
 from reports import published
-from reports.compare import Study
+from reports.study.accuracy import judge
+from reports.study.accuracy import systems as pooled
+from reports.study.compare import Study
+from reports.study.learning import overfitting
 from reports.tables import yardstick
-from reports.tables.claim import Claim, settled, unsettled
-from reports.tables.systems import Row, ids, over_seeds
+from reports.tables.claim import Claim, not_reproduced, settled, unsettled
+from reports.tables.systems import Row, ids
 from reports.tables.terms import (
     AUGMENTED,
     KERAS_PRETRAINED,
@@ -49,7 +52,14 @@ def _test(study: Study, of: Of, claim: str) -> Claim:
     theirs = published.figure(*of, "test_accuracy").value
     held = yardstick.accuracy(rows, "test_accuracy", theirs, images=TEST_IMAGES)
     measured = said(held, "Test accuracy")
-    return settled(key(of, "test_accuracy"), claim, holds=held.within, measured=measured, runs=ids(rows))
+    return settled(
+        key(of, "test_accuracy"),
+        claim,
+        holds=held.within,
+        exact=held.exact,
+        measured=measured,
+        runs=ids(rows),
+    )
 
 
 def _last_epochs(study: Study, rows: list[Row]) -> list[Row]:
@@ -75,7 +85,12 @@ def _mistaken_training(study: Study) -> Claim:
     )
     measured = said(held, "Training accuracy after 20 epochs")
     return settled(
-        key(MISTAKEN, "train_accuracy"), claim, holds=held.within, measured=measured, runs=ids(whole)
+        key(MISTAKEN, "train_accuracy"),
+        claim,
+        holds=held.within,
+        exact=held.exact,
+        measured=measured,
+        runs=ids(whole),
     )
 
 
@@ -94,6 +109,7 @@ def _mistaken_validation(study: Study) -> Claim:
         key(MISTAKEN, "validation_accuracy"),
         claim,
         holds=held.within,
+        exact=held.exact,
         measured=measured,
         runs=ids(rows),
     )
@@ -102,15 +118,18 @@ def _mistaken_validation(study: Study) -> Claim:
 def _loss_rises(study: Study) -> Claim:
     claim = "Its validation loss rises from about epoch 8 on."
     rows = comparable(study, *MISTAKEN)
-    ended = [row for row in rows if row["best_epoch"] < row["epochs"]]
-    if not ended:
-        why = "In no run at the original's terms had the validation loss risen at the end."
-        why = why if rows else nothing(study, MISTAKEN)
+    if not rows:
+        return unsettled(key(MISTAKEN, "loss_rises"), claim, why=nothing(study, MISTAKEN))
+    [judgement] = overfitting(pd.DataFrame(rows), study.frames.epochs)
+    if judgement.kind != "overfitted":
+        why = "In too few runs at the original's terms had the validation loss risen enough at the end."
         return unsettled(key(MISTAKEN, "loss_rises"), claim, why=why, runs=ids(rows))
+    risen = {rise.run for rise in judgement.risen}
+    ended = [row for row in rows if row["run"] in risen]
     theirs = published.figure(*MISTAKEN, "loss_rises_from_epoch").value
-    ours = median(row["best_epoch"] + 1 for row in ended)
+    ours = median_low(int(row["best_epoch"]) + 1 for row in ended)
     measured = (
-        f"It was lowest before epoch {ours:g}; epochs {theirs - ABOUT:g} to {theirs + ABOUT:g} are held"
+        f"It was lowest before epoch {ours}; epochs {theirs - ABOUT:g} to {theirs + ABOUT:g} are held"
         " to be about 8."
     )
     holds = abs(ours - theirs) <= ABOUT
@@ -137,7 +156,7 @@ def _augmented(study: Study) -> Claim:
     told = ", ".join(f"{what} {percent(each.ours, 2)}" for what, each in held.items())
     measured = (
         f"Accuracies were {told} over {count(held['test'].seeds, 'seed')}; over"
-        f" {percent(theirs - held['test'].tolerance, 2)} of the test images is near enough."
+        f" {percent(theirs - held['test'].tolerance, 2)} of the test images is within errors."
     )
     if reached == ["train"]:
         return unsettled(
@@ -158,7 +177,7 @@ def _augmented(study: Study) -> Claim:
 
 
 def _not_so_great(study: Study) -> Claim:
-    """Keras against PyTorch here, and whether the original's gap is there."""
+    """Whether Keras is behind PyTorch here, as the report judges accuracies."""
     claim = "The pretrained network's performance is “not so great” in Keras."
     unsaid = "There is no figure; it must be lower than PyTorch's 91.77 %."
     ours, theirs = comparable(study, *KERAS_PRETRAINED), comparable(study, *PRETRAINED)
@@ -166,18 +185,28 @@ def _not_so_great(study: Study) -> Claim:
     if not ours or not theirs:
         why = nothing(study, PRETRAINED if ours else KERAS_PRETRAINED)
         return unsettled(key(KERAS_PRETRAINED, "words"), claim, why=why, arithmetic=unsaid, runs=runs)
-    torch = over_seeds(theirs, "test_accuracy").mean
-    held = yardstick.accuracy(ours, "test_accuracy", torch, images=TEST_IMAGES)
-    measured = (
-        f"TensorFlow got {percent(held.ours, 2)} of the test images and PyTorch {percent(torch, 2)},"
-        " from the same weights; up to"
-        f" {100 * held.tolerance:.2f} points apart they are the same."
+    systems = {system.engine: system for system in pooled(pd.DataFrame([*ours, *theirs]))}
+    keras, torch = (systems[of[1]] for of in (KERAS_PRETRAINED, PRETRAINED))
+    is_behind = judge([keras, torch]).between(keras, torch).verdict == "behind"
+    shares = (
+        f"TensorFlow got {percent(keras.mean, 2)} of the test images over {count(keras.seeds, 'seed')}"
+        f" and PyTorch {percent(torch.mean, 2)} over {count(torch.seeds, 'seed')}, from the same"
+        " weights:"
     )
-    return settled(
+    if is_behind:
+        return settled(
+            key(KERAS_PRETRAINED, "words"),
+            claim,
+            holds=True,
+            measured=f"{shares} it is judged behind.",
+            runs=runs,
+            arithmetic=unsaid,
+        )
+    return not_reproduced(
         key(KERAS_PRETRAINED, "words"),
         claim,
-        holds=held.ours < torch - held.tolerance,
-        measured=measured,
+        measured=f"{shares} it is not judged behind. Here the weights behind Flatten were reordered, and"
+        " in the original most likely not, which makes its figure low.",
         runs=runs,
         arithmetic=unsaid,
     )

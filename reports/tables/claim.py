@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["confirmed", "contradicted", "not yet measured"]
+State = Literal["confirmed", "not contradicted", "contradicted", "not reproduced", "not yet measured"]
+"""What became of a claim.
+
+- confirmed: arithmetic gives it, or runs meet the published figure to its last digit;
+- not contradicted: runs come as near as their errors allow, which others may do as well;
+- contradicted: arithmetic rules it out, or runs are farther away than errors explain;
+- not reproduced: the runs do not show it, and need not, since the original most likely erred on the way;
+- not yet measured: no run here may decide it.
+"""
 NO_RUN_NEEDED = "No run is needed."
 
 
@@ -47,14 +55,36 @@ def unsettled(
 
 
 def settled(
-    key: str, claim: str, *, holds: bool, measured: str, runs: tuple[str, ...], arithmetic: str = ""
+    key: str,
+    claim: str,
+    *,
+    holds: bool,
+    measured: str,
+    runs: tuple[str, ...],
+    exact: bool = False,
+    arithmetic: str = "",
 ) -> Claim:
-    """A claim that runs decide."""
-    state: State = "confirmed" if holds else "contradicted"
+    """A claim that runs are held against: `exact` if they meet its figure to the last digit."""
+    state: State = "not contradicted" if holds else "contradicted"
     return Claim(
         key=key,
         claim=claim,
-        state=state,
+        state="confirmed" if exact else state,
+        reason=measured,
+        arithmetic=arithmetic,
+        measured=measured,
+        runs=runs,
+    )
+
+
+def not_reproduced(
+    key: str, claim: str, *, measured: str, runs: tuple[str, ...], arithmetic: str = ""
+) -> Claim:
+    """A claim that runs do not show, where what the original did explains it."""
+    return Claim(
+        key=key,
+        claim=claim,
+        state="not reproduced",
         reason=measured,
         arithmetic=arithmetic,
         measured=measured,

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import pandas as pd
 
-from reports.compare import Study
+from reports.study.compare import Study
 from reports.tables.systems import SYSTEM, Row, ids, named, over_seeds, systems
 
 MOST_CONFUSIONS = 5

@@ -9,8 +9,8 @@ import pandas as pd
 from msgspec import structs
 
 from bench.records import diff as words_for
-from reports.compare import Study
 from reports.sources import plain
+from reports.study.compare import Study
 from reports.tables.conditions import flags
 from reports.tables.systems import Row, seconds_per_epoch
 

@@ -18,12 +18,13 @@ from bench.records.types import (
     Slept,
     SlowedDown,
     SlowEpochs,
+    StepsDisturbed,
     SwappedIn,
     ThermalPressure,
     Translated,
     VirtualMac,
 )
-from reports.compare import Study
+from reports.study.compare import Study
 from reports.tables.systems import Row
 from reports.words import missing
 
@@ -37,6 +38,7 @@ FLAGS: dict[type[RunWarning], str] = {
     Disturbed: "disturbed epochs",
     Slept: "slept",
     SlowEpochs: "slow epochs",
+    StepsDisturbed: "disturbed steps",
     ImplausibleMemory: "impossible memory",
     ImplausiblePower: "impossible energy",
     SwappedIn: "too little memory",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports import published
-from reports.compare import Study
+from reports.study.compare import Study
 from reports.tables.claim import Claim, settled, unsettled
 from reports.words import count, listed
 
@@ -21,7 +21,7 @@ MOST_VERSIONS = 2
 
 
 def claim(study: Study) -> Claim:
-    """Contradicted by any gate that was not passed, else confirmed by those of valid runs."""
+    """Contradicted by a gate that was not passed; the gates of valid runs cannot confirm it."""
     gates = study.frames.gates
     asked = gates[
         (gates["engine"] == published.KERAS) & (gates["device"] == "mps") & gates["check"].isin(NUMERIC)
@@ -31,7 +31,11 @@ def claim(study: Study) -> Claim:
     found = right if wrong.empty else wrong
     if found.empty:
         why = "No gate was asked of TensorFlow on Apple's GPU."
-        return unsettled("metal", CLAIM, why=why, arithmetic=KNOWN)
+        asked_runs = tuple(dict.fromkeys(asked["run"]))
+        if asked_runs:
+            number = count(len(asked_runs), "run")
+            why = f"The gates of {number} on Apple's GPU were passed, but no such run is valid."
+        return unsettled("metal", CLAIM, why=why, arithmetic=KNOWN, runs=asked_runs)
     runs = tuple(dict.fromkeys(found["run"]))
     frame = study.frames.runs
     sets = dict.fromkeys(frame.loc[frame["run"].isin(runs), "versions"].dropna())

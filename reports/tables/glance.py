@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from math import nan
 from typing import Any
 
@@ -11,17 +11,15 @@ import pandas as pd
 from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from reports import published
-from reports.compare import Study
 from reports.settings import EXPERIMENT_ORDER
+from reports.study.compare import Study
+from reports.study.resources import HOST, joules, peaks, values
 from reports.tables.systems import (
     Row,
-    Seconds,
     Systems,
     ids,
     middle,
-    most,
     over_seeds,
-    pooled_rate,
     seconds_per_epoch,
     systems,
     there,
@@ -40,13 +38,13 @@ def glance(study: Study, setting: str | None = None) -> pd.DataFrame:
     """One row a system and machine, the published ones last of each system.
 
     The systems are all experiments in the original report's two engines and in any other that was run.
-    `state` is valid, invalid, failed or not run; a figure is that of the valid runs alone. Timings pool
-    them as the comparisons do; accuracies are averaged within a seed, then over the seeds. `runs`
-    are the ids of the valid runs, or of all where none is valid.
+    `state` is valid, invalid, failed or not run; a figure is that of the valid runs alone. Speed, memory
+    and energy pool them as the comparisons do; accuracies are averaged within a seed, then over the
+    seeds. `runs` are the ids of the valid runs, or of all where none is valid.
     """
     letter = setting or study.main
     runs = study.frames.runs[study.frames.runs["setting"] == letter]
-    found, seconds = systems(runs), seconds_per_epoch(study)
+    found, pooled = systems(runs), _pooled(study)
     devices = _devices(found)
     present = set(runs["machine"])
     machines = [name for name in study.frames.machines["machine"] if name in present]
@@ -57,7 +55,7 @@ def glance(study: Study, setting: str | None = None) -> pd.DataFrame:
             for machine in machines:
                 for device in devices.get((machine, experiment, engine), ("",)):
                     key = (machine, device, experiment, engine)
-                    rows.append(_row(study, letter, key, found.get(key, []), seconds))
+                    rows.append(_row(letter, key, found.get(key, []), pooled))
             rows += _published(experiment, engine)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -65,11 +63,11 @@ def glance(study: Study, setting: str | None = None) -> pd.DataFrame:
 def others(study: Study) -> pd.DataFrame:
     """The systems that were run in every setting but the main one, in rows as `glance` has them."""
     runs = study.frames.runs[study.frames.runs["setting"] != study.main]
-    seconds = seconds_per_epoch(study)
+    pooled = _pooled(study)
     rows = []
     for letter, of_setting in runs.groupby("setting", sort=False):
         for key, found in systems(of_setting).items():
-            rows.append(_row(study, str(letter), key, found, seconds) | {"setting": letter})
+            rows.append(_row(str(letter), key, found, pooled) | {"setting": letter})
     order = {letter: place for place, letter in enumerate(study.frames.settings["setting"])}
     rows.sort(key=lambda row: order[row["setting"]])
     return pd.DataFrame(rows, columns=["setting", *COLUMNS])
@@ -83,14 +81,25 @@ def _devices(found: Systems) -> dict[tuple[str, str, str], list[str]]:
     return devices
 
 
-def _row(study: Study, letter: str, key: tuple[str, ...], found: Sequence[Row], seconds: Seconds) -> Row:
+Pooled = Mapping[str, Mapping[tuple[Hashable, ...], float]]
+"""Column -> cell (`reports.study.compare.CELL`) -> the figure that stands for its valid runs."""
+
+
+def _pooled(study: Study) -> Pooled:
+    return {
+        "seconds_per_epoch": seconds_per_epoch(study),
+        "images_per_second": values(study.samples),
+        HOST: values(peaks(study, HOST)),
+        **{name: values(joules(study, name)) for name in ("joules_per_image", "joules_per_epoch")},
+    }
+
+
+def _row(letter: str, key: tuple[str, ...], found: Sequence[Row], pooled: Pooled) -> Row:
     machine, device, experiment, engine = key
     cell = (machine, letter, experiment, engine, device)
-    rate = pooled_rate(study, cell)
     return {
         **_measured(found),
-        "images_per_second": rate,
-        "seconds_per_epoch": seconds.get(cell, nan),
+        **{column: figures.get(cell, nan) for column, figures in pooled.items()},
         "machine": machine,
         "device": device,
         "experiment": experiment,
@@ -117,9 +126,6 @@ def _measured(rows: Sequence[Row]) -> Row:
         "converged_at": middle(valid, "converged_at"),
         "converged_runs": len(there(valid, "converged_at")),
         "total_seconds": middle(valid, "total_seconds"),
-        "grown_host_bytes": most(valid, "grown_host_bytes"),
-        "joules_per_image": middle(valid, "joules_per_image"),
-        "joules_per_epoch": middle(valid, "joules_per_epoch"),
         "validation_accuracy": over_seeds(valid, "validation_accuracy").mean,
         "test_accuracy": test.mean,
         "test_low": test.low,

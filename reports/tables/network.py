@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from alexnet.spec import mistaken_changes, network
-from reports.compare import Study
 from reports.published import IMAGE_SIZE
+from reports.study.compare import Study
 from reports.tables.systems import Row
 
 

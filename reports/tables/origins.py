@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.compare import Study
 from reports.settings import EXPERIMENT
+from reports.study.compare import Study
 
 RUNS = (
     *("run", "machine", "cell", "setting", "validity", "file", "started_at", "sha256"),

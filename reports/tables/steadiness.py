@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.compare import Study
+from reports.study.compare import Study
 from reports.tables.systems import SYSTEM, ids, middle, named, of_main
 
 FIGURES = (

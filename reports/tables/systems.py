@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, nan
+from math import nan
 from statistics import fmean, median
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from reports.compare import CELL, Study
+from reports.study import typical
+from reports.study.compare import CELL, Study
 from reports.words import missing
 
 SYSTEM = ("machine", "device", "experiment", "engine")
@@ -80,19 +80,13 @@ def over_seeds(rows: Sequence[Row], column: str) -> Spread:
 def seconds_per_epoch(study: Study) -> Seconds:
     """(machine, setting, experiment, engine, device) -> seconds of a timed epoch of its valid runs.
 
-    Of each run the median, and of several runs the geometric mean, as the comparisons have it.
+    They stand for the runs as `reports.study.typical` has it, and as the comparisons do.
     """
-    valid = study.frames.valid
-    if valid.empty:
-        return {}
-    logs = np.log(valid["seconds_per_epoch"]).groupby([valid[name] for name in CELL], sort=False)
-    return {cast("tuple[Hashable, ...]", key): float(np.exp(mean)) for key, mean in logs.mean().items()}
-
-
-def pooled_rate(study: Study, cell: tuple[Hashable, ...]) -> float:
-    """Images per second over all valid runs of a cell, as the comparisons have it; NaN without any."""
-    sample = study.samples.get(cell)
-    return nan if sample is None else exp(sample.log_rate)
+    medians: dict[tuple[Hashable, ...], list[tuple[Hashable, float]]] = {}
+    for row in study.frames.valid[[*CELL, "sha256", "seconds_per_epoch"]].itertuples(index=False):
+        *cell, session, seconds = row
+        medians.setdefault(tuple(cell), []).append((session, float(seconds)))
+    return {cell: typical.pooled(pairs) for cell, pairs in medians.items()}
 
 
 def of_main(study: Study) -> Systems:

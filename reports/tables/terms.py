@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alexnet.frameworks.registry import ENGINES
 from reports import published
-from reports.compare import Study
 from reports.published import KERAS, PYTORCH
+from reports.study.compare import Study
 from reports.tables.yardstick import Held, comparable
 from reports.words import count, listed, percent
 
@@ -55,5 +55,5 @@ def said(held: Held, what: str) -> str:
     """An accuracy beside the published one, and how near is near enough."""
     return (
         f"{what} was {percent(held.ours, 2)} over {count(held.seeds, 'seed')};"
-        f" {percent(held.theirs, 2)} ± {100 * held.tolerance:.2f} points is near enough."
+        f" {percent(held.theirs, 2)} ± {100 * held.tolerance:.2f} points is within errors."
     )

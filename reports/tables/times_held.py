@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports import published
-from reports.compare import Study
+from reports.study.compare import Study
 from reports.tables import yardstick
 from reports.tables.claim import Claim, settled, unsettled
 from reports.tables.systems import ids
 from reports.tables.terms import AUGMENTED, MISTAKEN, PRETRAINED, SCRATCH, Of, key, nowhere
-from reports.words import seconds
+from reports.words import seconds, seconds_range
 
 HALF_A_MINUTE = 30.0
 """The original gives whole minutes."""
@@ -43,7 +43,7 @@ def _epoch(study: Study, of: Of, claim: str) -> Claim:
 
 def _near(held: yardstick.Held) -> str:
     low, high = held.theirs - held.tolerance, held.theirs + held.tolerance
-    return f"{seconds(low)} to {seconds(high)} is near enough. The versions are not the original's."
+    return f"{seconds_range(low, high)} is near enough. The versions are not the original's."
 
 
 def _scratch_total(study: Study) -> Claim:

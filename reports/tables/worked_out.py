@@ -8,7 +8,7 @@ from dataclasses import replace
 from alexnet.data import CLASSES, TEST_IMAGES
 from alexnet.spec import FLOAT32_BYTES, mistaken_changes, network
 from reports import published
-from reports.compare import Study
+from reports.study.compare import Study
 from reports.tables import arithmetic as sums
 from reports.tables.claim import Claim, worked_out
 from reports.tables.systems import ids, over_seeds

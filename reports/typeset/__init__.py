@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reports.compare import Study
 from reports.document import Table
+from reports.study.compare import Study
 from reports.typeset import accuracy, audited, compared, conditions, glance, measured, networks, origins
 
 

@@ -6,12 +6,12 @@ import pandas as pd
 
 from alexnet.data import CLASSES
 from reports import words
-from reports.compare import Study
 from reports.document import Sentence, Table
+from reports.study.compare import Study
 from reports.tables import classes
-from reports.tables.systems import Systems, named, systems
+from reports.tables.systems import SYSTEM, Systems, named, systems
 from reports.typeset import names
-from reports.typeset.build import MOST_ROWS, few, figures, fit, line, table, text
+from reports.typeset.build import MOST_ROWS, few, figures, fit, line, table, text, which_machines
 from reports.typeset.names import ON_DEVICE, ON_MACHINE, claims, percents
 
 SHORT = {"airplane": "plane", "automobile": "car"}
@@ -52,6 +52,7 @@ def _classes(study: Study) -> dict[str, Table]:
     caption = [
         line("Per cent of the test images of each class that were right, averaged over the seeds."),
         _images(frame["images"]),
+        *which_machines(frame, keys["machine"], study),
         *claims(study),
     ]
     left_out = len(found) - len(shown)
@@ -59,7 +60,9 @@ def _classes(study: Study) -> dict[str, Table]:
 
 
 def _shown(study: Study, frame: pd.DataFrame, found: Systems) -> Systems:
-    present = few(study, frame)
+    """The systems of so many machines as there is room for, a row each."""
+    rows = pd.DataFrame([named(key) for key in found], columns=list(SYSTEM))
+    present = few(study, rows, rows=MOST_ROWS)
     return dict([item for item in found.items() if item[0][0] in present][:MOST_ROWS])
 
 
@@ -83,6 +86,7 @@ def _extremes(study: Study) -> dict[str, Table]:
     ]
     caption = [
         line("Of classes with the same accuracy the first in CIFAR-10's order stands."),
+        *which_machines(frame, shown["machine"], study),
         *claims(study),
     ]
     return table("class_extremes", "Worst and best class", fields, caption, left_out=left_out)
@@ -91,7 +95,7 @@ def _extremes(study: Study) -> dict[str, Table]:
 def _confusions(study: Study) -> dict[str, Table]:
     frame = classes.confusions(study)
     several = frame["machine"].nunique() > 1
-    one = frame[frame["machine"] == few(study, frame, 1)[0]] if several else frame
+    one = frame[frame["machine"] == few(study, frame)[0]] if several else frame
     chosen = one.groupby(["machine", "device", "experiment", "engine"], sort=False).head(
         SHOWN_CONFUSIONS if len(one) > MOST_ROWS else classes.MOST_CONFUSIONS
     )

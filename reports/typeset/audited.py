@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reports import audit
-from reports.compare import Study
 from reports.document import Table
+from reports.study.compare import Study
 from reports.typeset import names
 from reports.typeset.build import line, table, text
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pandas as pd
 
 from reports import words
-from reports.compare import Study
-from reports.document import Sentence, Table, say
+from reports.document import RowKind, Sentence, Table, say
+from reports.prose.ratios import repeated
+from reports.study.compare import Study
+from reports.study.ratios import CLEAR, LEAST_EPOCHS
 from reports.tables import comparisons
 from reports.typeset import names
-from reports.typeset.build import figures, fit, line, table, text
+from reports.typeset.build import figures, fit, line, ranking, table, text, which_machines
 from reports.typeset.names import ON_DEVICE, ON_MACHINE, significant
 
-INTERVAL = line(
-    "The interval is where the ratio lies with 95 % confidence; with one run a side it covers that run's"
-    " epochs, and not how much another run would differ. Too few epochs give none."
+EVIDENCE = line(
+    "An interval is where the ratio lies with 95 % confidence, over runs in turn in one session or over"
+    " sessions; a range in brackets is what was seen, and no interval. Without an interval only a lead"
+    f" above {CLEAR:.2f} is a verdict."
 )
 UNREMARKABLE = line("Of no run's conditions there is anything to note.")
 SILENT = line("")
@@ -46,7 +52,12 @@ def _engines(study: Study) -> dict[str, Table]:
         figures(f"{sides[0]}, s/epoch", significant(shown["first_seconds_per_epoch"])),
         figures(f"{sides[1]}, s/epoch", significant(shown["second_seconds_per_epoch"])),
         figures("Ratio", [words.times(row.ratio) for row in rows]),
-        figures("Interval", [words.interval(row.low, row.high) for row in rows], absent=SILENT),
+        figures("Interval", [names.ends(row) for row in rows], absent=SILENT),
+        text(
+            "Rests on",
+            [names.repeats(row, repeated(row)) for row in rows],
+            "What was repeated: {value}.",
+        ),
         text("Verdict", [names.lead(*each) for each in zip(rows, first, second, strict=True)]),
         text("Conditions", names.joined(shown["conditions"]), absent=UNREMARKABLE),
         text("Runs", names.runs((*row.first_runs, *row.second_runs) for row in rows)),
@@ -65,7 +76,7 @@ def _engines(study: Study) -> dict[str, Table]:
             first=sides[0],
             second=sides[1],
         ),
-        INTERVAL,
+        EVIDENCE,
         *_settings(shown),
     ]
     title = "Framework against framework"
@@ -79,7 +90,8 @@ def _settings(frame: pd.DataFrame) -> list[Sentence]:
 
 
 def _machines(study: Study) -> dict[str, Table]:
-    shown, left_out = fit(_main_first(comparisons.machines(study), study), study)
+    frame = comparisons.machines(study)
+    shown, left_out = fit(_main_first(frame, study), study)
     rows = list(shown.itertuples())
     fields = [
         text("Setting", shown["setting"], "All of setting {value}."),
@@ -87,7 +99,8 @@ def _machines(study: Study) -> dict[str, Table]:
         text("Device", _both_devices(shown), "Device: {value}."),
         text("System", names.systems(shown)),
         figures("Ratio", [words.times(row.ratio) for row in rows]),
-        figures("Interval", [words.interval(row.low, row.high) for row in rows], absent=SILENT),
+        figures("Interval", [names.ends(row) for row in rows], absent=SILENT),
+        text("Rests on", [names.repeats(row, "session") for row in rows], "What was repeated: {value}."),
         text("Verdict", [names.lead(row, row.machine, row.baseline) for row in rows]),
         text("Conditions", names.joined(shown["conditions"]), absent=UNREMARKABLE),
         text("Runs", names.runs((*row.machine_runs, *row.baseline_runs) for row in rows)),
@@ -95,7 +108,8 @@ def _machines(study: Study) -> dict[str, Table]:
     caption = [
         _baseline(study),
         line("A GPU is compared with a GPU and a CPU with a CPU."),
-        INTERVAL,
+        *which_machines(frame, shown["machine"], study),
+        EVIDENCE,
         *_settings(shown),
     ]
     return table("machines", "Machine against machine", fields, caption, left_out=left_out)
@@ -117,27 +131,44 @@ def _both_devices(frame: pd.DataFrame) -> list[str]:
 
 
 def _means(study: Study) -> dict[str, Table]:
-    frame = comparisons.means(study).sort_values("ratio", ascending=False, kind="stable")
-    shown, left_out = fit(_main_first(frame, study), study)
+    shown, left_out, between = ranking(comparisons.means(study), study)
     rows = list(shown.itertuples())
+    kinds: list[RowKind] = ["baseline" if row.machine == row.baseline else "" for row in rows]
+
+    def of_others(form: Callable[[Any], str]) -> list[str]:
+        """What is said of a comparison, and a dash in the baseline's own row."""
+        pairs = zip(rows, kinds, strict=True)
+        return [words.DASH if kind == "baseline" else form(row) for row, kind in pairs]
+
     fields = [
         text("Setting", shown["setting"], "All of setting {value}."),
         text("Machine", shown["machine"]),
-        figures("Systems in common", [words.count(row.cells) for row in rows]),
+        figures("Systems in common", of_others(lambda row: words.count(row.cells + row.short_cells))),
+        figures(
+            "Left out",
+            of_others(lambda row: words.count(row.short_cells) if row.short_cells else words.DASH),
+            absent=SILENT,
+        ),
         figures("Ratio", [words.times(row.ratio) for row in rows]),
-        figures("Interval", [words.interval(row.low, row.high) for row in rows], absent=SILENT),
-        text("Verdict", [names.lead(row, row.machine, row.baseline) for row in rows]),
+        figures("Interval", of_others(names.ends), absent=SILENT),
+        text(
+            "Rests on",
+            of_others(lambda row: names.repeats(row, "session")),
+            "What was repeated: {value}.",
+        ),
+        text("Verdict", of_others(lambda row: names.lead(row, row.machine, row.baseline))),
     ]
     caption = [
         _baseline(study),
         line("Each is the geometric mean over the systems that both have, the fastest machine first."),
+        *between,
+        line(f"Systems with fewer than {LEAST_EPOCHS} timed epochs on a side are left out of it."),
         line("Machines with other systems in common have other means: compare them system by system."),
-        INTERVAL,
+        EVIDENCE,
         *_settings(shown),
     ]
-    return table(
-        "means", "Machine against machine, all systems together", fields, caption, left_out=left_out
-    )
+    title = "Machine against machine, all systems together"
+    return table("means", title, fields, caption, kinds=kinds, left_out=left_out)
 
 
 def _differences(study: Study) -> dict[str, Table]:

@@ -9,13 +9,13 @@ import pandas as pd
 from alexnet.frameworks.registry import FRAMEWORKS
 from bench.records.types import Machine
 from reports import words
-from reports.compare import Study
 from reports.document import RowKind, Sentence, Table, say
 from reports.sources import plain
+from reports.study.compare import Study
 from reports.tables import conditions
 from reports.typeset import names
-from reports.typeset.build import figures, fit, kinds_of, line, table, text
-from reports.typeset.names import ON_MACHINE, known, percents, yes_no
+from reports.typeset.build import figures, fit, kinds_of, line, table, text, which_machines
+from reports.typeset.names import CELL, ON_MACHINE, known, percents, yes_no
 
 NAMES = {"keras": "Keras"}
 UNUSED = "torchvision"
@@ -58,6 +58,7 @@ def _computers(study: Study) -> dict[str, Table]:
             if "baseline" in kinds
             else []
         ),
+        *which_machines(frame, shown["machine"], study),
         *_changed(shown),
     ]
     return table("computers", "The machines", fields, caption, kinds=kinds, left_out=left_out)
@@ -99,7 +100,7 @@ def _conditions(study: Study) -> dict[str, Table]:
     fields = [
         text("Run", shown["run"]),
         text("Machine", shown["machine"], ON_MACHINE),
-        text("Cell", shown["cell"]),
+        text(CELL, shown["cell"]),
         text("Power", [known(row.power) for row in rows], "Power source: {value}."),
         text("Low power", [yes_no(row.low_power) for row in rows], "Low power mode: {value}."),
         text("Heat", [known(row.thermal) for row in rows], "Thermal pressure: {value}."),
@@ -114,6 +115,7 @@ def _conditions(study: Study) -> dict[str, Table]:
     caption = [
         line("The computer's state before each run; load is how many processes wanted the processor."),
         line("The notes also take in what was found during and after it."),
+        *which_machines(frame, shown["machine"], study),
     ]
     return table(
         "conditions", "The runs' conditions", fields, caption, kinds=kinds_of(shown), left_out=left_out
@@ -127,12 +129,13 @@ def _cut_off(row: Any) -> str:
 
 
 def _gates(study: Study) -> dict[str, Table]:
-    shown, left_out = fit(conditions.gates(study), study)
+    frame = conditions.gates(study)
+    shown, left_out = fit(frame, study)
     rows = list(shown.itertuples())
     fields = [
         text("Run", shown["run"]),
         text("Machine", shown["machine"], ON_MACHINE),
-        text("Cell", shown["cell"]),
+        text(CELL, shown["cell"]),
         text(
             "Precision",
             [known(row.precision) for row in rows],
@@ -153,6 +156,7 @@ def _gates(study: Study) -> dict[str, Table]:
             "The worst check is the one nearest to its limit, of those that are best at zero; at 100 %"
             " it would just pass."
         ),
+        *which_machines(frame, shown["machine"], study),
     ]
     return table(
         "gates", "The correctness gate", fields, caption, kinds=kinds_of(shown), left_out=left_out

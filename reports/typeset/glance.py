@@ -8,19 +8,21 @@ from typing import Any
 import pandas as pd
 
 from reports import published, words
-from reports.compare import Study
 from reports.document import Sentence, Table, say
+from reports.study.compare import Study
 from reports.tables import glance as glances
 from reports.tables.systems import Row
 from reports.tables.wording import system
 from reports.typeset import names
-from reports.typeset.build import MOST_ROWS, few, figures, kinds_of, line, table, text
+from reports.typeset.build import MOST_ROWS, few, figures, kinds_of, line, table, text, which_machines
 from reports.typeset.names import ON_MACHINE, claims, no_energy, percents, significant
 
 NUMBERS = {8: "eight"}
 NOT_YET = "not yet"
 CONVERGED = "Converged at: {value}, in every run."
 PUBLISHED_ROWS = 5
+LEAST_MACHINES = 3
+"""The baseline, the fastest and the slowest, however many rows each has."""
 
 
 def tables(study: Study) -> dict[str, Table]:
@@ -28,9 +30,8 @@ def tables(study: Study) -> dict[str, Table]:
     frame = glances.glance(study)
     own = frame[frame["kind"] == ""]
     count = len(set(zip(own["experiment"], own["engine"], strict=True)))
-    most = max(1, (MOST_ROWS - PUBLISHED_ROWS) // count)
-    shown = frame[frame["machine"].isin(few(study, frame, most)) | (frame["kind"] == "published")]
-    shown = shown.head(MOST_ROWS)
+    machines = few(study, own, rows=MOST_ROWS - PUBLISHED_ROWS, at_least=LEAST_MACHINES)
+    shown = frame[frame["machine"].isin(machines) | (frame["kind"] == "published")]
     several = shown.loc[shown["kind"] == "", "machine"].nunique() > 1
     rows = shown.to_dict("records")
     fields = [
@@ -42,8 +43,8 @@ def tables(study: Study) -> dict[str, Table]:
         figures("Converged at", [_converged(row) for row in rows], constant=CONVERGED),
         figures("s/epoch", _bounded(rows, "seconds_per_epoch", lambda value: significant([value])[0])),
         *([] if several else [figures("images/s", significant(shown["images_per_second"]))]),
-        figures("In total", _bounded(rows, "total_seconds", words.seconds)),
-        figures("Memory, MB", [words.megabytes(v) for v in shown["grown_host_bytes"]]),
+        figures("In total", _totals(rows)),
+        figures("Memory, GB", [words.gigabytes(v, "") for v in shown["grown_host_bytes"]]),
         *(
             []
             if several
@@ -60,13 +61,14 @@ def tables(study: Study) -> dict[str, Table]:
             " “not yet” means that the cap of epochs was met first."
         ),
         line(
-            "s/epoch and images/s pool the runs as the comparisons do; memory is the host's peak over"
-            " what the framework's import took."
+            "Speed, memory and energy pool the runs as the comparisons do; memory is the host's peak"
+            " over what the framework's import took."
         ),
         line(
             "Validation and test accuracy are of the best epoch's weights, averaged over the seeds, the"
             " lowest and highest seed in brackets."
         ),
+        *which_machines(own, machines, study),
         *_none_valid(study),
         *_about_published(study),
         *claims(study),
@@ -90,6 +92,8 @@ def _about_published(study: Study) -> list[Sentence]:
         "Published rows are the original report's, on one M1 Pro at 224 px; nothing of them was"
         " measured here."
     )
+    if study.runs.empty:  # what failed may well be of the original's own setting
+        return [said]
     if study.says_accuracy and study.setting["image_size"] == published.IMAGE_SIZE:
         return [said]
     return [said, line("The other rows are of another setting, and not to be compared with them.")]
@@ -127,6 +131,22 @@ def _bounded(rows: Sequence[Row], column: str, form: Callable[[Any], str]) -> li
             cell = f"{figure.bound} {_as_said(figure, cell)}".strip()
         found.append(cell)
     return found
+
+
+def _totals(rows: Sequence[Row]) -> list[str]:
+    """How long all epochs took, and how many these were: other numbers of epochs take other times."""
+    totals = _bounded(rows, "total_seconds", words.seconds)
+    return [
+        cell if cell == words.DASH else f"{cell} {_epochs(row)}"
+        for cell, row in zip(totals, rows, strict=True)
+    ]
+
+
+def _epochs(row: Row) -> str:
+    count = published.epochs(row["experiment"], row["engine"]) if row["kind"] else row["epochs"]
+    if words.missing(count):
+        return "(of how many epochs is not said)"
+    return f"of {count:g} epoch{'s' * (count != 1)}"
 
 
 def _as_said(figure: published.Figure, cell: str) -> str:

@@ -7,15 +7,16 @@ from itertools import chain
 import pandas as pd
 
 from reports import words
-from reports.compare import Study
 from reports.document import Table, say
+from reports.study.compare import Study
+from reports.study.learning import LevelKind
 from reports.tables.resources import resources
 from reports.tables.steadiness import steadiness
-from reports.tables.systems import Row, named, systems
+from reports.tables.systems import SYSTEM, Row, named, systems
 from reports.tables.time_to_reach import LEVELS, time_to_reach
 from reports.typeset import names
-from reports.typeset.build import MOST_ROWS, few, figures, fit, line, table, text
-from reports.typeset.names import ON_DEVICE, ON_MACHINE, claims, no_energy, signed, significant
+from reports.typeset.build import MOST_ROWS, few, figures, fit, line, table, text, which_machines
+from reports.typeset.names import ON_DEVICE, ON_MACHINE, claims, no_energy, significant
 
 
 def tables(study: Study) -> dict[str, Table]:
@@ -26,7 +27,8 @@ def tables(study: Study) -> dict[str, Table]:
 def _time_to_reach(study: Study) -> dict[str, Table]:
     frame = time_to_reach(study)
     rows = list(systems(frame).items())
-    present = few(study, frame)
+    all_keys = pd.DataFrame([named(key) for key, _ in rows], columns=list(SYSTEM))
+    present = few(study, all_keys, rows=MOST_ROWS)
     shown = [(key, levels) for key, levels in rows if key[0] in present][:MOST_ROWS]
     if not frame["reached"].any():
         return {}
@@ -46,11 +48,16 @@ def _time_to_reach(study: Study) -> dict[str, Table]:
     ]
     caption = [
         line(
-            "Time of training, evaluation not counted, until the validation accuracy first reached the"
-            " level, and in brackets the epoch; a dash where it never did."
+            "Time of training, evaluation not counted, until the validation accuracy had been at the"
+            " level or above it for two epochs in a row, and in brackets the second of them: one alone"
+            " may be noise."
         ),
         line("It is validation accuracy: the test images are looked at once, at the end."),
-        line("Of several runs it is the median of those that got there."),
+        line(
+            "Of several runs it is the middle one, or the earlier of the middle two, and a run that"
+            " never got there is later than all that did; a dash where fewer than half got there."
+        ),
+        *which_machines(frame, keys["machine"], study),
         *claims(study),
     ]
     left_out = len(rows) - len(shown)
@@ -58,14 +65,21 @@ def _time_to_reach(study: Study) -> dict[str, Table]:
 
 
 def _reached(level: Row) -> str:
-    if not level["reached"]:
-        return words.DASH
-    some = "" if level["reached"] == level["of"] else f"; {level['reached']} of {level['of']} runs"
-    return f"{words.seconds(level['seconds'])} ({level['epoch']:g}{some})"
+    kind: LevelKind = level["kind"]
+    some = f"{level['reached']} of {level['of']} runs"
+    match kind:
+        case "never reached":
+            return words.DASH
+        case "reached by few":
+            return f"{words.DASH} ({some})"
+        case "reached":
+            runs = "" if level["reached"] == level["of"] else f"; {some}"
+            return f"{words.seconds(level['seconds'])} ({words.count(level['epoch'])}{runs})"
 
 
 def _steadiness(study: Study) -> dict[str, Table]:
-    shown, left_out = fit(steadiness(study), study)
+    frame = steadiness(study)
+    shown, left_out = fit(frame, study)
     fields = [
         text("System", names.systems(shown)),
         text("Machine", shown["machine"], ON_MACHINE),
@@ -84,8 +98,8 @@ def _steadiness(study: Study) -> dict[str, Table]:
             absent=line("No run has the six undisturbed epochs that a drift takes."),
         ),
         figures("Last third, images/s", significant(shown["late_images_per_second"])),
-        figures("Change", [signed(v) for v in shown["drift"]]),
-        figures("Device's change", [signed(v) for v in shown["probe_drift"]]),
+        figures("Change", [words.signed_percent(v) for v in shown["drift"]]),
+        figures("Device's change", [words.signed_percent(v) for v in shown["probe_drift"]]),
         figures("Fed", [words.times(v) for v in shown["pipeline_ratio"]]),
         figures(
             "Roofline, GFLOP/s", [words.significant(v / 1e9) for v in shown["roofline_flops_per_second"]]
@@ -113,12 +127,14 @@ def _steadiness(study: Study) -> dict[str, Table]:
             " copy, measured before; on a shared machine it moves, and a share near 100 % says as much"
             " of it as of the system."
         ),
+        *which_machines(frame, shown["machine"], study),
     ]
     return table("steadiness", "Does it stay that fast?", fields, caption, left_out=left_out)
 
 
 def _resources(study: Study) -> dict[str, Table]:
-    shown, left_out = fit(resources(study), study)
+    frame = resources(study)
+    shown, left_out = fit(frame, study)
     no_counter = line(
         "No framework counted memory of the device's own: on a CPU, and on Apple's chips,"
         " it is the host's."
@@ -132,11 +148,11 @@ def _resources(study: Study) -> dict[str, Table]:
         text("System", names.systems(shown)),
         text("Machine", shown["machine"], ON_MACHINE),
         text("Device", names.devices(shown), ON_DEVICE),
-        figures("After import, MB", [words.megabytes(v) for v in shown["baseline_host_bytes"]]),
-        figures("Grown by, MB", [words.megabytes(v) for v in shown["grown_host_bytes"]]),
+        figures("After import, GB", [words.gigabytes(v, "") for v in shown["baseline_host_bytes"]]),
+        figures("Grown by, GB", [words.gigabytes(v, "") for v in shown["grown_host_bytes"]]),
         figures(
-            "Device's own, MB",
-            [words.megabytes(v) for v in shown["peak_device_bytes"]],
+            "Device's own, GB",
+            [words.gigabytes(v, "") for v in shown["peak_device_bytes"]],
             absent=no_counter,
         ),
         figures("J/epoch", significant(shown["joules_per_epoch"]), absent=energy),
@@ -152,9 +168,14 @@ def _resources(study: Study) -> dict[str, Table]:
     ]
     caption = [
         line(
-            "Memory is the host's peak within the training epochs, the largest of the runs, over what"
-            " the process had after the framework's import."
+            "Memory is the host's peak within the training epochs over what the process had after the"
+            " framework's import."
         ),
+        line(
+            "Of several runs, memory and the joules of an epoch and an image are the geometric means"
+            " that are compared, each session counting once; the other figures are medians."
+        ),
+        *which_machines(frame, shown["machine"], study),
         *(
             [
                 say(

@@ -9,8 +9,9 @@ import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
 from reports import words
-from reports.compare import Study
 from reports.document import Sentence, say
+from reports.prose.ratios import Noun
+from reports.study.compare import Study
 from reports.tables.resources import gpu_alone
 from reports.tables.wording import EXPERIMENTS, system
 from reports.words import DASH
@@ -23,6 +24,8 @@ NETWORKS = {
 }
 ON_MACHINE = "All on {value}."
 ON_DEVICE = "Device: {value}."
+CELL = "Cell and seed"
+"""The heading of what names a run on its machine: experiment, engine and device, seed and repeat."""
 NO_CLAIM = "These runs are not the whole protocol on all of CIFAR-10, so the accuracies carry no claim."
 MANY_RUNS = 4
 
@@ -57,16 +60,37 @@ def runs(ids: Iterable[Sequence[str]]) -> list[str]:
 
 
 def lead(row: Any, first: str, second: str) -> str:
-    """A ratio's verdict in words: who is faster and by how much, or why nothing is said."""
+    """A ratio's verdict in words: who is faster and by how much, or why nothing is decided."""
     if row.verdict == "same":
         return "same within 2 %"
-    if row.verdict not in ("faster", "slower"):
+    if row.verdict == "not decided among many":
+        return f"not decided among {words.count(row.comparisons, 'comparison')}"
+    if row.verdict == "level":
+        return "level within 2 %, not decided"
+    if row.verdict in ("not decided", "too few epochs"):
         return str(row.verdict)
-    name, value = (first, row.ratio) if row.verdict == "faster" else (second, 1 / row.ratio)
+    name, value = (first, row.ratio) if row.ratio >= 1 else (second, 1 / row.ratio)
+    if row.verdict in ("ahead", "behind"):
+        return f"{name} ahead, not decided"
     other = second if name is first else first
     if value >= 2:
         return f"{name} {words.times(value)} times as fast as {other}"
-    return f"{name} {words.percent(value - 1, 0 if value >= 1.02 else 1)} faster"
+    return f"{name} {words.percent(value - 1, 0)} faster"
+
+
+def ends(row: Any) -> str:
+    """A ratio's 95 % interval, or in brackets the range that was seen."""
+    text = words.interval(row.low, row.high)
+    return text if text == DASH or not words.missing(row.p) else f"({text})"
+
+
+def repeats(row: Any, noun: Noun) -> str:
+    """What a ratio rests on: "3 runs each", "2 and 3 sessions"."""
+    first, second = row.sessions if noun == "session" else row.runs
+    if first != second:
+        return f"{first} and {words.count(second, noun)}"
+    where = ", one side after the other" if row.basis == "out of turn" else ""
+    return f"{words.count(first, noun)} each{where}" if first > 1 else f"one {noun} each"
 
 
 def joined(cells: Iterable[Iterable[str]], between: str = "; ") -> list[str]:
@@ -85,8 +109,10 @@ def yes_no(value: Any) -> str:
 
 
 def claims(study: Study) -> list[Sentence]:
-    """A caption's sentence where accuracies say nothing."""
-    return [] if study.says_accuracy else [Sentence((NO_CLAIM,))]
+    """A caption's sentence where the accuracies of valid runs say nothing."""
+    if study.runs.empty or study.says_accuracy:
+        return []
+    return [Sentence((NO_CLAIM,))]
 
 
 def no_energy(study: Study) -> Sentence:
@@ -107,11 +133,3 @@ def significant(values: Iterable[Any]) -> list[str]:
 def percents(values: Iterable[Any], digits: int = 1) -> list[str]:
     """Shares in per cent without the sign, which is the heading's."""
     return [words.number(value, f".{digits}f", 100) for value in values]
-
-
-def signed(share: Any) -> str:
-    """A change as per cent with its sign; what rounds to zero has none."""
-    if words.missing(share):
-        return words.DASH
-    cell = f"{100 * share:+.1f} %"
-    return cell[1:] if cell[1:] == "0.0 %" else cell.replace("-", "−")

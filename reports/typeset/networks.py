@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from reports import words
-from reports.compare import Study
 from reports.document import Sentence, Table, say
 from reports.published import IMAGE_SIZE
 from reports.settings import engines_of
+from reports.study.compare import Study
 from reports.tables import network
 from reports.tables.systems import Row
 from reports.typeset import names

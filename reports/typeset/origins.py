@@ -6,12 +6,12 @@ from typing import Any
 
 from alexnet.data import DATASETS
 from reports import words
-from reports.compare import Study
 from reports.document import Table, say
+from reports.study.compare import Study
 from reports.tables import glance, origins
 from reports.typeset import names
 from reports.typeset.build import MOST_ROWS, figures, fit, kinds_of, line, table, text
-from reports.typeset.names import ON_MACHINE, known, significant, yes_no
+from reports.typeset.names import CELL, ON_MACHINE, known, significant, yes_no
 
 HASH_LETTERS = 12
 
@@ -93,7 +93,7 @@ def _others(study: Study) -> dict[str, Table]:
         figures("Epochs", [words.number(value, "g") for value in shown["epochs"]]),
         figures("s/epoch", significant(shown["seconds_per_epoch"])),
         figures("images/s", significant(shown["images_per_second"])),
-        figures("Memory, MB", [words.megabytes(value) for value in shown["grown_host_bytes"]]),
+        figures("Memory, GB", [words.gigabytes(value, "") for value in shown["grown_host_bytes"]]),
         text("Runs", names.runs(shown["runs"])),
     ]
     caption = [
@@ -112,7 +112,7 @@ def _apart(study: Study) -> dict[str, Table]:
     fields = [
         text("Run", shown["run"]),
         text("Machine", shown["machine"], ON_MACHINE),
-        text("Cell", shown["cell"]),
+        text(CELL, shown["cell"]),
         text("Setting", shown["setting"], "All of setting {value}."),
         text("What became of it", shown["validity"]),
         text("Reason", names.joined(words.reasons(run) for run in shown.to_dict("records"))),
@@ -129,10 +129,10 @@ def _skipped(study: Study) -> dict[str, Table]:
     shown = frame.head(MOST_ROWS)
     fields = [
         text("Machine", shown["machine"], ON_MACHINE),
-        text("Cell", shown["cell"]),
+        text(CELL, shown["cell"]),
         text("Reason", shown["reason"]),
     ]
-    caption = [line("Cells that a session was to run and did not.")]
+    caption = [line("Runs that a session was to make and did not.")]
     return table("skipped", "What was not run", fields, caption, left_out=len(frame) - len(shown))
 
 
@@ -147,33 +147,31 @@ def _left_out(study: Study) -> dict[str, Table]:
 
 
 def _runs(study: Study) -> dict[str, Table]:
-    frame = origins.runs(study)
-    shown = frame.head(MOST_ROWS)
+    """All of them, however many: each number's runs have their row here, and so their file."""
+    shown = origins.runs(study)
     fields = [
         text("Run", shown["run"]),
         text("Machine", shown["machine"]),
-        text("Cell", shown["cell"]),
+        text(CELL, shown["cell"]),
         text("Setting", shown["setting"]),
         text("Validity", shown["validity"]),
         text("File", shown["file"]),
         text("Started", [known(value) for value in shown["started_at"]]),
         text("sha256", [value[:HASH_LETTERS] for value in shown["sha256"]]),
     ]
-    seed = "device, seed and repeat" if frame["repeat"].any() else "device and seed"
+    seed = "its seed and repeat" if shown["repeat"].any() else "its seed"
     caption = [
         line(
-            f"A cell is experiment, framework, {seed}. The sha256 is of the whole file,"
-            " here its first 12 digits."
+            f"A cell is experiment, framework and device; a run is a cell with {seed}. The sha256 is of"
+            " the whole file, here its first 12 digits."
         )
     ]
-    return table(
-        "runs", "Every run", fields, caption, kinds=kinds_of(shown), left_out=len(frame) - len(shown)
-    )
+    return table("runs", "Every run", fields, caption, kinds=kinds_of(shown))
 
 
 def _sources(study: Study) -> dict[str, Table]:
-    frame = origins.sources(study)
-    shown = frame.head(MOST_ROWS)
+    """All of them, however many."""
+    shown = origins.sources(study)
     fields = [
         text("File", shown["name"]),
         text("Machine", shown["machine"], ON_MACHINE),
@@ -182,4 +180,4 @@ def _sources(study: Study) -> dict[str, Table]:
         text("sha256", shown["sha256"]),
     ]
     caption = [line("A seal that fits says that the run was not changed since it was saved.")]
-    return table("sources", "The files", fields, caption, left_out=len(frame) - len(shown))
+    return table("sources", "The files", fields, caption)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bench.records.types import Epoch
 from reports import typeset
-from reports.compare import Study
+from reports.study.compare import Study
 from tests.reports.test_prose import of, told
 from tests.support.report_files import ANNA, BOB, content_of, epochs_of, run_of, write
 from tests.support.samples import GATE, INTERFERENCE
@@ -125,7 +125,7 @@ def test_one_engine_in_two_precisions_is_never_pooled(tmp_path: Path) -> None:
     assert list(study.frames.runs["setting"]) == ["A", "A", "B"]
     assert study.machines.empty
     differs = study.frames.settings.iloc[1]["differs"]
-    assert differs == ("precision as measured: TF32 instead of float32 (scratch)",)
+    assert differs == ("precision as measured: TF32 instead of float32 (scratch with PyTorch)",)
     assert "different precisions" not in told(study, "summary")
 
 

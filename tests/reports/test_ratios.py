@@ -1,4 +1,4 @@
-"""Intervals cover what they should, widen where little is known, and carry the verdict that they can."""
+"""Intervals cover what was repeated, and a verdict says no more than that."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from reports import compare
-from reports.compare import NoSuchMachine, Study, study
 from reports.frame import frames
-from reports.intervals import LEAST_EPOCHS, Sample, mean_ratio, ratio
 from reports.sources import gather
+from reports.study import compare
+from reports.study.compare import NoSuchMachine, Study, study
+from reports.study.ratios import (
+    CLEAR,
+    LEAST_EPOCHS,
+    Estimate,
+    RunValue,
+    Sample,
+    compared,
+    estimate,
+    holm,
+    judge,
+)
 from tests.support.report_files import (
     ANNA,
     BOB,
@@ -27,46 +36,207 @@ from tests.support.report_files import (
 )
 
 
-def sample(*runs: list[float], name: str = "x") -> Sample:
+def sample(*sessions: list[float], name: str = "", epochs: int = 9, begin: int = 0) -> Sample:
+    """Sessions of runs with these values; they begin one after the other, every other minute."""
     return Sample(
-        rates=tuple(np.array(run) for run in runs),
-        names=tuple(f"{name}{i}" for i in range(len(runs))),
-        epochs=sum(map(len, runs)),
+        sessions={
+            f"{name}{number}": tuple(
+                RunValue(
+                    run=f"{name}{number}-{place}",
+                    value=value,
+                    epochs=epochs,
+                    began=f"2026-11-20T09:{begin + 2 * place:02}",
+                )
+                for place, value in enumerate(values)
+            )
+            for number, values in enumerate(sessions)
+        }
     )
 
 
-def test_the_ratio_is_of_the_medians() -> None:
-    found = ratio(sample([100, 110, 90, 100, 100.0]), sample([50, 50, 40, 60, 50.0], name="y"))
-    assert found.value == pytest.approx(2.0)
-    assert found.low < 2.0 < found.high
-    assert found.verdict == "faster"
-    assert found.epochs == 5
+def the_verdict(*pairs: tuple[Sample, Sample]) -> str:
+    return judge([estimate(pairs)])[0].verdict
 
 
-def test_the_other_way_round_is_slower_with_the_same_interval() -> None:
-    a, b = sample([100, 110, 90, 100, 100.0]), sample([50, 50, 40, 60, 50.0], name="y")
-    there, back = ratio(a, b), ratio(b, a)
-    assert back.verdict == "slower"
-    assert (back.low, back.high) == pytest.approx((1 / there.high, 1 / there.low))
+def test_runs_of_a_session_in_turn_give_welchs_interval() -> None:
+    """By hand: means of logs 0.1 and 0, variances 1e-4 and 4e-4, three each, so t has 2.94 degrees."""
+    first = sample([math.exp(0.1 + d) for d in (-0.01, 0.0, 0.01)])
+    second = sample([math.exp(d) for d in (0.0, -0.02, 0.02)], begin=1)
+    found = estimate([(first, second)])
+    assert found.ratio == pytest.approx(math.exp(0.1))
+    error = math.sqrt(1e-4 / 3 + 4e-4 / 3)
+    freedom = (5e-4 / 3) ** 2 / ((1e-4 / 3) ** 2 / 2 + (4e-4 / 3) ** 2 / 2)
+    assert freedom == pytest.approx(2.941, abs=1e-3)
+    assert math.log(found.high) == pytest.approx(0.1 + 3.2190 * error, rel=1e-3)
+    assert math.log(found.low) == pytest.approx(0.1 - 3.2190 * error, rel=1e-3)
+    assert found.p == pytest.approx(0.0049, abs=3e-4)
+    assert (found.basis, found.runs, found.sessions) == ("runs", (3, 3), (1, 1))
+    assert the_verdict((first, second)) == "faster"
+    assert the_verdict((second, first)) == "slower"
 
 
-def test_runs_of_several_seeds_average_their_medians() -> None:
-    found = ratio(sample([100.0] * 4, [400.0] * 4), sample([100.0] * 4, [100.0] * 4, name="y"))
-    assert found.value == pytest.approx(2.0)  # the geometric mean of 1 and 4
-    assert found.runs == 2
-    # Welch on 1 degree of freedom: exp(log 2 + 12.706 log(2)), since the runs lie log(4) apart.
-    assert found.high == pytest.approx(2 * 2**12.706, rel=1e-3)
-    assert found.low == pytest.approx(2 / 2**12.706, rel=1e-3)
-    assert found.verdict == "not decided"
+def test_sessions_that_both_were_in_are_paired() -> None:
+    """What a session does to both cancels: 100 and 200 images/s, and always 1.10 times within 1 %."""
+    first = sample([110.0], [221.0], [55.0])
+    second = sample([100.0], [200.0], [50.5])
+    found = estimate([(first, second)])
+    differences = [math.log(1.1), math.log(1.105), math.log(55 / 50.5)]
+    mean = sum(differences) / 3
+    sd = math.sqrt(sum((d - mean) ** 2 for d in differences) / 2)
+    assert math.log(found.high) == pytest.approx(mean + 4.3027 * sd / math.sqrt(3), rel=1e-4)
+    assert (found.basis, found.sessions) == ("sessions", (3, 3))
+    assert the_verdict((first, second)) == "faster"
 
 
-@pytest.mark.parametrize("epochs", range(1, LEAST_EPOCHS))
+def test_machines_have_sessions_of_their_own() -> None:
+    first = sample([110.0], [111.0], [109.0], name="a")
+    second = sample([100.0], [101.0], [99.0], name="b")
+    found = estimate([(first, second)])
+    assert (found.basis, found.sessions, found.runs) == ("sessions", (3, 3), (3, 3))
+    assert the_verdict((first, second)) == "faster"
+
+
+def test_runs_of_one_session_say_nothing_of_a_machines_other_days() -> None:
+    first = sample([110.0, 111.0, 109.0], name="a")
+    second = sample([100.0, 101.0, 99.0], name="b")
+    found = estimate([(first, second)])
+    assert found.basis == "seen"
+    assert math.isnan(found.p)
+    assert (found.low, found.high) == pytest.approx((109 / 101, 111 / 99))
+    assert the_verdict((first, second)) == "ahead"
+
+
+def test_runs_of_a_session_count_within_it_and_sessions_equally() -> None:
+    first = sample([100.0, 400.0], [300.0], name="a")
+    assert first.value == pytest.approx(math.sqrt(200 * 300))
+
+
+def test_only_the_sessions_that_both_were_in_are_compared() -> None:
+    first = sample([110.0], [500.0])
+    second = sample([100.0])
+    [(used, other)] = compared([(first, second)])
+    assert [run.run for run in used.runs] == ["0-0"]
+    assert other is second or other == second
+    assert estimate([(first, second)]).ratio == pytest.approx(1.1)
+
+
+def test_one_side_after_the_other_is_no_repetition() -> None:
+    """A computer that slows down while the session lasts would make the first one the faster."""
+    first = sample([110.0, 109.0, 108.0], begin=0)
+    second = sample([107.0, 106.0, 105.0], begin=30)
+    found = estimate([(first, second)])
+    assert found.basis == "out of turn"
+    assert math.isnan(found.p)
+    assert the_verdict((first, second)) == "ahead"
+
+
+@pytest.mark.parametrize(
+    ("order", "basis"),
+    [
+        ("ABBAAB", "runs"),
+        ("ABABAB", "runs"),
+        ("AAABBB", "out of turn"),
+        ("AABABB", "out of turn"),
+        ("ABBBBAAB", "runs"),
+    ],
+)
+def test_what_is_in_turn(order: str, basis: str) -> None:
+    def side(letter: str, value: float) -> Sample:
+        places = [place for place, each in enumerate(order) if each == letter]
+        runs = tuple(
+            RunValue(run=f"{letter}{place}", value=value + place / 100, epochs=9, began=f"{place:02}")
+            for place in places
+        )
+        return Sample(sessions={"s": runs})
+
+    assert estimate([(side("A", 110.0), side("B", 100.0))]).basis == basis
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [
+        (CLEAR + 0.01, "faster"),
+        (CLEAR - 0.01, "ahead"),
+        (1.021, "ahead"),
+        (1.019, "level"),
+        (1.0, "level"),
+        (1 / 1.019, "level"),
+        (1 / (CLEAR - 0.01), "behind"),
+        (1 / (CLEAR + 0.01), "slower"),
+    ],
+)
+def test_without_repeats_only_a_clear_lead_decides(ratio: float, verdict: str) -> None:
+    pair = (sample([100.0 * ratio]), sample([100.0]))
+    found = estimate([pair])
+    assert (found.basis, found.runs) == ("seen", (1, 1))
+    assert all(map(math.isnan, (found.low, found.high, found.p)))
+    assert the_verdict(pair) == verdict
+
+
+def test_a_clear_lead_that_one_run_contradicts_decides_nothing() -> None:
+    pair = (sample([130.0, 170.0]), sample([100.0, 131.0]))
+    found = estimate([pair])
+    assert found.ratio > CLEAR
+    assert found.low < 1 < found.high
+    assert the_verdict(pair) == "ahead"
+
+
+def test_the_same_is_said_only_of_what_is_surely_close() -> None:
+    close = (sample([100.0, 100.2, 99.9]), sample([100.1, 99.9, 100.0], begin=1))
+    assert the_verdict(close) == "same"
+    apart = (sample([101.0, 106.0, 97.0]), sample([100.1, 95.9, 103.0], begin=1))
+    assert the_verdict(apart) == "not decided"
+
+
+def test_a_lead_under_2_percent_is_no_lead() -> None:
+    pair = (sample([101.4, 101.7, 102.0]), sample([100.0, 100.1, 100.2], begin=1))
+    found = estimate([pair])
+    assert 1 < found.low < found.ratio < 1.02 < found.high
+    assert the_verdict(pair) == "not decided"
+
+
+def seen(p: float, ratio: float = 1.1) -> Estimate:
+    """With an interval that just excludes 1 where p is under 5 %."""
+    low, high = (1.01, 1.2) if p < 0.05 else (0.95, 1.3)
+    return Estimate(
+        ratio=ratio, low=low, high=high, p=p, basis="runs", epochs=9, runs=(3, 3), sessions=(1, 1)
+    )
+
+
+def test_holms_steps() -> None:
+    """The example of Holm's procedure by hand: 3 x 0.01, then 2 x 0.02, then 0.04 no less than that."""
+    assert holm([0.04, 0.01, math.nan, 0.02]) == pytest.approx([0.04, 0.03, math.nan, 0.04], nan_ok=True)
+    assert holm([0.6, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def test_what_one_comparison_decides_many_do_not() -> None:
+    alone = judge([seen(0.03)])
+    assert [each.verdict for each in alone] == ["faster"]
+    many = judge([seen(0.03), seen(0.04), seen(0.001), seen(0.2)])
+    assert [each.verdict for each in many] == [
+        *("not decided among many", "not decided among many", "faster", "not decided"),
+    ]
+    assert {each.comparisons for each in many} == {4}
+
+
+def test_comparisons_without_an_interval_are_no_part_of_the_family() -> None:
+    single = estimate([(sample([150.0]), sample([100.0]))])
+    judged = judge([seen(0.03), single, single])
+    assert [each.verdict for each in judged] == ["faster"] * 3
+    assert judged[0].comparisons == 1
+
+
+@pytest.mark.parametrize("epochs", range(LEAST_EPOCHS))
 def test_few_epochs_carry_no_verdict(epochs: int) -> None:
-    found = ratio(sample([100.0] * epochs), sample([50.0] * 9, name="y"))
-    assert found.value == pytest.approx(2.0)
-    assert math.isnan(found.low)
-    assert math.isnan(found.high)
-    assert found.verdict == "too few epochs"
+    pair = (sample([200.0], epochs=epochs), sample([100.0]))
+    assert estimate([pair]).ratio == pytest.approx(2.0)
+    assert the_verdict(pair) == "too few epochs"
+
+
+def test_the_epochs_of_all_runs_count_together() -> None:
+    first = sample([200.0, 201.0, 199.0], epochs=2)
+    assert the_verdict((first, sample([100.0, 100.5, 99.0], epochs=2, begin=1))) == "faster"
 
 
 def test_the_fewest_epochs_are_where_chance_falls_under_a_twentieth() -> None:
@@ -74,64 +244,49 @@ def test_the_fewest_epochs_are_where_chance_falls_under_a_twentieth() -> None:
     assert min(n for n, share in chance.items() if share < 0.05) == LEAST_EPOCHS
 
 
-def test_the_same_is_said_only_of_what_is_surely_close() -> None:
-    close = ratio(sample([100.0, 100.5, 99.5, 100.2, 99.8]), sample([100.0] * 5, name="y"))
-    assert close.verdict == "same"
-    noisy = ratio(sample([100.0, 120, 80, 110, 90]), sample([100.0, 85, 115, 95, 105], name="y"))
-    assert noisy.verdict == "not decided"
+def test_equal_values_have_an_interval_of_one_point() -> None:
+    pair = (sample([100.0] * 3), sample([100.0] * 3, begin=1))
+    found = estimate([pair])
+    assert (found.low, found.high, found.p) == (1.0, 1.0, 1.0)
+    assert the_verdict(pair) == "same"
+    far = estimate([(sample([200.0] * 3), sample([100.0] * 3, begin=1))])
+    assert (far.low, far.high, far.p) == pytest.approx((2.0, 2.0, 0.0))
 
 
-def test_the_same_runs_give_the_same_interval_every_time() -> None:
-    a, b = sample([100, 110, 90, 100.0]), sample([50, 55, 45, 50.0], name="y")
-    again = sample([100, 110, 90, 100.0])
-    assert ratio(a, b) == ratio(again, b)
+def of_machines(*cells: tuple[list[list[float]], list[list[float]]], **given: Any) -> Any:
+    return [(sample(*one, name="a", **given), sample(*other, name="b", **given)) for one, other in cells]
 
 
-def test_about_95_of_100_intervals_hold_the_truth() -> None:
-    """Epochs drawn around a known ratio; 400 times, so 95 % has a standard error of 1.1 %."""
-    rng = np.random.default_rng(5)
-    hits = 0
-    for trial in range(400):
-        a = sample(list(110 * np.exp(rng.normal(0, 0.03, 10))), name=f"a{trial}")
-        b = sample(list(100 * np.exp(rng.normal(0, 0.03, 10))), name=f"b{trial}")
-        found = ratio(a, b)
-        hits += found.low <= 1.1 <= found.high
-    assert 0.92 <= hits / 400 <= 1.0
+def test_the_mean_over_cells_is_geometric_and_its_unit_is_the_session() -> None:
+    """Cells of one session move together: 3 sessions a side are 3 values, not 6."""
+    slower, faster = [[100.0], [110.0], [90.0]], [[200.0], [220.0], [180.0]]
+    pairs = of_machines((faster, slower), ([[50.0], [55.0], [45.0]], slower))
+    found = estimate(pairs)
+    assert found.ratio == pytest.approx(1.0)
+    logs = [math.log(each[0]) for each in slower]
+    mean = sum(logs) / 3
+    error = math.sqrt(2 * sum((log - mean) ** 2 for log in logs) / 2 / 3)
+    assert math.log(found.high) == pytest.approx(2.7764 * error, rel=1e-3)
+    assert (found.basis, found.cells, found.sessions) == ("sessions", 2, (3, 3))
 
 
-def test_the_fewest_epochs_that_carry_a_verdict_hold_the_truth_as_often() -> None:
-    """The plain percentiles of four epochs a side hold it 93 times in 100, the widened ones 97."""
-    rng = np.random.default_rng(5)
-    hits = 0
-    for trial in range(400):
-        a = sample(list(110 * np.exp(rng.normal(0, 0.03, LEAST_EPOCHS))), name=f"a{trial}")
-        b = sample(list(100 * np.exp(rng.normal(0, 0.03, LEAST_EPOCHS))), name=f"b{trial}")
-        found = ratio(a, b)
-        hits += found.low <= 1.1 <= found.high
-    assert hits / 400 >= 0.95
+def test_sessions_without_all_cells_do_not_count_for_their_mean() -> None:
+    whole, part = [[200.0], [202.0], [199.0], [900.0]], [[300.0], [303.0], [299.0]]
+    pairs = of_machines((whole, [[100.0], [101.0], [99.0]]), (part, [[100.0], [101.0], [99.0]]))
+    used = compared(pairs)
+    assert [len(pair[0].sessions) for pair in used] == [3, 3]
+    assert estimate(pairs).ratio == pytest.approx(math.sqrt(6), rel=0.01)
 
 
-def test_two_runs_a_side_do_not_promise_more_than_they_know() -> None:
-    """Equals whose runs differ by 3 % and whose epochs by 1 %: a verdict is wrong at most once in 20."""
-    rng = np.random.default_rng(7)
-    wrong = 0
-    for trial in range(300):
-        sides = [
-            sample(
-                *(list(100 * np.exp(rng.normal(0, 0.03) + rng.normal(0, 0.01, 8))) for _ in range(2)),
-                name=f"{side}{trial}",
-            )
-            for side in "ab"
-        ]
-        wrong += ratio(*sides).verdict in ("faster", "slower")
-    assert wrong / 300 <= 0.06
-
-
-def test_the_mean_over_cells_is_geometric() -> None:
-    two, half = sample([200.0] * 5), sample([50.0] * 5, name="h")
-    one = sample([100.0] * 5, name="o")
-    found = mean_ratio([(two, one), (half, one)])
-    assert found.value == pytest.approx(1.0)
+def test_a_cell_with_too_few_epochs_is_left_out_and_counted() -> None:
+    good = of_machines(([[300.0]], [[100.0]]), ([[300.0]], [[100.0]]))
+    short = of_machines(([[100.0]], [[100.0]]), epochs=2)
+    found = estimate([*good, *short])
+    assert found.ratio == pytest.approx(3.0)
+    assert (found.cells, found.short_cells) == (2, 1)
+    assert the_verdict(*good, *short) == "faster"
+    assert the_verdict(*short) == "too few epochs"
+    assert estimate([*short, *short]).cells == 2
 
 
 @pytest.fixture(scope="module")

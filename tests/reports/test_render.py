@@ -210,8 +210,8 @@ def test_markdown_shows_every_text_and_reads_none(text: str) -> None:
     tokens = READER.parse(markdown.render(hostile(text)))
     assert squeezed(text * 3) in squeezed(shown(tokens))
     kinds = [token.type for token in tokens]
-    assert kinds.count("heading_open") == 1 + 1 + 2 + 1
-    assert kinds.count("table_open") == 1 + 4 + 1
+    assert kinds.count("heading_open") == 1 + 1 + 2
+    assert kinds.count("table_open") == 1 + 4
     assert kinds.count("html_block") == 2
     assert not {"bullet_list_open", "ordered_list_open"} & set(kinds)
     assert kinds.count("blockquote_open") == 3
@@ -255,7 +255,6 @@ def test_markdown_names_the_files_that_it_needs() -> None:
         "*nothing measured*",
         "and 1,210 more rows: `--csv` has them all",
         "Pro *(baseline)* |",
-        "| R4–R6, R9 |",
     ):
         assert words in source
 
@@ -295,7 +294,6 @@ def test_a_pdf_shows_texts_as_they_are(tmp_path: Path) -> None:
     for words in (
         "nothingmeasured",
         "and1,210morerows:--csvhasthemall",
-        "1284.3971204",
         "Appendix",
         "invalid",
     ):
@@ -327,7 +325,8 @@ def test_nothing_is_cut_off_in_a_pdf(tmp_path: Path) -> None:
 
 
 def laid_out(report: Report) -> dict[str, pdf.Layout]:
-    blocks = [block for chapter in shared.page(report).chapters for block in chapter.blocks]
+    chapters = shared.page(report, numbers=False).chapters
+    blocks = [block for chapter in chapters for block in chapter.blocks]
     return {block.id: pdf.layout(block) for block in blocks if block.kind == "table"}
 
 

@@ -11,9 +11,9 @@ from statistics import geometric_mean, mean, median
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from reports.document import Number
-from reports.intervals import Ratio, Sample, mean_ratio
 
 Raw = dict[str, Any]
 NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "loom": "Loom", "torch-knots": "PyTorch knots"}
@@ -78,8 +78,10 @@ def best(run: Raw) -> int:
 
 
 def rise(run: Raw) -> float:
+    """The mean loss of the last two epochs over that of the three around the lowest."""
     losses = [e["validation_loss"] for e in run["epochs"]]
-    return float(losses[-1] / min(losses) - 1)
+    lowest = max(2, best(run))
+    return float(mean(losses[-2:]) / mean(losses[lowest - 2 : lowest + 1]) - 1)
 
 
 def first_third(values: list[float]) -> float:
@@ -109,48 +111,72 @@ def sides(runs: list[Raw], what: str) -> tuple[list[Raw], list[Raw], bool]:
     return (*(reversed(pair) if turned else pair), turned)
 
 
-def ratio(runs: list[Raw], what: str) -> Ratio:
+def ratio(
+    runs: list[Raw], what: str, of: Callable[[Raw], float] = lambda run: median(rates(run))
+) -> tuple[float, float, float]:
+    """The ratio of runs' figures as it is told, and both ends of what was seen or of its interval.
+
+    Only what the sample files hold is worked out: one or two runs a side, in one session each.
+    """
     one, other, turned = sides(runs, what)
     cells = dict.fromkeys((r["cell"]["experiment"], r["cell"]["device"]) for r in runs)
     if "geometric mean" in what:
         cells = dict.fromkeys((r["cell"]["experiment"], r["cell"]["engine"]) for r in runs)
-
-    def sample(side: list[Raw], cell: tuple[str, str]) -> Sample:
-        own = [r for r in side if {*cell} <= {*map(str, r["cell"].values())}]
-        found = tuple(np.array(rates(r)) for r in own)
-        return Sample(rates=found, names=tuple(r["checksum"] for r in own), epochs=sum(map(len, found)))
-
-    found = mean_ratio([(sample(one, cell), sample(other, cell)) for cell in cells])
-    plain = math.exp(
-        mean(
-            mean(math.log(median(r)) for r in sample(one, cell).rates)
-            - mean(math.log(median(r)) for r in sample(other, cell).rates)
-            for cell in cells
+    values, lows, highs = [], [], []
+    for cell in cells:
+        first, second = (
+            [of(r) for r in side if {*cell} <= {*map(str, r["cell"].values())}] for side in (one, other)
         )
-    )
-    assert math.isclose(found.value, plain)
-    if not turned:
-        return found
-    return Ratio(
-        value=1 / found.value,
-        low=1 / found.high,
-        high=1 / found.low,
-        verdict=found.verdict,
-        epochs=found.epochs,
-        runs=found.runs,
-    )
+        assert len(first) < 3
+        values.append(geometric_mean(first) / geometric_mean(second))
+        lows.append(min(first) / max(second))
+        highs.append(max(first) / min(second))
+    value, low, high = map(geometric_mean, (values, lows, highs))
+    return (1 / value, 1 / high, 1 / low) if turned else (value, low, high)
 
 
-def by_engine(runs: Iterable[Raw], of: Callable[[Raw], float]) -> list[float]:
-    values: dict[str, list[float]] = {}
+def of_a_cell(count: Callable[[list[Raw]], int]) -> Callable[[list[Raw], str], float]:
+    """The fewest of any cell."""
+
+    def fewest(runs: list[Raw], what: str) -> float:
+        cells: dict[tuple[str, ...], list[Raw]] = {}
+        for run in runs:
+            cells.setdefault(tuple(map(str, run["cell"].values()))[:3], []).append(run)
+        return min(map(count, cells.values()))
+
+    return fewest
+
+
+def by_seed(runs: Iterable[Raw]) -> list[float]:
+    """The mean accuracy of each seed's runs."""
+    values: dict[int, list[float]] = {}
     for run in runs:
-        values.setdefault(run["cell"]["engine"], []).append(of(run))
-    return [mean(each) for each in values.values()]
+        values.setdefault(run["cell"]["seed"], []).append(right(run))
+    return [mean(of_seed) for of_seed in values.values()]
 
 
-def standard_error(runs: list[Raw]) -> float:
-    share = mean(by_engine(runs, right))
-    return math.sqrt(share * (1 - share) / min(r["start"]["test_images"] for r in runs))
+def accuracy_lead(runs: list[Raw], what: str) -> tuple[float, float, float]:
+    """How far the first engine of an experiment is ahead, and the ends of the 95 % interval."""
+    names = re.fullmatch(r".*; (.*?), [a-z]+, over (.*?), [a-z]+", what).groups()  # type: ignore[union-attr]
+    sides = [by_seed(run for run in runs if NAMES[run["cell"]["engine"]] == name) for name in names]
+    lead, fewest = mean(sides[0]) - mean(sides[1]), min(map(len, sides))
+    if fewest < 3:
+        return lead, math.nan, math.nan
+    of_seeds = [float(np.var(side, ddof=1)) / len(side) for side in sides]
+    squared = sum(of_seeds) + sum(mean(side) * (1 - mean(side)) / 10_000 for side in sides)
+    parts = sum(part**2 / (len(side) - 1) for part, side in zip(of_seeds, sides, strict=True))
+    freedom = min(squared**2 / parts, 4 * (fewest - 1))
+    half = float(stats.t.ppf(0.975, freedom)) * math.sqrt(squared)
+    return lead, lead - half, lead + half
+
+
+def systems_compared(runs: list[Raw]) -> int:
+    """Pairs of systems that have three seeds or more each."""
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for run in runs:
+        cell = run["cell"]
+        seeds.setdefault((cell["experiment"], cell["engine"]), set()).add(cell["seed"])
+    return math.comb(sum(len(of_system) >= 3 for of_system in seeds.values()), 2)
 
 
 def of_class(runs: list[Raw], what: str) -> float:
@@ -208,7 +234,6 @@ COLUMNS: dict[str, Callable[[Raw], float]] = {
     "gate checks of a run": lambda r: len(r["gate"]["checks"]),
     "epochs": lambda r: len(r["epochs"]),
     "converged_at": lambda r: r["result"]["converged_at"],
-    "best epoch by validation loss": best,
     "memory of a machine": lambda r: r["machine"]["memory_bytes"],
 }
 WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
@@ -218,12 +243,19 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
     "different chips": distinct("chip"),
     "settings": distinct("setting"),
     "comparisons": lambda runs, what: pairs_of_engines(runs),
-    "pairs": lambda runs, what: pairs_of_engines(runs),
     "cells": distinct("experiment", "engine", "device"),
     "means": lambda runs, what: distinct("machine")(runs, what) - 1,
-    "ratio of speeds": lambda runs, what: ratio(runs, what).value,
-    "interval's low end, ratio of speeds": lambda runs, what: ratio(runs, what).low,
-    "interval's high end, ratio of speeds": lambda runs, what: ratio(runs, what).high,
+    "ratio of speeds": lambda runs, what: ratio(runs, what)[0],
+    "range's low end, ratio of speeds": lambda runs, what: ratio(runs, what)[1],
+    "range's high end, ratio of speeds": lambda runs, what: ratio(runs, what)[2],
+    "ratio of memory": lambda runs, what: ratio(runs, what, grown)[0],
+    "range's low end, ratio of memory": lambda runs, what: ratio(runs, what, grown)[1],
+    "range's high end, ratio of memory": lambda runs, what: ratio(runs, what, grown)[2],
+    "ratio of energy an epoch": lambda runs, what: ratio(runs, what, joules)[0],
+    "range's low end, ratio of energy an epoch": lambda runs, what: ratio(runs, what, joules)[1],
+    "range's high end, ratio of energy an epoch": lambda runs, what: ratio(runs, what, joules)[2],
+    "runs of a side": of_a_cell(len),
+    "sessions of a side": of_a_cell(lambda runs: len({run["file"] for run in runs})),
     "geometric mean of the runs' median seconds per timed epoch": each(
         lambda r: median(e["train_seconds"] for e in steady(r)), geometric_mean
     ),
@@ -241,18 +273,30 @@ WAYS: Mapping[str, Callable[[list[Raw], str], float]] = {
     "gate checks": each(lambda r: len(r["gate"]["checks"]), sum),
     "GPU cores": each(lambda r: r["machine"]["gpu_cores"]),
     "memory of a machine": each(lambda r: r["machine"]["memory_bytes"]),
-    "mean test accuracy": each(right, mean),
-    "least test accuracy": each(right, min),
-    "largest test accuracy": each(right, max),
-    "difference of the mean test accuracies": lambda runs, what: abs(
-        float(np.diff(by_engine(runs, right))[0])
+    "mean test accuracy": lambda runs, what: mean(by_seed(runs)),
+    "least test accuracy of a seed": lambda runs, what: min(by_seed(runs)),
+    "largest test accuracy of a seed": lambda runs, what: max(by_seed(runs)),
+    "seeds": lambda runs, what: len(by_seed(runs)),
+    "lead of the mean test accuracies": lambda runs, what: accuracy_lead(runs, what)[0],
+    "interval's low end, lead of the mean test accuracies": lambda runs, what: accuracy_lead(runs, what)[
+        1
+    ],
+    "interval's high end, lead of the mean test accuracies": lambda runs, what: accuracy_lead(
+        runs, what
+    )[2],
+    "size of the interval's low end, lead of the mean test accuracies": lambda runs, what: abs(
+        accuracy_lead(runs, what)[1]
     ),
-    "standard error of a share of the test images": lambda runs, what: standard_error(runs),
+    "size of the interval's high end, lead of the mean test accuracies": lambda runs, what: abs(
+        accuracy_lead(runs, what)[2]
+    ),
+    "comparisons of systems with three seeds or more": lambda runs, what: systems_compared(runs),
+    "least lead that counts without an interval": lambda runs, what: 0.07,
     "least rise of the validation loss": each(rise, min),
     "largest rise of the validation loss": each(rise, max),
     "grown host bytes of a run": each(grown),
-    "memory": each(grown, max),
-    "energy an epoch": each(joules, median),
+    "geometric mean of the runs' memory": each(grown, geometric_mean),
+    "geometric mean of the runs' energy an epoch": each(joules, geometric_mean),
     "fewest test images of a class": each(lambda r: min(map(sum, r["result"]["confusion"])), min),
     "largest standard error of a class's share": each(
         lambda r: 0.5 / math.sqrt(min(map(sum, r["result"]["confusion"])))
@@ -282,12 +326,14 @@ def again(number: Number, runs: list[Raw]) -> float:
     return float(WAYS[number.what.split("; ")[0]](runs, number.what))
 
 
+WORDS = {"both": "2"}
 SCALES = {"%": 0.01, "points": 0.01, "GB": 1e9, "GiB": 2**30, "kJ": 1e3, "min": 60.0, "h": 3600.0}
 
 
 def reads_as_rounded(number: Number) -> bool:
     """Whether the text is the value, rounded to the digits that it has."""
     figure, _, unit = number.text.partition(" ")
+    figure = WORDS.get(figure.lower(), figure)
     scale = SCALES.get(unit.split(" ")[0], 1.0)
     digits = len(figure.partition(".")[2])
     half = 0.5 * 10.0**-digits * scale

@@ -1,0 +1,352 @@
+"""How many times as fast one side is as the other, and what may be said of it.
+
+A run's value is the logarithm of its median epoch's rate. What was repeated gives the error:
+
+- sessions that both sides share, three or more: Student's t on the differences within each;
+- a session with three or more runs of both sides, in turn: Welch's t on the runs;
+- sessions of its own for each side, three or more each: Welch's t on the sessions' means.
+
+Everything else has a ratio and, of several runs, the range that was seen, and no interval. Such a lead
+decides only where it is so large that the runs of no computer are known to differ as much. How often
+all this is right, `python -m reports.study.simulate` counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from statistics import fmean, variance
+from typing import Literal, TypedDict
+
+from scipy import stats
+
+CONFIDENCE = 0.95
+LEAST_REPEATS = 3
+"""Runs or sessions a side that make an error: two give Student's t one degree of freedom, and an
+interval of 12.7 standard errors."""
+LEAST_EPOCHS = 4
+"""On each side, in all its runs together. Fewer are a glimpse: of two equals, three epochs against three
+lie wholly apart by chance in 2 of C(6, 3) = 20 cases, four against four in 2 of 70."""
+SAME = 0.02
+"""Sides whose whole interval lies within 2 % are called the same, and no lead under 2 % is one."""
+CLEAR = 1.20
+"""A lead that is believed without an error. Where runs differ by 5 %, two single runs of equals are
+further apart in 1 of 100 cases; three processes of one cell on a virtual machine were 10 % apart."""
+
+Basis = Literal["sessions", "runs", "seen", "out of turn"]
+"""What the ends of a ratio are: a 95 % interval over sessions or over the runs of a session, or the
+range that was seen, which is no interval: too little was repeated, or one side's runs came first."""
+Verdict = Literal[
+    "faster",
+    "slower",
+    "same",
+    "not decided",
+    "not decided among many",
+    "ahead",
+    "behind",
+    "level",
+    "too few epochs",
+]
+"""What the repeats decide. Without enough of them, and without a clear lead, one side was "ahead",
+"behind" or within 2 % "level" in the runs that were seen, which decides nothing."""
+UNREPEATED: tuple[Verdict, ...] = ("ahead", "behind", "level")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunValue:
+    """A positive figure of one run, such as its typical images per second.
+
+    `epochs` are those that speak for it: no warm-ups, no firsts of a stage, no disturbed ones. `began`
+    is when it did, in ISO 8601.
+    """
+
+    run: str
+    value: float
+    epochs: int
+    began: str = ""
+
+    @property
+    def log(self) -> float:
+        return math.log(self.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A figure of all runs of a cell, session by session."""
+
+    sessions: dict[str, tuple[RunValue, ...]]
+
+    @property
+    def runs(self) -> tuple[RunValue, ...]:
+        return tuple(run for session in self.sessions.values() for run in session)
+
+    @property
+    def epochs(self) -> int:
+        """The epochs that speak for the runs, all together."""
+        return sum(run.epochs for run in self.runs)
+
+    @cached_property
+    def means(self) -> dict[str, float]:
+        """Session -> the mean logarithm of its runs."""
+        return {name: fmean(run.log for run in runs) for name, runs in self.sessions.items()}
+
+    @property
+    def log_value(self) -> float:
+        """The mean over sessions of the mean over their runs, as a logarithm."""
+        return fmean(self.means.values())
+
+    @property
+    def value(self) -> float:
+        """The geometric mean of the runs, each session counting once."""
+        return math.exp(self.log_value)
+
+    def within(self, sessions: Iterable[str]) -> Sample:
+        """The part of it that these sessions measured."""
+        return Sample(sessions={name: self.sessions[name] for name in sessions})
+
+
+Pair = tuple[Sample, Sample]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """How many times as large the first side's figure is as the second's.
+
+    `low` and `high` are what `basis` says they are, NaN where nothing was repeated; `p` is of the
+    hypothesis that both are equal, NaN without an interval. `epochs` are the fewer of both sides; `runs`
+    and `sessions` are each side's, the fewest of any cell; `cells` are those of a mean, `short_cells`
+    those left out of it for too few epochs.
+    """
+
+    ratio: float
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    basis: Basis
+    epochs: int
+    runs: tuple[int, int]
+    sessions: tuple[int, int]
+    cells: int = 1
+    short_cells: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Estimate):
+    """An estimate and its verdict, as one of so many comparisons that have a p-value."""
+
+    verdict: Verdict
+    comparisons: int
+
+
+def compared(pairs: Sequence[Pair]) -> list[Pair]:
+    """What of both sides is compared, cell by cell.
+
+    Of one cell these are the sessions that both sides share, if there are such. Of several, of which a
+    mean is asked, cells with too few epochs are left out, unless all have too few; and where both sides
+    have three or more sessions with all the cells, only those count, since cells of one session have
+    that session in common.
+    """
+    enough = [pair for pair in pairs if min(side.epochs for side in pair) >= LEAST_EPOCHS]
+    pairs = enough or list(pairs)
+    if len(pairs) == 1:
+        [(first, second)] = pairs
+        shared = shared_sessions(first, second)
+        return [(first.within(shared), second.within(shared))] if shared else list(pairs)
+    whole = [_in_all([pair[side] for pair in pairs]) for side in (0, 1)]
+    if min(map(len, whole)) < LEAST_REPEATS:
+        return list(pairs)
+    return [(first.within(whole[0]), second.within(whole[1])) for first, second in pairs]
+
+
+def shared_sessions(first: Sample, second: Sample) -> list[str]:
+    """The sessions that both sides were in."""
+    return [name for name in first.sessions if name in second.sessions]
+
+
+def _in_all(cells: Sequence[Sample]) -> list[str]:
+    """The sessions that measured all these cells."""
+    return [name for name in cells[0].sessions if all(name in cell.sessions for cell in cells)]
+
+
+def estimate(pairs: Sequence[Pair]) -> Estimate:
+    """The first side's figure as a multiple of the second's, with the error that its repeats give.
+
+    Of several cells it is the geometric mean; their sides share no session, as those of two machines.
+    """
+    used = compared(pairs)
+    counts = _Counts(
+        epochs=min(side.epochs for pair in used for side in pair),
+        runs=_fewest(used, lambda side: len(side.runs)),
+        sessions=_fewest(used, lambda side: len(side.sessions)),
+        cells=len(used),
+        short_cells=len(pairs) - len(used),
+    )
+    if len(used) == 1:
+        return _of_one_cell(*used[0], counts)
+    whole = [_in_all([pair[side] for pair in used]) for side in (0, 1)]
+    if min(map(len, whole)) >= LEAST_REPEATS:
+        sides = [
+            [fmean(pair[side].means[name] for pair in used) for name in whole[side]] for side in (0, 1)
+        ]
+        return _interval([(1, sides[0]), (-1, sides[1])], counts, basis="sessions")
+    ends = [_range(*pair) for pair in used]
+    return Estimate(
+        ratio=math.exp(fmean(first.log_value - second.log_value for first, second in used)),
+        low=math.exp(fmean(math.log(low) for low, _ in ends)),
+        high=math.exp(fmean(math.log(high) for _, high in ends)),
+        basis="seen",
+        **counts,
+    )
+
+
+class _Counts(TypedDict):
+    epochs: int
+    runs: tuple[int, int]
+    sessions: tuple[int, int]
+    cells: int
+    short_cells: int
+
+
+def _fewest(pairs: Sequence[Pair], count: Callable[[Sample], int]) -> tuple[int, int]:
+    """Of each side the fewest of any cell."""
+    first, second = (min(count(pair[side]) for pair in pairs) for side in (0, 1))
+    return first, second
+
+
+def _of_one_cell(first: Sample, second: Sample, counts: _Counts) -> Estimate:
+    shared = shared_sessions(first, second)
+    if len(shared) >= LEAST_REPEATS:
+        differences = [first.means[name] - second.means[name] for name in shared]
+        return _interval([(1, differences)], counts, basis="sessions")
+    if not shared and min(counts["sessions"]) >= LEAST_REPEATS:
+        means = [list(side.means.values()) for side in (first, second)]
+        return _interval([(1, means[0]), (-1, means[1])], counts, basis="sessions")
+    repeated = [
+        (first.sessions[name], second.sessions[name])
+        for name in shared
+        if min(len(first.sessions[name]), len(second.sessions[name])) >= LEAST_REPEATS
+    ]
+    in_turn = [sides for sides in repeated if _in_turn(*sides)]
+    if in_turn and len(in_turn) == len(shared):
+        logs = [
+            (sign / len(in_turn), [run.log for run in runs])
+            for sides in in_turn
+            for sign, runs in zip((1, -1), sides, strict=True)
+        ]
+        return _interval(logs, counts, basis="runs")
+    low, high = _range(first, second)
+    return Estimate(
+        ratio=math.exp(first.log_value - second.log_value),
+        low=low,
+        high=high,
+        basis="out of turn" if repeated and not in_turn else "seen",
+        **counts,
+    )
+
+
+def _in_turn(first: Sequence[RunValue], second: Sequence[RunValue]) -> bool:
+    """Whether neither side came earlier than the other by more than one run on average.
+
+    A B, B A, A B and A B, A B, A B are in turn, and A A A, B B B is not: what drifted while the session
+    lasted would count as a difference of the sides.
+    """
+    places = stats.rankdata([run.began for run in (*first, *second)])
+    return abs(fmean(places[: len(first)]) - fmean(places[len(first) :])) <= 1
+
+
+def _range(first: Sample, second: Sample) -> tuple[float, float]:
+    """The lowest and the highest ratio of two runs, of the same session where there are such.
+
+    (NaN, NaN) of one run each.
+    """
+    shared = shared_sessions(first, second)
+    sides = [(first.sessions[name], second.sessions[name]) for name in shared]
+    couples = [couple for runs in sides or [(first.runs, second.runs)] for couple in product(*runs)]
+    if len(couples) < 2:
+        return math.nan, math.nan
+    ratios = [one.value / other.value for one, other in couples]
+    return min(ratios), max(ratios)
+
+
+def _interval(
+    weighted: Sequence[tuple[float, Sequence[float]]], counts: _Counts, *, basis: Basis
+) -> Estimate:
+    """Student's interval of a weighted sum of means of logarithms, each of two or more.
+
+    The degrees of freedom are Welch's and Satterthwaite's; of one group they are its own.
+    """
+    center = sum(weight * fmean(values) for weight, values in weighted)
+    parts = [
+        (weight**2 * variance(values) / len(values), len(values) - 1) for weight, values in weighted
+    ]
+    squared = sum(part for part, _ in parts)
+    if squared == 0:  # equal to the last bit: made up, or a clock that stands
+        low = high = math.exp(center)
+        return Estimate(ratio=low, low=low, high=high, p=float(center == 0), basis=basis, **counts)
+    freedom = squared**2 / sum(part**2 / own for part, own in parts)
+    error = math.sqrt(squared)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    return Estimate(
+        ratio=math.exp(center),
+        low=_exp(center - half),
+        high=_exp(center + half),
+        p=2 * float(stats.t.sf(abs(center) / error, freedom)),
+        basis=basis,
+        **counts,
+    )
+
+
+def _exp(value: float) -> float:
+    """exp() of more than 50 says no more than "anything", and of more than 709 it fails."""
+    return math.exp(max(-50.0, min(50.0, value)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values of one family (Holm 1979); NaN are no part of it and stay NaN."""
+    order = sorted((p, place) for place, p in enumerate(p_values) if not math.isnan(p))
+    adjusted, largest = [math.nan] * len(p_values), 0.0
+    for rank, (p, place) in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p))
+        adjusted[place] = largest
+    return adjusted
+
+
+def judge(family: Sequence[Estimate], *, least_epochs: int = LEAST_EPOCHS) -> list[Judged]:
+    """The verdicts of comparisons that are read together, such as the rows of one table.
+
+    Where a side has fewer epochs than `least_epochs`, there is none.
+    """
+    adjusted = holm([each.p for each in family])
+    comparisons = sum(not math.isnan(each.p) for each in family)
+    return [
+        Judged(**vars(each), verdict=_verdict(each, p, least_epochs), comparisons=comparisons)
+        for each, p in zip(family, adjusted, strict=True)
+    ]
+
+
+def _verdict(estimate: Estimate, adjusted: float, least_epochs: int) -> Verdict:
+    """`adjusted` is the p-value among all comparisons."""
+    if estimate.epochs < least_epochs:
+        return "too few epochs"
+    if math.isnan(estimate.p):
+        is_clear = not 1 / CLEAR <= estimate.ratio <= CLEAR and not estimate.low <= 1 <= estimate.high
+        if is_clear:
+            return "faster" if estimate.ratio > 1 else "slower"
+        if not is_lead(estimate.ratio):
+            return "level"
+        return "ahead" if estimate.ratio > 1 else "behind"
+    if estimate.low > 1 / (1 + SAME) and estimate.high < 1 + SAME:
+        return "same"
+    if estimate.low <= 1 <= estimate.high or not is_lead(estimate.ratio):
+        return "not decided"
+    if adjusted > 1 - CONFIDENCE:
+        return "not decided among many"
+    return "faster" if estimate.ratio > 1 else "slower"
+
+
+def is_lead(ratio: float) -> bool:
+    """Whether one side is ahead by enough to speak of, if the ratio is true."""
+    return not 1 / (1 + SAME) < ratio < 1 + SAME

@@ -1,0 +1,1 @@
+"""Models whose truth is known, judged as the report judges saved runs."""
