@@ -63,6 +63,9 @@ def frames(sources: Sources, *, pool_os_builds: bool = False) -> Frames:
     """
     machine_of, machines = labels(sources.runs, pool_os_builds=pool_os_builds)
     rows = [of.run(found, machine) for found, machine in zip(sources.runs, machine_of, strict=True)]
+    sessions = sources.sessions()
+    for row, entry in zip(rows, sources.runs, strict=True):
+        row["session"] = sessions[entry.source.sha256]
     letters, table = settings.assign(rows)
     for row, letter in zip(rows, letters, strict=True):
         row["setting"] = letter
@@ -111,6 +114,7 @@ RUN_COLUMNS = (
     "cell",
     "file",
     "sha256",
+    "session",
     "reasons",
     "failure",
     "warnings",

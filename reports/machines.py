@@ -25,6 +25,11 @@ MOST_OF_A_BUILD = 28
 """A kernel's release is longer than a build of macOS: 5.15.153.1-microsoft-standard-WSL2 is cut."""
 UNKNOWN_BUILD = "build not known"
 
+SAME_MEMORY = 0.01
+"""Linux counts its memory without what its kernel took, which differs from kernel to kernel."""
+
+Identity = tuple[Hashable, ...]
+"""A computer's name and the parts of its body."""
 DeviceName = tuple[str, str, str]
 """(engine, device, what the engine calls the device)."""
 DeviceNames = frozenset[DeviceName]
@@ -96,9 +101,10 @@ def alike_but_for_gpus(machines: pd.DataFrame) -> list[dict[str, tuple[str, ...]
 
 def _computers(runs: Sequence[SourceRun]) -> list[list[int]]:
     """The runs' places, computer by computer, the one measured first on top."""
-    bodies: dict[Hashable, list[int]] = defaultdict(list)
+    body_of = _bodies({_identity(entry.run.machine) for entry in runs})
+    bodies: dict[Identity, list[int]] = defaultdict(list)
     for index, entry in enumerate(runs):
-        bodies[_identity(entry.run.machine)].append(index)
+        bodies[body_of[_identity(entry.run.machine)]].append(index)
     computers = [
         (_first([runs[index] for index in members]), str(identity), str(sorted(names)), members)
         for identity, of_body in bodies.items()
@@ -107,8 +113,36 @@ def _computers(runs: Sequence[SourceRun]) -> list[list[int]]:
     return [members for *_, members in sorted(computers, key=lambda computer: computer[:3])]
 
 
-def _identity(machine: Machine) -> Hashable:
+def _identity(machine: Machine) -> Identity:
     return (machine.name, *(getattr(machine, name) for name in BODY))
+
+
+def _bodies(identities: Collection[Identity]) -> dict[Identity, Identity]:
+    """Each computer's identity -> one that stands for it and for those that are the same computer's.
+
+    A reading that failed contradicts nothing, and a system's own count of memory moves a little from
+    boot to boot. What may be of either of two computers is one of its own.
+    """
+    groups: list[list[Identity]] = []
+    for identity in sorted(identities, key=lambda parts: (parts.count(None), str(parts))):
+        alike = [group for group in groups if all(_is_alike(identity, other) for other in group)]
+        if len(alike) == 1:
+            alike[0].append(identity)
+        else:
+            groups.append([identity])
+    return {identity: group[0] for group in groups for identity in group}
+
+
+def _is_alike(one: Identity, other: Identity) -> bool:
+    if one[0] != other[0]:
+        return False
+    return all(
+        a is None
+        or b is None
+        or a == b
+        or (name == "memory_bytes" and abs(float(str(a)) / float(str(b)) - 1) <= SAME_MEMORY)
+        for name, a, b in zip(BODY, one[1:], other[1:], strict=True)
+    )
 
 
 def _by_gpu(runs: Sequence[SourceRun], members: list[int]) -> Iterator[tuple[DeviceNames, list[int]]]:

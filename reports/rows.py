@@ -156,7 +156,9 @@ def _trained(it: LoadedRun) -> Row:
     )
     metered = _metered_epochs(it)
     joules = derive.run_energy(metered, best, it.cell.device)
-    host = derive.peak_host_bytes(it.epochs)
+    impossible = {kind.of for kind in plausible.implausible_memory(it.cell, it.start, it.epochs)}
+    host = None if "host" in impossible else derive.peak_host_bytes(it.epochs)
+    card = None if "device" in impossible else derive.peak_device_bytes(it.epochs)
     baseline = it.start.baseline_host_bytes if it.start else None
     return {
         "epochs": len(it.epochs),
@@ -174,7 +176,7 @@ def _trained(it: LoadedRun) -> Row:
         "probe_drift": drift.probe_drift if drift else None,
         "peak_host_bytes": host,
         "grown_host_bytes": None if host is None or baseline is None else host - baseline,
-        "peak_device_bytes": derive.peak_device_bytes(it.epochs),
+        "peak_device_bytes": card,
         "joules_per_epoch": joules.per_epoch,
         "joules_per_image": joules.per_image,
         "joules_to_best_epoch": joules.to_best_epoch,

@@ -67,6 +67,21 @@ class Sources:
     runs: list[SourceRun] = field(default_factory=list)
     skipped: list[tuple[Source, SkippedCell]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    shared_runs: list[tuple[str, str]] = field(default_factory=list)
+    """The sha256 of two files that hold the same run, for each such pair."""
+
+    def sessions(self) -> dict[str, str]:
+        """File's sha256 -> its session, which is called by one of its files.
+
+        Files that share a run are saves of one session, each as far as it was.
+        """
+        session_of = {source.sha256: source.sha256 for source in self.sources}
+        for pair in self.shared_runs:
+            first, second = (session_of[sha256] for sha256 in pair)
+            if first != second:
+                joined = {sha256 for sha256, session in session_of.items() if session == second}
+                session_of |= dict.fromkeys(joined, first)
+        return session_of
 
 
 def left_out_text(left_out: LeftOut) -> str:
@@ -102,7 +117,7 @@ def gather(given: Sequence[str]) -> Sources:
     A folder stands for the .json files under it, hidden folders left out. What cannot be used is
     listed in `left_out`. Raises NoResults where a name stands for nothing, or no run is left.
     """
-    found, hashes, checksums = Sources(), dict[str, str](), dict[str, str]()
+    found, hashes, checksums = Sources(), dict[str, str](), dict[str, Source]()
     for path in _paths(given):
         _add(path, found, hashes, checksums)
     if not found.runs:
@@ -151,7 +166,7 @@ def _shown(path: Path) -> bool:
     return not any(part.startswith(".") for part in path.parts)
 
 
-def _add(path: Path, found: Sources, hashes: dict[str, str], checksums: dict[str, str]) -> None:
+def _add(path: Path, found: Sources, hashes: dict[str, str], checksums: dict[str, Source]) -> None:
     name = plain("/".join(path.parts[-2:]), 120)
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
@@ -181,10 +196,12 @@ def _add(path: Path, found: Sources, hashes: dict[str, str], checksums: dict[str
         LeftOut(name=name, kind=problem.kind, detail=plain(problem.text)) for problem in saved.problems
     )
     for run in saved.runs:
+        if earlier := checksums.get(run.computed_checksum):
+            found.shared_runs.append((earlier.sha256, source.sha256))
         if unusable := _unusable(run, name, checksums):
             found.left_out.append(unusable)
         else:
-            checksums[run.computed_checksum] = name
+            checksums[run.computed_checksum] = source
             found.runs.append(SourceRun(run=run, source=source))
     found.skipped.extend((source, skip) for skip in saved.skipped)
 
@@ -194,10 +211,11 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _unusable(run: LoadedRun, name: str, checksums: dict[str, str]) -> LeftOut | None:
+def _unusable(run: LoadedRun, name: str, checksums: dict[str, Source]) -> LeftOut | None:
     """Why a run that is a record cannot be used: figures that cannot be, or that stood elsewhere."""
     cell = plain(run.cell.id)
-    if there := checksums.get(run.computed_checksum):
+    if earlier := checksums.get(run.computed_checksum):
+        there = earlier.name
         detail = "this file" if there == name else there
         return LeftOut(name=name, kind="same run", cell=cell, detail=detail)
     if wrong := next(_impossible(run), None):

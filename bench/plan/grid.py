@@ -13,17 +13,24 @@ from bench.plan.profiles import PROFILES
 from bench.records.types import Cell, Plan
 
 
-def cells(options: Options, devices: Mapping[str, Device]) -> list[Cell]:
+def cells(
+    options: Options, devices: Mapping[str, Device], *, last_engine_first: bool = False
+) -> list[Cell]:
     """The cells in the order of their runs: by seed, then experiment, then repeat, then engine.
 
-    The engines come last, so that the runs that are compared follow each other, and every other repeat
-    has them in reverse: A B, B A, A B. What drifts while a session lasts then meets all engines alike.
+    The engines come last, so that the runs that are compared follow each other, and every other run of
+    an experiment has them in reverse: A B, B A, A B. What drifts while a session lasts then meets all
+    engines alike. `last_engine_first` begins with B A, as every other session should.
     """
     axes = product(range(options.seeds), options.experiment, range(options.repeats))
     return [
         Cell(experiment=experiment, engine=engine, device=devices[engine], seed=seed, repeat=repeat)
         for seed, experiment, repeat in axes
-        for engine in (options.engine[::-1] if repeat % 2 else options.engine)
+        for engine in (
+            options.engine[::-1]
+            if (seed * options.repeats + repeat + last_engine_first) % 2
+            else options.engine
+        )
     ]
 
 

@@ -114,8 +114,12 @@ whose joules are a thousand times too few."""
 # Times of day that can be.
 EARLIEST_TIME = datetime(2020, 1, 1, tzinfo=UTC)
 """Before it there was none of the frameworks' versions that this suite runs with: a clock was wrong."""
-MAX_CLOCK_AHEAD = timedelta(days=1)
-"""How far a file's time may be ahead of the reader's clock."""
+MAX_CLOCK_AHEAD = timedelta(days=31)
+"""How far a file's time may be ahead of the reader's clock: clocks go wrong by hours and days, and hours
+of good timings are worth more than a date."""
+MIN_PEAK_SHARE = 0.01
+"""Of the bytes of a network's parameters. A smaller peak is another unit or nonsense, whatever a system
+counts."""
 
 # Warnings.
 MAX_DRIFT = 0.05

@@ -38,7 +38,9 @@ def open_session(options: Options, results: Path, *, only_list: bool = False) ->
         machine=this_machine,
         profile=profile,
         source=source,
-        plans=_plans(options, profile, source, devices),
+        plans=_plans(
+            options, profile, source, devices, last_engine_first=_saved_sessions(runs.parent) % 2 == 1
+        ),
         log=SessionLog(folder=_new_folder(runs, profile)),
         unfinished_session_note=None if only_list else resume.unfinished_session_note(runs),
     )
@@ -60,7 +62,8 @@ def _open_resumed(
         devices = {cell.engine: cell.device for cell in earlier_plans}
         if "device" in options.explicit or not set(merged.engine) <= set(devices):
             devices = prepare.find_devices(merged)
-        plans = _plans(merged, profile, source, devices)
+        began_with_the_last = next(iter(earlier_plans)).engine == merged.engine[-1]
+        plans = _plans(merged, profile, source, devices, last_engine_first=began_with_the_last)
     return Session(
         options=merged,
         machine=this_machine,
@@ -71,8 +74,18 @@ def _open_resumed(
     )
 
 
+def _saved_sessions(folder: Path) -> int:
+    """How many sessions of this machine are saved: every other one has its engines in reverse."""
+    return sum(1 for _ in folder.glob("*.json"))
+
+
 def _plans(
-    options: Options, profile: str, source: prepare.Source, devices: Mapping[str, Device]
+    options: Options,
+    profile: str,
+    source: prepare.Source,
+    devices: Mapping[str, Device],
+    *,
+    last_engine_first: bool,
 ) -> dict[Cell, Plan]:
     return {
         cell: grid.plan_cell(
@@ -82,7 +95,7 @@ def _plans(
             dataset=source.dataset,
             data_provenance=source.provenance,
         )
-        for cell in grid.cells(options, devices)
+        for cell in grid.cells(options, devices, last_engine_first=last_engine_first)
     }
 
 

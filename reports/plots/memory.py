@@ -20,7 +20,7 @@ from reports.words import DASH, gigabytes, missing
 
 def _mean(runs: pd.DataFrame, column: str) -> float:
     """The bytes that stand for the runs of a cell, as they are compared; NaN where none has any."""
-    return typical.pooled(zip(runs["sha256"], runs[column].astype(float), strict=True))
+    return typical.pooled(zip(runs["session"], runs[column].astype(float), strict=True))
 
 
 MEAN = pick.Statistic(name="geometric mean over {} runs: ", of=_mean)

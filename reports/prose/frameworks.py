@@ -29,6 +29,7 @@ from reports.study.compare import Study
 from reports.study.ratios import LEAST_EPOCHS
 from reports.words import DEVICES
 
+EARNS = "Frameworks get an interval from three runs each in turn in one session (--repeats 3)."
 SETTINGS = 2
 """So many settings besides the main one are told."""
 
@@ -49,7 +50,7 @@ def frameworks(study: Study) -> tuple[Paragraph, ...]:
             pairs = by_pair(rows)
             for pair in pairs:
                 found += by_experiment(pair, heading, several=len(pairs) > 1)
-    return found + paragraph(unlike_precisions(study), unrepeated(table), not_compared(study))
+    return found + paragraph(unlike_precisions(study), unrepeated(table, EARNS), not_compared(study))
 
 
 def _by_machine(study: Study, rows: pd.DataFrame, setting: str | None) -> tuple[Paragraph, ...]:
@@ -212,13 +213,14 @@ def _seconds(study: Study, group: pd.DataFrame) -> Sentence:
     """How long an epoch is, for the first experiment with epochs enough, or else the first."""
     enough = group[group["verdict"] != "too few epochs"]
     each = next((group if enough.empty else enough).itertuples())
-    pairs = group[group["experiment"] == each.experiment]
+    pairs = group[group["experiment"] == each.experiment].drop_duplicates(["first", "second"])
     runs_of = dict(zip(pairs["first"], pairs["first_runs"], strict=True))
     runs_of |= dict(zip(pairs["second"], pairs["second_runs"], strict=True))
     told = []
     for name in (name for name in ENGINES if name in runs_of):
         runs = runs_of[name]
-        of_engine = study.runs[study.runs["run"].isin(runs)]
+        valid = study.frames.valid
+        of_engine = valid[valid["run"].isin(runs)]
         place = f"{each.experiment}, {name}, {each.machine}"
         what = f"geometric mean of the runs' median seconds per timed epoch; {place}"
         number = seconds(typical.seconds_per_epoch(of_engine), what, runs)
@@ -230,7 +232,10 @@ def not_compared(study: Study) -> Sentence | None:
     """Machines on which two engines met on no device, and those that ran one engine alone."""
     split: dict[tuple[str, ...], list[str]] = {}
     alone: dict[str, list[str]] = {}
-    for machine, group in study.runs.groupby("machine", sort=False):
+    valid = study.frames.valid
+    main = study.engines[study.engines["setting"] == study.main]
+    compared = set(chain(study.runs["run"], *main["first_runs"], *main["second_runs"]))
+    for machine, group in valid[valid["run"].isin(compared)].groupby("machine", sort=False):
         devices = {name: {*group.loc[group["engine"] == name, "device"]} for name in engines_of(group)}
         if len(devices) == 1:
             alone.setdefault(next(iter(devices)), []).append(str(machine))

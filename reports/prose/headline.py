@@ -49,7 +49,7 @@ def speeds(study: Study) -> list[Sentence]:
         )
         have = "has" if len(rest) == 1 else "have"
         found.append(put(template, n=number, have=have, least=str(LEAST_EPOCHS)))
-    caveat = unrepeated(table, briefly=True)
+    caveat = unrepeated(table)
     return found if caveat is None else [*found, caveat]
 
 
@@ -62,7 +62,7 @@ def _single(ratio: Any, rows: pd.DataFrame, *, several: bool) -> Sentence:
         "not decided": "In the experiment {experiment} on {machine} it is not decided which framework is"
         " faster by 2 % or more: {first}'s speed is {value} times {second}'s ({evidence}).",
         "not decided among many": "In the experiment {experiment} on {machine} it is not decided, among"
-        " all comparisons of this report, which framework is faster: {first}'s speed is {value} times"
+        " so many comparisons, which framework is faster: {first}'s speed is {value} times"
         " {second}'s ({evidence}).",
         "ahead": AHEAD,
         "behind": AHEAD,
@@ -143,7 +143,7 @@ def _verdicts(table: pd.DataFrame, *, several: bool) -> list[Sentence]:
         "same": "{first} and {second} are equally fast within 2 % in all {n}.",
         "not decided": "{which} is faster is decided in none of {n}.",
         "not decided among many": "{which} is faster is decided in none of {n}, among so many.",
-        "unrepeated": "{which} is faster is decided in none of {n}: none was repeated enough.",
+        "unrepeated": "{which} is faster is decided in none of {n}, for want of repeats in turn.",
     }
     if kind in templates:
         return [put(templates[kind], first=first, second=second, which=which, n=everything)]

@@ -14,6 +14,7 @@ from reports.prose.ratios import Lead, is_turned, of_machines, of_mean, unrepeat
 from reports.study.compare import Study, virtual_macs
 from reports.study.ratios import LEAST_EPOCHS, UNREPEATED
 
+EARNS = "Machines get an interval from three sessions each."
 SETTINGS = 2
 """So many settings besides the main one are told."""
 
@@ -37,7 +38,7 @@ def machines(study: Study) -> tuple[Paragraph, ...]:
                 found += paragraph(*_one(each, by_machine[each.machine], heading))
         else:
             found += paragraph(*_many(rows, own, heading))
-    return found + paragraph(unrepeated(means), *_left_out(study))
+    return found + paragraph(unrepeated(means, EARNS), *_left_out(study))
 
 
 def run_ids(rows: pd.DataFrame) -> tuple[str, ...]:
@@ -68,11 +69,14 @@ def _one(mean: Any, cells: pd.DataFrame, setting: str | None) -> list[Sentence]:
         if mean.short_cells
         else ""
     )
+    number = figure(mean.cells, "cells; geometric mean", runs, "cell")
+    over = put("Over the {n}", n=number) if mean.cells > 1 else "In the one cell"
     sentence = put(
-        "{over} the {cells} that both ran, {first} is {value} times as fast as {second} (geometric mean,"
-        " {evidence}){ending}{left_out}.",
-        over=put("In setting {it}, over", it=setting) if setting else "Over",
-        cells=figure(mean.cells, "cells; geometric mean", runs, "cell"),
+        "{setting}{over} that both ran, {first} is {value} times as fast as {second} ({mean}{evidence})"
+        "{ending}{left_out}.",
+        setting=put("Setting {it}: ", it=setting) if setting else "",
+        over=over,
+        mean="geometric mean, " if mean.cells > 1 else "",
         first=lead.first,
         second=lead.second,
         value=lead.value,
@@ -142,13 +146,14 @@ def _many(rows: pd.DataFrame, cells: pd.DataFrame, setting: str | None) -> list[
         slowest, fastest = ends
         leads = [
             put(
-                "{first} is {value} times as fast as {second} ({evidence})",
+                "{first} is {value} times as fast as {second} ({evidence}){ending}",
                 first=lead.first,
                 value=lead.value,
                 second=lead.second,
                 evidence=lead.evidence,
+                ending=ENDINGS.get(mean["verdict"], ""),
             )
-            for lead in (of_mean(fastest), of_mean(slowest))
+            for mean, lead in ((mean, of_mean(mean)) for mean in (fastest, slowest))
         ]
         sentences.append(
             put(

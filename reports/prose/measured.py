@@ -141,7 +141,7 @@ def _builds(table: pd.DataFrame) -> list[Sentence]:
     templates = {
         True: "{computers} {has} runs under several builds of {its}, and they are pooled.",
         False: "{computers} {has} runs under several builds of {its}: the same computer is a machine of"
-        " this report for each build.",
+        " this report for each build (--pool-os-builds makes them one).",
     }
     sentences = []
     for pooled, template in templates.items():

@@ -21,7 +21,8 @@ class Lead:
     """How many times as fast the first is as the second, or takes as much, and what that rests on.
 
     `ends` are of an interval or of the range that was seen, as `basis` says; None of one run each.
-    `counts` are both sides' repeats, of which `noun` says what they are.
+    `counts` are both sides' repeats, of which `noun` says what they are; `sessions` is in how many, and
+    `in_own_sessions` whether two engines never met in one.
     """
 
     first: str
@@ -31,6 +32,8 @@ class Lead:
     basis: Basis
     noun: Noun
     counts: tuple[Number, Number]
+    sessions: int
+    in_own_sessions: bool
 
     @property
     def interval(self) -> Sentence:
@@ -42,10 +45,12 @@ class Lead:
     @property
     def evidence(self) -> Sentence:
         """What the ratio rests on: "95 % interval 1.05 to 1.16 over 3 sessions each"."""
-        if self.ends is None:
+        if self.ends is None or (self.basis == "seen" and self.ends[0].text == self.ends[1].text):
             return self._counted
         templates: dict[Basis, str] = {
-            "runs": "95 % interval {ends} over {counts} within a session",
+            "runs": "95 % interval {ends} over {counts} within a session"
+            if self.sessions == 1
+            else "95 % interval {ends} over {counts} within two sessions",
             "sessions": "95 % interval {ends} over {counts}",
             "seen": "{ends} seen in {counts}",
             "out of turn": "{ends} seen in {counts}, one side after the other",
@@ -55,10 +60,11 @@ class Lead:
     @property
     def _counted(self) -> Sentence:
         first, second = self.counts
+        apart = " of its own" if self.in_own_sessions else ""
         if first.value == second.value == 1:
-            return put("one {noun} each", noun=self.noun)
+            return put("one {noun}{apart} each", noun=self.noun, apart=apart)
         if first.value == second.value:
-            return put("{n} each", n=first)
+            return put("{n}{apart} each", n=first, apart=apart.replace("its", "their"))
         return put("{first} and {second}", first=first, second=second)
 
     def rests_as(self, other: Lead) -> bool:
@@ -75,6 +81,7 @@ def lead(
     *,
     noun: Noun,
     figures: str = "speeds",
+    in_own_sessions: bool = False,
 ) -> Lead:
     """The lead of the side ahead.
 
@@ -117,6 +124,8 @@ def lead(
         basis=ratio.basis,
         noun=noun,
         counts=(one, other),
+        sessions=max(ratio.sessions),
+        in_own_sessions=in_own_sessions,
     )
 
 
@@ -131,8 +140,10 @@ def _digits(value: float) -> int:
 
 
 def repeated(ratio: Any) -> Noun:
-    """What of two engines was repeated: sessions that both were in, or else runs of the one."""
-    return "session" if max(ratio.sessions) > 1 else "run"
+    """What of two engines was repeated: runs within their sessions, or the sessions themselves."""
+    if ratio.basis == "runs":
+        return "run"
+    return "session" if max(ratio.sessions) > 1 or not ratio.shared else "run"
 
 
 def of_engines(ratio: Any, figures: str = "speeds") -> Lead:
@@ -140,7 +151,15 @@ def of_engines(ratio: Any, figures: str = "speeds") -> Lead:
     where = f"{ratio.experiment}, {ratio.machine}, {ratio.device}"
     names = (engine(ratio.first), engine(ratio.second))
     runs = (ratio.first_runs, ratio.second_runs)
-    return lead(ratio, names, where, runs, noun=repeated(ratio), figures=figures)
+    return lead(
+        ratio,
+        names,
+        where,
+        runs,
+        noun=repeated(ratio),
+        figures=figures,
+        in_own_sessions=not ratio.shared,
+    )
 
 
 def of_machines(ratio: Any) -> Lead:
@@ -168,17 +187,14 @@ def in_brackets(leads: Sequence[Lead]) -> list[Part]:
     return brackets
 
 
-def unrepeated(table: pd.DataFrame, *, briefly: bool = False) -> Sentence | None:
-    """What a lead without an interval is worth, where a row of comparisons has none."""
+def unrepeated(table: pd.DataFrame, earns: str = "") -> Sentence | None:
+    """What a lead without an interval is worth, where a row of comparisons has none.
+
+    `earns` is a sentence on how such rows get one.
+    """
     enough = table[table["verdict"] != "too few epochs"]
     if not any(enough["p"].isna()):
         return None
     beginning = "A lead without an interval decides only above {clear} times"
-    if briefly:
-        return put(beginning + ".", clear=f"{CLEAR:.2f}")
-    return put(
-        beginning
-        + ": how much repeated runs differ is not known of it. Frameworks get an interval from three"
-        " runs each in turn in one session (--repeats 3), and machines from three sessions each.",
-        clear=f"{CLEAR:.2f}",
-    )
+    reason = f": how much repeated runs differ is not known of it. {earns}" if earns else "."
+    return put(beginning + reason, clear=f"{CLEAR:.2f}")

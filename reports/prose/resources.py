@@ -72,7 +72,7 @@ def resources(study: Study) -> tuple[Paragraph, ...]:
     return (
         paragraph(*_memory(study.runs, host), *_compared(card, CARD_MEMORY, several(study.runs)))
         + paragraph(*_energy(study.runs, joules_an_epoch))
-        + paragraph(unrepeated(pd.concat(tables), briefly=True))
+        + paragraph(unrepeated(pd.concat(tables)))
     )
 
 

@@ -14,6 +14,7 @@ from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from bench.records.types import is_virtual_mac
 from reports.frame import Frames
+from reports.settings import EXPERIMENT, SESSION
 from reports.study.ratios import (
     LEAST_EPOCHS,
     Estimate,
@@ -30,10 +31,11 @@ CELL = ("machine", "setting", "experiment", "engine", "device")
 """Runs that differ in nothing of this, but in seed, repeat or session, are one sample."""
 JUDGED = (
     *("ratio", "low", "high", "p", "basis", "verdict", "comparisons"),
-    *("epochs", "runs", "sessions"),
+    *("epochs", "runs", "sessions", "shared"),
 )
 PAIRS = (
     *("machine", "setting", "experiment", "device", "first", "second"),
+    *("first_setting", "second_setting"),
     *(*JUDGED, "first_value", "second_value", "first_runs", "second_runs"),
 )
 MACHINES = (
@@ -58,8 +60,8 @@ class Study:
     - machines: one row a cell: a machine's speed as a multiple of its setting's baseline's.
     - means: one row a machine: the geometric mean over those cells that have epochs enough.
 
-    Each frame is one family of comparisons (`reports.study.ratios.judge`). `main` is the setting that
-    the report is about: the one with the most in common.
+    The rows of a setting in a frame are one family of comparisons (`reports.study.ratios.judge`). `main`
+    is the setting that the report is about: the one with the most in common.
     """
 
     frames: Frames
@@ -95,14 +97,29 @@ class Study:
 
     @property
     def says_accuracy(self) -> bool:
-        """Whether accuracies mean anything: real images, all of them, as long as the protocol has it."""
+        """Whether accuracies mean anything: all of CIFAR-10, trained as the recipe has it."""
         runs = self.runs
-        whole = (runs["train_images"] == TRAINED_IMAGES) & (runs["test_images"] == TEST_IMAGES)
-        caps = [EXPERIMENTS[name].recipe.epochs for name in runs["experiment"]]
-        whole &= (
-            (runs["profile"] == "full") & (runs["dataset"] == "cifar10") & (runs["epochs_cap"] >= caps)
-        )
-        return bool(whole.all()) and not runs.empty
+        return not runs.empty and bool(follows_the_recipe(runs).all())
+
+
+def follows_the_recipe(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Of each run, whether it is the whole protocol: its accuracy is then its experiment's."""
+    recipes = [EXPERIMENTS[name].recipe for name in runs["experiment"]]
+    whole: pd.Series[bool] = (
+        (runs["profile"] == "full")
+        & (runs["dataset"] == "cifar10")
+        & (runs["train_images"] == TRAINED_IMAGES)
+        & (runs["test_images"] == TEST_IMAGES)
+        & (runs["epochs_cap"] >= [recipe.epochs for recipe in recipes])
+        & (runs["patience"] >= [least_patience(name) for name in runs["experiment"]])
+        & (runs["batch_size"] == [recipe.batch_size for recipe in recipes])
+    )
+    return whole
+
+
+def least_patience(experiment: str) -> int:
+    """How many epochs without progress a run must wait for, to have learnt what its recipe can teach."""
+    return EXPERIMENTS[experiment].recipe.patience
 
 
 def study(frames: Frames, asked_baseline: str | None = None) -> Study:
@@ -110,7 +127,7 @@ def study(frames: Frames, asked_baseline: str | None = None) -> Study:
     by_cell = samples(frames)
     bases = baselines(frames, asked_baseline)
     of_machines = machines(frames, by_cell, bases)
-    of_engines = engines(by_cell)
+    of_engines = engines(frames, by_cell)
     return Study(
         frames=frames,
         samples=by_cell,
@@ -130,7 +147,7 @@ def samples(frames: Frames) -> Samples:
     """(machine, setting, experiment, engine, device) -> the images per second of its valid runs.
 
     A run's is the median of its timed, undisturbed epochs. A cell of nothing but warm-ups, firsts of a
-    stage and disturbed epochs is timed by these, which carry no verdict. A file is a session.
+    stage and disturbed epochs is timed by these, which carry no verdict.
     """
     epochs = frames.epochs
     first = epochs["epoch"] == epochs.groupby(["run", "stage"])["epoch"].transform("min")
@@ -140,7 +157,7 @@ def samples(frames: Frames) -> Samples:
     cells = timed.groupby(list(CELL))["counts"].transform("any")
     timed = timed[timed["counts"] | ~cells]
     runs = frames.runs.set_index("run")
-    sessions, began = runs["sha256"].to_dict(), runs["started_at"].to_dict()
+    sessions, began = runs["session"].to_dict(), runs["started_at"].to_dict()
     values: dict[tuple[Hashable, ...], dict[str, list[RunValue]]] = {}
     for key, group in timed.groupby([*CELL, "run"], sort=False):
         *cell, run = cast("tuple[Hashable, ...]", key)
@@ -159,15 +176,16 @@ def samples(frames: Frames) -> Samples:
     }
 
 
-def engines(by_cell: Samples, *, least_epochs: int = LEAST_EPOCHS) -> pd.DataFrame:
+def engines(frames: Frames, by_cell: Samples, *, least_epochs: int = LEAST_EPOCHS) -> pd.DataFrame:
     """Each two engines that ran an experiment on one device, in the registry's order.
 
     `first_value` and `second_value` are the samples' figures, speeds for one, of the sessions that both
     were in, if there are such; `ratio` is the first as a multiple of the second. A side with fewer
     epochs than `least_epochs` gets no verdict. Two engines of one session may be of two settings, where
     the version or the precision of one is not the usual: they are compared all the same, under the first
-    of the letters.
+    of the letters, if they trained the same.
     """
+    protocols = _protocols(frames)
     places: dict[tuple[Hashable, ...], list[tuple[Hashable, ...]]] = {}
     for key in by_cell:
         machine, _, experiment, _, device = key
@@ -178,17 +196,46 @@ def engines(by_cell: Samples, *, least_epochs: int = LEAST_EPOCHS) -> pd.DataFra
         for first, second in combinations(order, 2):
             pair = by_cell[first], by_cell[second]
             letters = sorted({str(first[1]), str(second[1])}, key=lambda letter: (len(letter), letter))
-            if first[3] == second[3] or (len(letters) > 1 and not shared_sessions(*pair)):
+            if first[3] == second[3]:
+                continue
+            alike = protocols[first[1], experiment].is_like(protocols[second[1], experiment])
+            if len(letters) > 1 and not (alike and shared_sessions(*pair)):
                 continue
             pairs = compared([pair])
             estimates.append(estimate(pairs))
             rows.append(
                 {"machine": machine, "setting": letters[0], "experiment": experiment, "device": device}
                 | {"first": first[3], "second": second[3]}
+                | {"first_setting": first[1], "second_setting": second[1]}
                 | {f"{side}_value": pairs[0][i].value for i, side in enumerate(("first", "second"))}
                 | _run_ids(pairs, "first_runs", "second_runs")
             )
     return _judged(rows, estimates, PAIRS, least_epochs=least_epochs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Protocol:
+    """How an experiment was trained in a setting, but for versions and precision."""
+
+    terms: tuple[Hashable, ...]
+    images: dict[Hashable, Hashable]
+
+    def is_like(self, other: _Protocol) -> bool:
+        """Whether both trained the same, with the same images wherever both have a seed."""
+        seeds = self.images.keys() & other.images.keys()
+        return self.terms == other.terms and all(self.images[s] == other.images[s] for s in seeds)
+
+
+def _protocols(frames: Frames) -> dict[tuple[Hashable, Hashable], _Protocol]:
+    """(setting, experiment) -> how its valid runs were trained, which is one way in a setting."""
+    names = [*SESSION, *EXPERIMENT, "weights_origin"]
+    return {
+        (setting, experiment): _Protocol(
+            terms=tuple(runs[name].iloc[0] for name in names),
+            images=dict(zip(runs["seed"], runs["data_sha256"], strict=True)),
+        )
+        for (setting, experiment), runs in frames.valid.groupby(["setting", "experiment"], sort=False)
+    }
 
 
 def _run_ids(pairs: Sequence[Pair], *names: str) -> dict[str, tuple[str, ...]]:
@@ -206,9 +253,13 @@ def _judged(
     *,
     least_epochs: int = LEAST_EPOCHS,
 ) -> pd.DataFrame:
-    """The rows with their verdicts, as one family."""
-    verdicts = judge(estimates, least_epochs=least_epochs)
-    judged = [row | asdict(verdict) for row, verdict in zip(rows, verdicts, strict=True)]
+    """The rows with their verdicts, those of a setting as one family."""
+    judged = list(rows)
+    for setting in {row["setting"] for row in rows}:
+        places = [place for place, row in enumerate(rows) if row["setting"] == setting]
+        verdicts = judge([estimates[place] for place in places], least_epochs=least_epochs)
+        for place, verdict in zip(places, verdicts, strict=True):
+            judged[place] = rows[place] | asdict(verdict)
     return pd.DataFrame(judged, columns=list(columns))
 
 
@@ -248,10 +299,11 @@ def _no_such_machine(asked: str, frames: Frames) -> str:
 def main_setting(
     frames: Frames, of_engines: pd.DataFrame, of_machines: pd.DataFrame, asked: str | None
 ) -> str:
-    """The setting with the most in common: machines that are compared, then comparisons.
+    """The setting with the most in common: the most machines that are compared.
 
-    Of those alike in that, the first letter. One of `smoke` or of made-up images, which say whether it
-    runs and not how fast, comes after all others, and so does one without the baseline asked for.
+    Of those alike in that, the first letter with a comparison, which has the fullest profile. One of
+    `smoke` or of made-up images, which say whether it runs and not how fast, comes after all others, and
+    so does one without the baseline asked for.
     """
     letters = list(frames.settings["setting"])
     valid = frames.valid
@@ -266,7 +318,7 @@ def main_setting(
             asked is not None and asked not in there,
             setting["profile"] == "smoke" or setting["dataset"] != "cifar10",
             -cells["machine"].nunique(),
-            -comparisons,
+            comparisons == 0,
             letters.index(letter),
         )
 

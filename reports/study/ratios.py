@@ -2,9 +2,13 @@
 
 A run's value is the logarithm of its median epoch's rate. What was repeated gives the error:
 
-- sessions that both sides share, three or more: Student's t on the differences within each;
+- sessions that both sides share, three or more, the sides in turn: Student's t on the differences
+  within each;
 - a session with three or more runs of both sides, in turn: Welch's t on the runs;
 - sessions of its own for each side, three or more each: Welch's t on the sessions' means.
+
+Sides are in turn if neither came first by much: what drifts while a session lasts would count as a
+difference of the sides.
 
 Everything else has a ratio and, of several runs, the range that was seen, and no interval. Such a lead
 decides only where it is so large that the runs of no computer are known to differ as much. How often
@@ -15,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from statistics import fmean, variance
@@ -39,6 +43,10 @@ further apart in 1 of 100 cases; three processes of one cell on a virtual machin
 Basis = Literal["sessions", "runs", "seen", "out of turn"]
 """What the ends of a ratio are: a 95 % interval over sessions or over the runs of a session, or the
 range that was seen, which is no interval: too little was repeated, or one side's runs came first."""
+MOST_PLACES_EARLIER = 0.5
+"""By so many runs one side may come earlier than the other on average. A B, B A, A B is a third of a
+place, and A B, A B, A B a whole one: of equals of which the second is slowed by 2 %, as by heat, half
+of the verdicts were then wrong."""
 Verdict = Literal[
     "faster",
     "slower",
@@ -117,8 +125,8 @@ class Estimate:
 
     `low` and `high` are what `basis` says they are, NaN where nothing was repeated; `p` is of the
     hypothesis that both are equal, NaN without an interval. `epochs` are the fewer of both sides; `runs`
-    and `sessions` are each side's, the fewest of any cell; `cells` are those of a mean, `short_cells`
-    those left out of it for too few epochs.
+    and `sessions` are each side's, the fewest of any cell; `shared` says whether both were in the same
+    sessions; `cells` are those of a mean, `short_cells` those left out of it for too few epochs.
     """
 
     ratio: float
@@ -129,6 +137,7 @@ class Estimate:
     epochs: int
     runs: tuple[int, int]
     sessions: tuple[int, int]
+    shared: bool = False
     cells: int = 1
     short_cells: int = 0
 
@@ -144,16 +153,19 @@ class Judged(Estimate):
 def compared(pairs: Sequence[Pair]) -> list[Pair]:
     """What of both sides is compared, cell by cell.
 
-    Of one cell these are the sessions that both sides share, if there are such. Of several, of which a
-    mean is asked, cells with too few epochs are left out, unless all have too few; and where both sides
-    have three or more sessions with all the cells, only those count, since cells of one session have
-    that session in common.
+    Of one cell these are the sessions that both sides share, if there are such; of fewer than three,
+    those in which both were repeated enough and in turn, if there are such. Of several cells, of which
+    a mean is asked, cells with too few epochs are left out, unless all have too few; and where both
+    sides have three or more sessions with all the cells, only those count, since cells of one session
+    have that session in common.
     """
     enough = [pair for pair in pairs if min(side.epochs for side in pair) >= LEAST_EPOCHS]
     pairs = enough or list(pairs)
     if len(pairs) == 1:
         [(first, second)] = pairs
         shared = shared_sessions(first, second)
+        if len(shared) < LEAST_REPEATS:
+            shared = [name for name in shared if _is_repeated(first, second, name)] or shared
         return [(first.within(shared), second.within(shared))] if shared else list(pairs)
     whole = [_in_all([pair[side] for pair in pairs]) for side in (0, 1)]
     if min(map(len, whole)) < LEAST_REPEATS:
@@ -183,6 +195,7 @@ def estimate(pairs: Sequence[Pair]) -> Estimate:
         sessions=_fewest(used, lambda side: len(side.sessions)),
         cells=len(used),
         short_cells=len(pairs) - len(used),
+        shared=all(shared_sessions(*pair) for pair in used),
     )
     if len(used) == 1:
         return _of_one_cell(*used[0], counts)
@@ -192,14 +205,29 @@ def estimate(pairs: Sequence[Pair]) -> Estimate:
             [fmean(pair[side].means[name] for pair in used) for name in whole[side]] for side in (0, 1)
         ]
         return _interval([(1, sides[0]), (-1, sides[1])], counts, basis="sessions")
-    ends = [_range(*pair) for pair in used]
+    low, high = _mean_range(used)
     return Estimate(
         ratio=math.exp(fmean(first.log_value - second.log_value for first, second in used)),
-        low=math.exp(fmean(math.log(low) for low, _ in ends)),
-        high=math.exp(fmean(math.log(high) for _, high in ends)),
+        low=low,
+        high=high,
         basis="seen",
         **counts,
     )
+
+
+def _mean_range(pairs: Sequence[Pair]) -> tuple[float, float]:
+    """The geometric means of the cells' ends; a cell of one run each has its ratio at both.
+
+    (NaN, NaN) if all are of one run each.
+    """
+    ends = [_range(*pair) for pair in pairs]
+    if all(math.isnan(low) for low, _ in ends):
+        return math.nan, math.nan
+    logs = [
+        (first.log_value - second.log_value,) * 2 if math.isnan(low) else (math.log(low), math.log(high))
+        for (first, second), (low, high) in zip(pairs, ends, strict=True)
+    ]
+    return math.exp(fmean(low for low, _ in logs)), math.exp(fmean(high for _, high in logs))
 
 
 class _Counts(TypedDict):
@@ -208,6 +236,7 @@ class _Counts(TypedDict):
     sessions: tuple[int, int]
     cells: int
     short_cells: int
+    shared: bool
 
 
 def _fewest(pairs: Sequence[Pair], count: Callable[[Sample], int]) -> tuple[int, int]:
@@ -218,43 +247,47 @@ def _fewest(pairs: Sequence[Pair], count: Callable[[Sample], int]) -> tuple[int,
 
 def _of_one_cell(first: Sample, second: Sample, counts: _Counts) -> Estimate:
     shared = shared_sessions(first, second)
-    if len(shared) >= LEAST_REPEATS:
+    sessions = [(first.sessions[name], second.sessions[name]) for name in shared]
+    in_turn = abs(fmean(map(_places_later, sessions))) <= MOST_PLACES_EARLIER if shared else True
+    enough_sessions = min(counts["sessions"]) >= LEAST_REPEATS
+    if shared and enough_sessions and in_turn:
         differences = [first.means[name] - second.means[name] for name in shared]
         return _interval([(1, differences)], counts, basis="sessions")
-    if not shared and min(counts["sessions"]) >= LEAST_REPEATS:
+    if not shared and enough_sessions:
         means = [list(side.means.values()) for side in (first, second)]
         return _interval([(1, means[0]), (-1, means[1])], counts, basis="sessions")
-    repeated = [
-        (first.sessions[name], second.sessions[name])
-        for name in shared
-        if min(len(first.sessions[name]), len(second.sessions[name])) >= LEAST_REPEATS
-    ]
-    in_turn = [sides for sides in repeated if _in_turn(*sides)]
-    if in_turn and len(in_turn) == len(shared):
+    if shared and all(_is_repeated(first, second, name) for name in shared):
         logs = [
-            (sign / len(in_turn), [run.log for run in runs])
-            for sides in in_turn
-            for sign, runs in zip((1, -1), sides, strict=True)
+            (sign / len(shared), [run.log for run in runs])
+            for runs_of_sides in sessions
+            for sign, runs in zip((1, -1), runs_of_sides, strict=True)
         ]
         return _interval(logs, counts, basis="runs")
     low, high = _range(first, second)
+    repeated = enough_sessions or min(counts["runs"]) >= LEAST_REPEATS
     return Estimate(
         ratio=math.exp(first.log_value - second.log_value),
         low=low,
         high=high,
-        basis="out of turn" if repeated and not in_turn else "seen",
+        basis="out of turn" if shared and repeated and not in_turn else "seen",
         **counts,
     )
 
 
-def _in_turn(first: Sequence[RunValue], second: Sequence[RunValue]) -> bool:
-    """Whether neither side came earlier than the other by more than one run on average.
+def _is_repeated(first: Sample, second: Sample, session: str) -> bool:
+    """Whether a session has runs enough of both sides, in turn."""
+    sides = first.sessions[session], second.sessions[session]
+    return min(map(len, sides)) >= LEAST_REPEATS and abs(_places_later(sides)) <= MOST_PLACES_EARLIER
 
-    A B, B A, A B and A B, A B, A B are in turn, and A A A, B B B is not: what drifted while the session
-    lasted would count as a difference of the sides.
+
+def _places_later(sides: tuple[Sequence[RunValue], Sequence[RunValue]]) -> float:
+    """By how many runs the first side came later in a session than the second, on average.
+
+    Runs of which nobody knows which began first count as level.
     """
+    first, second = sides
     places = stats.rankdata([run.began for run in (*first, *second)])
-    return abs(fmean(places[: len(first)]) - fmean(places[len(first) :])) <= 1
+    return float(fmean(places[: len(first)]) - fmean(places[len(first) :]))
 
 
 def _range(first: Sample, second: Sample) -> tuple[float, float]:
@@ -317,8 +350,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def judge(family: Sequence[Estimate], *, least_epochs: int = LEAST_EPOCHS) -> list[Judged]:
     """The verdicts of comparisons that are read together, such as the rows of one table.
 
-    Where a side has fewer epochs than `least_epochs`, there is none.
+    Where a side has fewer epochs than `least_epochs` there is none, nor an interval.
     """
+    family = [
+        each if each.epochs >= least_epochs else replace(each, low=math.nan, high=math.nan, p=math.nan)
+        for each in family
+    ]
     adjusted = holm([each.p for each in family])
     comparisons = sum(not math.isnan(each.p) for each in family)
     return [

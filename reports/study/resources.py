@@ -59,7 +59,7 @@ def peaks(study: Study, column: str) -> Samples:
     values: dict[tuple[Hashable, ...], dict[str, list[RunValue]]] = {}
     for row in runs[runs[column] > 0].to_dict("records"):
         sessions = values.setdefault(tuple(row[name] for name in CELL), {})
-        sessions.setdefault(row["sha256"], []).append(
+        sessions.setdefault(row["session"], []).append(
             RunValue(
                 run=row["run"],
                 value=float(row[column]),
@@ -103,5 +103,5 @@ def values(samples: Samples) -> dict[tuple[Hashable, ...], float]:
 
 def _judged(study: Study, samples: Samples, *, least_epochs: int = LEAST_EPOCHS) -> pd.DataFrame:
     """The comparisons of the main setting."""
-    table = engines(samples, least_epochs=least_epochs)
+    table = engines(study.frames, samples, least_epochs=least_epochs)
     return table[table["setting"] == study.main]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import nan
 
 import pandas as pd
 from msgspec import structs
 
+from alexnet.frameworks.registry import ENGINES
 from bench.records import diff as words_for
 from reports.sources import plain
+from reports.study import typical
 from reports.study.compare import Study
 from reports.tables.conditions import flags
-from reports.tables.systems import Row, seconds_per_epoch
+from reports.tables.systems import Row
 
 
 def engines(study: Study) -> pd.DataFrame:
@@ -20,16 +21,19 @@ def engines(study: Study) -> pd.DataFrame:
 
     `conditions` lists what a reader should know of either side's runs.
     """
-    seconds, noted = seconds_per_epoch(study), _noted(study)
-    precisions = study.precisions
+    noted, precisions, valid = _noted(study), study.precisions, study.frames.valid.set_index("run")
     rows = []
     for row in study.engines.to_dict("records"):
-        sides: Row = {}
-        for side in ("first", "second"):
-            cell = (row["machine"], row["setting"], row["experiment"], row[side], row["device"])
-            sides[f"{side}_seconds_per_epoch"] = seconds.get(cell, nan)
+        sides: Row = {
+            f"{side}_seconds_per_epoch": typical.seconds_per_epoch(valid.loc[list(row[f"{side}_runs"])])
+            for side in ("first", "second")
+        }
         runs = (*row["first_runs"], *row["second_runs"])
-        conditions = (*_unlike_precision(precisions, runs), *_together(noted, runs))
+        conditions = (
+            *_other_versions(row),
+            *_unlike_precision(precisions, runs),
+            *_together(noted, runs),
+        )
         rows.append(row | sides | {"conditions": conditions})
     return pd.DataFrame(
         rows,
@@ -79,6 +83,15 @@ def differences(study: Study) -> pd.DataFrame:
 def _noted(study: Study) -> dict[str, tuple[str, ...]]:
     """Run id -> what its conditions were, where they were not as they should be."""
     return {row["run"]: flags(row) for row in study.frames.valid.to_dict("records")}
+
+
+def _other_versions(row: Row) -> tuple[str, ...]:
+    """Which engine is not the row's setting's own: its version or its precision is another."""
+    return tuple(
+        f"{ENGINES[row[side]].label} as in setting {row[f'{side}_setting']}"
+        for side in ("first", "second")
+        if row[f"{side}_setting"] != row["setting"]
+    )
 
 
 def _unlike_precision(precisions: Mapping[str, str], runs: Iterable[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import nan
 from statistics import fmean, median
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -82,11 +82,10 @@ def seconds_per_epoch(study: Study) -> Seconds:
 
     They stand for the runs as `reports.study.typical` has it, and as the comparisons do.
     """
-    medians: dict[tuple[Hashable, ...], list[tuple[Hashable, float]]] = {}
-    for row in study.frames.valid[[*CELL, "sha256", "seconds_per_epoch"]].itertuples(index=False):
-        *cell, session, seconds = row
-        medians.setdefault(tuple(cell), []).append((session, float(seconds)))
-    return {cell: typical.pooled(pairs) for cell, pairs in medians.items()}
+    return {
+        cast("tuple[Hashable, ...]", cell): typical.seconds_per_epoch(runs)
+        for cell, runs in study.frames.valid.groupby(list(CELL), sort=False)
+    }
 
 
 def of_main(study: Study) -> Systems:

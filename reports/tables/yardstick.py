@@ -11,6 +11,7 @@ from alexnet.data import TEST_IMAGES, TRAIN_IMAGES, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
 from alexnet.weights import GENERATORS
 from reports import published
+from reports.study import compare
 from reports.study.compare import Study
 from reports.tables.arithmetic import standard_error
 from reports.tables.conditions import flags
@@ -32,6 +33,8 @@ GPU_CORES = (14, 16)
 def comparable(study: Study, experiment: str, engine: str) -> list[Row]:
     """The valid runs of a system at the original's terms: all images, 224 px, its batches and epochs.
 
+    They are of one setting: the main one, or the first that has such.
+
     Runs of the pretrained network must have begun from torchvision's own weights. Others may have begun
     from the weights of any generator: how the original drew its own is not known.
     """
@@ -49,10 +52,16 @@ def comparable(study: Study, experiment: str, engine: str) -> list[Row]:
         "batch_size": recipe.batch_size,
     }
     found = study.frames.valid
-    found = found[found["weights_origin"].isin(origins)]
+    found = found[
+        found["weights_origin"].isin(origins) & (found["patience"] >= compare.least_patience(experiment))
+    ]
     for name, value in terms.items():
         found = found[found[name] == value]
-    rows: list[Row] = found[found["test_accuracy"].notna()].to_dict("records")
+    found = found[found["test_accuracy"].notna()]
+    # Runs of two settings, such as of two versions of a framework, are never pooled.
+    order = [study.main, *study.frames.settings["setting"]]
+    setting = next((letter for letter in order if letter in set(found["setting"])), None)
+    rows: list[Row] = found[found["setting"] == setting].to_dict("records")
     return rows
 
 

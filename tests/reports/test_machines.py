@@ -79,6 +79,20 @@ def test_two_gpus_under_one_name_are_two_machines(tmp_path: Path) -> None:
     )
 
 
+def test_a_reading_that_failed_or_was_rounded_parts_no_computer(tmp_path: Path) -> None:
+    """`system_profiler` took too long once, and Linux counts its memory anew with every kernel."""
+    unread, less = replace(OLD, gpu_cores=None), replace(OLD, memory_bytes=OLD.memory_bytes - 53_248)
+    contents = [
+        (machine, [on(SMALL, day=20 + day, seed=day)]) for day, machine in enumerate((OLD, unread, less))
+    ]
+    made = frames(files(tmp_path, *contents))
+    assert list(made.machines["machine"]) == ["anna"]
+    half = replace(OLD, memory_bytes=OLD.memory_bytes // 2)
+    made = frames(files(tmp_path / "half", *contents, (half, [on(SMALL, day=24, seed=9)])))
+    # The memory tells which of them the unread one was.
+    assert sorted(made.machines["machine"]) == ["anna", "anna (2)"]
+
+
 def test_two_gpus_and_two_builds_are_told_apart_together(tmp_path: Path) -> None:
     """The newer build had no run but the CPU's, which names no GPU."""
     on_cpu = on("CPU", device="cpu", day=22)
@@ -164,7 +178,7 @@ def test_the_builds_of_a_system_are_told_apart(tmp_path: Path) -> None:
     assert list(study.machines["machine"]) == ["bob", "anna (25B78)"]
     assert (
         "anna (24G90 and 25B78) has runs under several builds of its system: the same computer is a"
-        " machine of this report for each build." in told(study)
+        " machine of this report for each build (--pool-os-builds makes them one)." in told(study)
     )
     assert "pooled" not in told(study)
 

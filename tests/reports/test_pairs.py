@@ -12,10 +12,15 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
+from alexnet.recipe import EXPERIMENTS
 from reports.frame import frames
 from reports.prose import sections
 from reports.sources import gather
-from reports.study.compare import Study, study
+from reports.study import compare
+from reports.study.compare import Study, follows_the_recipe, study
+from reports.study.resources import host_memory
+from reports.tables import comparisons
+from tests.reports.test_disturbed import disturbed
 from tests.support.report_files import (
     ANNA,
     BOB,
@@ -30,6 +35,8 @@ from tests.support.report_files import (
     write,
 )
 
+LEAST_PATIENCE = compare.least_patience
+"""The real one: the tests here have another."""
 GOLDEN = Path(__file__).parent / "golden" / "pairs.txt"
 ENGINES = ("torch", "tensorflow", LOOM.name)
 NEARLY = {**SECONDS, "tensorflow": 101.5, LOOM.name: 91.0}
@@ -46,7 +53,7 @@ def made_up() -> Iterator[None]:
 def session(
     machine: Any, day: int, *, repeats: int, experiments: tuple[str, ...] = ("scratch", "mistaken")
 ) -> dict[str, Any]:
-    """A session as the suite runs it: each other repeat has the engines in reverse.
+    """A session as the suite runs it: every other repeat and session has the engines in reverse.
 
     Runs differ by 0.5 %, epochs by 1 %, and the session moves all by 1 %.
     """
@@ -56,7 +63,7 @@ def session(
     for experiment in experiments:
         slower = 3.0 if experiment == "mistaken" else 1.0
         for repeat in range(repeats):
-            for engine in ENGINES[::-1] if repeat % 2 else ENGINES:
+            for engine in ENGINES[::-1] if (day + repeat) % 2 else ENGINES:
                 seconds = NEARLY[engine] * scale * slower * (1 + 0.005 * rng.standard_normal())
                 epochs = epochs_of((seconds * (1 + 0.01 * rng.standard_normal(8))).tolist())
                 began = f"2026-11-{day:02}T{9 + minute // 60:02}:{minute % 60:02}:00+00:00"
@@ -152,9 +159,9 @@ def test_true_leads_are_never_turned_around(studied: Study) -> None:
     assert any(studied.engines["verdict"].isin(["faster", "slower"]))
 
 
-def quick(engine: str, seconds: float, **given: Any) -> dict[str, Any]:
+def quick(engine: str, seconds: float, *, experiment: str = "scratch", **given: Any) -> dict[str, Any]:
     return run_of(
-        "scratch",
+        experiment,
         engine,
         epochs_of([seconds] * 8, images=1920),
         plan=replace(QUICK, epochs=11),
@@ -209,6 +216,103 @@ def test_engines_are_compared_in_the_sessions_that_both_were_in(tmp_path: Path) 
     assert (row["first_runs"], row["second_runs"]) == (("R1",), ("R3",))
 
 
+def test_engines_that_were_trained_otherwise_are_not_compared_though_in_one_file(
+    tmp_path: Path,
+) -> None:
+    """As a session that was resumed with other options leaves them."""
+    runs = [run_of("scratch", "torch", epochs_of([100.0] * 8)), quick("tensorflow", 12.0)]
+    write(tmp_path, "1.json", content_of(ANNA, runs))
+    given = study(frames(gather([str(tmp_path)])))
+    assert given.engines.empty
+    assert host_memory(given).empty
+
+
+def test_a_full_profile_goes_before_a_quick_one_with_more_comparisons(tmp_path: Path) -> None:
+    full = [run_of("scratch", engine, epochs_of([100.0] * 8)) for engine in ("torch", "tensorflow")]
+    write(tmp_path, "full.json", content_of(ANNA, full))
+    small = [
+        quick(engine, 5.0, experiment=experiment)
+        for experiment in ("scratch", "mistaken")
+        for engine in ("torch", "tensorflow")
+    ]
+    write(tmp_path, "quick.json", content_of(ANNA, small))
+    given = study(frames(gather([str(tmp_path)])))
+    assert given.setting["profile"] == "full"
+    write(tmp_path, "full.json", content_of(ANNA, full[:1]))  # with nothing to compare
+    assert study(frames(gather([str(tmp_path)]))).setting["profile"] == "quick"
+
+
+def test_saves_of_one_session_are_one_session(tmp_path: Path) -> None:
+    """A copy made when it was stopped, another when it was stopped again, and the whole of it."""
+    whole = session(ANNA, 1, repeats=3, experiments=("scratch",))
+    for number, runs in enumerate((3, 6, 9)):
+        part = {**whole, "benchmarks": whole["benchmarks"][:runs]}
+        write(tmp_path, f"{number}.json", part)
+    given = study(frames(gather([str(tmp_path)])))
+    assert given.frames.runs["session"].nunique() == 1
+    assert {*given.engines["basis"]} == {"runs"}
+
+
+def test_other_settings_are_no_part_of_the_family(tmp_path: Path) -> None:
+    write(tmp_path, "1.json", session(ANNA, 1, repeats=3, experiments=("scratch",)))
+    before = study(frames(gather([str(tmp_path)]))).engines
+    small = [
+        quick(engine, 5.0 + 0.1 * repeat, repeat=repeat) for engine in ENGINES for repeat in range(3)
+    ]
+    write(tmp_path, "2.json", content_of(ANNA, small))
+    after = study(frames(gather([str(tmp_path)]))).engines
+    main = after[after["setting"] == "A"]
+    assert list(main["verdict"]) == list(before["verdict"])
+    assert list(main["comparisons"]) == list(before["comparisons"]) == [3, 3, 3]
+    assert len(after) == 6
+
+
+def test_the_seconds_beside_a_ratio_are_those_that_were_compared(tmp_path: Path) -> None:
+    """Not those of a slow day on which one engine ran alone, nor of a run that was all disturbed."""
+
+    def run(engine: str, seconds: float, day: int, **given: Any) -> dict[str, Any]:
+        began = f"2026-11-{day:02}T09:00:00+00:00"
+        epochs = given.pop("epochs", epochs_of([seconds] * 8))
+        return run_of("scratch", engine, epochs, started_at=began, **given)
+
+    write(tmp_path, "1.json", content_of(ANNA, [run("torch", 200.0, 1)]))
+    busy = disturbed(epochs_of([300.0] * 8), *range(2, 9))
+    runs = [run("torch", 100.0, 2), run("torch", 300.0, 2, repeat=1, epochs=busy)]
+    write(tmp_path, "2.json", content_of(ANNA, [*runs, run("tensorflow", 125.0, 2)]))
+    given = study(frames(gather([str(tmp_path)])))
+    [row] = comparisons.engines(given).to_dict("records")
+    assert row["ratio"] == pytest.approx(1.25)
+    assert row["first_seconds_per_epoch"] == pytest.approx(100.0)
+    assert row["second_seconds_per_epoch"] == pytest.approx(125.0)
+    text = " ".join(s.text for p in sections(given)["frameworks"] for s in p.sentences)
+    assert "An epoch of scratch takes 100 s with PyTorch and 125 s with TensorFlow." in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [({}, True), ({"patience": 0}, False), ({"batch_size": 128}, False), ({"epochs": 19}, False)],
+)
+def test_accuracy_is_claimed_of_the_recipe_alone(changed: dict[str, int], *, says: bool) -> None:
+    row = {
+        "experiment": "scratch",
+        "profile": "full",
+        "dataset": "cifar10",
+        "train_images": 45_000,
+        "test_images": 10_000,
+        "epochs_cap": 20,
+        "patience": 1,
+        "batch_size": 64,
+    }
+    row |= {{"epochs": "epochs_cap"}.get(name, name): value for name, value in changed.items()}
+    assert list(follows_the_recipe(pd.DataFrame([row]))) == [says]
+
+
+def test_a_recipe_waits_as_long_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    for name, experiment in EXPERIMENTS.items():
+        assert LEAST_PATIENCE(name) == experiment.recipe.patience > 1
+
+
 def test_engines_of_one_session_are_compared_whatever_the_version_of_one(tmp_path: Path) -> None:
     """Two machines have the usual PyTorch, and a third a newer one beside the same TensorFlow."""
     for name, version in (("anna", "2.14.1"), ("carol", "2.14.1"), ("dave", "2.15.0")):
@@ -223,5 +327,12 @@ def test_engines_of_one_session_are_compared_whatever_the_version_of_one(tmp_pat
         *(("anna", "A"), ("carol", "A"), ("dave", "A"))
     }
     assert [ratio for *_, ratio in rows] == pytest.approx([1.3] * 3)
+    table = comparisons.engines(given).set_index("machine")
+    assert table.at["anna", "conditions"] == ()
+    assert table.at["dave", "conditions"] == ("PyTorch as in setting B",)
+    assert table.at["dave", "first_seconds_per_epoch"] == pytest.approx(100.0)
+    text = " ".join(s.text for p in sections(given)["frameworks"] for s in p.sentences)
+    assert "alone" not in text
+    assert "–" not in text
     of_dave = given.machines[given.machines["machine"] == "dave"]
     assert list(of_dave["engine"]) == ["tensorflow"]  # its PyTorch is another one

@@ -36,7 +36,7 @@ class Model:
 
     `correlation` is that of neighbouring epochs of a run (AR(1), with `epoch_sd` for each epoch). A
     session moves all runs of its machine by the same amount, and each engine (or cell) by one of its own
-    with `taste_sd`.
+    with `taste_sd`. Each run of a session is slower than the one before it by `drift`, as by heat.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Model:
     run_sd: float = 0.0
     session_sd: float = 0.0
     taste_sd: float = 0.0
+    drift: float = 0.0
 
 
 MODELS = (
@@ -56,6 +57,7 @@ MODELS = (
     Model(name="1 % between runs, 1 % between sessions", run_sd=0.01, session_sd=0.01),
     Model(name="1 % between runs, 2 % between sessions", run_sd=0.01, session_sd=0.02),
     Model(name="… and 1 % by engine or cell", run_sd=0.01, session_sd=0.02, taste_sd=0.01),
+    Model(name="1 % between runs, each run 1 % slower", run_sd=0.01, drift=0.01),
 )
 
 
@@ -63,12 +65,14 @@ MODELS = (
 class Design:
     """What is compared: `sessions` a side with `runs` of each of `cells` in each session.
 
-    Engines share their sessions, and machines do not. Each of `families` sides more is compared with
-    the same first one; their verdicts are one family, as the rows of a table are.
+    Engines share their sessions if not `apart`, and machines do not. Where there are more than two
+    sides, each other one is compared with the first; their verdicts are one family, as the rows of a
+    table are.
     """
 
     name: str
     engines: bool
+    apart: bool = False
     sessions: int = 1
     runs: int = 1
     cells: int = 1
@@ -79,6 +83,7 @@ DESIGNS = (
     Design(name="two engines, a run each", engines=True),
     Design(name="two engines, three runs each in turn", engines=True, runs=3),
     Design(name="two engines, a run each in three sessions", engines=True, sessions=3),
+    Design(name="two engines, three sessions of their own each", engines=True, apart=True, sessions=3),
     Design(name="two machines, a run each", engines=False),
     Design(name="two machines, three runs each in a session", engines=False, runs=3),
     Design(name="two machines, three sessions each", engines=False, sessions=3),
@@ -119,16 +124,18 @@ def draw_trial(model: Model, design: Design, log_ratio: float, rng: np.random.Ge
     """The first side is faster than each other one by `log_ratio`."""
     shape = (design.sides, design.cells, design.sessions)
     effects = model.session_sd * rng.standard_normal((design.sides, 1, design.sessions))
-    if design.engines:
+    in_common = design.engines and not design.apart
+    if in_common:
         effects = effects[:1]
     tastes = model.taste_sd * rng.standard_normal(shape)
     levels = np.broadcast_to(effects, shape) + tastes
     levels[0] += log_ratio
     runs = levels[..., None] + model.run_sd * rng.standard_normal((*shape, design.runs))
+    runs -= model.drift * _places(design)[:, None]
     rates = np.median(draw_epochs(model, runs, rng), axis=-1)
 
     def sample(side: int, cell: int) -> Sample:
-        where = "" if design.engines else f"machine {side} "
+        where = "" if in_common else f"side {side} "
         return Sample(
             sessions={
                 f"{where}session {session}": tuple(
@@ -136,8 +143,7 @@ def draw_trial(model: Model, design: Design, log_ratio: float, rng: np.random.Ge
                         run=f"{side} {cell} {session} {run}",
                         value=float(rates[side, cell, session, run]),
                         epochs=EPOCHS,
-                        # A B, B A, A B
-                        began=f"{run} {side if run % 2 == 0 else design.sides - side}",
+                        began=f"{_places(design)[side, session, run]:03}",
                     )
                     for run in range(design.runs)
                 )
@@ -146,7 +152,7 @@ def draw_trial(model: Model, design: Design, log_ratio: float, rng: np.random.Ge
         )
 
     others = range(1, design.sides)
-    in_a_session = design.engines and design.sessions == 1
+    in_a_session = in_common and design.sessions == 1
     return Trial(
         comparisons=[
             [(sample(0, cell), sample(other, cell)) for cell in range(design.cells)] for other in others
@@ -156,6 +162,20 @@ def draw_trial(model: Model, design: Design, log_ratio: float, rng: np.random.Ge
             for other in others
         ],
     )
+
+
+def _places(design: Design) -> npt.NDArray[np.int64]:
+    """Which run of its session each one was (sides, sessions, runs): A B, B A, A B.
+
+    Every other session begins in reverse. Sides that share no session have it to themselves.
+    """
+    side, session, run = np.indices((design.sides, design.sessions, design.runs), dtype=np.int64)
+    if not design.engines or design.apart:
+        alone: npt.NDArray[np.int64] = run
+        return alone
+    turned = (session + run) % 2 == 1
+    places: npt.NDArray[np.int64] = run * design.sides + np.where(turned, design.sides - 1 - side, side)
+    return places
 
 
 @dataclass(frozen=True, kw_only=True)

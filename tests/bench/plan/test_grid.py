@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from alexnet.frameworks.protocol import Device
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS
 from bench.plan import grid
@@ -73,6 +74,29 @@ def test_repeats_follow_each_other_with_the_engines_in_turn() -> None:
     ]
     assert len(cells) == len(set(cells)) == 12
     assert {cell.experiment for cell in cells[6:]} == {"mistaken"}
+
+
+def engines_in_order(cells: list[Cell]) -> str:
+    return "".join({"torch": "A", "tensorflow": "B"}[cell.engine] for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "repeats", "last_engine_first", "order"),
+    [
+        (1, 1, False, "AB"),
+        (1, 1, True, "BA"),
+        (3, 1, False, "ABBAAB"),
+        (1, 3, True, "BAABBA"),
+        (2, 3, False, "ABBAABBAABBA"),
+    ],
+)
+def test_engines_take_turns_over_repeats_seeds_and_sessions(
+    seeds: int, repeats: int, *, last_engine_first: bool, order: str
+) -> None:
+    options = replace(OPTIONS, seeds=seeds, repeats=repeats, experiment=("scratch",))
+    devices: dict[str, Device] = {"torch": "cpu", "tensorflow": "cpu"}
+    cells = grid.cells(options, devices, last_engine_first=last_engine_first)
+    assert engines_in_order(cells) == order
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
