@@ -42,7 +42,8 @@ def run_with_interruptions(
 ) -> SessionRun:
     """Runs each epoch in its own process, which resumes from what is on disk.
 
-    The interrupt comes with the first heartbeat of the epoch after it.
+    The interrupt comes with the first heartbeat of the epoch after it. After the last there is none: a
+    heartbeat of the test images would cut the run off once more.
     """
     run = SessionRun.of_cell(cell, small_plan(train_images=160, batch_size=32, epochs=epochs))
     trained = False
@@ -50,7 +51,7 @@ def run_with_interruptions(
     def on_record(record: Record) -> None:
         nonlocal trained
         trained = trained or isinstance(record, Epoch)
-        if trained and isinstance(record, Heartbeat):
+        if trained and isinstance(record, Heartbeat) and len(run.epochs) < epochs:
             raise Interrupt
 
     for _ in range(epochs + 1):
