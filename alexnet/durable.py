@@ -22,15 +22,21 @@ def sync(descriptor: int) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path to write to. It replaces `path` at the end, or is deleted after an error."""
+def replacing(path: Path, *, synced: bool = True) -> Iterator[Path]:
+    """A temporary path to write to. It replaces `path` at the end, or is deleted after an error.
+
+    Without `synced` a power cut may leave it damaged, and it does not wait for the disk: for what can
+    be made again, and is checked when it is read.
+    """
     partial = path.with_name(path.name + ".part")
     try:
         yield partial
-        with partial.open("rb") as file:
-            sync(file.fileno())  # or the disk would write it later, perhaps during a timed epoch
+        if synced:
+            with partial.open("rb") as file:
+                sync(file.fileno())  # or the disk would write it later, perhaps during a timed epoch
         partial.replace(path)
-        sync_folder(path.parent)
+        if synced:
+            sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -12,8 +12,19 @@ from pathlib import Path
 import certifi
 import numpy as np
 
-from alexnet.spec import IMAGENET_CLASSES, network
-from alexnet.weights import Array, Conversion, Weights, WeightsError, channels_last, check, with_new_head
+from alexnet.spec import IMAGENET_CLASSES, Network, network
+from alexnet.weights import (
+    AS_IT_IS,
+    Array,
+    Conversion,
+    Weights,
+    WeightsError,
+    channels_last,
+    check,
+    check_finite,
+    head_tensors,
+    with_new_head,
+)
 
 TORCHVISION_SHA256_PREFIX = "7be5be79"
 TORCHVISION_FILE = f"alexnet-owt-{TORCHVISION_SHA256_PREFIX}.pth"
@@ -29,6 +40,12 @@ _TORCHVISION_NAMES = {
     "classifier.4": "fc7",
     "classifier.6": "fc8",
 }
+SOURCES = {
+    f"{new}.{part}": f"{old}.{part}"
+    for old, new in _TORCHVISION_NAMES.items()
+    for part in ("weight", "bias")
+}
+"""Canonical name -> the tensor's name in torchvision's file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,32 +81,37 @@ def load_torchvision(path: Path | None = None, *, classes: int = 10, seed: int =
     file = _download() if path is None else path
     sha256 = _check_sha256(file)
     state = _read_state(file)
-    names = {
-        f"{old}.{part}": f"{new}.{part}"
-        for old, new in _TORCHVISION_NAMES.items()
-        for part in ("weight", "bias")
-    }
-    if wrong := sorted(set(names) ^ set(state)):
+    if wrong := sorted({*SOURCES.values()} ^ set(state)):
         raise WeightsError(f"{file} is not torchvision's AlexNet: it differs in {', '.join(wrong)}")
-    weights = {target: state[source] for source, target in names.items()}
+    weights = {target: state[source] for target, source in SOURCES.items()}
     check(weights, network("torchvision", classes=IMAGENET_CLASSES))
+    check_finite(weights)
     net = network("torchvision", classes=classes)
-    new = set() if classes == IMAGENET_CLASSES else {f"{net.head}.weight", f"{net.head}.bias"}
-    if new:
+    carried = sources(net)
+    if len(carried) < len(weights):
         weights = with_new_head(weights, net, seed=seed)
     conversions = channels_last(net)
     tensors = tuple(
         CarriedTensor(
-            source="He-uniform" if target in new else source,
+            source=carried.get(target, "He-uniform"),
             target=target,
             shape=weights[target].shape,
-            transformation="new" if target in new else "as it is",
+            transformation=AS_IT_IS if target in carried else "new",
             in_tensorflow=_check_round_trip(conversions[target], weights[target]),
         )
-        for source, target in names.items()
+        for target in SOURCES
     )
     is_official = sha256.startswith(TORCHVISION_SHA256_PREFIX)
     return CarryOver(weights=weights, tensors=tensors, sha256=sha256, is_official=is_official)
+
+
+def sources(net: Network) -> dict[str, str]:
+    """Canonical name -> name in torchvision's file, of each tensor that comes from there.
+
+    The last layer's do only if the network has ImageNet's classes.
+    """
+    new = set() if net.classes == IMAGENET_CLASSES else head_tensors(net)
+    return {target: source for target, source in SOURCES.items() if target not in new}
 
 
 def _check_round_trip(conversion: Conversion, array: Array) -> str:

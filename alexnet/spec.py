@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from alexnet.layers import (
     AdaptiveAvgPool,
@@ -149,11 +149,11 @@ class Network:
     def tensors(self) -> dict[str, Shape]:
         return {name: shape for row in self.rows for name, shape in row.tensors.items()}
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         return sum(row.parameters for row in self.rows)
 
-    @property
+    @cached_property
     def forward_flops(self) -> int:
         return sum(row.forward_flops for row in self.rows)
 
@@ -194,6 +194,7 @@ def network(variant: str, *, image_size: int = IMAGE_SIZE, classes: int | None =
     return _build(variant, table.layers, image_size=image_size, classes=classes)
 
 
+@lru_cache(maxsize=64)  # a report of 8,000 runs asks for the same four networks again and again
 def _build(variant: str, layers: tuple[Layer, ...], *, image_size: int, classes: int) -> Network:
     shape: Shape = (3, image_size, image_size)
     rows = []

@@ -43,20 +43,23 @@ def initialise(net: Network, *, seed: int) -> Weights:
     is exact. The product is rounded once. IEEE 754 leaves one result for that, as for the quotient, the
     square root and the rounding that give the scale. The integers lie symmetrically around 0.
     """
-    weights: Weights = {}
-    for name, shape in net.tensors.items():
-        weights[name] = np.zeros(shape, np.float32)
-        if name.endswith(".bias"):
-            continue
-        scale = np.float32(math.sqrt(6 / math.prod(shape[1:])) / 2**24)
-        stream = np.random.PCG64(_stream_seed(name, seed))
-        flat = weights[name].reshape(-1)
-        for first in range(0, flat.size, DRAWN_WORDS):
-            part = flat[first : first + DRAWN_WORDS]
-            top_bits = (stream.random_raw(part.size) >> np.uint64(40)).astype(np.int32)
-            part[:] = 2 * top_bits + (1 - 2**24)
-            part *= scale
-    return weights
+    return {name: drawn(name, shape, seed=seed) for name, shape in net.tensors.items()}
+
+
+def drawn(name: str, shape: tuple[int, ...], *, seed: int) -> Array:
+    """One tensor of `initialise`, by its canonical name and shape."""
+    tensor = np.zeros(shape, np.float32)
+    if name.endswith(".bias"):
+        return tensor
+    scale = np.float32(math.sqrt(6 / math.prod(shape[1:])) / 2**24)
+    stream = np.random.PCG64(_stream_seed(name, seed))
+    flat = tensor.reshape(-1)
+    for first in range(0, flat.size, DRAWN_WORDS):
+        part = flat[first : first + DRAWN_WORDS]
+        top_bits = (stream.random_raw(part.size) >> np.uint64(40)).astype(np.int32)
+        part[:] = 2 * top_bits + (1 - 2**24)
+        part *= scale
+    return tensor
 
 
 def initialise_by_normals(net: Network, *, seed: int) -> Weights:
@@ -103,6 +106,18 @@ def check(weights: Weights, net: Network) -> None:
             )
 
 
+def check_finite(weights: Weights) -> None:
+    """Raises WeightsError if a value of a file's tensors is not finite."""
+    for name, array in weights.items():
+        with np.errstate(invalid="ignore"):
+            total = array.sum(dtype=np.float64)  # it is finite if all are, and takes no array of flags
+        if not np.isfinite(total):
+            raise WeightsError(
+                f"the tensor {name} of these weights has values that are not finite: the file is"
+                f" damaged, or training diverged before it was saved"
+            )
+
+
 def fingerprint(weights: Weights) -> str:
     """sha256 (hex) over names, shapes and little-endian bytes, sorted by name."""
     digest = hashlib.sha256()
@@ -126,6 +141,20 @@ class Conversion:
     to_canonical: Callable[[Array], Array]
 
 
+AS_IT_IS = "as it is"
+"""The description of a layout that is the canonical one."""
+CHANNELS_LAST, TRANSPOSED, REORDERED = "OIHW -> HWIO", "transposed", "CHW -> HWC, transposed"
+LAYOUTS: Mapping[int, tuple[str, ...]] = {
+    4: (AS_IT_IS, CHANNELS_LAST),
+    2: (AS_IT_IS, TRANSPOSED, REORDERED),
+    1: (AS_IT_IS,),
+}
+"""A tensor's number of dimensions -> the layouts that a framework may make of it.
+
+A framework that keeps a tensor in another one adds it here, or `bench.check` refuses its files.
+"""
+
+
 def channels_last(net: Network) -> dict[str, Conversion]:
     """Tensor name -> its conversion to a framework that keeps channels last (TensorFlow).
 
@@ -137,7 +166,7 @@ def channels_last(net: Network) -> dict[str, Conversion]:
     for name, shape in net.tensors.items():
         if len(shape) == 4:
             conversions[name] = Conversion(
-                description="OIHW -> HWIO",
+                description=CHANNELS_LAST,
                 to_framework=lambda a: a.transpose(2, 3, 1, 0),
                 to_canonical=lambda a: a.transpose(3, 2, 0, 1),
             )
@@ -145,11 +174,11 @@ def channels_last(net: Network) -> dict[str, Conversion]:
             conversions[name] = _flattened(shape[0], chw)
         elif len(shape) == 2:
             conversions[name] = Conversion(
-                description="transposed", to_framework=lambda a: a.T, to_canonical=lambda a: a.T
+                description=TRANSPOSED, to_framework=lambda a: a.T, to_canonical=lambda a: a.T
             )
         else:
             conversions[name] = Conversion(
-                description="as it is", to_framework=lambda a: a, to_canonical=lambda a: a
+                description=AS_IT_IS, to_framework=lambda a: a, to_canonical=lambda a: a
             )
     return conversions
 
@@ -157,7 +186,7 @@ def channels_last(net: Network) -> dict[str, Conversion]:
 def _flattened(units: int, chw: tuple[int, ...]) -> Conversion:
     channels, rows, columns = chw
     return Conversion(
-        description="CHW -> HWC, transposed",
+        description=REORDERED,
         to_framework=lambda a: a.reshape(units, *chw).transpose(2, 3, 1, 0).reshape(-1, units),
         to_canonical=lambda a: (
             a.reshape(rows, columns, channels, units).transpose(3, 2, 0, 1).reshape(units, -1)
@@ -184,6 +213,7 @@ def load(path: Path, net: Network) -> Weights:
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
     check(weights, net)
+    check_finite(weights)
     return weights
 
 
@@ -195,6 +225,10 @@ def metadata(path: Path) -> dict[str, str]:
 
 def with_new_head(weights: Weights, net: Network, *, seed: int) -> Weights:
     """The same weights with a new He-uniform last layer for the network's classes, drawn by `seed`."""
-    head = {f"{net.head}.weight", f"{net.head}.bias"}
-    fresh = initialise(net, seed=seed)
-    return {name: fresh[name] if name in head else array for name, array in weights.items()}
+    head = {name: drawn(name, net.tensors[name], seed=seed) for name in head_tensors(net)}
+    return {name: head.get(name, array) for name, array in weights.items()}
+
+
+def head_tensors(net: Network) -> set[str]:
+    """The names of the last layer's tensors."""
+    return {f"{net.head}.weight", f"{net.head}.bias"}

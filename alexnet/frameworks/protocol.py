@@ -65,6 +65,12 @@ class Trainer(Protocol):
     def weights(self) -> Weights:
         """The current weights in the canonical layout."""
 
+    def layouts(self) -> dict[str, str]:
+        """Canonical name -> how this trainer lays the tensor out, such as "OIHW -> HWIO".
+
+        `alexnet.weights.AS_IT_IS` where that is the canonical layout.
+        """
+
     def momentum(self) -> Weights:
         """The velocity of each tensor that this stage trains, in the canonical layout.
 

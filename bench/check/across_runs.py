@@ -74,6 +74,24 @@ def same_first_weights_and_batch(file: LoadedFile) -> Problems:
         yield from _mismatches(runs, key, field, "experiment, seed and plan are the same")
 
 
+def same_tensors_of_a_weights_file(file: LoadedFile) -> Problems:
+    """A tensor that came from one weights file has one hash in all runs that it came into."""
+    first_runs: dict[tuple[str | None, str], tuple[LoadedRun, str]] = {}
+    for run in file.runs:
+        if (start := run.start) is None:
+            continue
+        for tensor in start.weight_transfer or ():
+            if tensor.source is None:
+                continue
+            key = start.weights_source_sha256, tensor.source
+            first, sha256 = first_runs.setdefault(key, (run, tensor.sha256))
+            if tensor.sha256 != sha256:
+                yield (
+                    f"{run.cell.id}: start.weight_transfer has another hash of {tensor.name} than"
+                    f" {first.cell.id}, and the weights file is the same"
+                )
+
+
 def same_batches(file: LoadedFile) -> Problems:
     """All engines trained on the same bytes in the same order, in the epochs whose batches were hashed.
 

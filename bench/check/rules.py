@@ -11,6 +11,7 @@ from bench.check.across_runs import (
     same_batches,
     same_first_weights_and_batch,
     same_images,
+    same_tensors_of_a_weights_file,
 )
 from bench.check.epochs import (
     epoch_fields_are_consistent,
@@ -27,7 +28,7 @@ from bench.check.result import (
     pictures_are_test_images,
     step_fields_are_consistent,
 )
-from bench.check.start import first_weights_match_the_seed, names_agree
+from bench.check.start import every_tensor_was_transferred, first_weights_match_the_seed, names_agree
 from bench.records.consistency import FIGURES, OF_VALID_RUNS, PRECONDITIONS, Rule
 from bench.records.read import LoadedFile, LoadedRun, Problems
 
@@ -39,6 +40,7 @@ DERIVED: tuple[Rule, ...] = (
     *OF_VALID_RUNS,
     names_agree,
     first_weights_match_the_seed,
+    every_tensor_was_transferred,
     epoch_fields_are_consistent,
     pictures_are_test_images,
     step_fields_are_consistent,
@@ -56,6 +58,7 @@ FILE_RULES: tuple[FileRule, ...] = (
     cells_are_unique,
     same_images,
     same_first_weights_and_batch,
+    same_tensors_of_a_weights_file,
     same_batches,
     one_computer,
     one_run_at_a_time,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from functools import cache
 
-from alexnet import weights
+from alexnet import imagenet, weights
 from alexnet.frameworks.registry import ENGINES
-from alexnet.imagenet import TORCHVISION_SHA256_PREFIX
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.records.mismatch import mismatch
 from bench.records.read import LoadedRun, Problems, format_value
+from bench.records.types import TransferredTensor
 
 MAX_DRAWN_PARAMETERS = 300_000_000
 """Up to this size, first weights are drawn again to be checked: 1.2 GB, 1.5 times the largest network
 at 224 px."""
+TRANSFER_VERSION = 8
+"""The first version of the schema whose runs have `weight_transfer`."""
 
 
 def names_agree(run: LoadedRun) -> Problems:
@@ -33,6 +37,9 @@ def names_agree(run: LoadedRun) -> Problems:
         yield f"start.versions has no {framework}"
 
 
+SHA256 = re.compile("[0-9a-f]{64}")
+
+
 @cache
 def first_weights_sha256(origin: str, variant: str, image_size: int, seed: int) -> str:
     """Fingerprint of first weights, drawn again by the generator of their origin, one of GENERATORS.
@@ -41,6 +48,63 @@ def first_weights_sha256(origin: str, variant: str, image_size: int, seed: int) 
     """
     net = network(variant, image_size=image_size)
     return weights.fingerprint(weights.GENERATORS[origin](net, seed=seed))
+
+
+def every_tensor_was_transferred(run: LoadedRun) -> Problems:
+    """Where weights were carried over, the record has each tensor of the network once, and its source.
+
+    Its layout is one that a tensor of so many dimensions can have. Its hash is a sha256, and of the new
+    head it is that of the tensor that the seed draws.
+    """
+    if (start := run.start) is None or run.file_version < TRANSFER_VERSION:
+        return
+    transfer = start.weight_transfer
+    if not EXPERIMENTS[run.cell.experiment].pretrained:
+        if transfer is not None:
+            yield "start.weight_transfer is there, where the weights were drawn"
+        return
+    sources = imagenet.sources(run.net)
+    expected = {name: (shape, sources.get(name)) for name, shape in run.net.tensors.items()}
+    recorded = {tensor.name: (tensor.shape, tensor.source) for tensor in transfer or ()}
+    times = Counter(tensor.name for tensor in transfer or ())
+    for name, number in times.items():
+        if number > 1:
+            yield f"start.weight_transfer has {name} {number} times"
+    for name in sorted({*expected, *recorded}):
+        if expected.get(name) != recorded.get(name):
+            yield (
+                f"start.weight_transfer has {format_value(recorded.get(name))} of {name}, where the"
+                f" network has {format_value(expected.get(name))}"
+            )
+    for tensor in transfer or ():
+        if tensor.name in expected:
+            yield from _layout_and_hash(run, tensor)
+
+
+def _layout_and_hash(run: LoadedRun, tensor: TransferredTensor) -> Problems:
+    """Whether both can be those of this tensor of the run's network."""
+    shape = run.net.tensors[tensor.name]
+    layouts = weights.LAYOUTS[len(shape)]
+    if tensor.layout not in layouts:
+        yield (
+            f"start.weight_transfer has {tensor.name} in the layout {format_value(tensor.layout)}, where"
+            f" it can be {' or '.join(layouts)}"
+        )
+    if not SHA256.fullmatch(tensor.sha256):
+        yield (
+            f"start.weight_transfer has the hash {format_value(tensor.sha256)} of {tensor.name}, which"
+            " is no sha256"
+        )
+    elif tensor.name in weights.head_tensors(run.net):
+        expected = drawn_sha256(tensor.name, shape, run.cell.seed)
+        path = f"start.weight_transfer {tensor.name}.sha256"
+        yield from mismatch(path, tensor.sha256, expected, by="its seed draws")
+
+
+@cache
+def drawn_sha256(name: str, shape: tuple[int, ...], seed: int) -> str:
+    """Fingerprint of one tensor that was drawn again, such as a new head's."""
+    return weights.fingerprint({name: weights.drawn(name, shape, seed=seed)})
 
 
 def first_weights_match_the_seed(run: LoadedRun) -> Problems:
@@ -65,7 +129,7 @@ def first_weights_match_the_seed(run: LoadedRun) -> Problems:
             f" {start.weights_origin}"
         )
     elif start.weights_origin == "torchvision" and not (source or "").startswith(
-        TORCHVISION_SHA256_PREFIX
+        imagenet.TORCHVISION_SHA256_PREFIX
     ):
         yield f"start.weights_source_sha256 is {format_value(source)}, which is not torchvision's file"
     known = drawn and start.weights_origin in weights.GENERATORS

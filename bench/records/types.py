@@ -30,7 +30,8 @@ from alexnet.frameworks.protocol import Device
 #   late_images_per_second (sustained).
 # 7 (2026-11): step_seconds and step_interference, what else ran while the bare step was timed. Where it
 #   was disturbed in every try, the result has no check `pipeline`.
-SCHEMA_VERSION = 7
+# 8 (2026-11): weight_transfer, how each of ImageNet's tensors came into the engine.
+SCHEMA_VERSION = 8
 
 METHOD = 1
 """It rises with each change of what the clock, memory or energy covers. Figures of different methods
@@ -494,9 +495,26 @@ class Gate(Record, frozen=True, kw_only=True):
     seconds: NotNegative | None
 
 
+class TransferredTensor(Record, frozen=True, kw_only=True):
+    """How one of the first weights came into the engine.
+
+    `name` and `shape` are canonical. `source` is the tensor's name in torchvision's file, None if it was
+    drawn for the new head. `layout` is what the engine makes of it. `sha256` is of the canonical tensor,
+    which is also what the engine gave back once it had it.
+    """
+
+    name: str
+    shape: tuple[Count, ...]
+    source: str | None
+    layout: str
+    sha256: str
+
+
 class Start(Record, frozen=True, kw_only=True):
     """What a worker reports before its first epoch: network, data, weights, versions and meters.
 
+    `weight_transfer` has each tensor of a network that starts from ImageNet's weights; None for one that
+    starts from drawn weights, and in a file before version 8.
     `meters` has what each meter reads, or why it cannot; `probe_seconds` is the reference
     kernel's time on the cold device.
     """
@@ -513,6 +531,7 @@ class Start(Record, frozen=True, kw_only=True):
     weights_origin: str
     weights_source_sha256: str | None
     weights_sha256: str
+    weight_transfer: tuple[TransferredTensor, ...] | None
     device_name: str
     versions: dict[str, str]
     settings: dict[str, str]

@@ -129,6 +129,19 @@ def _as_record(run: Json, machine: Any) -> Run:
     return build(Run, run)
 
 
+# From 7 to 8
+
+
+def _from_7(content: Json) -> Json:
+    return _with_parts(content, 7, _run_from_7, lambda skipped, machine: skipped)
+
+
+def _run_from_7(run: Json, machine: Any) -> Json:
+    _require_schema(run, 7)
+    start = run["start"]
+    return run | {"schema": 8, "start": start and _added(start, 8, weight_transfer=None)}
+
+
 # From 6 to 7
 
 
@@ -324,7 +337,12 @@ def _reads_from_4(text: str) -> Json:
     raise RecordError(f"start.meters has a sentence that version 4 never wrote: {text[:60]!r}")
 
 
-UPGRADES: dict[int, Callable[[Json], Json]] = {4: _from_4, 5: _from_5, 6: _from_6}
+UPGRADES: dict[int, Callable[[Json], Json]] = {4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7}
 """Version -> what brings a file of it to the next version."""
-RUN_UPGRADES: dict[int, Upgrade] = {4: _run_from_4, 5: _run_from_5, 6: _run_from_6}
+RUN_UPGRADES: dict[int, Upgrade] = {
+    4: _run_from_4,
+    5: _run_from_5,
+    6: _run_from_6,
+    7: _run_from_7,
+}
 """The same of one run."""

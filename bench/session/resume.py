@@ -52,6 +52,7 @@ LAST_COMMITS = {
     (4, 1): "082a6f1",
     (5, 1): "b67c0eb",
     (6, 1): "0542dcb",
+    (7, 1): "28391bc",
 }
 """(Schema, method) of an earlier version -> the last commit that can resume its sessions."""
 

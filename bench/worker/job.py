@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from alexnet import data
+from alexnet import data, imagenet
 from alexnet import weights as canonical
 from alexnet.data import Dataset
 from alexnet.frameworks import registry
-from alexnet.frameworks.protocol import Backend, DeviceUnavailable
+from alexnet.frameworks.protocol import Backend, DeviceUnavailable, Trainer
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
 from alexnet.spec import IMAGENET_CLASSES, Network, network
@@ -27,7 +27,7 @@ from bench.meters.meters import Meters
 from bench.meters.reference_kernel import ReferenceKernel
 from bench.records.cell_recipe import recipe_of
 from bench.records.clock import utc_now
-from bench.records.types import Failure, Start
+from bench.records.types import Failure, Start, TransferredTensor
 from bench.worker.checkpoint import UnusableCheckpoint
 from bench.worker.result import build_result
 from bench.worker.training_loop import Send, TrainingLoop
@@ -67,6 +67,7 @@ def prepare(job: Job, send: Send) -> TrainingLoop:
     baseline_host_bytes = host.baseline_bytes()
     dataset, first = load_data(job), first_weights(job, net)
     trainer = backend.trainer(net, first.weights, recipe, seed=job.cell.seed)
+    fingerprints = {n: canonical.fingerprint({n: array}) for n, array in first.weights.items()}
     meters = Meters(backend, trainer.synchronize, host)
     training = TrainingLoop(
         job=job,
@@ -84,11 +85,12 @@ def prepare(job: Job, send: Send) -> TrainingLoop:
             backend=backend,
             dataset=dataset,
             first=first,
+            transfer=weight_transfer(first, fingerprints, trainer),
             meters=meters,
             kernel=kernel,
             baseline_host_bytes=baseline_host_bytes,
         ),
-        first_weights={n: canonical.fingerprint({n: array}) for n, array in first.weights.items()},
+        first_weights=fingerprints,
         began=began,
     )
     first.weights.clear()  # the trainer has them now, and the peak must not count them twice
@@ -113,6 +115,7 @@ def build_start(
     backend: Backend,
     dataset: Dataset,
     first: FirstWeights,
+    transfer: tuple[TransferredTensor, ...] | None,
     meters: Meters,
     kernel: ReferenceKernel,
     baseline_host_bytes: int | None,
@@ -131,6 +134,7 @@ def build_start(
         weights_origin=first.origin,
         weights_source_sha256=first.source_sha256,
         weights_sha256=canonical.fingerprint(first.weights),
+        weight_transfer=transfer,
         device_name=backend.device_name(),
         versions=backend.versions(),
         settings=backend.settings(),
@@ -145,18 +149,25 @@ def build_start(
 
 @dataclass(frozen=True, kw_only=True)
 class FirstWeights:
-    """The weights that a cell starts from, and their origin."""
+    """The weights that a cell starts from, and their origin.
+
+    `sources` has the name in torchvision's file of each tensor that came from there; None of weights
+    that were drawn.
+    """
 
     weights: canonical.Weights
     origin: str
     source_sha256: str | None
+    sources: dict[str, str] | None
 
 
 def first_weights(job: Job, net: Network) -> FirstWeights:
     """He-uniform weights drawn from the cell's seed, or ImageNet's with a new head drawn from it."""
     if not EXPERIMENTS[job.cell.experiment].pretrained:
         weights = canonical.initialise(net, seed=job.cell.seed)
-        return FirstWeights(weights=weights, origin=canonical.DRAWN_ORIGIN, source_sha256=None)
+        return FirstWeights(
+            weights=weights, origin=canonical.DRAWN_ORIGIN, source_sha256=None, sources=None
+        )
     if job.weights_file is None:
         raise canonical.WeightsError("a pretrained cell needs a weights file: name it with --weights")
     file = Path(job.weights_file)
@@ -166,7 +177,39 @@ def first_weights(job: Job, net: Network) -> FirstWeights:
         weights=canonical.with_new_head(pretrained, net, seed=job.cell.seed),
         origin=metadata["origin"],
         source_sha256=metadata["source_sha256"],
+        sources=imagenet.sources(net),
     )
+
+
+def weight_transfer(
+    first: FirstWeights, fingerprints: dict[str, str], trainer: Trainer
+) -> tuple[TransferredTensor, ...] | None:
+    """How each tensor of carried-over weights came into the engine; None where all were drawn.
+
+    `fingerprints` has the sha256 of each of the first weights. Raises WeightsError if the engine gives
+    back another tensor than it was given.
+    """
+    if first.sources is None:
+        return None
+    given_back, layouts = trainer.weights(), trainer.layouts()
+    tensors = []
+    for name, array in first.weights.items():
+        # Hashes, since NaN equals nothing and a zero equals another one of the other sign.
+        if canonical.fingerprint({name: given_back[name]}) != fingerprints[name]:
+            raise canonical.WeightsError(
+                f"the engine was given the tensor {name} and holds another one: it was changed on the"
+                f" way into the layout {layouts[name]!r}"
+            )
+        tensors.append(
+            TransferredTensor(
+                name=name,
+                shape=array.shape,
+                source=first.sources.get(name),
+                layout=layouts[name],
+                sha256=fingerprints[name],
+            )
+        )
+    return tuple(tensors)
 
 
 def serve(work: Callable[[Job, ParentPipe], None]) -> int:

@@ -36,6 +36,18 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -
     assert file_names(tmp_path) == {"file.json"}
 
 
+def test_what_can_be_made_again_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "sync", lambda descriptor: pytest.fail("it waits for the disk"))
+    path = tmp_path / "file.rows"
+    with durable.replacing(path, synced=False) as partial:
+        partial.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert file_names(tmp_path) == {"file.rows"}
+
+
 def test_a_file_that_was_not_there_before_appears_whole(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     with durable.replacing(path) as partial:

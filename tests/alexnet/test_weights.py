@@ -109,6 +109,7 @@ def test_a_conversion_and_its_inverse_change_nothing(variant: str) -> None:
     net = narrow_network(variant, 4, image_size=64)
     drawn = weights.initialise(net, seed=0)
     for name, conversion in weights.channels_last(net).items():
+        assert conversion.description in weights.LAYOUTS[drawn[name].ndim]
         converted = conversion.to_framework(drawn[name])
         np.testing.assert_array_equal(conversion.to_canonical(converted), drawn[name])
 
@@ -140,6 +141,24 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
         weights.load(tmp_path / "w.safetensors", network("standard"))
     with pytest.raises(WeightsError, match=r"other tensors than these weights: extra.bias"):
         weights.load(tmp_path / "w.safetensors", network("extra-dense", image_size=64))
+
+
+@pytest.mark.parametrize("values", [(np.nan,), (np.inf,), (np.inf, -np.inf)])
+def test_a_file_with_values_that_are_not_finite_is_refused(
+    tmp_path: Path, values: tuple[float, ...]
+) -> None:
+    drawn = weights.initialise(NET, seed=0)
+    drawn["conv2.bias"][: len(values)] = values
+    weights.check(drawn, NET)  # a trainer takes them: training may diverge, and the run says so
+    weights.save(tmp_path / "w.safetensors", drawn, metadata={})
+    with pytest.raises(WeightsError, match=r"the tensor conv2\.bias .* has values that are not finite"):
+        weights.load(tmp_path / "w.safetensors", NET)
+
+
+def test_the_largest_values_are_finite() -> None:
+    drawn = weights.initialise(NET, seed=0)
+    drawn["conv2.bias"][:] = np.finfo(np.float32).max
+    weights.check_finite(drawn)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"not tensors at all"])

@@ -17,8 +17,8 @@ import bench.doctor.installation
 import bench.doctor.storage
 import bench.records.words
 import bench.records.write
-import reports.sources
-import reports.words
+import reports.data.sources
+import reports.write.words
 from bench.doctor import findings
 from bench.doctor.findings import Finding
 
@@ -47,12 +47,12 @@ def makers() -> dict[Callable[..., Any], Callable[..., Any]]:
         for _, function in inspect.getmembers(bench.records.words, inspect.isfunction)
         if function.__module__ == bench.records.words.__name__
     ]
-    functions += [reports.words.reason, reports.words.warning, reports.words.reads]
-    functions += [reports.words.left_out, reports.sources.left_out_text]
+    functions += [reports.write.words.reason, reports.write.words.warning, reports.write.words.reads]
+    functions += [reports.write.words.left_out, reports.data.sources.left_out_text]
     functions += [bench.records.write.rejection_text]
     return {
         **dict.fromkeys(functions, text),
-        reports.words.reasons: texts,
+        reports.write.words.reasons: texts,
         findings.warning: warning,
         findings.error: error,
     }

@@ -23,6 +23,7 @@ from alexnet.frameworks.info import Engine
 from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import Network, network
+from alexnet.weights import channels_last
 from bench.records import derive
 from bench.records.cell_recipe import images_of, recipe_of
 from bench.records.checksum import run_checksum
@@ -35,6 +36,7 @@ from bench.records.types import (
     CheckFailed,
     Epoch,
     Failure,
+    Interference,
     Machine,
     NoResult,
     OnBattery,
@@ -44,10 +46,12 @@ from bench.records.types import (
     Roofline,
     RunWarning,
     Start,
+    TransferredTensor,
     Verdict,
 )
-from reports import palette
-from tests.support.samples import CHECK, CONDITION, GATE, MACHINE, RESULT, START
+from reports.draw import palette
+from tests.support.samples import CHECK, CONDITION, GATE, INTERFERENCE, MACHINE, RESULT, START
+from tests.support.saved_file import make_transfer
 
 ANNA = replace(
     MACHINE, name="anna", chip="Apple M1 Pro", model="MacBookPro18,3", gpu_cores=16, memory_bytes=2**34
@@ -184,6 +188,27 @@ def epochs_of(
     )
 
 
+def disturbed(epochs: Sequence[Epoch], *numbers: int) -> tuple[Epoch, ...]:
+    """The same epochs; these took twice as long, since others took half of one of two processors."""
+    return tuple(
+        replace(epoch, train_seconds=2 * epoch.train_seconds, interference=_half_taken(epoch))
+        if epoch.epoch in numbers
+        else epoch
+        for epoch in epochs
+    )
+
+
+def _half_taken(epoch: Epoch) -> Interference:
+    seconds = 2 * epoch.train_seconds
+    return replace(
+        INTERFERENCE,
+        busy_cpu_seconds=2 * seconds,
+        idle_cpu_seconds=0.0,
+        own_cpu_seconds=1.5 * seconds,
+        stolen_cpu_seconds=0.0,
+    )
+
+
 def with_gpu_joules_alone(epochs: Sequence[Epoch], joules: float) -> tuple[Epoch, ...]:
     """The same epochs as on CUDA where only root may read the processor's counter."""
     return tuple(replace(epoch, energy_joules={"gpu": joules}) for epoch in epochs)
@@ -255,6 +280,9 @@ def run_of(
         "weights_origin": {"he-uniform": "he-uniform", "imagenet": "torchvision"}[
             EXPERIMENTS[experiment].weights
         ],
+        "weight_transfer": transfer_of(net, framework, seed=seed)
+        if EXPERIMENTS[experiment].pretrained
+        else None,
         "versions": {framework: VERSIONS[framework], "numpy": "2.0.2"},
         "device_name": device,
         "baseline_host_bytes": 500_000_000,
@@ -293,6 +321,14 @@ def run_of(
         ),
         "failure": to_builtins(Failure(reason=failure, log_tail="the end")) if failure else None,
     }
+
+
+def transfer_of(net: Network, framework: str, *, seed: int) -> tuple[TransferredTensor, ...]:
+    """As TensorFlow lays the tensors out, or any other framework here, as they are."""
+    if framework != "tensorflow":
+        return make_transfer(net, seed=seed)
+    layouts = {name: way.description for name, way in channels_last(net).items()}
+    return make_transfer(net, layouts, seed=seed)
 
 
 def plan_of(cell: Cell, plan: Plan, epochs: Sequence[Epoch], test_images: int, *, ended: bool) -> Plan:

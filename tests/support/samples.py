@@ -22,6 +22,7 @@ from bench.records.types import (
     Result,
     Roofline,
     Start,
+    TransferredTensor,
 )
 
 CELL = Cell(experiment="scratch", engine="torch", device="cpu", seed=0)
@@ -91,6 +92,9 @@ GATE = Gate(
     seconds=9.5,
 )
 
+TENSOR = TransferredTensor(
+    name="conv1.bias", shape=(64,), source="features.0.bias", layout="as it is", sha256="6" * 64
+)
 START = Start(
     started_at="2026-11-24T12:00:00+00:00",
     variant="standard",
@@ -104,6 +108,7 @@ START = Start(
     weights_origin="he-uniform",
     weights_source_sha256=None,
     weights_sha256="1" * 64,
+    weight_transfer=None,
     device_name="CPU",
     versions={"torch": "2.14.1"},
     settings={"threads": "2"},

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from msgspec import to_builtins
 from msgspec.structs import replace
 from pytest_benchmark.stats import Stats
 
+from alexnet import imagenet
 from alexnet.recipe import EXPERIMENTS
-from alexnet.spec import network
-from bench.check.start import first_weights_sha256
+from alexnet.spec import Network, network
+from alexnet.weights import AS_IT_IS
+from bench.check.start import drawn_sha256, first_weights_sha256
 from bench.records import derive, plausible
 from bench.records.flops import attainable_flops_per_second, training_flops
 from bench.records.run import SessionRun
@@ -34,6 +38,7 @@ from bench.records.types import (
     Result,
     SkippedCell,
     Start,
+    TransferredTensor,
 )
 from bench.records.verdict import judge
 from bench.records.write import extra_info, with_checksums
@@ -163,6 +168,7 @@ def make_start(cell: Cell, machine: Machine) -> Start:
         weights_sha256=first_weights_sha256("he-uniform", net.variant, 64, cell.seed)
         if drawn
         else "5" * 64,
+        weight_transfer=None if drawn else make_transfer(net, seed=cell.seed),
         device_name="CPU" if cell.device == "cpu" else "Apple M3",
         versions={cell.engine: "2.14.1", "numpy": "2.0.2"},
         settings={"threads": "2"},
@@ -172,6 +178,28 @@ def make_start(cell: Cell, machine: Machine) -> Start:
         roofline=ROOFLINE,
         probe_flops=2 * 10**9,
         probe_seconds=0.02,
+    )
+
+
+def make_transfer(
+    net: Network, layouts: Mapping[str, str] | None = None, *, seed: int = 0
+) -> tuple[TransferredTensor, ...]:
+    """As of an engine that lays each tensor out as `layouts` says, by default as it is.
+
+    A tensor that the seed did not draw has the hash of its name.
+    """
+    sources = imagenet.sources(net)
+    return tuple(
+        TransferredTensor(
+            name=name,
+            shape=shape,
+            source=sources.get(name),
+            layout=(layouts or {}).get(name, AS_IT_IS),
+            sha256=sha256(name.encode()).hexdigest()
+            if name in sources
+            else drawn_sha256(name, shape, seed),
+        )
+        for name, shape in net.tensors.items()
     )
 
 

@@ -103,6 +103,9 @@ class ToyTrainer:
     def weights(self) -> Weights:
         return {name: array.copy() for name, array in self._weights.items()}
 
+    def layouts(self) -> dict[str, str]:
+        return dict.fromkeys(self.net.tensors, canonical.AS_IT_IS)
+
     def momentum(self) -> Weights:
         return {name: array.copy() for name, array in self._momentum.items()}
 

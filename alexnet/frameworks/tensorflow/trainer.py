@@ -177,6 +177,9 @@ class TensorflowTrainer:
     def weights(self) -> Weights:
         return {name: self._canonical(name, variable) for name, variable in self._variables().items()}
 
+    def layouts(self) -> dict[str, str]:
+        return {name: conversion.description for name, conversion in self.conversions.items()}
+
     def momentum(self) -> Weights:
         return {name: self._canonical(name, v) for name, v in self._momentum_variables().items()}
 

@@ -17,7 +17,7 @@ from alexnet.frameworks.torch.preprocess import Preprocess
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import INPUT, Network
-from alexnet.weights import Weights, check
+from alexnet.weights import AS_IT_IS, Weights, check
 
 Batch = tuple[Tensor, ...]
 
@@ -128,6 +128,9 @@ class TorchTrainer:
 
     def weights(self) -> Weights:
         return {name: _canonical(parameter) for name, parameter in self._parameters().items()}
+
+    def layouts(self) -> dict[str, str]:
+        return dict.fromkeys(self.net.tensors, AS_IT_IS)
 
     def momentum(self) -> Weights:
         state = self.optimizer.state

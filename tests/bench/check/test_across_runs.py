@@ -9,9 +9,15 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from alexnet.frameworks.registry import ENGINES
-from bench.check.across_runs import one_computer, one_run_at_a_time, same_batches
+from bench.check.across_runs import (
+    one_computer,
+    one_run_at_a_time,
+    same_batches,
+    same_tensors_of_a_weights_file,
+)
 from bench.records.read import load
 from bench.records.types import Interruption, Pause
+from tests.support.samples import TENSOR
 from tests.support.saved_file import (
     CUT_OFF,
     FALLING,
@@ -28,6 +34,7 @@ from tests.support.saved_file_edits import (
     Change,
     Edits,
     assert_edit_is_named,
+    both,
     edit_cases,
     for_each_epoch,
     put,
@@ -52,6 +59,18 @@ EDITS: Edits = {
     "same_first_weights_and_batch": [
         (put(f"{SECOND_RUN}/start/weights_sha256", OTHER_SHA256), "start.weights_sha256 is not that of"),
         (put(f"{SECOND_RUN}/gate/batch_sha256", OTHER_SHA256), "gate.batch_sha256 is not that of"),
+    ],
+    "same_tensors_of_a_weights_file": [
+        (
+            both(
+                put("run/start/weight_transfer", [to_builtins(TENSOR)]),
+                put(
+                    f"{SECOND_RUN}/start/weight_transfer",
+                    [to_builtins(replace(TENSOR, sha256=OTHER_SHA256))],
+                ),
+            ),
+            "scratch-tensorflow-cpu-s0: start.weight_transfer has another hash of conv1.bias than",
+        ),
     ],
     "same_batches": [
         (
@@ -89,6 +108,24 @@ EDITS: Edits = {
 @pytest.mark.parametrize(("rule", "change", "sentence"), edit_cases(EDITS))
 def test_an_edit_is_named_even_with_a_new_checksum(rule: str, change: Change, sentence: str) -> None:
     assert_edit_is_named(rule, change, sentence)
+
+
+@pytest.mark.parametrize("source", ["7be5be79" + "0" * 56, "a" * 64])
+def test_a_tensor_of_one_weights_file_is_the_same_in_all_runs(source: str) -> None:
+    """Whether the second run's file is the same or not; a new head may differ by its seed."""
+    cell = replace(SCRATCH, experiment="pretrained")
+    runs = [make_run(replace(cell, seed=seed), FALLING) for seed in (0, 1)]
+    runs[1]["start"]["weights_source_sha256"] = source
+    runs[1]["start"]["weights_origin"] = "user file"
+    content = make_file(LINUX, runs, [], [])
+    assert list(same_tensors_of_a_weights_file(load(content))) == []
+    put(f"{SECOND_RUN}/start/weight_transfer/2/sha256", OTHER_SHA256)(content)
+    named = [
+        "pretrained-torch-cpu-s1: start.weight_transfer has another hash of conv2.weight than"
+        " pretrained-torch-cpu-s0, and the weights file is the same"
+    ]
+    expected = named if source.startswith("7be5be79") else []
+    assert list(same_tensors_of_a_weights_file(load(reseal(content)))) == expected
 
 
 def two_runs(cuts: Sequence[Interruption] = (), pauses: Sequence[Pause] = ()) -> Content:

@@ -169,6 +169,14 @@ def test_a_first_epoch_that_costs_more_than_any_guess_is_no_divergence() -> None
         (put(f"{SECOND_RUN}/epochs/3/stage", 1), r"epochs\[3\].stage is 1, and by the recipe it is 2"),
         (put(f"{SECOND_RUN}/start/weights_source_sha256", OTHER_SHA256), "is not torchvision's file"),
         (
+            put(f"{SECOND_RUN}/start/weight_transfer", None),
+            r"start.weight_transfer has null of conv1.bias, where the network has .*features.0.bias",
+        ),
+        (
+            put(f"{SECOND_RUN}/start/weight_transfer/0/source", None),
+            r"transfer has \[\[64, 3, 11, 11\], null\] of conv1.weight, where the network has",
+        ),
+        (
             put(f"{SECOND_RUN}/start/weights_origin", "he-uniform"),
             "where it can be torchvision or user file",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,15 +12,18 @@ from alexnet.frameworks.registry import ENGINES
 from alexnet.weights import GENERATORS
 from bench.check.start import first_weights_match_the_seed, first_weights_sha256, names_agree
 from bench.records.read import load
-from tests.support.saved_file import genuine_content
+from tests.support.saved_file import Content, genuine_content
 from tests.support.saved_file_edits import (
     OTHER_SHA256,
+    SECOND_RUN,
     Change,
     Edits,
     assert_edit_is_named,
     edit_cases,
     put,
+    reseal,
     twice,
+    violations_of,
 )
 
 EDITS: Edits = {
@@ -38,6 +42,9 @@ EDITS: Edits = {
         (put("benchmarks/0/name", "test_train[x]"), "name is .* does not end with the cell's id"),
         (put("run/cell/device", "mps"), 'start.device_name is "CPU" on the device mps'),
         (put("run/start/versions", {"numpy": "2"}), "start.versions has no torch"),
+    ],
+    "every_tensor_was_transferred": [
+        (put("run/start/weight_transfer", []), "is there, where the weights were drawn"),
     ],
     "first_weights_match_the_seed": [
         (put("run/cell/seed", 3), "start.weights_sha256 is .*, and its seed draws"),
@@ -87,6 +94,49 @@ def test_a_pretrained_run_cannot_have_drawn_weights() -> None:
         run.start = structs.replace(run.start, weights_origin=origin)
         (violation,) = first_weights_match_the_seed(run)
         assert violation.endswith("where it can be torchvision or user file")
+
+
+TENSORS = f"{SECOND_RUN}/start/weight_transfer"
+"""Of the pretrained run on a Mac: conv1.weight, conv1.bias and so on, fc8.bias last."""
+
+
+def first_twice(tensors: list[Content]) -> list[Content]:
+    return [tensors[0], *tensors]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (put(TENSORS, first_twice), "start.weight_transfer has conv1.weight 2 times"),
+        (
+            put(f"{TENSORS}/0/layout", "HWIO"),
+            'conv1.weight in the layout "HWIO", where it can be as it is or OIHW -> HWIO',
+        ),
+        (
+            put(f"{TENSORS}/1/layout", "transposed"),
+            'conv1.bias in the layout "transposed", where it can be as it is',
+        ),
+        (put(f"{TENSORS}/0/sha256", "f" * 63), "of conv1.weight, which is no sha256"),
+        (put(f"{TENSORS}/0/sha256", "F" * 64), "of conv1.weight, which is no sha256"),
+        (
+            put(f"{TENSORS}/14/sha256", OTHER_SHA256),
+            f'fc8.weight.sha256 is "{OTHER_SHA256}", and its seed draws',
+        ),
+        (put(f"{SECOND_RUN}/cell/seed", 3), "fc8.weight.sha256 is .*, and its seed draws"),
+    ],
+)
+def test_an_edited_transfer_log_is_named(change: Change, sentence: str) -> None:
+    content = genuine_content("mac")
+    change(content)
+    named = violations_of(reseal(content))
+    assert any(re.search(sentence, violation) for violation in named), named
+
+
+def test_a_layout_that_a_framework_may_make_is_none() -> None:
+    content = genuine_content("mac")
+    for place, layout in ((0, "OIHW -> HWIO"), (10, "CHW -> HWC, transposed"), (12, "transposed")):
+        put(f"{TENSORS}/{place}/layout", layout)(content)
+    assert violations_of(reseal(content)) == []
 
 
 @pytest.mark.parametrize(("rule", "change", "sentence"), edit_cases(EDITS))

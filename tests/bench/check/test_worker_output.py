@@ -90,7 +90,9 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
         saved_epochs=None,
     )
     net, images = network("standard", image_size=64), load_data(job)
-    first = FirstWeights(weights=initialise(net, seed=0), origin="he-uniform", source_sha256=None)
+    first = FirstWeights(
+        weights=initialise(net, seed=0), origin="he-uniform", source_sha256=None, sources=None
+    )
     trainer: Any = PaperTrainer(first.weights)
     meters = Meters(paper, trainer.synchronize)
     before = current_condition()
@@ -100,6 +102,7 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
         backend=paper,
         dataset=images,
         first=first,
+        transfer=None,
         meters=meters,
         kernel=paper,
         baseline_host_bytes=10**8,

@@ -50,6 +50,7 @@ from tests.support.samples import (
     RESULT,
     ROOFLINE,
     START,
+    TENSOR,
 )
 from tests.support.saved_file import CUT_OFF, genuine_content
 from tests.support.saved_file_edits import (
@@ -64,7 +65,7 @@ from tests.support.saved_file_edits import (
 PAUSE = Pause(**{name: getattr(CUT_OFF, name) for name in Pause.__struct_fields__})
 RUN: Run = build(Run, genuine_content("linux")["benchmarks"][0]["extra_info"])
 RECORDS: list[Any] = [
-    *(CELL, PLAN, MACHINE, CONDITION, ROOFLINE, CHECK, GATE, START, EPOCH, RESULT, RESULT.drift),
+    *(CELL, PLAN, MACHINE, CONDITION, ROOFLINE, CHECK, GATE, START, TENSOR, EPOCH, RESULT, RESULT.drift),
     *(PICTURES, PAUSE, CUT_OFF, RUN, ARITHMETIC, replace(INTERFERENCE, gpu_share=0.0)),
     Failure(reason="killed", log_tail=""),
     Verdict(validity="valid", reasons=(), warnings=()),
@@ -102,6 +103,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "gpu_share": SHARE,
     "mantissa_bits": (0.0, 23.0),  # each of them
     "image_size": (1, 4096),
+    "shape": COUNTS,  # each of them
     "schema": (SCHEMA_VERSION, SCHEMA_VERSION),
 }
 """Field -> its lowest and highest value that a record may have."""
@@ -111,6 +113,7 @@ WITHIN = {
     "per_class_accuracy": 0,
     "shares": 0,
     "mantissa_bits": "sum",
+    "shape": 0,
 }
 """Field -> where in it the value stands, of the fields that hold several."""
 UNBOUNDED = (NOT_NEGATIVE, NATURAL)

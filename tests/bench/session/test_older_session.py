@@ -84,6 +84,10 @@ OTHERS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
         ("manifest", changed(schema=6)),
         "to finish it, git checkout 0542dcb and call make resume",
     ),
+    "schema 7": (
+        ("manifest", changed(schema=7)),
+        "to finish it, git checkout 28391bc and call make resume",
+    ),
     "schema 3": (
         ("manifest", manifest_of_schema_4() | {"schema": 3}),
         "finish it with the version of this suite that began it",
@@ -239,6 +243,7 @@ def test_only_commits_of_other_versions_are_named() -> None:
         (4, 1): "082a6f1",
         (5, 1): "b67c0eb",
         (6, 1): "0542dcb",
+        (7, 1): "28391bc",
     }
     assert (SCHEMA_VERSION, METHOD) not in LAST_COMMITS
 

@@ -116,6 +116,9 @@ class PaperTrainer:
             for name, shape in NET.tensors.items()
         }
 
+    def layouts(self) -> dict[str, str]:
+        return dict.fromkeys(NET.tensors, weights.AS_IT_IS)
+
     def load(self, new: Weights) -> None:
         self.loaded = new
 

@@ -22,7 +22,7 @@ from alexnet.recipe import Recipe
 from alexnet.reference import Reference, forward_backward
 from alexnet.score import Logits
 from alexnet.spec import FLOAT32_BYTES, Network, Row
-from alexnet.weights import Weights, check
+from alexnet.weights import AS_IT_IS, Weights, check
 
 VERSION = "1.0"
 
@@ -86,6 +86,9 @@ class AbacusTrainer:
 
     def weights(self) -> Weights:
         return {name: array.copy() for name, array in self.network.weights.items()}
+
+    def layouts(self) -> dict[str, str]:
+        return dict.fromkeys(self.net.tensors, AS_IT_IS)
 
     def momentum(self) -> Weights:
         return {name: array.copy() for name, array in self.network.velocity.items()}
