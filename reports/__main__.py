@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import gc
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
-from alexnet import durable
-from reports import export, html, markdown, pdf, terminal, written
-from reports.document import Report
-from reports.frame import frames
-from reports.sources import LeftOut, NoResults, gather, left_out_text
+from reports import report as written
+from reports.data.cache import users_cache
+from reports.data.frame import Frames, frames
+from reports.data.sources import LeftOut, NoResults, gather, left_out_text, processors
+from reports.draw import house
+from reports.render import data, html, markdown, pdf, terminal
 from reports.study.compare import NoSuchMachine, Study, study
+from reports.write.document import Report
 
 FORMATS = ("html", "md", "pdf")
 MOST_TOLD = 10
 """Left-out files that the terminal names; the report has them all."""
 EPILOG = """RESULTS are files that `pytest bench` saved, folders that hold some, or globs.
 `python -m reports show RESULTS…` prints the heart of it and writes nothing.
-Exit status: 0 written, 2 nothing could be read or written."""
+Exit status: 0 written, 2 something could not be read or written, 130 interrupted."""
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -50,6 +57,11 @@ def _parser(*, shows: bool) -> argparse.ArgumentParser:
         action="store_true",
         help="a computer is one machine under all builds of its system; default: a machine a build",
     )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="read every file anew, and keep nothing of it for the next report",
+    )
     if not shows:
         parser.add_argument("--out", type=Path, metavar="DIR", help="for the report; default: report")
         parser.add_argument(
@@ -61,54 +73,89 @@ def _parser(*, shows: bool) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 where all that was asked for is written, 2 where it cannot be, with a sentence."""
+    """0 where all that was asked for is written, 2 where it cannot be, with a sentence.
+
+    Standard output may be a notebook's, closed, or a pipe whose reader has gone: the files are written
+    all the same. Only `show`, which writes none, needs one that is open.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     shows = given[:1] == ["show"]
     asked = _parser(shows=shows).parse_args(given[shows:])
-    console, errors = Console(), Console(stderr=True)
+    console, errors = _console(sys.stdout), _console(sys.stderr)
+    if shows and not _is_open(sys.stdout):
+        errors.print(Text("there is no standard output to show the report on"))
+        return 2
+    doing = "read"
     try:
-        found = gather(asked.results)
-        _tell(found.left_out, errors)
-        made = frames(found, pool_os_builds=asked.pool_os_builds)
-        studied = study(made, asked.baseline)
+        cache = None if asked.no_cache else users_cache()
+        sources = gather(asked.results, cache=cache, processes=processors())
+        _tell(sources.left_out, errors)
+        tables = frames(sources, pool_os_builds=asked.pool_os_builds)
+        del sources  # all rows of all files, which the frames have too
+        judged = study(tables, asked.baseline)
+        doing = "written"
         if shows:
-            terminal.show(studied, console)
+            with house.without_drawing():
+                document = written.report(judged)
+            terminal.show(document, console)
         else:
-            _write(asked, studied, console)
+            _write(asked, judged, console)
     except (NoResults, NoSuchMachine) as error:
         errors.print(Text(str(error)))
         return 2
     except OSError as error:
-        errors.print(Text(f"{error.filename or 'a file'} could not be written: {error.strerror}"))
+        why = error.strerror or str(error)
+        errors.print(Text(f"{error.filename or 'a file'} could not be {doing}: {why}"))
         return 2
+    except KeyboardInterrupt:
+        errors.print(Text("interrupted: what was not written yet is missing"))
+        return 130
     return 0
 
 
+class _Patient(Console):
+    """Goes on in silence once nobody reads: `python -m reports … | head -1`."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+def _is_open(stream: TextIO | None) -> bool:
+    return stream is not None and not getattr(stream, "closed", False)
+
+
+def _console(stream: TextIO | None) -> Console:
+    """Prints to a stream whatever it is; a letter that its encoding does not have is a question mark."""
+    if stream is None or not _is_open(stream):
+        return Console(quiet=True)
+    with suppress(AttributeError, OSError, ValueError):  # a notebook's stream has no encoding to set
+        stream.reconfigure(errors="replace")  # type: ignore[attr-defined]
+    return _Patient(file=stream)
+
+
 def _tell(left_out: Sequence[LeftOut], errors: Console) -> None:
-    for each in left_out[:MOST_TOLD]:
-        errors.print(Text(f"left out: {each.name}: {left_out_text(each)}"))
+    for part in left_out[:MOST_TOLD]:
+        errors.print(Text(f"left out: {part.name}: {left_out_text(part)}"))
     if (more := len(left_out) - MOST_TOLD) > 0:
         errors.print(Text(f"left out: {more:,} more, which the report names"))
 
 
 def _write(asked: argparse.Namespace, studied: Study, console: Console) -> None:
     files: list[Path] = []
-    exports: dict[str, Callable[[Study, Path], list[Path]]] = {
-        "csv": export.csv,
-        "parquet": export.parquet,
-    }
-    for name, write in exports.items():
-        if folder := getattr(asked, name):
-            files += write(studied, folder)
+    every = {field.name: getattr(studied.frames, field.name) for field in dataclasses.fields(Frames)}
+    for folder, ending in ((asked.csv, data.CSV), (asked.parquet, data.PARQUET)):
+        if folder:
+            files += data.save(every, folder, (ending,))
     if asked.out or not files:
         files += _report(written.report(studied), asked.out or Path("report"), asked.format)
     for file in files:
-        console.print(Text(str(file)))
+        console.print(Text(str(file)), soft_wrap=True)
 
 
 def _report(report: Report, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Writes the report in each format; the Markdown's pictures lie beside it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes the report in each format; the Markdown's pictures lie beside it, and so do the frames."""
     contents: dict[str, bytes] = {}
     if "html" in formats:
         contents["report.html"] = html.render(report).encode()
@@ -118,12 +165,31 @@ def _report(report: Report, folder: Path, formats: Sequence[str]) -> list[Path]:
     if "pdf" in formats:
         contents["report.pdf"] = pdf.render(report)
     for name, content in contents.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with durable.replacing(file) as partial:
-            partial.write_bytes(content)
-    return [folder / name for name in contents if "/" not in name]
+        data.save_file(folder / name, content)
+    tables = data.write(report, folder)
+    beside = [name for name in contents if "/" in name]
+    beside += [file.relative_to(folder).as_posix() for file in tables]
+    # The pictures are the Markdown's, which stays as it was where it is not made anew.
+    data.remove_last(folder, beside, (data.FOLDER, *["pictures"] * ("md" in formats)))
+    pages = [folder / name for name in contents if "/" not in name]
+    return [*pages, folder / data.FOLDER] if tables else pages
+
+
+def _command() -> int:
+    """`main`, and what is left to print is printed, or thrown away where nobody reads it."""
+    # A report of 8,000 runs keeps nearly all that it makes to its end, and the search for what it does
+    # not takes an eighth of its time.
+    gc.disable()
+    try:
+        return main()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (AttributeError, OSError, ValueError):  # None where it was closed before the start
+                with suppress(AttributeError, OSError, ValueError):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_command())

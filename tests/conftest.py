@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,14 @@ def _enable_ctrl_c() -> None:
     """A shell starts background jobs with Ctrl-C ignored, and children inherit that."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keep_nothing_of_reports() -> Iterator[None]:
+    """A test reads its files itself, and leaves the user's cache folder alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALEXNET_REPORT_CACHE", "off")
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,10 +18,10 @@ from bench.records import words
 from bench.records.read import LoadedFile, load, read
 from bench.records.types import CutOff, Reads, Verdict
 from bench.records.verdict import judge
-from reports import words as report_words
 from reports.__main__ import main as report_main
-from reports.frame import Frames, frames
-from reports.sources import gather
+from reports.data.frame import Frames, frames
+from reports.data.sources import gather
+from reports.write import words as report_words
 from tests.support.doctor_facts import LINUX, MAC, with_changes
 from tests.support.nonsense import NONSENSE, swap
 from tests.support.sessions import FAILED, SYNTHETIC, bench, saved

@@ -29,7 +29,7 @@ from scipy import special
 
 from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
-from reports.settings import EXPERIMENT_ORDER
+from reports.data.settings import EXPERIMENT_ORDER
 from reports.study.compare import Study
 from reports.study.ratios import CONFIDENCE, holm
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -13,8 +15,8 @@ from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
 from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from bench.records.types import is_virtual_mac
-from reports.frame import Frames
-from reports.settings import EXPERIMENT, SESSION
+from reports.data.frame import Frames
+from reports.data.settings import EXPERIMENT, SESSION
 from reports.study.ratios import (
     LEAST_EPOCHS,
     Estimate,
@@ -24,6 +26,7 @@ from reports.study.ratios import (
     compared,
     estimate,
     judge,
+    over_machines,
     shared_sessions,
 )
 
@@ -37,6 +40,10 @@ PAIRS = (
     *("machine", "setting", "experiment", "device", "first", "second"),
     *("first_setting", "second_setting"),
     *(*JUDGED, "first_value", "second_value", "first_runs", "second_runs"),
+)
+ENGINE_MEANS = (
+    *("setting", "experiment", "first", "second", "cells", "short_cells", "least", "most"),
+    *(*JUDGED, "first_runs", "second_runs"),
 )
 MACHINES = (
     *("machine", "baseline", "setting", "experiment", "engine", "device", "baseline_device"),
@@ -52,11 +59,13 @@ Baselines = dict[str, str]
 """Setting -> the machine that its others are compared with; without the settings that have none."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Study:
     """All that tables, plots and sentences are made of: the frames, and every comparison made of them.
 
     - engines: one row a pair of engines on one device: the first's speed as a multiple of the second's.
+    - engine_means: one row a pair of engines and experiment: the geometric mean over the machines, which
+      are the `cells`, and the `least` and the `most` of them; of three machines or more.
     - machines: one row a cell: a machine's speed as a multiple of its setting's baseline's.
     - means: one row a machine: the geometric mean over those cells that have epochs enough.
 
@@ -67,6 +76,7 @@ class Study:
     frames: Frames
     samples: Samples
     engines: pd.DataFrame
+    engine_means: pd.DataFrame
     machines: pd.DataFrame
     means: pd.DataFrame
     baselines: Baselines
@@ -77,25 +87,25 @@ class Study:
         """The machine that the main setting's others are compared with."""
         return self.baselines.get(self.main)
 
-    @property
+    @cached_property
     def runs(self) -> pd.DataFrame:
         """The valid runs of the main setting."""
         valid = self.frames.valid
         return valid[valid["setting"] == self.main]
 
-    @property
+    @cached_property
     def precisions(self) -> dict[str, str]:
         """Run id -> how exactly its device computed, of the valid runs whose gates measured it."""
         runs = self.frames.valid.dropna(subset=["precision"])
         return dict(zip(runs["run"], runs["precision"], strict=True))
 
-    @property
+    @cached_property
     def setting(self) -> pd.Series[Any]:
         """The row of `frames.settings` that the report is about."""
         table = self.frames.settings
         return table[table["setting"] == self.main].iloc[0]
 
-    @property
+    @cached_property
     def says_accuracy(self) -> bool:
         """Whether accuracies mean anything: all of CIFAR-10, trained as the recipe has it."""
         runs = self.runs
@@ -132,6 +142,7 @@ def study(frames: Frames, asked_baseline: str | None = None) -> Study:
         frames=frames,
         samples=by_cell,
         engines=of_engines,
+        engine_means=engine_means(frames, by_cell, of_engines),
         machines=of_machines,
         means=means(by_cell, of_machines),
         baselines=bases,
@@ -154,20 +165,25 @@ def samples(frames: Frames) -> Samples:
     uncounted = epochs["warm_up"].astype(bool) | epochs["disturbed"].astype(bool)
     epochs = epochs.assign(counts=~(first | uncounted))
     timed = epochs[(epochs["validity"] == "valid") & epochs["timed"].astype(bool)]
-    cells = timed.groupby(list(CELL))["counts"].transform("any")
-    timed = timed[timed["counts"] | ~cells]
     runs = frames.runs.set_index("run")
-    sessions, began = runs["session"].to_dict(), runs["started_at"].to_dict()
+    cell_of = dict(zip(runs.index, runs[list(CELL)].itertuples(index=False, name=None), strict=True))
+    counting = {cell_of[run] for run in timed.loc[timed["counts"], "run"].unique()}
+    glimpses = [run for run, cell in cell_of.items() if cell not in counting]
+    timed = timed[timed["counts"] | timed["run"].isin(glimpses)]
+    figures = timed.groupby("run", sort=False).agg(
+        value=("images_per_second", "median"), epochs=("counts", "sum")
+    )
+    sessions, began_at = runs["session"].to_dict(), runs["started_at"].to_dict()
     values: dict[tuple[Hashable, ...], dict[str, list[RunValue]]] = {}
-    for key, group in timed.groupby([*CELL, "run"], sort=False):
-        *cell, run = cast("tuple[Hashable, ...]", key)
-        by_session = values.setdefault(tuple(cell), {})
+    for run, value, counted in figures.itertuples(name=None):
+        began = began_at[run]
+        by_session = values.setdefault(cell_of[run], {})
         by_session.setdefault(sessions[run], []).append(
             RunValue(
-                run=str(run),
-                value=float(group["images_per_second"].median()),
-                epochs=int(group["counts"].sum()),
-                began=began[run] or "",
+                run=run,
+                value=float(value),
+                epochs=int(counted),
+                began=began if isinstance(began, str) else "",
             )
         )
     return {
@@ -211,6 +227,59 @@ def engines(frames: Frames, by_cell: Samples, *, least_epochs: int = LEAST_EPOCH
                 | _run_ids(pairs, "first_runs", "second_runs")
             )
     return _judged(rows, estimates, PAIRS, least_epochs=least_epochs)
+
+
+def engine_means(frames: Frames, by_cell: Samples, of_engines: pd.DataFrame) -> pd.DataFrame:
+    """Each two engines over all machines where they met, which are three or more, by experiment.
+
+    Of a machine with both on its GPU and on its CPU the GPU counts, and a virtual Mac does not.
+    """
+    rows, estimates = [], []
+    there = of_engines[~of_engines["machine"].isin(virtual_macs(frames))]
+    keys = ["setting", "experiment", "first", "second"]
+    for key, group in there.groupby(keys, sort=False):
+        of_machine: dict[str, Any] = {}
+        for row in group.sort_values("device", key=lambda devices: devices == "cpu").itertuples():
+            of_machine.setdefault(row.machine, row)
+        over_all = over_machines([_sides(by_cell, row) for row in of_machine.values()])
+        if over_all is None:
+            continue
+        estimates.append(over_all)
+        counted = [row for row in of_machine.values() if row.epochs >= LEAST_EPOCHS]
+        ratios = [row.ratio for row in counted]
+        rows.append(
+            dict(zip(keys, key, strict=True))
+            | {"least": min(ratios), "most": max(ratios)}
+            | {
+                name: tuple(run for row in counted for run in getattr(row, name))
+                for name in ("first_runs", "second_runs")
+            }
+        )
+    return _judged(rows, estimates, ENGINE_MEANS)
+
+
+def _sides(by_cell: Samples, row: Any) -> Pair:
+    """The samples of a row of `Study.engines`."""
+    return (
+        by_cell[row.machine, row.first_setting, row.experiment, row.first, row.device],
+        by_cell[row.machine, row.second_setting, row.experiment, row.second, row.device],
+    )
+
+
+def over_the_same_cells(means: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Those of the means that may be ranked: the most machines with the same cells, of `Study.machines`.
+
+    Of as many machines with other cells those with more cells.
+    """
+    names = list(zip(cells["experiment"], cells["engine"], strict=True))
+    of_machine: dict[str, set[Any]] = {}
+    for machine, name, verdict in zip(cells["machine"], names, cells["verdict"], strict=True):
+        if verdict != "too few epochs":
+            of_machine.setdefault(machine, set()).add(name)
+    kinds = [frozenset(of_machine.get(machine, ())) for machine in means["machine"]]
+    counts = Counter(kinds)
+    best = max(counts, key=lambda kind: (counts[kind], len(kind)), default=None)
+    return means[[kind == best for kind in kinds]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,7 +328,7 @@ def _judged(
         places = [place for place, row in enumerate(rows) if row["setting"] == setting]
         verdicts = judge([estimates[place] for place in places], least_epochs=least_epochs)
         for place, verdict in zip(places, verdicts, strict=True):
-            judged[place] = rows[place] | asdict(verdict)
+            judged[place] = rows[place] | vars(verdict)
     return pd.DataFrame(judged, columns=list(columns))
 
 
@@ -387,8 +456,11 @@ def _pair(by_cell: Samples, row: Mapping[str, Any]) -> Pair:
 def means(by_cell: Samples, cells: pd.DataFrame) -> pd.DataFrame:
     """The geometric mean over the cells that a machine and the baseline both have, by setting."""
     rows, estimates = [], []
-    for (machine, base, setting), group in cells.groupby(["machine", "baseline", "setting"], sort=False):
-        pairs = [_pair(by_cell, row) for row in group.to_dict("records")]
+    groups: dict[tuple[str, str, str], list[Pair]] = {}
+    for row in cells.to_dict("records"):
+        key = (row["machine"], row["baseline"], row["setting"])
+        groups.setdefault(key, []).append(_pair(by_cell, row))
+    for (machine, base, setting), pairs in groups.items():
         estimates.append(estimate(pairs))
         rows.append(
             {"machine": machine, "baseline": base, "setting": setting}

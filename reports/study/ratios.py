@@ -5,7 +5,8 @@ A run's value is the logarithm of its median epoch's rate. What was repeated giv
 - sessions that both sides share, three or more, the sides in turn: Student's t on the differences
   within each;
 - a session with three or more runs of both sides, in turn: Welch's t on the runs;
-- sessions of its own for each side, three or more each: Welch's t on the sessions' means.
+- sessions of its own for each side, three or more each: Welch's t on the sessions' means;
+- machines that each measured both sides, three or more: Student's t on the differences within each.
 
 Sides are in turn if neither came first by much: what drifts while a session lasts would count as a
 difference of the sides.
@@ -25,7 +26,7 @@ from itertools import product
 from statistics import fmean, variance
 from typing import Literal, TypedDict
 
-from scipy import stats
+from scipy import special, stats
 
 CONFIDENCE = 0.95
 LEAST_REPEATS = 3
@@ -40,9 +41,10 @@ CLEAR = 1.20
 """A lead that is believed without an error. Where runs differ by 5 %, two single runs of equals are
 further apart in 1 of 100 cases; three processes of one cell on a virtual machine were 10 % apart."""
 
-Basis = Literal["sessions", "runs", "seen", "out of turn"]
-"""What the ends of a ratio are: a 95 % interval over sessions or over the runs of a session, or the
-range that was seen, which is no interval: too little was repeated, or one side's runs came first."""
+Basis = Literal["machines", "sessions", "runs", "seen", "out of turn"]
+"""What the ends of a ratio are: a 95 % interval over machines, over sessions or over the runs of a
+session, or the range that was seen, which is no interval: too little was repeated, or one side's runs
+came first."""
 MOST_PLACES_EARLIER = 0.5
 """By so many runs one side may come earlier than the other on average. A B, B A, A B is a third of a
 place, and A B, A B, A B a whole one: of equals of which the second is slowed by 2 %, as by heat, half
@@ -60,7 +62,6 @@ Verdict = Literal[
 ]
 """What the repeats decide. Without enough of them, and without a clear lead, one side was "ahead",
 "behind" or within 2 % "level" in the runs that were seen, which decides nothing."""
-UNREPEATED: tuple[Verdict, ...] = ("ahead", "behind", "level")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,14 +190,7 @@ def estimate(pairs: Sequence[Pair]) -> Estimate:
     Of several cells it is the geometric mean; their sides share no session, as those of two machines.
     """
     used = compared(pairs)
-    counts = _Counts(
-        epochs=min(side.epochs for pair in used for side in pair),
-        runs=_fewest(used, lambda side: len(side.runs)),
-        sessions=_fewest(used, lambda side: len(side.sessions)),
-        cells=len(used),
-        short_cells=len(pairs) - len(used),
-        shared=all(shared_sessions(*pair) for pair in used),
-    )
+    counts = _counts(used, left_out=len(pairs) - len(used))
     if len(used) == 1:
         return _of_one_cell(*used[0], counts)
     whole = [_in_all([pair[side] for pair in used]) for side in (0, 1)]
@@ -213,6 +207,37 @@ def estimate(pairs: Sequence[Pair]) -> Estimate:
         basis="seen",
         **counts,
     )
+
+
+def over_machines(pairs: Sequence[Pair]) -> Estimate | None:
+    """The geometric mean over machines of the first side's figure as a multiple of the second's.
+
+    `pairs` has one of each machine; those with too few epochs are left out. None of fewer than three.
+    The interval is of the mean over machines like these, whose own ratios may differ. It leaves the
+    order of the sides out of account, so there is none where one came first on most machines.
+    """
+    used = [compared([pair])[0] for pair in pairs if min(side.epochs for side in pair) >= LEAST_EPOCHS]
+    if len(used) < LEAST_REPEATS:
+        return None
+    counts = _counts(used, left_out=len(pairs) - len(used))
+    differences = [first.log_value - second.log_value for first, second in used]
+    if abs(fmean(map(_mean_places_later, used))) <= MOST_PLACES_EARLIER:
+        return _interval([(1, differences)], counts, basis="machines")
+    return Estimate(
+        ratio=math.exp(fmean(differences)),
+        low=math.exp(min(differences)),
+        high=math.exp(max(differences)),
+        basis="out of turn",
+        **counts,
+    )
+
+
+def _mean_places_later(pair: Pair) -> float:
+    """By how many runs the first side came later than the second in the sessions that both were in."""
+    first, second = pair
+    shared = shared_sessions(first, second)
+    sessions = [(first.sessions[name], second.sessions[name]) for name in shared]
+    return fmean(map(_places_later, sessions)) if sessions else 0.0
 
 
 def _mean_range(pairs: Sequence[Pair]) -> tuple[float, float]:
@@ -239,6 +264,17 @@ class _Counts(TypedDict):
     shared: bool
 
 
+def _counts(pairs: Sequence[Pair], *, left_out: int) -> _Counts:
+    return _Counts(
+        epochs=min(side.epochs for pair in pairs for side in pair),
+        runs=_fewest(pairs, lambda side: len(side.runs)),
+        sessions=_fewest(pairs, lambda side: len(side.sessions)),
+        cells=len(pairs),
+        short_cells=left_out,
+        shared=all(shared_sessions(*pair) for pair in pairs),
+    )
+
+
 def _fewest(pairs: Sequence[Pair], count: Callable[[Sample], int]) -> tuple[int, int]:
     """Of each side the fewest of any cell."""
     first, second = (min(count(pair[side]) for pair in pairs) for side in (0, 1))
@@ -247,8 +283,7 @@ def _fewest(pairs: Sequence[Pair], count: Callable[[Sample], int]) -> tuple[int,
 
 def _of_one_cell(first: Sample, second: Sample, counts: _Counts) -> Estimate:
     shared = shared_sessions(first, second)
-    sessions = [(first.sessions[name], second.sessions[name]) for name in shared]
-    in_turn = abs(fmean(map(_places_later, sessions))) <= MOST_PLACES_EARLIER if shared else True
+    in_turn = abs(_mean_places_later((first, second))) <= MOST_PLACES_EARLIER
     enough_sessions = min(counts["sessions"]) >= LEAST_REPEATS
     if shared and enough_sessions and in_turn:
         differences = [first.means[name] - second.means[name] for name in shared]
@@ -258,9 +293,9 @@ def _of_one_cell(first: Sample, second: Sample, counts: _Counts) -> Estimate:
         return _interval([(1, means[0]), (-1, means[1])], counts, basis="sessions")
     if shared and all(_is_repeated(first, second, name) for name in shared):
         logs = [
-            (sign / len(shared), [run.log for run in runs])
-            for runs_of_sides in sessions
-            for sign, runs in zip((1, -1), runs_of_sides, strict=True)
+            (sign / len(shared), [run.log for run in side.sessions[name]])
+            for name in shared
+            for sign, side in ((1, first), (-1, second))
         ]
         return _interval(logs, counts, basis="runs")
     low, high = _range(first, second)
@@ -286,6 +321,8 @@ def _places_later(sides: tuple[Sequence[RunValue], Sequence[RunValue]]) -> float
     Runs of which nobody knows which began first count as level.
     """
     first, second = sides
+    if len(first) == len(second) == 1:  # most pairs, of which ranks would be a tenth of all time
+        return float((first[0].began > second[0].began) - (first[0].began < second[0].began))
     places = stats.rankdata([run.began for run in (*first, *second)])
     return float(fmean(places[: len(first)]) - fmean(places[len(first) :]))
 
@@ -321,12 +358,12 @@ def _interval(
         return Estimate(ratio=low, low=low, high=high, p=float(center == 0), basis=basis, **counts)
     freedom = squared**2 / sum(part**2 / own for part, own in parts)
     error = math.sqrt(squared)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    half = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     return Estimate(
         ratio=math.exp(center),
         low=_exp(center - half),
         high=_exp(center + half),
-        p=2 * float(stats.t.sf(abs(center) / error, freedom)),
+        p=2 * float(special.stdtr(freedom, -abs(center) / error)),
         basis=basis,
         **counts,
     )
@@ -353,14 +390,14 @@ def judge(family: Sequence[Estimate], *, least_epochs: int = LEAST_EPOCHS) -> li
     Where a side has fewer epochs than `least_epochs` there is none, nor an interval.
     """
     family = [
-        each if each.epochs >= least_epochs else replace(each, low=math.nan, high=math.nan, p=math.nan)
-        for each in family
+        row if row.epochs >= least_epochs else replace(row, low=math.nan, high=math.nan, p=math.nan)
+        for row in family
     ]
-    adjusted = holm([each.p for each in family])
-    comparisons = sum(not math.isnan(each.p) for each in family)
+    adjusted = holm([row.p for row in family])
+    comparisons = sum(not math.isnan(row.p) for row in family)
     return [
-        Judged(**vars(each), verdict=_verdict(each, p, least_epochs), comparisons=comparisons)
-        for each, p in zip(family, adjusted, strict=True)
+        Judged(**vars(row), verdict=_verdict(row, p, least_epochs), comparisons=comparisons)
+        for row, p in zip(family, adjusted, strict=True)
     ]
 
 

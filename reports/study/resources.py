@@ -7,6 +7,7 @@ A run's figure is positive, and engines are compared by ratios, so the rule is t
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 
 import pandas as pd
 
@@ -49,13 +50,14 @@ def energy(study: Study) -> pd.DataFrame:
     return _judged(study, joules(study, ENERGY))
 
 
+@lru_cache(maxsize=2)  # of a chapter's memory: the host's and the card's
 def peaks(study: Study, column: str) -> Samples:
     """Cell -> the peaks of its valid runs, in bytes: `column` of the frame `runs`.
 
     A run without a figure above 0 is in no sample. The epochs of a run are all that it trained, since
     its peak is over them.
     """
-    runs = study.frames.valid
+    runs = study.frames.valid[[*CELL, "run", "session", column, "epochs", "started_at"]]
     values: dict[tuple[Hashable, ...], dict[str, list[RunValue]]] = {}
     for row in runs[runs[column] > 0].to_dict("records"):
         sessions = values.setdefault(tuple(row[name] for name in CELL), {})
@@ -99,6 +101,11 @@ def joules(study: Study, column: str) -> Samples:
 def values(samples: Samples) -> dict[tuple[Hashable, ...], float]:
     """Cell -> the figure that stands for its runs: the one that is compared."""
     return {cell: sample.value for cell, sample in samples.items()}
+
+
+def gpu_alone(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose GPU's energy was counted and whose processor's was not."""
+    return runs[runs["joules_per_epoch"].isna() & runs["gpu_joules_per_epoch"].notna()]
 
 
 def _judged(study: Study, samples: Samples, *, least_epochs: int = LEAST_EPOCHS) -> pd.DataFrame:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from math import isnan, nan
 from statistics import geometric_mean
 
 import pandas as pd
 
+RunSeconds = tuple[Hashable, float, bool]
+"""A run's session, the seconds of its median timed epoch, and whether any of these was undisturbed."""
 
-def seconds_per_epoch(runs: pd.DataFrame) -> float:
-    """Seconds of an epoch that stand for the runs of a cell, rows of the frame `runs`.
 
-    Of each run it is the median timed epoch. A run whose epochs were all disturbed speaks only where no
-    other does. NaN where there is no run.
+def figures(runs: pd.DataFrame) -> dict[str, RunSeconds]:
+    """Run id -> what `of_runs` asks of the rows of the frame `runs`."""
+    calm = runs["disturbed_epochs"] < runs["steady_epochs"]
+    seconds = runs["seconds_per_epoch"].astype(float)
+    return dict(zip(runs["run"], zip(runs["session"], seconds, calm, strict=True), strict=True))
+
+
+def of_runs(runs: Sequence[RunSeconds]) -> float:
+    """Seconds of an epoch that stand for the runs of a cell, of their `figures`; NaN without any.
+
+    A run whose epochs were all disturbed speaks only where no other does.
     """
-    calm = runs[runs["disturbed_epochs"] < runs["steady_epochs"]]
-    speaking = runs if calm.empty else calm
-    return pooled(zip(speaking["session"], speaking["seconds_per_epoch"].astype(float), strict=True))
+    calm = [(session, seconds) for session, seconds, is_calm in runs if is_calm]
+    return pooled(calm or [(session, seconds) for session, seconds, _ in runs])
 
 
 def pooled(figures: Iterable[tuple[Hashable, float]]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import re
@@ -19,9 +20,16 @@ from bench.plan.options import OPTIONS
 from bench.records import codec
 from bench.records import types as records
 from bench.records.types import SCHEMA_VERSION, NotChecked, Reason, Run, RunWarning
+from reports.data.frame import Frames, frames
+from reports.data.sources import gather
+from reports.render import data
+from reports.study.compare import study
+from tests.support import report_text
+from tests.support.report_files import two_machines
 
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "docs" / "results.md").read_text()
+REPORT = (ROOT / "docs" / "report.md").read_text()
 
 
 def commands(text: str) -> list[str]:
@@ -87,6 +95,33 @@ def test_the_example_is_made_of_records() -> None:
     assert run.complete
     assert run.schema == SCHEMA_VERSION
     assert f"version **{SCHEMA_VERSION}**" in RESULTS
+
+
+def first_column(header: str) -> set[str]:
+    """What stands in code in the first cells of a table of the page on the report."""
+    table = REPORT.partition(f"{header}\n")[2].partition("\n\n")[0]
+    return {
+        name for line in table.splitlines() for name in re.findall(r"`([^`]+)`", line.split(" | ")[0])
+    }
+
+
+def test_the_page_on_the_report_has_its_options() -> None:
+    command = [sys.executable, "-m", "reports", "--help"]
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    options = set(re.findall(r"--[a-z-]+", told)) - {"--help"}
+    assert {name.split()[0] for name in first_column("| option | |")} - {"RESULTS…"} == options
+
+
+def test_the_page_on_the_report_has_its_frames() -> None:
+    named = {field.name for field in dataclasses.fields(Frames)}
+    assert first_column("| frame | one row is |") == named
+
+
+def test_the_page_on_the_report_has_the_files_beside_it(tmp_path: Path) -> None:
+    made = frames(gather([str(two_machines(tmp_path))]))
+    beside = set(data.frames(report_text.put_together(study(made, None))))
+    assert len(beside) > 15
+    assert beside <= first_column("| `report-data/…` | one row is |")
 
 
 def test_nothing_is_left_to_fill_in() -> None:

@@ -17,7 +17,7 @@ from bench.paths import ROOT
 HOUSES = ("alexnet", "bench", "reports")
 FILES = [ROOT / "conftest.py", *(f for house in HOUSES for f in sorted((ROOT / house).rglob("*.py")))]
 FOLDER = ROOT / "alexnet" / "frameworks"
-ORIGINAL_REPORT = (ROOT / "reports" / "published.py",)
+ORIGINAL_REPORT = (ROOT / "reports" / "original" / "published.py",)
 """What was published in 2025, of the two frameworks that it was of."""
 TORCH, TENSORFLOW = {"torch", "torchvision"}, {"tensorflow", "keras"}
 STDLIB_ONLY = ("alexnet.layers", "alexnet.spec", "alexnet.recipe")
@@ -47,6 +47,18 @@ BENCH: dict[str, set[str]] = {
     "test_train": {"records"},
 }
 """Room of `bench` -> the rooms that it imports."""
+REPORTS: dict[str, set[str]] = {
+    "__main__": {"data", "draw", "render", "report", "study", "write"},
+    "report": {"chapters", "study", "write"},
+    "render": {"data", "draw", "write"},
+    "chapters": {"data", "draw", "original", "study", "write"},
+    "original": {"study", "write"},
+    "draw": {"data", "write"},
+    "write": {"data", "study"},
+    "study": {"data", "write"},
+    "data": {"write"},
+}
+"""Room of `reports` -> the rooms that it imports."""
 
 
 def module(file: Path) -> str:
@@ -88,17 +100,27 @@ def test_the_import_law_holds(file: Path) -> None:
         assert all(name.startswith("alexnet.layers.") for name in names if "alexnet" in name)
 
 
-def test_the_rooms_of_bench_import_what_the_table_says_and_nothing_more() -> None:
-    found: dict[str, set[str]] = {}
-    for file in (file for file in FILES if module(file).startswith("bench.")):
-        own = room(module(file))
-        others = {room(name) for name in imported(file) if name.startswith("bench.")}
-        found.setdefault(own, set()).update(others - {own})
-    assert found == BENCH
+@pytest.mark.parametrize(("house", "rooms"), [("bench", BENCH), ("reports", REPORTS)])
+def test_the_rooms_import_what_the_table_says_and_nothing_more(
+    house: str, rooms: dict[str, set[str]]
+) -> None:
+    imports: dict[str, set[str]] = {}
+    for file in (file for file in FILES if module(file).startswith(f"{house}.")):
+        here = room(module(file))
+        others = {room(name) for name in imported(file) if name.startswith(f"{house}.")}
+        imports.setdefault(here, set()).update(others - {here})
+    assert imports == rooms
 
 
 def test_imports_between_the_rooms_of_bench_go_one_way() -> None:
     assert list(TopologicalSorter(BENCH).static_order()), "it raises CycleError for a circle"
+
+
+def test_a_renderer_knows_the_document_and_no_judgement() -> None:
+    """Of what chapters are written with it takes the document and the words for amounts."""
+    files = (file for file in FILES if module(file).startswith("reports.render"))
+    names = {name for file in files for name in imported(file) if name.startswith("reports.write.")}
+    assert {name.split(".")[2] for name in names} <= {"document", "words"}
 
 
 @pytest.mark.parametrize("house", HOUSES)
@@ -134,6 +156,19 @@ def test_the_report_loads_nothing_that_measures() -> None:
     loaded = set(subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True).split())
     assert not loaded & (TORCH | TENSORFLOW | {"pytest", "psutil"})
     assert not {name for name in loaded if name.startswith(("bench.worker", "bench.session"))}
+
+
+def test_reading_and_judging_load_no_chapter_and_no_plot() -> None:
+    """The processes that read files side by side start faster, and take less memory."""
+    script = (
+        "import sys, reports.data.cache, reports.data.files, reports.data.frame\n"
+        "import reports.study.compare, reports.study.learning, reports.study.resources\n"
+        "print(*sys.modules)"
+    )
+    loaded = set(subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True).split())
+    assert not loaded & {"matplotlib", "seaborn", "jinja2", "typst"}
+    rooms = {room(name) for name in loaded if name.startswith("reports.")}
+    assert rooms == {"data", "study", "write"}
 
 
 def test_the_parent_loads_no_framework() -> None:

@@ -14,12 +14,8 @@ from msgspec.structs import replace
 from scipy import stats
 
 from bench.records.types import Machine
-from reports import palette
-from reports.document import Sentence
-from reports.frame import frames
-from reports.plots import cost
-from reports.prose import accuracies as prose
-from reports.sources import gather
+from reports.data.frame import frames
+from reports.data.sources import gather
 from reports.study import accuracy
 from reports.study.accuracy import (
     Accuracies,
@@ -32,7 +28,6 @@ from reports.study.accuracy import (
 from reports.study.compare import Study, study
 from reports.study.simulated import accuracies as simulated
 from reports.study.simulated.accuracies import DESIGNS, MODELS, TRUTH, Model, score
-from tests.support.prose_figures import again, raws, reads_as_rounded
 from tests.support.report_files import ANNA, BOB, FULL, JITTER, content_of, epochs_of, run_of, write
 
 IMAGES = 10_000
@@ -352,10 +347,6 @@ def seeded(shares: Mapping[str, Sequence[float]], **more: Any) -> list[dict[str,
     ]
 
 
-def text(sentences: Sequence[Sentence]) -> str:
-    return " ".join(sentence.text for sentence in sentences)
-
-
 class TestStudies:
     def test_machines_are_pooled_by_seed(self, tmp_path: Path) -> None:
         given = saved(
@@ -378,197 +369,6 @@ class TestStudies:
         given = saved(tmp_path, (ANNA, seeded(shares, plan=replace(FULL, epochs=8))))
         assert not given.says_accuracy
         assert accuracies(given).systems == ()
-        assert prose.accuracies(given) == []
-        assert prose.best_accuracy(given) is None
-        picture = cost.time_to_accuracy(given)
-        assert picture is not None
-        assert palette.LIGHT["highlight"] not in picture.svg
-        assert not {"line", "interval"} & set(text(picture.caption).replace(".", "").split())
-
-
-STUDIES: Mapping[str, Mapping[str, Sequence[float]]] = {
-    "a seed each": {
-        "scratch torch": (0.74,),
-        "scratch tensorflow": (0.742,),
-        "mistaken torch": (0.72,),
-        "mistaken tensorflow": (0.60,),
-    },
-    "three seeds each": {
-        "scratch torch": LOW,
-        "scratch tensorflow": (0.74, 0.75, 0.763),
-        "pretrained torch": (0.910, 0.912, 0.914),
-        "pretrained tensorflow": (0.870, 0.871, 0.872),
-    },
-    "among many": {
-        "scratch torch": LOW,
-        "scratch tensorflow": HIGH,
-        "mistaken torch": (0.745, 0.755, 0.765),
-        "mistaken tensorflow": (0.745, 0.755, 0.765),
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Study]]:
-    made = {}
-    for name, shares in STUDIES.items():
-        folder = tmp_path_factory.mktemp("accuracies")
-        faster = seeded(shares, scale=0.5)
-        made[name] = folder, saved(folder, (ANNA, seeded(shares)), (BOB, faster))
-    return made
-
-
-class TestSentences:
-    @pytest.mark.parametrize(
-        ("name", "parts"),
-        [
-            (
-                "a seed each",
-                [
-                    "scratch 74.00 % with PyTorch (1 seed, mean of 2 runs) and 74.20 % with TensorFlow",
-                    "PyTorch is ahead of TensorFlow by 12.00 points in mistaken: there is no interval"
-                    " without three seeds of each, but a lead of over 7 points is more than seeds are",
-                    "PyTorch and TensorFlow are apart by 0.20 points in scratch: which of them learnt"
-                    " more cannot be told without three seeds of each.",
-                ],
-            ),
-            (
-                "three seeds each",
-                [
-                    "scratch 74.00 % with PyTorch (mean of 3 seeds, 73.00 % to 75.00 %)",
-                    "PyTorch is ahead of TensorFlow by 4.10 points in pretrained (95 % interval ",
-                    "PyTorch and TensorFlow are apart by 1.10 points in scratch (95 % interval:"
-                    " TensorFlow ",
-                    " points ahead): which of them learnt more is not decided.",
-                ],
-            ),
-            (
-                "among many",
-                [
-                    "apart by 3.00 points in scratch (95 % interval: TensorFlow 0.65 points to 5.35"
-                    " points ahead): alone it would be decided which of them learnt more, and among 6"
-                    " comparisons of accuracies it is not.",
-                ],
-            ),
-        ],
-    )
-    def test_each_verdict(
-        self, studies: dict[str, tuple[Path, Study]], name: str, parts: list[str]
-    ) -> None:
-        told = text(prose.accuracies(studies[name][1]))
-        for part in parts:
-            assert part in told
-
-    @pytest.mark.parametrize(
-        ("name", "sentence"),
-        [
-            (
-                "a seed each",
-                "The best test accuracies are those of scratch (74.20 % with TensorFlow and 74.00 % with"
-                " PyTorch) and mistaken (72.00 % with PyTorch); which of them is best cannot be told"
-                " without three seeds of each.",
-            ),
-            (
-                "three seeds each",
-                "The best test accuracy is that of pretrained with PyTorch: 91.20 % (mean of 3 seeds);"
-                " with TensorFlow it is 87.10 % (mean of 3 seeds).",
-            ),
-            (
-                "among many",
-                "The best test accuracies are those of scratch (77.00 % with TensorFlow and 74.00 % with"
-                " PyTorch) and mistaken (75.50 % with PyTorch and 75.50 % with TensorFlow); which of"
-                " them is best is not decided.",
-            ),
-        ],
-    )
-    def test_the_best(self, studies: dict[str, tuple[Path, Study]], name: str, sentence: str) -> None:
-        told = prose.best_accuracy(studies[name][1])
-        assert told is not None
-        assert told.text == sentence
-
-    def test_one_system_alone_is_no_best(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, (ANNA, [run("scratch", "torch", 0.74, 0)]))
-        told = prose.best_accuracy(given)
-        assert told is not None
-        assert told.text == "The test accuracy of scratch with PyTorch is 74.00 % (a single run)."
-        assert len(prose.accuracies(given)) == 1
-
-    @pytest.mark.parametrize("name", list(STUDIES))
-    def test_every_number_is_what_the_files_say(
-        self, studies: dict[str, tuple[Path, Study]], name: str
-    ) -> None:
-        folder, given = studies[name]
-        by_checksum = raws(folder)
-        checksums = dict(zip(given.frames.runs["run"], given.frames.runs["checksum"], strict=True))
-        best = prose.best_accuracy(given)
-        sentences = [*prose.accuracies(given), *([best] if best else [])]
-        numbers = [number for sentence in sentences for number in sentence.numbers]
-        assert len(numbers) > 12
-        for number in numbers:
-            runs = [by_checksum[checksums[run_id]] for run_id in number.runs]
-            assert again(number, runs) == pytest.approx(number.value, rel=1e-9), number
-            assert reads_as_rounded(number), number
-
-
-class TestPicture:
-    def test_accuracies_are_the_systems_and_times_the_machines(
-        self, studies: dict[str, tuple[Path, Study]]
-    ) -> None:
-        given = studies["three seeds each"][1]
-        table = cost.points(given, given.runs, cost.TIME)
-        assert len(table) == 2 * 4
-        by_system = table.groupby(["experiment", "engine"])
-        assert (by_system["test_accuracy"].nunique() == 1).all()
-        assert (by_system["cost"].nunique() == 2).all()
-        own = {pooled.name: pooled for pooled in accuracies(given).systems}
-        for row in table.itertuples():
-            pooled = own[row.experiment, row.engine]
-            assert (row.test_accuracy, row.half_interval) == (pooled.mean, pooled.half_interval)
-        front = table[table["front"]]
-        assert list(front[["machine", "experiment", "engine"]].itertuples(index=False, name=None)) == [
-            ("bob", "scratch", "torch"),
-            ("bob", "pretrained", "torch"),
-        ]
-
-    def test_the_line_and_the_bars_are_told(self, studies: dict[str, tuple[Path, Study]]) -> None:
-        given = studies["three seeds each"][1]
-        picture = cost.time_to_accuracy(given)
-        assert picture is not None
-        told = text(picture.caption)
-        assert "Each accuracy is the mean over 3 seeds." in told
-        assert "A bar is the 95 % interval of a mean of three seeds or more." in told
-        assert "The line joins those that nothing beats: scratch in PyTorch on bob (74.0 % in " in told
-        assert palette.LIGHT["highlight"] in picture.svg
-        numbers = {number.what: number for each in picture.caption for number in each.numbers}
-        share = numbers["test accuracy, mean over seeds, scratch, PyTorch"]
-        assert share.value == pytest.approx(0.74)
-        assert len(share.runs) == 6
-        seconds = numbers["seconds_to_best, median over runs, scratch, PyTorch, bob"]
-        own = given.runs[given.runs["run"].isin(seconds.runs)]
-        assert set(zip(own["machine"], own["seed"], strict=True)) == {("bob", 0), ("bob", 1), ("bob", 2)}
-        assert seconds.value == pytest.approx(own["seconds_to_best"].median())
-
-    def test_too_few_seeds_draw_no_line_and_no_bar(self, studies: dict[str, tuple[Path, Study]]) -> None:
-        given = studies["a seed each"][1]
-        table = cost.points(given, given.runs, cost.TIME)
-        assert not table["front"].any()
-        assert table["half_interval"].isna().all()
-        picture = cost.time_to_accuracy(given)
-        assert picture is not None
-        told = text(picture.caption)
-        assert "Each accuracy is of 1 seed." in told
-        assert "There is no line through the best marks" in told
-        assert palette.LIGHT["highlight"] not in picture.svg
-
-    def test_some_systems_with_few_seeds_draw_no_line(self, tmp_path: Path) -> None:
-        shares = {"scratch torch": LOW, "pretrained torch": (0.91,)}
-        given = saved(tmp_path, (ANNA, seeded(shares)))
-        table = cost.points(given, given.runs, cost.TIME)
-        assert not table["front"].any()
-        assert table["half_interval"].notna().sum() == 1
-        picture = cost.time_to_accuracy(given)
-        assert picture is not None
-        assert "Each accuracy is the mean over 1 to 3 seeds." in text(picture.caption)
 
 
 class TestSimulation:

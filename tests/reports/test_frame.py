@@ -10,10 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from bench.records.types import METHOD, CheckFailed
-from reports import typeset
-from reports.frame import IDENTITY, Frames, frames
-from reports.settings import assign
-from reports.sources import gather
+from reports.data.frame import IDENTITY, Frames, frames
+from reports.data.settings import assign
+from reports.data.sources import gather
 from reports.study import compare
 from tests.support.report_files import (
     ANNA,
@@ -320,8 +319,6 @@ def test_repeats_of_a_cell_are_runs_of_one_sample(tmp_path: Path) -> None:
     assert list(made.runs["repeat"]) == [1, 0, 2]  # the second file is anna's, the others are bob's
     assert made.runs["cell"].iloc[0] == "scratch-torch-mps-s0-r1"
     assert {len(sample.runs) for sample in compare.samples(made).values()} == {1, 2}
-    caption = typeset.tables(compare.study(made))["runs"].caption[0].text
-    assert "a run is a cell with its seed and repeat." in caption
 
 
 def test_a_second_engine_of_a_framework_has_its_version(

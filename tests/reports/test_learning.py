@@ -5,39 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from msgspec.structs import replace as replace_epoch
 
 from alexnet.recipe import FINETUNE, SCRATCH
-from reports import typeset
-from reports.document import Number, Paragraph, Picture
-from reports.frame import frames
-from reports.plots import drift
-from reports.plots import learning as plots
-from reports.prose import abnormal, learning, summary
-from reports.prose.learning import named
-from reports.sources import gather
-from reports.study.compare import Study, study
 from reports.study.learning import (
     AccuracyCurve,
-    Overfitting,
     OverfittingKind,
     Rise,
     epoch_of_level,
     judge_rises,
     last_shared_epoch,
     level_reached,
-    overfitting,
     rise,
 )
 from reports.study.simulated import losses
 from reports.study.simulated.losses import NOISES, RECIPES, Noise, Truth, draw_run, scores
-from reports.tables.time_to_reach import time_to_reach
-from tests.support.report_files import ANNA, BOB, content_of, epochs_of, run_of, write
 
 FALLING = [2.0 - 0.1 * epoch for epoch in range(12)]
 """A training loss that goes on falling."""
@@ -139,19 +124,6 @@ class TestOverfitting:
         assert (judgement.kind, judgement.runs) == ("not overfitted", ("R4", "R3"))
         assert [of_run.run for of_run in judgement.risen] == ["R3"]
 
-    def test_an_experiment_goes_by_its_own_name_where_all_its_engines_agree(self) -> None:
-        def judged(experiment: str, engine: str, kind: OverfittingKind) -> Overfitting:
-            return Overfitting(experiment=experiment, engine=engine, kind=kind, runs=(), risen=())
-
-        judgements = [
-            judged("scratch", "torch", "overfitted"),
-            judged("scratch", "tensorflow", "not overfitted"),
-            judged("mistaken", "torch", "overfitted"),
-            judged("mistaken", "tensorflow", "overfitted"),
-        ]
-        names = [name for name, _ in named(judgements, "overfitted")]
-        assert names == ["scratch with PyTorch", "mistaken"]
-
 
 class TestLevels:
     @pytest.mark.parametrize(
@@ -226,148 +198,6 @@ class TestLevels:
         assert last_shared_epoch(lengths) == last
         assert sum(length >= last for length in lengths) * 2 >= len(lengths)
         assert sum(length >= last + 1 for length in lengths) * 2 < len(lengths)
-
-
-def run(
-    losses: Sequence[float],
-    seed: int = 0,
-    engine: str = "torch",
-    experiment: str = "mistaken",
-    accuracies: Sequence[float] | None = None,
-) -> dict[str, Any]:
-    """A run with these validation losses and accuracies, whose training loss goes on falling."""
-    epochs = epochs_of([100.0] * len(losses), losses=losses, validation=accuracies)
-    falling = [
-        replace_epoch(epoch, train_loss=loss) for epoch, loss in zip(epochs, FALLING, strict=False)
-    ]
-    return run_of(experiment, engine, falling, seed=seed)
-
-
-def of(folder: Path, *runs: dict[str, Any]) -> Study:
-    write(folder, "0001.json", content_of(ANNA, runs))
-    return study(frames(gather([str(folder)])))
-
-
-def text_of(paragraphs: Sequence[Paragraph]) -> str:
-    return " ".join(sentence.text for paragraph in paragraphs for sentence in paragraph.sentences)
-
-
-class TestWords:
-    def test_an_experiment_that_overfitted_is_named_with_its_rise(self, tmp_path: Path) -> None:
-        runs = [run(RISING, seed, engine) for seed in (0, 1) for engine in ("torch", "tensorflow")]
-        given = of(tmp_path, *runs, run(PLATEAU, 2))
-        judgements = overfitting(given.runs, given.frames.epochs)
-        assert {judgement.kind for judgement in judgements} == {"overfitted"}
-        assert (
-            "The experiment mistaken overfitted: in 4 of 5 runs the validation loss rose again, by 27 %,"
-            " while the training loss went on falling." in text_of(learning.learning(given))
-        )
-        assert "The experiment mistaken overfitted (4 of 5 runs)." in text_of(summary.summary(given))
-        assert "from epoch" not in text_of(summary.summary(given))
-
-    def test_a_plateau_is_not_called_overfitted(self, tmp_path: Path) -> None:
-        given = of(tmp_path, run(PLATEAU), run(SMALL_RISE, engine="tensorflow"))
-        assert "No experiment overfitted." in text_of(learning.learning(given))
-        assert "overfitted" not in text_of(summary.summary(given))
-
-    def test_one_engine_of_two_is_named(self, tmp_path: Path) -> None:
-        small = [run(SMALL_RISE, seed, "tensorflow") for seed in (0, 1)]
-        given = of(tmp_path, run(PLATEAU), *small, run(SMALL_RISE, experiment="scratch"))
-        assert (
-            "The experiment mistaken with TensorFlow overfitted: in both runs the validation loss rose"
-            " again, by 10 %," in text_of(learning.learning(given))
-        )
-        assert (
-            "scratch"
-            not in text_of(learning.learning(given)).partition("overfitted:")[2].partition("Test")[0]
-        )
-
-    def test_runs_that_are_too_short_are_not_judged(self, tmp_path: Path) -> None:
-        given = of(tmp_path, run([1.0, 1.1, 1.2]))
-        text = text_of(learning.learning(given))
-        assert "No run of mistaken has more than three epochs and all its losses" in text
-        assert "No experiment overfitted" not in text
-
-    def test_the_table_has_the_middle_run_and_how_many_got_there(self, tmp_path: Path) -> None:
-        def reaching(seed: int, epoch: int, count: int = 6) -> dict[str, Any]:
-            accuracies = [0.61 if e >= epoch else 0.1 for e in range(1, count + 1)]
-            return run([1.0] * count, seed, accuracies=accuracies)
-
-        cells = []
-        for name, runs in (
-            ("all", [reaching(0, 2), reaching(1, 4)]),
-            ("most", [reaching(0, 2), reaching(1, 4), reaching(2, 6)]),
-            ("few", [reaching(0, 2), reaching(1, 6), reaching(2, 6)]),
-        ):
-            given = of(tmp_path / name, *runs)
-            table = typeset.tables(given)["time_to_reach"]
-            place = [column.name for column in table.columns].index("60 %")
-            cells += [row[place] for row in table.rows]
-            frame = time_to_reach(given)
-            assert (frame["epoch"].dropna() % 1 == 0).all()
-        assert cells == ["5.0 min (3)", "8.3 min (5; 2 of 3 runs)", "– (1 of 3 runs)"]
-
-
-def numbers(picture: Picture) -> dict[str, Number]:
-    return {number.what: number for sentence in picture.caption for number in sentence.numbers}
-
-
-class TestPictures:
-    def test_a_curve_and_its_gap_end_where_fewer_than_half_of_the_runs_are_left(
-        self, tmp_path: Path
-    ) -> None:
-        runs = [
-            run_of("mistaken", "torch", epochs_of([100.0] * count), seed=seed)
-            for seed, count in enumerate((4, 6, 11))
-        ]
-        given = of(tmp_path, *runs)
-        curve = plots.curves(given).loc["mistaken", "torch"]
-        assert list(curve.index) == [1, 2, 3, 4, 5, 6]
-        assert curve["runs"].tolist() == [3, 3, 3, 3, 2, 2]
-        gaps = []
-        for plot in (plots.learning, plots.overfitting):
-            picture = plot(given)
-            assert picture is not None
-            texts = [sentence.text for sentence in picture.caption]
-            assert texts.count("A line ends where fewer than half of its runs are left.") == 1
-            assert any("median of 2 to 3 runs" in text for text in texts)
-            told_of = numbers(picture).items()
-            gaps += [number for what, number in told_of if what.startswith("training less")]
-        [gap] = gaps
-        assert ", epoch 6," in gap.what
-        ids = given.runs.set_index("seed")["run"]
-        assert set(gap.runs) == {ids[1], ids[2]}
-        # Accuracies of epoch 6, the same in both: 0.45 + 0.02 x 5 less 0.50 + 0.01 x 5.
-        assert gap.value == pytest.approx(0.0)
-
-    def test_runs_of_one_length_need_no_such_word(self, tmp_path: Path) -> None:
-        given = of(tmp_path, run(RISING), run(PLATEAU, 1))
-        picture = plots.learning(given)
-        assert picture is not None
-        assert "fewer than half" not in " ".join(sentence.text for sentence in picture.caption)
-
-    def test_a_machine_that_slows_down_is_named(self, tmp_path: Path) -> None:
-        steady, slowing = [10.0] * 10, [10.0] * 4 + [10.5] * 3 + [11.0] * 3
-        for machine, times in (
-            (ANNA, steady),
-            (BOB, slowing),
-            (replace_epoch(ANNA, name="carl"), steady),
-        ):
-            runs = [run_of("scratch", "torch", epochs_of(times), seed=seed) for seed in (0, 1)]
-            write(tmp_path, f"{machine.name}.json", content_of(machine, runs))
-        given = study(frames(gather([str(tmp_path)])))
-        picture = drift.speed_drift(given)
-        assert picture is not None
-        text = " ".join(sentence.text for sentence in picture.caption)
-        assert "the speed changes by −9.1 % (bob) to 0.0 % (anna) in PyTorch" in text
-        sentences = [sentence.text for sentence in abnormal.drift(given.runs)]
-        assert sentences == [
-            "2 of 6 runs with 6 timed epochs or more ended over 5 % slower than they began, both runs"
-            " on bob: most of all scratch with PyTorch on bob, by 9.1 %."
-        ]
-        assert "is 0.91 (bob) to 1.00 (anna) times that of the first third" in text_of(
-            abnormal.steadiness(given)
-        )
 
 
 class TestSimulation:

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from bench.records.types import Machine
 from reports.__main__ import main
-from reports.frame import Frames, frames
-from reports.machines import MOST_LETTERS, labels
-from reports.prose import measured
-from reports.sources import Sources, gather
+from reports.chapters import method
+from reports.data.frame import Frames, frames
+from reports.data.machines import MOST_LETTERS, labels
+from reports.data.sources import Sources, gather
 from reports.study import compare
+from reports.write.document import Table
 from tests.support.report_files import ANNA, BOB, content_of, epochs_of, run_of, write
 
 BIG, SMALL = "NVIDIA GeForce RTX 4090", "NVIDIA GeForce RTX 3060"
@@ -59,9 +60,13 @@ def by_machine(made: Frames, *columns: str) -> dict[str, list[Any]]:
 
 
 def told(study: compare.Study) -> str:
-    """What the report says of the machines and their conditions."""
-    paragraphs = measured.measured(study)
-    return " ".join(sentence.text for part in paragraphs for sentence in part.sentences)
+    """What the report says of the machines."""
+    section = method.chapter(study)
+    assert section is not None
+    [machines] = [
+        block for block in section.blocks if isinstance(block, Table) and block.key == "computers"
+    ]
+    return " ".join(sentence.text for sentence in machines.caption)
 
 
 def test_two_gpus_under_one_name_are_two_machines(tmp_path: Path) -> None:
@@ -74,7 +79,7 @@ def test_two_gpus_under_one_name_are_two_machines(tmp_path: Path) -> None:
         "anna (2)": 1,
     }
     assert (
-        f"anna with {BIG} and anna (2) with {SMALL} have one name and the same parts: their frameworks'"
+        f"anna with {BIG} and anna (2) with {SMALL} have one name and the same parts: their engines'"
         " names for the GPU tell them apart." in told(study)
     )
 

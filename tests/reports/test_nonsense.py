@@ -22,9 +22,9 @@ from bench.records.consistency import times_can_be
 from bench.records.flops import training_bytes, training_flops
 from bench.records.read import load
 from bench.records.types import Diverged, Epoch, ImplausibleMemory, ImplausiblePower
-from reports import words
-from reports.frame import Frames, frames
-from reports.sources import gather, left_out_text
+from reports.data.frame import Frames, frames
+from reports.data.sources import gather, left_out_text
+from reports.write import words
 from tests.support.report_files import (
     ANNA,
     FULL,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,16 @@ import pytest
 from msgspec.structs import replace
 
 from alexnet.recipe import EXPERIMENTS
-from reports.frame import frames
-from reports.prose import sections
-from reports.sources import gather
+from reports.chapters import engines, machines
+from reports.chapters.engines.table import comparisons, other_versions
+from reports.data.frame import frames
+from reports.data.sources import gather
 from reports.study import compare
 from reports.study.compare import Study, follows_the_recipe, study
 from reports.study.resources import host_memory
-from reports.tables import comparisons
-from tests.reports.test_disturbed import disturbed
+from reports.study.speeds import speeds
+from reports.write.document import Paragraph, Section, Sentence
+from tests.support.golden import assert_as_in
 from tests.support.report_files import (
     ANNA,
     BOB,
@@ -30,6 +31,7 @@ from tests.support.report_files import (
     SECONDS,
     add_engines,
     content_of,
+    disturbed,
     epochs_of,
     run_of,
     write,
@@ -37,7 +39,6 @@ from tests.support.report_files import (
 
 LEAST_PATIENCE = compare.least_patience
 """The real one: the tests here have another."""
-GOLDEN = Path(__file__).parent / "golden" / "pairs.txt"
 ENGINES = ("torch", "tensorflow", LOOM.name)
 NEARLY = {**SECONDS, "tensorflow": 101.5, LOOM.name: 91.0}
 """Seconds of an epoch: TensorFlow within 2 % of PyTorch, the third one a tenth faster."""
@@ -104,6 +105,11 @@ def lines(table: pd.DataFrame, *names: str) -> list[str]:
     ]
 
 
+def text_of(section: Section | None) -> list[Sentence]:
+    blocks = section.blocks if section else ()
+    return [each for block in blocks if isinstance(block, Paragraph) for each in block.sentences]
+
+
 def test_every_comparison_is_as_it_was(studied: Study) -> None:
     text = "\n".join(
         [
@@ -116,15 +122,14 @@ def test_every_comparison_is_as_it_was(studied: Study) -> None:
             "[sentences]",
             *(
                 sentence.text
-                for key in ("frameworks", "machines")
-                for paragraph in sections(studied)[key]
-                for sentence in paragraph.sentences
+                for part in (engines, machines)
+                for sentence in (part.finding(studied), *text_of(part.chapter(studied)))
+                if sentence is not None
             ),
             "",
         ]
     )
-    golden = GOLDEN.read_text(encoding="utf-8")
-    assert text == golden, "\n".join(difflib.unified_diff(golden.splitlines(), text.splitlines()))
+    assert_as_in("pairs.txt", text)
 
 
 def test_what_was_repeated_says_what_may_be_decided(studied: Study) -> None:
@@ -280,12 +285,12 @@ def test_the_seconds_beside_a_ratio_are_those_that_were_compared(tmp_path: Path)
     runs = [run("torch", 100.0, 2), run("torch", 300.0, 2, repeat=1, epochs=busy)]
     write(tmp_path, "2.json", content_of(ANNA, [*runs, run("tensorflow", 125.0, 2)]))
     given = study(frames(gather([str(tmp_path)])))
-    [row] = comparisons.engines(given).to_dict("records")
+    [row] = comparisons(given).to_dict("records")
     assert row["ratio"] == pytest.approx(1.25)
     assert row["first_seconds_per_epoch"] == pytest.approx(100.0)
     assert row["second_seconds_per_epoch"] == pytest.approx(125.0)
-    text = " ".join(s.text for p in sections(given)["frameworks"] for s in p.sentences)
-    assert "An epoch of scratch takes 100 s with PyTorch and 125 s with TensorFlow." in text
+    [speed] = [speed for speed in speeds(given) if speed.engine == "tensorflow"]
+    assert speed.seconds_per_epoch == pytest.approx(125.0)
 
 
 @pytest.mark.parametrize(
@@ -327,12 +332,10 @@ def test_engines_of_one_session_are_compared_whatever_the_version_of_one(tmp_pat
         *(("anna", "A"), ("carol", "A"), ("dave", "A"))
     }
     assert [ratio for *_, ratio in rows] == pytest.approx([1.3] * 3)
-    table = comparisons.engines(given).set_index("machine")
-    assert table.at["anna", "conditions"] == ()
-    assert table.at["dave", "conditions"] == ("PyTorch as in setting B",)
+    table = comparisons(given).set_index("machine")
+    assert other_versions(table.loc["anna"]) == ""
+    assert other_versions(table.loc["dave"]) == "PyTorch as in setting B"
     assert table.at["dave", "first_seconds_per_epoch"] == pytest.approx(100.0)
-    text = " ".join(s.text for p in sections(given)["frameworks"] for s in p.sentences)
-    assert "alone" not in text
-    assert "–" not in text
+    assert engines.not_compared(given) is None
     of_dave = given.machines[given.machines["machine"] == "dave"]
     assert list(of_dave["engine"]) == ["tensorflow"]  # its PyTorch is another one

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reports.frame import frames
-from reports.sources import gather
+from reports.data.frame import frames
+from reports.data.sources import gather
 from reports.study import compare
 from reports.study.compare import NoSuchMachine, Study, study
 from reports.study.ratios import (
@@ -23,6 +23,7 @@ from reports.study.ratios import (
     estimate,
     holm,
     judge,
+    over_machines,
 )
 from tests.support.report_files import (
     ANNA,
@@ -467,3 +468,47 @@ def test_a_full_profile_that_was_cut_claims_no_accuracy(tmp_path: Path) -> None:
         content_of(ANNA, [run_of("scratch", "torch", epochs_of([9.0] * 2), plan=cut)]),
     )
     assert not study(frames(gather([str(tmp_path)]))).says_accuracy
+
+
+def on_machines(*ratios: float, begin: tuple[int, int] = (0, 1)) -> list[tuple[Sample, Sample]]:
+    """One run of each side on each machine, the first side by default before the second."""
+    return [
+        (
+            sample([100 * ratio], name=f"m{number}-", begin=begin[0]),
+            sample([100.0], name=f"m{number}-", begin=begin[1]),
+        )
+        for number, ratio in enumerate(ratios)
+    ]
+
+
+def test_machines_that_measured_both_sides_are_paired() -> None:
+    """By hand: logs of 0.10, 0.08 and 0.12, mean 0.1 and deviation 0.02; t is 4.3027 for 2 degrees."""
+    pairs = on_machines(*map(math.exp, (0.10, 0.08, 0.12)), begin=(0, 0))
+    found = over_machines(pairs)
+    assert found is not None
+    assert math.log(found.ratio) == pytest.approx(0.1)
+    assert math.log(found.high) == pytest.approx(0.1 + 4.3027 * 0.02 / math.sqrt(3), rel=1e-4)
+    assert (found.basis, found.cells, found.short_cells) == ("machines", 3, 0)
+    assert judge([found])[0].verdict == "faster"
+
+
+def test_fewer_than_three_machines_with_epochs_enough_have_no_mean() -> None:
+    pairs = on_machines(1.1, 1.1, begin=(0, 0))
+    short = sample([110.0], name="m2-", epochs=3), sample([100.0], name="m2-", epochs=3)
+    assert over_machines(pairs) is None
+    assert over_machines([*pairs, short]) is None
+    found = over_machines([*pairs, *on_machines(1.1, begin=(0, 0)), short])
+    assert found is not None
+    assert (found.cells, found.short_cells) == (3, 1)
+
+
+def test_one_side_first_on_every_machine_is_no_comparison_of_the_sides() -> None:
+    """What slows a computer down while it works would be the second side's fault on all of them."""
+    found = over_machines(on_machines(1.1, 1.12, 1.08))
+    assert found is not None
+    assert found.basis == "out of turn"
+    assert (found.low, found.high) == pytest.approx((1.08, 1.12))
+    assert judge([found])[0].verdict == "ahead"
+    alternating = over_machines([*on_machines(1.1, 1.12), *on_machines(1.08, 1.1, begin=(1, 0))])
+    assert alternating is not None
+    assert alternating.basis == "machines"

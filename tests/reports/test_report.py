@@ -15,13 +15,14 @@ from bench import report_cost
 from bench.paths import ROOT
 from bench.records.read import read
 from bench.records.types import Diverged
-from reports import markdown, plots, prose, typeset, written
+from reports import report as written
 from reports.__main__ import main
-from reports.document import Picture, Report
-from reports.frame import frames
-from reports.plots import house
-from reports.sources import gather
+from reports.data.frame import frames
+from reports.data.sources import gather
+from reports.draw import house
+from reports.render import markdown
 from reports.study.compare import study
+from reports.write.document import Paragraph, Picture, Report, Table
 from tests.support.report_files import (
     ANNA,
     QUICK,
@@ -32,6 +33,7 @@ from tests.support.report_files import (
     two_machines,
     write,
 )
+from tests.support.report_text import text
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +50,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Written(NamedTuple):
-    """A report as it was put together, the pictures that were drawn for it, and where it lies."""
+    """A report as it was put together, and where it lies."""
 
     folder: Path
     report: Report
-    pictures: dict[str, Picture]
 
 
 def kept(patch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[Any]:
@@ -73,9 +74,9 @@ def whole(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Both machines in every format, in a folder that was not there, drawn once for all who ask."""
     folder = tmp_path_factory.mktemp("report") / "a" / "b"
     with pytest.MonkeyPatch.context() as patch:
-        reports, drawn = kept(patch, written, "report"), kept(patch, plots, "pictures")
+        reports = kept(patch, written, "report")
         assert main([str(results), "--out", str(folder)]) == 0
-    return Written(folder, *reports, *drawn)
+    return Written(folder, *reports)
 
 
 def undraw(patch: pytest.MonkeyPatch) -> None:
@@ -86,7 +87,7 @@ def undraw(patch: pytest.MonkeyPatch) -> None:
 def test_all_formats_are_written_beside_their_pictures(whole: Written) -> None:
     out = whole.folder
     names = {file.name for file in out.iterdir()}
-    assert names == {"report.html", "report.md", "report.pdf", "pictures"}
+    assert names == {"report.html", "report.md", "report.pdf", "pictures", "report-data"}
     assert (out / "report.pdf").read_bytes().startswith(b"%PDF-")
     markdown = (out / "report.md").read_text()
     named = set(re.findall(r'"(pictures/[\w-]+\.svg)"', markdown))
@@ -110,7 +111,7 @@ def test_the_sample_is_what_the_code_writes(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_one_format_is_one_file(small: Path, tmp_path: Path) -> None:
     assert main([str(small), "--out", str(tmp_path), "--format", "md"]) == 0
-    assert {file.name for file in tmp_path.iterdir()} == {"report.md", "pictures"}
+    assert {file.name for file in tmp_path.iterdir()} == {"report.md", "pictures", "report-data"}
 
 
 def test_frames_alone_are_written_where_nothing_else_is_asked_for(
@@ -121,29 +122,24 @@ def test_frames_alone_are_written_where_nothing_else_is_asked_for(
     assert {folder.name for folder in tmp_path.iterdir()} == {"c", "p"}
 
 
-def test_every_text_table_and_picture_has_its_place(results: Path, whole: Written) -> None:
-    studied = study(frames(gather([str(results)])))
-    held = [each for chapter in written.CHAPTERS for each in chapter.holds]
-    assert len(held) == len(set(held))
-    made = {
-        *(f"text {key}" for key in prose.sections(studied) if key != "summary"),
-        *(f"table {key}" for key in typeset.tables(studied)),
-        *(f"picture {key}" for key in whole.pictures),
-    }
-    placed = {each for each in made if each in held or f"{each.rpartition('-')[0]}-" in held}
-    assert made - placed == set()
-
-
-def test_the_report_says_its_terms_first(whole: Written) -> None:
+def test_the_first_page_says_what_was_found_and_on_what(whole: Written) -> None:
     made = whole.report
-    assert made.subtitle == "AlexNet in PyTorch and TensorFlow: anna and bob"
-    assert dict(made.facts) == {
-        "Profile": "full: CIFAR-10 at 224 px",
-        "Measured": "2026-11-20 to 2026-11-24",
-        "Runs": "20 valid, 1 invalid, 1 failed",
-        "Made from": "3 files",
-    }
-    assert [section.key for section in made.sections if section.appendix] == ["gate", "sources"]
+    assert made.title == "bob trains AlexNet 2.0 times as fast as anna"
+    assert made.eyebrow == (
+        "AlexNet training · anna and bob · full profile, CIFAR-10 at 224 px · 2026-11-20 to 2026-11-24"
+    )
+    kinds = [type(block) for block in made.front]
+    assert kinds == [Picture, Paragraph, Table]
+    assert next(figure.number.text for figure in made.figures) == "50.0 s"
+    assert "In no comparison: 1 run invalid and 1 failed." in text(made, "front")
+
+
+def test_the_chapters_stand_in_the_order_of_reading(whole: Written) -> None:
+    assert [section.key for section in whole.report.sections] == [
+        *("engines", "machines", "learning", "classes", "networks", "resources", "steadiness"),
+        *("original", "apart", "method", "sources"),
+    ]
+    assert [s.key for s in whole.report.sections if s.appendix] == ["sources"]
 
 
 def test_one_machine_has_no_chapter_on_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,9 +156,9 @@ def test_show_prints_the_tables_and_verdicts(
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["show", str(results)]) == 0
     text = capsys.readouterr().out
-    assert "bob is 2.00 times as fast as anna" in " ".join(text.split())
+    words = " ".join(text.split())
+    assert "bob trains AlexNet 2.0 times as fast as anna" in words
     assert "(1.25–1.25)" in text  # the range of two runs each; brackets say that it is no interval
-    assert "one run each" in text
     assert "PyTorch 25 % faster" in text
 
 
@@ -258,11 +254,11 @@ def test_the_least_that_there_can_be_is_still_a_report(
 
 
 def test_many_files_are_made_of_one_of_version_4_too(tmp_path: Path) -> None:
-    one = report_cost.template(read(ROOT / "docs/sample-report/results/amd-epyc-linux/0001_quick.json"))
+    one = report_cost.template(read(ROOT / "tests/bench/records/samples/version-4.json"))
     for number, content in enumerate(report_cost.copies(one, 2, machines=2)):
         (tmp_path / f"{number}.json").write_text(json.dumps(content))
     found = gather([str(tmp_path)])
-    assert (len(found.runs), found.left_out) == (2, [])
+    assert (len(found.runs), found.left_out) == (8, [])
     assert all(source.checksums_fit for source in found.sources)
 
 
@@ -271,13 +267,15 @@ def test_many_files_are_made_of_one_and_written_up(results: Path, tmp_path: Path
     for number, content in enumerate(report_cost.copies(one, 6, machines=3)):
         (tmp_path / f"{number}.json").write_text(json.dumps(content))
     found = gather([str(tmp_path)])
-    assert len(found.runs) == 6
+    assert len(found.runs) == 6 * 9, "all but the one that failed"
     assert not found.left_out
     assert all(source.checksums_fit for source in found.sources)
     made = frames(found)
     assert len(made.machines) == 3
-    assert set(made.runs["seed"]) == {0, 1}
+    assert set(made.runs["seed"]) == {0, 1, 2, 3}
     assert set(made.runs["epochs"]) == {20}
-    cost = report_cost.measure_cost(tmp_path / "0.json", 1)
+    cost = report_cost.measure_cost(tmp_path / "0.json", cache=tmp_path / "cache")
+    assert cost.processor_seconds > 0
     assert cost.seconds > 0
     assert 50e6 < cost.peak_bytes < 2e9
+    assert list((tmp_path / "cache").rglob("*.rows"))

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reports.frame import Frames, frames
-from reports.sources import MOST_LETTERS, NoResults, Sources, gather, left_out_text, plain
+from reports.data.frame import Frames, frames
+from reports.data.sources import NoResults, Sources, gather, left_out_text
+from reports.data.text import MOST_LETTERS, plain
 from tests.support.report_files import ANNA, content_of, epochs_of, run_of, two_machines, write
 
 Content = dict[str, Any]
@@ -77,7 +78,7 @@ def test_the_same_run_in_another_file_counts_once(folder: Path) -> None:
     )
     write(folder, "anna/0002_full.json", both)
     found = gather([str(folder)])
-    assert [each.run.cell.engine for each in found.runs] == ["torch", "tensorflow"]
+    assert [each.run["engine"] for each in found.runs] == ["torch", "tensorflow"]
     assert "scratch-torch-mps-s0: the same run as in anna/0001_full.json" in str(reasons(found))
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from reports import words
-from reports.plots import house
-from reports.prose import parts
+from reports.draw import house
+from reports.write import parts, words
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,7 @@ def test_nothing_that_rounds_to_zero_has_a_sign() -> None:
 
 
 def test_an_axis_has_no_signed_zero() -> None:
-    figure, (axes,) = house.panels(1, row_inches=1.0)
+    figure, [[axes]] = house.grid(1, 1, row_inches=1.0)
     house.percents(axes.yaxis)
     formatter: Any = axes.yaxis.get_major_formatter()
     assert [formatter(share, 0) for share in (-1e-9, -0.05, 0.05)] == ["0 %", "−5 %", "5 %"]

@@ -12,7 +12,7 @@ import numpy as np
 from rich.table import Table
 
 from reports.study.accuracy import Accuracies, System, judge
-from reports.words import percent
+from reports.write.words import percent
 
 IMAGES = 10_000
 TRUTH = 0.74

@@ -16,7 +16,7 @@ from alexnet.recipe import AUGMENTED, FINETUNE, SCRATCH, Recipe
 from bench.records.early_stopping import EarlyStopping
 from bench.records.types import Epoch
 from reports.study.learning import Rise, judge_rises, rise
-from reports.words import percent
+from reports.write.words import percent
 
 CLASSES = 10
 PLATEAU_LOSS = 1.0

@@ -21,8 +21,9 @@ from reports.study.ratios import (
     Sample,
     estimate,
     judge,
+    over_machines,
 )
-from reports.words import percent
+from reports.write.words import percent
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,9 +66,10 @@ MODELS = (
 class Design:
     """What is compared: `sessions` a side with `runs` of each of `cells` in each session.
 
-    Engines share their sessions if not `apart`, and machines do not. Where there are more than two
-    sides, each other one is compared with the first; their verdicts are one family, as the rows of a
-    table are.
+    Engines share their sessions if not `apart`, and machines do not. `over_machines` has one cell a
+    machine, whose true ratio differs from that of all machines by `machine_sd`. Where there are more
+    than two sides, each other one is compared with the first; their verdicts are one family, as the rows
+    of a table are.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Design:
     runs: int = 1
     cells: int = 1
     sides: int = 2
+    over_machines: bool = False
+    machine_sd: float = 0.0
 
 
 DESIGNS = (
@@ -84,6 +88,23 @@ DESIGNS = (
     Design(name="two engines, three runs each in turn", engines=True, runs=3),
     Design(name="two engines, a run each in three sessions", engines=True, sessions=3),
     Design(name="two engines, three sessions of their own each", engines=True, apart=True, sessions=3),
+    Design(name="two engines on six machines, a run each", engines=True, cells=6, over_machines=True),
+    Design(
+        name="two engines on three machines, three runs each in turn",
+        engines=True,
+        runs=3,
+        cells=3,
+        over_machines=True,
+        machine_sd=0.03,
+    ),
+    Design(
+        name="two engines on six machines, three runs each in turn",
+        engines=True,
+        runs=3,
+        cells=6,
+        over_machines=True,
+        machine_sd=0.03,
+    ),
     Design(name="two machines, a run each", engines=False),
     Design(name="two machines, three runs each in a session", engines=False, runs=3),
     Design(name="two machines, three sessions each", engines=False, sessions=3),
@@ -129,13 +150,13 @@ def draw_trial(model: Model, design: Design, log_ratio: float, rng: np.random.Ge
         effects = effects[:1]
     tastes = model.taste_sd * rng.standard_normal(shape)
     levels = np.broadcast_to(effects, shape) + tastes
-    levels[0] += log_ratio
+    levels[0] += log_ratio + design.machine_sd * rng.standard_normal((design.cells, 1))
     runs = levels[..., None] + model.run_sd * rng.standard_normal((*shape, design.runs))
     runs -= model.drift * _places(design)[:, None]
     rates = np.median(draw_epochs(model, runs, rng), axis=-1)
 
     def sample(side: int, cell: int) -> Sample:
-        where = "" if in_common else f"side {side} "
+        where = f"machine {cell} " * design.over_machines + f"side {side} " * (not in_common)
         return Sample(
             sessions={
                 f"{where}session {session}": tuple(
@@ -152,7 +173,7 @@ def draw_trial(model: Model, design: Design, log_ratio: float, rng: np.random.Ge
         )
 
     others = range(1, design.sides)
-    in_a_session = in_common and design.sessions == 1
+    in_a_session = in_common and design.sessions == 1 and not design.over_machines
     return Trial(
         comparisons=[
             [(sample(0, cell), sample(other, cell)) for cell in range(design.cells)] for other in others
@@ -205,6 +226,14 @@ def is_wrong(verdict: str, ratio: float) -> bool:
             return False
 
 
+def _estimate(pairs: list[Pair], design: Design) -> Estimate:
+    if not design.over_machines:
+        return estimate(pairs)
+    over_all = over_machines(pairs)
+    assert over_all  # of three machines or more
+    return over_all
+
+
 Judge = Callable[[Sequence[Estimate]], list[Judged]]
 
 
@@ -222,7 +251,7 @@ def score(
     counts: Counter[str] = Counter()
     for _ in range(trials):
         trial = draw_trial(model, design, math.log(true_ratio), rng)
-        estimates = [estimate(pairs) for pairs in trial.comparisons]
+        estimates = [_estimate(pairs, design) for pairs in trial.comparisons]
         wrong = 0
         for judged, named in zip(judge(estimates), trial.named, strict=True):
             truth = math.exp(named)

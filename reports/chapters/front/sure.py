@@ -1,0 +1,107 @@
+"""How sure the first page is: what was repeated, how exactly it was computed, what is not covered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from reports.chapters.front.shown import Shown
+from reports.study.compare import Study
+from reports.study.ratios import LEAST_EPOCHS, LEAST_REPEATS
+from reports.study.speeds import Speed
+from reports.write.document import Paragraph, Sentence
+from reports.write.parts import Part, cut, engine, figure, ids, put, row
+from reports.write.words import listed
+
+
+def how_sure(study: Study, shown: Shown) -> Paragraph:
+    """Runs, sessions, repeats, validity and precision; then what cannot be said."""
+    return Paragraph(
+        (
+            _runs(study),
+            *_repeats(shown.speeds),
+            *_precision(study),
+            *_bad(study),
+        ),
+        "note",
+    )
+
+
+def _runs(study: Study) -> Sentence:
+    runs = study.runs
+    sessions = int(runs["session"].nunique())
+    machines = int(runs["machine"].nunique())
+    return put(
+        "How sure: {runs} in {sessions} on {machines}.",
+        runs=figure(len(runs), "runs; valid in the main setting", ids(runs), "valid run"),
+        sessions=figure(sessions, "sessions; with valid runs in the main setting", ids(runs), "session"),
+        machines=figure(machines, "machines; with valid runs", ids(runs), "machine"),
+    )
+
+
+def _repeats(speeds: Sequence[Speed]) -> list[Sentence]:
+    """What the speeds rest on, and what that does not cover."""
+    kinds = Counter(speed.basis for speed in speeds)
+    sentences = []
+    if kinds["sessions"]:
+        sentences.append(
+            put("Some speeds rest on three or more sessions.")
+            if len(kinds) > 1
+            else put("Every speed rests on three or more sessions.")
+        )
+    if kinds["runs"]:
+        which = (
+            "Every speed rests"
+            if len(kinds) == 1
+            else "Others rest"
+            if kinds["sessions"] and not kinds["seen"]
+            else "Some speeds rest"
+        )
+        sentences.append(
+            put("{which} on three or more runs of one session: other days are not covered.", which=which)
+        )
+    if kinds["seen"]:
+        least = str(LEAST_REPEATS)
+        which = "No speed has an" if len(kinds) == 1 else "A hollow mark has no"
+        sentences.append(
+            put(
+                "{which} interval, which takes {least} runs of one session or {least} sessions, and"
+                " {epochs} undisturbed epochs: nobody knows by how much another run would differ.",
+                which=which,
+                least=least,
+                epochs=str(LEAST_EPOCHS),
+            )
+        )
+    return sentences
+
+
+def _precision(study: Study) -> list[Sentence]:
+    """How exactly each engine's devices computed, as their gates measured it."""
+    words_of: dict[str, set[str]] = {}
+    for run, name in zip(study.runs["run"], study.runs["engine"], strict=True):
+        if run in study.precisions:
+            words_of.setdefault(name, set()).add(study.precisions[run])
+    kinds = {word for words in words_of.values() for word in words}
+    if not kinds:
+        return []
+    if len(kinds) == 1:
+        return [put("As measured, all computed in {word}.", word=kinds.pop())]
+    pieces: list[Part] = [
+        put("{name} in {word}", name=engine(name), word=listed(sorted(words)))
+        for name, words in words_of.items()
+    ]
+    return [put("As measured, {pieces}.", pieces=row(pieces))]
+
+
+def _bad(study: Study) -> list[Sentence]:
+    """Runs that are in no comparison."""
+    runs = study.frames.runs
+    pieces: list[Part] = []
+    for validity in ("invalid", "failed"):
+        own = runs[runs["validity"] == validity]
+        if len(own):
+            number = figure(len(own), f"runs; {validity}", ids(own), "" if pieces else "run")
+            pieces.append(put("{n} {word}", n=number, word=validity))
+    if not pieces:
+        return []
+    return [put("In no comparison: {pieces}.", pieces=cut(pieces, "kinds of runs"))]

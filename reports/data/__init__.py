@@ -1,0 +1,1 @@
+"""Saved files as tidy frames: read without trust, and which runs may be compared."""

@@ -1,0 +1,1 @@
+"""What plots are drawn with: style, colours, panels and marks."""

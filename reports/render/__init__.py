@@ -1,0 +1,1 @@
+"""The report as HTML, Markdown, PDF and in a terminal."""

@@ -1,1 +1,0 @@
-"""The report's questions, each answered by a frame of raw values made of a `Study`."""

@@ -1,0 +1,1 @@
+"""What chapters are written with: parts of sentences, names of things, tables, and the document."""
