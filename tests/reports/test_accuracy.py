@@ -13,9 +13,6 @@ import pytest
 from msgspec.structs import replace
 from scipy import stats
 
-from bench.records.types import Machine
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.study import accuracy
 from reports.study.accuracy import (
     Accuracies,
@@ -25,10 +22,10 @@ from reports.study.accuracy import (
     judge,
     systems,
 )
-from reports.study.compare import Study, study
 from reports.study.simulated import accuracies as simulated
 from reports.study.simulated.accuracies import DESIGNS, MODELS, TRUTH, Model, score
-from tests.support.report_files import ANNA, BOB, FULL, JITTER, content_of, epochs_of, run_of, write
+from tests.support.report_files import ANNA, BOB, FULL, JITTER, epochs_of, run_of
+from tests.support.report_study import saved
 
 IMAGES = 10_000
 
@@ -330,12 +327,6 @@ def run(experiment: str, engine: str, share: float, seed: int, **more: Any) -> d
         plan=more.pop("plan", plan),
         **more,
     )
-
-
-def saved(folder: Path, *files: tuple[Machine, Sequence[dict[str, Any]]]) -> Study:
-    for machine, runs in files:
-        write(folder, f"{machine.name}/0001.json", content_of(machine, runs))
-    return study(frames(gather([str(folder)])))
 
 
 def seeded(shares: Mapping[str, Sequence[float]], **more: Any) -> list[dict[str, Any]]:

@@ -10,10 +10,9 @@ import pytest
 from msgspec import to_builtins
 
 from bench.records.types import Epoch
-from reports.data.frame import frames
-from reports.data.sources import gather
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from tests.support.report_files import ANNA, BOB, content_of, disturbed, epochs_of, run_of, write
+from tests.support.report_study import study_of
 from tests.support.samples import GATE
 
 CALM = [120.0, 100.0, 101.0, 99.0, 100.0, 100.0, 101.0, 99.0]
@@ -23,17 +22,13 @@ def with_precision(run: dict[str, Any], word: str | None) -> dict[str, Any]:
     return run | {"gate": to_builtins(GATE) | {"precision": word}}
 
 
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
 def a_pair(folder: Path, torch: Sequence[Epoch], tensorflow: Sequence[Epoch]) -> Study:
     runs = [
         run_of("scratch", "torch", torch, device="cpu"),
         run_of("scratch", "tensorflow", tensorflow, device="cpu"),
     ]
     write(folder, "anna/0001_full.json", content_of(ANNA, runs))
-    return of(folder)
+    return study_of(folder)
 
 
 def test_a_disturbed_epoch_is_in_no_rate_and_is_counted(tmp_path: Path) -> None:
@@ -68,7 +63,7 @@ def test_the_undisturbed_run_of_a_cell_speaks_alone(tmp_path: Path) -> None:
         run_of("scratch", "tensorflow", calm, device="cpu"),
     ]
     write(tmp_path, "anna/0001_full.json", content_of(ANNA, runs))
-    row = of(tmp_path).engines.iloc[0]
+    row = study_of(tmp_path).engines.iloc[0]
     assert (row["ratio"], row["epochs"]) == (pytest.approx(1.0), 7)
 
 
@@ -81,7 +76,7 @@ def test_one_engine_in_two_precisions_is_never_pooled(tmp_path: Path) -> None:
             for seed in seeds
         ]
         write(tmp_path, f"{machine.name}/0001_full.json", content_of(machine, runs))
-    given = of(tmp_path)
+    given = study_of(tmp_path)
     assert list(given.frames.runs["setting"]) == ["A", "A", "B"]
     assert given.machines.empty
     differs = given.frames.settings.iloc[1]["differs"]

@@ -10,16 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from bench.records.types import OnBattery, ResumedDespite, RunWarning
-from reports.data.frame import Frames, frames
-from reports.data.sources import gather
+from reports.data.frame import Frames
 from reports.render import data
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.words import reads
 from tests.support.report_files import ANNA, content_of, epochs_of, run_of, two_machines, write
-
-
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
+from tests.support.report_study import study_of
 
 
 def save(study: Study, folder: Path, *endings: str) -> list[Path]:
@@ -30,7 +26,7 @@ def save(study: Study, folder: Path, *endings: str) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return of(two_machines(tmp_path_factory.mktemp("results")))
+    return study_of(two_machines(tmp_path_factory.mktemp("results")))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +74,7 @@ def test_several_values_are_a_list_in_parquet_and_joined_in_csv(tmp_path: Path) 
     run = run_of("scratch", "torch", epochs_of([6.0, 5.0]), warnings=warnings)
     calm = run_of("mistaken", "torch", epochs_of([6.0, 5.0]))
     write(tmp_path, "one.json", content_of(ANNA, [run, calm]))
-    found = of(tmp_path)
+    found = study_of(tmp_path)
     save(found, tmp_path, *data.ENDINGS)
     lists = pd.read_parquet(tmp_path / "runs.parquet")
     assert [list(cell) for cell in lists["warnings"]] == [
@@ -99,7 +95,7 @@ def test_a_spreadsheet_is_given_no_formula(tmp_path: Path) -> None:
     hostile = replace(ANNA, name='=HYPERLINK("http://x","y")', gpu="@SUM(A1)", os="+1", os_build="-1")
     run = run_of("scratch", "torch", epochs_of([6.0, 5.0]), failure="=1+1")
     write(tmp_path, "one.json", content_of(hostile, [run]))
-    save(of(tmp_path), tmp_path, data.CSV)
+    save(study_of(tmp_path), tmp_path, data.CSV)
     cells = [
         cell
         for file in tmp_path.rglob("*.csv")

@@ -12,16 +12,15 @@ import pytest
 from msgspec.structs import replace
 
 from reports.chapters.front.shown import all_rows, in_chart
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.render import data, html, markdown, page, pdf
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.study.shown import ranked
 from reports.write.document import MOST_MACHINES, Picture, Report, Table
 from reports.write.table import few, machines_shown
 from tests.support import report_text
 from tests.support.prose_figures import wrong
 from tests.support.report_files import ANNA, content_of, epochs_of, run_of, write
+from tests.support.report_study import study_of
 from tests.support.report_text import put_together
 
 MACHINES, FASTEST, SLOWEST = 30, 28, 27
@@ -62,7 +61,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def crowd(results: Path) -> Study:
-    return study(frames(gather([str(results)])))
+    return study_of(results)
 
 
 @pytest.fixture(scope="module")

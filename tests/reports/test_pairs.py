@@ -14,10 +14,8 @@ from msgspec.structs import replace
 from alexnet.recipe import EXPERIMENTS
 from reports.chapters import engines, machines
 from reports.chapters.engines.table import comparisons, other_versions
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.study import compare
-from reports.study.compare import Study, follows_the_recipe, study
+from reports.study.compare import Study, follows_the_recipe
 from reports.study.resources import host_memory
 from reports.study.speeds import speeds
 from reports.write.document import Paragraph, Section, Sentence
@@ -36,6 +34,7 @@ from tests.support.report_files import (
     run_of,
     write,
 )
+from tests.support.report_study import study_of
 
 LEAST_PATIENCE = compare.least_patience
 """The real one: the tests here have another."""
@@ -88,7 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def studied(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
+    return study_of(folder)
 
 
 def lines(table: pd.DataFrame, *names: str) -> list[str]:
@@ -182,12 +181,12 @@ def test_the_report_is_about_the_setting_with_most_in_common(tmp_path: Path) -> 
     for name, seconds in (("carol", 5.0), ("dave", 10.0)):
         runs = [quick(engine, seconds) for engine in ("torch", "tensorflow")]
         write(tmp_path, f"{name}.json", content_of(replace(ANNA, name=name), runs))
-    given = study(frames(gather([str(tmp_path)])))
+    given = study_of(tmp_path)
     assert (given.main, given.baseline) == ("B", "carol")
     assert given.baselines == {"A": "anna", "B": "carol"}
     assert list(given.means["machine"]) == ["dave"]
     assert list(given.means["ratio"]) == pytest.approx([0.5])
-    asked = study(frames(gather([str(tmp_path)])), "anna")
+    asked = study_of(tmp_path, "anna")
     assert (asked.main, asked.baseline) == ("A", "anna")
     assert asked.baselines == {"A": "anna", "B": "carol"}
 
@@ -200,7 +199,7 @@ def test_a_smoke_run_is_never_what_the_report_is_about(tmp_path: Path) -> None:
             run_of("scratch", "torch", epochs_of([2.0] * 8, images=1920), plan=smoke, test_images=2000)
         ]
         write(tmp_path, f"{name}.json", content_of(replace(ANNA, name=name), runs))
-    given = study(frames(gather([str(tmp_path)])))
+    given = study_of(tmp_path)
     profiles = dict(zip(given.frames.settings["setting"], given.frames.settings["profile"], strict=True))
     assert profiles[given.main] == "quick"
     assert len(given.means) == 1  # the smoke runs' own
@@ -216,7 +215,7 @@ def test_engines_are_compared_in_the_sessions_that_both_were_in(tmp_path: Path) 
     both = [runs("torch", 100.0, 1), runs("tensorflow", 130.0, 1)]
     write(tmp_path, "1.json", content_of(ANNA, both))
     write(tmp_path, "2.json", content_of(ANNA, [runs("torch", 500.0, 2)]))
-    [row] = study(frames(gather([str(tmp_path)]))).engines.to_dict("records")
+    [row] = study_of(tmp_path).engines.to_dict("records")
     assert row["ratio"] == pytest.approx(1.3)
     assert (row["first_runs"], row["second_runs"]) == (("R1",), ("R3",))
 
@@ -227,7 +226,7 @@ def test_engines_that_were_trained_otherwise_are_not_compared_though_in_one_file
     """As a session that was resumed with other options leaves them."""
     runs = [run_of("scratch", "torch", epochs_of([100.0] * 8)), quick("tensorflow", 12.0)]
     write(tmp_path, "1.json", content_of(ANNA, runs))
-    given = study(frames(gather([str(tmp_path)])))
+    given = study_of(tmp_path)
     assert given.engines.empty
     assert host_memory(given).empty
 
@@ -241,10 +240,10 @@ def test_a_full_profile_goes_before_a_quick_one_with_more_comparisons(tmp_path: 
         for engine in ("torch", "tensorflow")
     ]
     write(tmp_path, "quick.json", content_of(ANNA, small))
-    given = study(frames(gather([str(tmp_path)])))
+    given = study_of(tmp_path)
     assert given.setting["profile"] == "full"
     write(tmp_path, "full.json", content_of(ANNA, full[:1]))  # with nothing to compare
-    assert study(frames(gather([str(tmp_path)]))).setting["profile"] == "quick"
+    assert study_of(tmp_path).setting["profile"] == "quick"
 
 
 def test_saves_of_one_session_are_one_session(tmp_path: Path) -> None:
@@ -253,19 +252,19 @@ def test_saves_of_one_session_are_one_session(tmp_path: Path) -> None:
     for number, runs in enumerate((3, 6, 9)):
         part = {**whole, "benchmarks": whole["benchmarks"][:runs]}
         write(tmp_path, f"{number}.json", part)
-    given = study(frames(gather([str(tmp_path)])))
+    given = study_of(tmp_path)
     assert given.frames.runs["session"].nunique() == 1
     assert {*given.engines["basis"]} == {"runs"}
 
 
 def test_other_settings_are_no_part_of_the_family(tmp_path: Path) -> None:
     write(tmp_path, "1.json", session(ANNA, 1, repeats=3, experiments=("scratch",)))
-    before = study(frames(gather([str(tmp_path)]))).engines
+    before = study_of(tmp_path).engines
     small = [
         quick(engine, 5.0 + 0.1 * repeat, repeat=repeat) for engine in ENGINES for repeat in range(3)
     ]
     write(tmp_path, "2.json", content_of(ANNA, small))
-    after = study(frames(gather([str(tmp_path)]))).engines
+    after = study_of(tmp_path).engines
     main = after[after["setting"] == "A"]
     assert list(main["verdict"]) == list(before["verdict"])
     assert list(main["comparisons"]) == list(before["comparisons"]) == [3, 3, 3]
@@ -284,7 +283,7 @@ def test_the_seconds_beside_a_ratio_are_those_that_were_compared(tmp_path: Path)
     busy = disturbed(epochs_of([300.0] * 8), *range(2, 9))
     runs = [run("torch", 100.0, 2), run("torch", 300.0, 2, repeat=1, epochs=busy)]
     write(tmp_path, "2.json", content_of(ANNA, [*runs, run("tensorflow", 125.0, 2)]))
-    given = study(frames(gather([str(tmp_path)])))
+    given = study_of(tmp_path)
     [row] = comparisons(given).to_dict("records")
     assert row["ratio"] == pytest.approx(1.25)
     assert row["first_seconds_per_epoch"] == pytest.approx(100.0)
@@ -326,7 +325,7 @@ def test_engines_of_one_session_are_compared_whatever_the_version_of_one(tmp_pat
             run_of("scratch", "tensorflow", epochs_of([130.0] * 8)),
         ]
         write(tmp_path, f"{name}.json", content_of(replace(ANNA, name=name), runs))
-    given = study(frames(gather([str(tmp_path)])))
+    given = study_of(tmp_path)
     rows = {(row.machine, row.setting, row.ratio) for row in given.engines.itertuples()}
     assert {(machine, setting) for machine, setting, _ in rows} == {
         *(("anna", "A"), ("carol", "A"), ("dave", "A"))

@@ -14,52 +14,22 @@ import pytest
 from matplotlib.figure import Figure
 from msgspec.structs import replace
 
-from bench.records.types import GateNotRun, Machine
+from bench.records.types import GateNotRun
 from reports.chapters import classes, engines, learning, machines, networks, resources, steadiness
 from reports.chapters.classes import shares
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import drawing, house, palette
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Number, Picture
 from tests.support.report_files import (
     ANNA,
     BOB,
-    content_of,
     epochs_of,
     run_of,
     two_machines,
-    write,
 )
+from tests.support.report_study import HOSTILE, saved, study_of
 
 CHAPTERS = (engines, machines, learning, classes, networks, resources, steadiness)
-HOSTILE = (
-    *(
-        "$x^2$ and $\\frac{a}{b",
-        '<b>bold</b> & "q" --> x',
-        "机器学习电脑",
-        "机器学习机器",
-        "{braces} {0}",
-    ),
-    *(
-        "line\nbreak",
-        "a very very long machine name of 1",
-        "a very very long machine name of 2",
-        "$",
-        "🚀",
-    ),
-    *("%s %d", "\\alpha_{", "mac-1", "mac-2"),
-)
-
-
-def studied(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
-def study_of(folder: Path, *machines: tuple[Machine, list[dict[str, Any]]]) -> Study:
-    for number, (machine, runs) in enumerate(machines):
-        write(folder, f"{number:04d}.json", content_of(machine, runs))
-    return studied(folder)
 
 
 def pictures_of(given: Study) -> dict[str, Picture]:
@@ -71,7 +41,7 @@ def pictures_of(given: Study) -> dict[str, Picture]:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return studied(two_machines(tmp_path_factory.mktemp("two")))
+    return study_of(two_machines(tmp_path_factory.mktemp("two")))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +59,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Study:
         calm = tuple(replace(each, train_loss=2 / each.epoch) for each in epochs)
         runs.append(run_of("scratch", engine, calm))
     folder = tmp_path_factory.mktemp("crowd")
-    return study_of(folder, *((replace(ANNA, name=name), runs) for name in HOSTILE))
+    return saved(folder, *((replace(ANNA, name=name), runs) for name in HOSTILE))
 
 
 def numbers(picture: Picture) -> dict[str, Number]:
@@ -162,7 +132,7 @@ def test_a_picture_is_small_and_without_dates_and_remarks(pictures: dict[str, Pi
 
 class TestWhatIsNotThere:
     def test_one_machine_one_engine_one_epoch(self, tmp_path: Path) -> None:
-        it = study_of(
+        it = saved(
             tmp_path, (BOB, [run_of("scratch", "torch", epochs_of([5.0]), result={"pictures": None})])
         )
         assert {"memory", "parameters"} <= set(pictures_of(it))
@@ -171,7 +141,7 @@ class TestWhatIsNotThere:
         failed = run_of("scratch", "torch", epochs_of([5.0]), failure="it was killed")
         invalid = run_of("mistaken", "torch", epochs_of([5.0] * 2), reasons=[GateNotRun()])
         assert not {"memory", "energy", "speed"} & set(
-            pictures_of(study_of(tmp_path, (BOB, [failed, invalid])))
+            pictures_of(saved(tmp_path, (BOB, [failed, invalid])))
         )
 
     def test_nothing_measured(self, tmp_path: Path) -> None:
@@ -179,7 +149,7 @@ class TestWhatIsNotThere:
             replace(each, peak_host_bytes=None, probe_seconds=None) for each in epochs_of([5.0] * 3)
         ]
         run = run_of("mistaken", "tensorflow", epochs, result={"pictures": None})
-        found = pictures_of(study_of(tmp_path, (BOB, [run])))
+        found = pictures_of(saved(tmp_path, (BOB, [run])))
         assert "memory" not in found
         assert "nan" not in " ".join(s.text for picture in found.values() for s in picture.caption)
 

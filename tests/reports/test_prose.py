@@ -10,9 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.records.types import Machine
-from reports.data.frame import frames
-from reports.data.sources import gather
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Report
 from reports.write.ratios import lead
 from tests.support.golden import assert_as_in
@@ -29,6 +27,7 @@ from tests.support.report_files import (
     two_machines,
     write,
 )
+from tests.support.report_study import study_of
 from tests.support.report_text import put_together, sentences, text, whole_text
 
 SAID: dict[int, tuple[Study, Report]] = {}
@@ -45,14 +44,10 @@ def told(given: Study, key: str | None = None) -> str:
     return text(report_of(given), key)
 
 
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
 def saved(folder: Path, *files: tuple[Machine, Sequence[dict[str, Any]]]) -> Study:
     for machine, runs in files:
         write(folder, f"{machine.model}-{machine.name[:1]}/0001.json", content_of(machine, runs))
-    return of(folder)
+    return study_of(folder)
 
 
 def timed(seconds: float, spread: float = 1.0, **given: Any) -> Any:
@@ -89,7 +84,7 @@ def slow_quick(folder: Path) -> Study:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study]:
     folder = two_machines(tmp_path_factory.mktemp("two"))
-    return folder, of(folder)
+    return folder, study_of(folder)
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ from tests.support.report_files import (
     two_machines,
     write,
 )
+from tests.support.report_study import study_of
 
 
 def sample(*sessions: list[float], name: str = "", epochs: int = 9, begin: int = 0) -> Sample:
@@ -425,7 +426,7 @@ def test_warm_ups_and_firsts_of_a_stage_carry_no_verdict(tmp_path: Path) -> None
         for seed in range(5)
     ]
     write(tmp_path, "one.json", content_of(ANNA, runs))
-    (row,) = study(frames(gather([str(tmp_path)]))).engines.to_dict("records")
+    (row,) = study_of(tmp_path).engines.to_dict("records")
     assert row["ratio"] == pytest.approx(1.5)
     assert (row["verdict"], row["epochs"]) == ("too few epochs", 0)
 
@@ -437,14 +438,14 @@ def scratch_on(device: str, seconds: float) -> dict[str, Any]:
 def test_a_cpu_is_not_averaged_with_a_gpu(tmp_path: Path) -> None:
     write(tmp_path, "1.json", content_of(ANNA, [scratch_on("mps", 100.0), scratch_on("cpu", 500.0)]))
     write(tmp_path, "2.json", content_of(BOB, [scratch_on("mps", 50.0), scratch_on("cpu", 750.0)]))
-    both = study(frames(gather([str(tmp_path)])), "anna")
+    both = study_of(tmp_path, "anna")
     assert list(both.means["ratio"]) == pytest.approx([2.0])
     write(tmp_path, "2.json", content_of(BOB, [scratch_on("cpu", 750.0)]))
-    alone = study(frames(gather([str(tmp_path)])), "anna")
+    alone = study_of(tmp_path, "anna")
     assert list(alone.means["ratio"]) == pytest.approx([500 / 750])
     write(tmp_path, "2.json", content_of(BOB, [scratch_on("cuda", 50.0)]))
     write(tmp_path, "1.json", content_of(ANNA, [scratch_on("cpu", 500.0)]))
-    assert study(frames(gather([str(tmp_path)])), "anna").means.empty
+    assert study_of(tmp_path, "anna").means.empty
 
 
 def test_a_virtual_mac_is_compared_with_nobody(tmp_path: Path) -> None:
@@ -454,7 +455,7 @@ def test_a_virtual_mac_is_compared_with_nobody(tmp_path: Path) -> None:
         [(virtual, old), (ANNA, scratch_on("mps", 100.0)), (BOB, scratch_on("mps", 50.0))]
     ):
         write(tmp_path, f"{number}.json", content_of(machine, [run]))
-    found = study(frames(gather([str(tmp_path)])))
+    found = study_of(tmp_path)
     assert found.baseline != "vm"
     assert "vm" not in {*found.machines["machine"], *found.machines["baseline"]}
     assert len(found.means) == 1
@@ -467,7 +468,7 @@ def test_a_full_profile_that_was_cut_claims_no_accuracy(tmp_path: Path) -> None:
         "1.json",
         content_of(ANNA, [run_of("scratch", "torch", epochs_of([9.0] * 2), plan=cut)]),
     )
-    assert not study(frames(gather([str(tmp_path)]))).says_accuracy
+    assert not study_of(tmp_path).says_accuracy
 
 
 def on_machines(*ratios: float, begin: tuple[int, int] = (0, 1)) -> list[tuple[Sample, Sample]]:

@@ -33,6 +33,7 @@ from tests.support.report_files import (
     two_machines,
     write,
 )
+from tests.support.report_study import study_of
 from tests.support.report_text import text
 
 
@@ -146,7 +147,7 @@ def test_one_machine_has_no_chapter_on_machines(tmp_path: Path, monkeypatch: pyt
     undraw(monkeypatch)
     pair = [run_of("scratch", name, epochs_of([9.0, *[5.0] * 5])) for name in ("torch", "tensorflow")]
     write(tmp_path, "one.json", content_of(ANNA, pair))
-    alone = written.report(study(frames(gather([str(tmp_path)]))))
+    alone = written.report(study_of(tmp_path))
     assert "machines" not in {section.key for section in alone.sections}
 
 

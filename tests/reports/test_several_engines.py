@@ -11,30 +11,25 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.records.types import Machine
 from reports import report as written
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import palette
 from reports.render import data, html, markdown
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Number, Paragraph, Report, Sentence
 from tests.support.golden import assert_as_in
 from tests.support.prose_figures import NAMES, key_figure_wrong, wrong
 from tests.support.report_files import (
-    ANNA,
     IMAGES,
     JITTER,
     KNOTS,
     LOOM,
     SECONDS,
     add_engines,
-    content_of,
     epochs_of,
     run_of,
     several_engines,
-    write,
 )
+from tests.support.report_study import saved_runs, study_of
 from tests.support.report_text import frames_text, put_together, tables, text, whole_text
 
 THREE = ("torch", "tensorflow", LOOM.name)
@@ -48,15 +43,6 @@ def made_up() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         add_engines(patch, LOOM, KNOTS)
         yield
-
-
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
-def saved(folder: Path, *runs: dict[str, Any], machine: Machine = ANNA) -> Study:
-    write(folder, f"{machine.name}/0001.json", content_of(machine, runs))
-    return of(folder)
 
 
 def quick(engine: str, seconds: float = 5.0, **given: Any) -> dict[str, Any]:
@@ -78,7 +64,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 @pytest.fixture(scope="module")
 def studies(folders: dict[int, Path]) -> dict[int, Study]:
-    return {number: of(folder) for number, folder in folders.items()}
+    return {number: study_of(folder) for number, folder in folders.items()}
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +221,7 @@ def test_the_first_page_says_which_engine_trains_fastest(reports: dict[int, Repo
 
 
 def test_one_engine_alone_is_a_report(tmp_path: Path) -> None:
-    given = saved(tmp_path, quick(LOOM.name))
+    given = saved_runs(tmp_path, quick(LOOM.name))
     made = put_together(given)
     assert "engines" not in {section.key for section in made.sections}
 
@@ -259,7 +245,7 @@ def test_the_whole_report_has_a_place_for_every_pair(studies: dict[int, Study]) 
 
 def test_two_engines_beside_a_registry_of_four_read_as_two(tmp_path: Path) -> None:
     """An engine that nobody ran changes no word."""
-    given = saved(tmp_path, quick("torch"), quick("tensorflow", 6.0))
+    given = saved_runs(tmp_path, quick("torch"), quick("tensorflow", 6.0))
     made = put_together(given)
     page = markdown.render(made)
     assert made.title == "PyTorch trains AlexNet 1.20 times as fast as TensorFlow on anna"

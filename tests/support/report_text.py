@@ -29,13 +29,14 @@ def put_together(study: Study) -> Report:
 def sentences(report: Report) -> dict[str, list[Sentence]]:
     """Chapter's key -> its sentences in the order of reading, captions among them."""
     first = [sentence for paragraph in report.summary for sentence in paragraph.sentences]
-    found = {FRONT: [*first, *_of(report.front)]}
+    found = {FRONT: [*first, *sentences_of(report.front)]}
     for section in report.sections:
-        found[section.key] = _of(section.blocks)
+        found[section.key] = sentences_of(section.blocks)
     return found
 
 
-def _of(blocks: tuple[Block, ...]) -> list[Sentence]:
+def sentences_of(blocks: Sequence[Block]) -> list[Sentence]:
+    """The sentences of blocks in the order of reading, captions among them."""
     return [
         sentence
         for block in blocks

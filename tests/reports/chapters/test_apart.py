@@ -12,9 +12,7 @@ from msgspec.structs import replace
 
 from bench.records.types import Machine
 from reports.chapters import apart
-from reports.data.frame import frames
-from reports.data.sources import gather
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Paragraph, Section, Table
 from tests.support.report_files import (
     ANNA,
@@ -27,19 +25,16 @@ from tests.support.report_files import (
     two_machines,
     write,
 )
+from tests.support.report_study import study_of
 
 STEADY = (120.0, 100.0, 101.0, 99.0, 100.0)
-
-
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
 
 
 def saved(
     folder: Path, *runs: dict[str, Any], machine: Machine = ANNA, skipped: Sequence[Any] = ()
 ) -> Study:
     write(folder, f"{machine.name[:4].strip('<')}/0001.json", content_of(machine, runs, skipped))
-    return of(folder)
+    return study_of(folder)
 
 
 def good(engine: str = "torch", **given: Any) -> dict[str, Any]:
@@ -69,7 +64,7 @@ def note(given: Study) -> str:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return of(two_machines(tmp_path_factory.mktemp("two")))
+    return study_of(two_machines(tmp_path_factory.mktemp("two")))
 
 
 def test_where_there_is_nothing_there_is_no_chapter(tmp_path: Path) -> None:
@@ -141,7 +136,7 @@ def test_files_and_parts_of_files_that_are_left_out(tmp_path: Path) -> None:
     two_machines(tmp_path)
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     (tmp_path / "again.json").write_bytes((tmp_path / "bob/0001_full.json").read_bytes())
-    found = table(of(tmp_path), "left_out")
+    found = table(study_of(tmp_path), "left_out")
     assert found.title == "2 files or parts of files are left out"
     assert cells(found, "File")[0] == "bob/0001_full.json"
     assert cells(found, "Why")[0].endswith("again.json, which counts once")
@@ -155,7 +150,7 @@ def test_parts_of_one_file_are_one_row(tmp_path: Path) -> None:
     for run in content["benchmarks"][1:]:
         run["extra_info"]["epochs"][0]["train_seconds"] = -1.0
     write(tmp_path, "a/0001.json", content)
-    found = table(of(tmp_path), "left_out")
+    found = table(study_of(tmp_path), "left_out")
     assert found.title == "3 files or parts of files are left out"
     assert cells(found, "Parts") == ["3"]
     assert found.left_out == 0
@@ -165,7 +160,7 @@ def test_a_checksum_that_does_not_fit_is_told(tmp_path: Path) -> None:
     file = write(tmp_path, "anna/1.json", content_of(ANNA, [good()]))
     changed = file.read_text(encoding="utf-8").replace('"load": 0.4', '"load": 0.1')
     file.write_text(changed, encoding="utf-8")
-    assert note(of(tmp_path)) == (
+    assert note(study_of(tmp_path)) == (
         "The checksums of 1 file do not fit: something in it was changed after it was saved"
         " (anna/1.json)."
     )

@@ -12,17 +12,13 @@ import pytest
 from matplotlib.colors import to_rgb
 from msgspec.structs import replace
 
-from bench.records.types import Machine
 from reports.chapters import classes
 from reports.chapters.classes import images, shares
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import drawing, palette
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Block, Number, Paragraph, Picture, Section, Table
-from tests.support.prose_figures import again, raws, reads_as_rounded
+from tests.support.prose_figures import wrong
 from tests.support.report_files import (
-    ANNA,
     BOB,
     FULL,
     JITTER,
@@ -30,12 +26,12 @@ from tests.support.report_files import (
     LOOM,
     QUICK,
     add_engines,
-    content_of,
     epochs_of,
     run_of,
     two_machines,
-    write,
 )
+from tests.support.report_study import saved_runs, study_of
+from tests.support.report_text import sentences_of
 
 ENGINES = ("torch", "tensorflow", LOOM.name, KNOTS.name)
 EPOCHS = epochs_of([5.0 * each for each in JITTER])
@@ -49,15 +45,6 @@ def made_up() -> Iterator[None]:
         yield
 
 
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
-def saved(folder: Path, *runs: dict[str, Any], machine: Machine = ANNA) -> Study:
-    write(folder, f"{machine.name}/0001.json", content_of(machine, runs))
-    return of(folder)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return two_machines(tmp_path_factory.mktemp("two"))
@@ -65,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def two(folder: Path) -> Study:
-    return of(folder)
+    return study_of(folder)
 
 
 @pytest.fixture(scope="module")
@@ -124,21 +111,23 @@ def test_a_seed_that_was_repeated_counts_once(tmp_path: Path) -> None:
         run_of("scratch", "torch", EPOCHS, seed=seed, repeat=repeat, rights=[right] * 10)
         for (seed, repeat), right in rights.items()
     ]
-    plane = cell(shares.answered(saved(tmp_path, *runs)), "scratch", "torch", "airplane", "airplane")
+    plane = cell(
+        shares.answered(saved_runs(tmp_path, *runs)), "scratch", "torch", "airplane", "airplane"
+    )
     assert plane["share"] == pytest.approx((0.8 + 0.6) / 2)
 
 
 def test_engines_count_alike_whatever_their_seeds(tmp_path: Path) -> None:
     runs = [run_of("scratch", "torch", EPOCHS, seed=seed, rights=[600] * 10) for seed in range(3)]
     runs.append(run_of("scratch", LOOM.name, EPOCHS, rights=[800] * 10))
-    table = shares.right(shares.by_experiment(shares.answered(saved(tmp_path, *runs))))
+    table = shares.right(shares.by_experiment(shares.answered(saved_runs(tmp_path, *runs))))
     assert table["scratch"].tolist() == pytest.approx([0.7] * 10)
 
 
 def test_weights_of_unknown_origin_are_no_part_of_it(tmp_path: Path) -> None:
     user = {"weights_origin": "user file"}
     runs = [run_of("scratch", "torch", EPOCHS), run_of("pretrained", "torch", EPOCHS, start=user)]
-    assert set(shares.answered(saved(tmp_path, *runs))["experiment"]) == {"scratch"}
+    assert set(shares.answered(saved_runs(tmp_path, *runs))["experiment"]) == {"scratch"}
 
 
 class TestTheHardestClass:
@@ -164,7 +153,7 @@ class TestTheHardestClass:
     )
     def test_is_the_title(self, tmp_path: Path, rights: dict[str, Any], title: str) -> None:
         runs = [run_of(name, "torch", EPOCHS, rights=each) for name, each in rights.items()]
-        given = saved(tmp_path, *runs)
+        given = saved_runs(tmp_path, *runs)
         picture = shares.right_answers(given, shares.answered(given))
         assert picture is not None
         assert picture.title == title
@@ -177,7 +166,7 @@ class TestTheHardestClass:
 
     def test_stands_first(self, tmp_path: Path) -> None:
         runs = [run_of("scratch", "torch", EPOCHS, rights=self.CAT)]
-        table = shares.right(shares.by_experiment(shares.answered(saved(tmp_path, *runs))))
+        table = shares.right(shares.by_experiment(shares.answered(saved_runs(tmp_path, *runs))))
         assert table.index[0] == "cat"
         assert table.loc["cat", "scratch"] == pytest.approx(0.5)
 
@@ -225,12 +214,12 @@ class TestMistakes:
     def test_a_network_with_more_outputs_has_an_answer_more(self, tmp_path: Path) -> None:
         run = run_of("mistaken", "torch", EPOCHS, rights=[100, *[1_000] * 9])
         run["result"]["confusion"] = [[100, *[0] * 9, 900], *run["result"]["confusion"][1:]]
-        given = saved(tmp_path, run, run_of("scratch", "torch", EPOCHS, rights=[900] * 10))
+        given = saved_runs(tmp_path, run, run_of("scratch", "torch", EPOCHS, rights=[900] * 10))
         [table] = blocks(written(given), Table)
         assert table.rows[0] == ("airplane", "none of the ten", "0.0", "90.0")
 
     def test_where_all_is_right_there_is_none(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run_of("scratch", "torch", EPOCHS, rights=[1_000] * 10))
+        given = saved_runs(tmp_path, run_of("scratch", "torch", EPOCHS, rights=[1_000] * 10))
         assert blocks(written(given), Table) == []
 
 
@@ -255,7 +244,7 @@ class TestImages:
         assert "pretrained in PyTorch: airplane, automobile, bird, cat," in picture.alt
 
     def test_one_machine_and_one_run_are_not_named(self, tmp_path: Path) -> None:
-        picture = images.images_and_answers(saved(tmp_path, run_of("scratch", "torch", EPOCHS)))
+        picture = images.images_and_answers(saved_runs(tmp_path, run_of("scratch", "torch", EPOCHS)))
         assert picture is not None
         assert picture.title == "8 of these 10 test images are answered right"
         assert told(picture).endswith("The answers are those of 1 run.")
@@ -264,22 +253,22 @@ class TestImages:
         runs = [run_of("scratch", "torch", EPOCHS), run_of("augmented", "torch", EPOCHS)]
         runs[0]["result"]["pictures"]["answers"] = list(range(10))
         runs[1]["result"]["pictures"]["answers"] = list(range(10))
-        all_right = images.images_and_answers(saved(tmp_path / "all", *runs))
+        all_right = images.images_and_answers(saved_runs(tmp_path / "all", *runs))
         assert all_right is not None
         assert all_right.title == "All of these 10 test images are answered right in every run shown"
         runs[1]["result"]["pictures"]["answers"] = [9 - label for label in range(10)]
-        none = images.images_and_answers(saved(tmp_path / "none", *runs))
+        none = images.images_and_answers(saved_runs(tmp_path / "none", *runs))
         assert none is not None
         assert none.title == "None of these 10 test images is answered right in every run shown"
 
     def test_other_images_are_not_set_beside_these(self, tmp_path: Path) -> None:
         runs = [run_of("scratch", engine, EPOCHS) for engine in ENGINES[:3]]
         runs[1]["result"]["pictures"]["positions"] = [9, *range(9)]
-        sides = images.chosen(saved(tmp_path, *runs))
+        sides = images.chosen(saved_runs(tmp_path, *runs))
         assert [engine for _, engine in sides] == ["torch", LOOM.name]
 
     def test_three_engines_are_shown_and_more_counted(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, *(run_of("scratch", engine, EPOCHS) for engine in ENGINES))
+        given = saved_runs(tmp_path, *(run_of("scratch", engine, EPOCHS) for engine in ENGINES))
         picture = images.images_and_answers(given)
         assert picture is not None
         assert told(picture).endswith("those of 3 runs. 1 engine more is not shown.")
@@ -287,7 +276,7 @@ class TestImages:
         assert KNOTS.light_hue not in picture.svg
 
     def test_none_kept_none_shown(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run_of("scratch", "torch", EPOCHS, result={"pictures": None}))
+        given = saved_runs(tmp_path, run_of("scratch", "torch", EPOCHS, result={"pictures": None}))
         assert images.images_and_answers(given) is None
         assert [block.key for block in written(given).blocks if isinstance(block, Picture)] == [
             "classes"
@@ -301,7 +290,7 @@ class TestRunsThatMayClaimNothing:
         )
 
     def test_a_sentence_and_the_images(self, tmp_path: Path) -> None:
-        text, picture = written(saved(tmp_path, self.quick())).blocks
+        text, picture = written(saved_runs(tmp_path, self.quick())).blocks
         assert told(text) == (
             "Of single classes these runs say little: 200 test images of a class give a share with a"
             " standard error of up to 3.5 points, and the runs are not the whole protocol."
@@ -311,17 +300,17 @@ class TestRunsThatMayClaimNothing:
 
     def test_made_up_images_say_nothing(self, tmp_path: Path) -> None:
         run = run_of("scratch", "torch", EPOCHS, plan=replace(FULL, dataset="synthetic"))
-        text, _ = written(saved(tmp_path, run)).blocks
+        text, _ = written(saved_runs(tmp_path, run)).blocks
         assert told(text) == (
             "The test images are made up, so that of single classes there is nothing to say."
         )
 
     def test_without_images_there_is_no_chapter(self, tmp_path: Path) -> None:
-        assert classes.chapter(saved(tmp_path, self.quick(result={"pictures": None}))) is None
+        assert classes.chapter(saved_runs(tmp_path, self.quick(result={"pictures": None}))) is None
 
     def test_nor_where_no_run_is_valid(self, tmp_path: Path) -> None:
         run = run_of("scratch", "torch", EPOCHS, failure="it was killed")
-        assert classes.chapter(saved(tmp_path, run, machine=BOB)) is None
+        assert classes.chapter(saved_runs(tmp_path, run, machine=BOB)) is None
 
 
 def numbers(section: Section) -> list[Number]:
@@ -337,12 +326,8 @@ def numbers(section: Section) -> list[Number]:
 def test_every_number_is_what_the_files_say(which: str, folder: Path, tmp_path: Path) -> None:
     if which == "quick":
         folder = tmp_path
-        saved(folder, TestRunsThatMayClaimNothing().quick())
-    given, by_seal = of(folder), raws(folder)
-    seals = dict(zip(given.frames.runs["run"], given.frames.runs["checksum"], strict=True))
-    found = numbers(written(given))
-    assert len(found) >= 3
-    for number in found:
-        runs = [by_seal[seals[run]] for run in number.runs]
-        assert again(number, runs) == pytest.approx(number.value, rel=1e-12), number
-        assert reads_as_rounded(number), number
+        saved_runs(folder, TestRunsThatMayClaimNothing().quick())
+    given = study_of(folder)
+    sentences = sentences_of(written(given).blocks)
+    assert sum(len(sentence.numbers) for sentence in sentences) >= 3
+    assert wrong(sentences, folder, given) == []

@@ -13,16 +13,13 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from alexnet.frameworks.registry import ENGINES
-from bench.records.types import Machine
 from reports.chapters.engines import chapter, finding, multiples, not_compared, unlike_precisions
 from reports.chapters.engines.multiples import picture, reference_engine
 from reports.chapters.engines.table import comparisons, means, pairs
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import drawing, forest
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Paragraph, Picture, Sentence, Table
-from tests.support.prose_figures import again, raws, reads_as_rounded
+from tests.support.prose_figures import wrong
 from tests.support.report_files import (
     ANNA,
     BOB,
@@ -32,13 +29,13 @@ from tests.support.report_files import (
     SECONDS,
     add_engines,
     check_failed,
-    content_of,
     epochs_of,
     run_of,
     several_engines,
     two_machines,
-    write,
 )
+from tests.support.report_study import saved, study_of
+from tests.support.report_text import sentences_of
 from tests.support.samples import GATE
 
 Run = dict[str, Any]
@@ -52,16 +49,6 @@ def made_up() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         add_engines(patch, LOOM, KNOTS)
         yield
-
-
-def study_of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
-def saved(folder: Path, *files: tuple[Machine, Sequence[Run]]) -> Study:
-    for number, (machine, runs) in enumerate(files):
-        write(folder, f"{number:03}.json", content_of(machine, runs))
-    return study_of(folder)
 
 
 def run(engine: str, seconds: float, experiment: str = "scratch", **given: Any) -> Run:
@@ -278,7 +265,7 @@ def test_every_number_is_what_the_files_say(
     two_folder: Path, folders: dict[int, Path], number: int
 ) -> None:
     folder = {2: two_folder, **folders}[number]
-    given, by_seal = study_of(folder), raws(folder)
+    given = study_of(folder)
     if number == 3:
         given = judged(
             given,
@@ -289,19 +276,12 @@ def test_every_number_is_what_the_files_say(
             },
             mistaken="not decided",
         )
-    seals = dict(zip(given.frames.runs["run"], given.frames.runs["checksum"], strict=True))
     section, sentence = chapter(given), finding(given)
     assert section is not None
     assert sentence is not None
-    sentences = [sentence]
-    for block in section.blocks:
-        sentences += block.sentences if isinstance(block, Paragraph) else block.caption
-    numbers = [(each, figure) for each in sentences for figure in each.numbers]
-    assert numbers
-    for each, figure in numbers:
-        runs = [by_seal[seals[name]] for name in figure.runs]
-        assert again(figure, runs) == pytest.approx(figure.value, rel=1e-12), (each.text, figure)
-        assert reads_as_rounded(figure), (each.text, figure)
+    sentences = [sentence, *sentences_of(section.blocks)]
+    assert any(sentence.numbers for sentence in sentences)
+    assert wrong(sentences, folder, given) == []
 
 
 def test_the_table_has_both_sides_of_each_pair(studies: dict[int, Study]) -> None:

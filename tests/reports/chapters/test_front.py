@@ -16,10 +16,8 @@ from reports.chapters.front.finding import finding
 from reports.chapters.front.shown import Row, Shown, all_rows, in_chart
 from reports.chapters.front.sure import how_sure
 from reports.chapters.front.table import first_table
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import house
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Paragraph, Table
 from tests.support.report_files import (
     ANNA,
@@ -28,11 +26,10 @@ from tests.support.report_files import (
     LOOM,
     QUICK,
     add_engines,
-    content_of,
     epochs_of,
     run_of,
-    write,
 )
+from tests.support.report_study import saved
 
 TORCH, TENSORFLOW = "torch", "tensorflow"
 
@@ -53,12 +50,6 @@ def run(
 def repeated(seconds: float, engine: str = TORCH, experiment: str = "scratch") -> list[Any]:
     """Three runs that differ by 1 %."""
     return [run(seconds * (1 + 0.01 * (place - 1)), engine, place, experiment) for place in range(3)]
-
-
-def saved(folder: Path, *machines: tuple[Machine, list[Any]], baseline: str | None = None) -> Study:
-    for machine, runs in machines:
-        write(folder, f"{machine.name}/0001.json", content_of(machine, runs))
-    return study(frames(gather([str(folder)])), baseline)
 
 
 def page(given: Study) -> Front:

@@ -13,7 +13,6 @@ import pytest
 from matplotlib.figure import Figure
 from msgspec.structs import replace
 
-from bench.records.types import Machine
 from reports.chapters.learning import (
     accuracy,
     best_accuracy,
@@ -25,15 +24,13 @@ from reports.chapters.learning import (
     overfitting,
 )
 from reports.chapters.learning.named import named
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import drawing, house, palette
 from reports.study.accuracy import accuracies
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.study.learning import Overfitting, OverfittingKind, last_shared_epoch
 from reports.study.learning import overfitting as judge_overfitting
-from reports.write.document import Number, Paragraph, Picture, Section, Sentence, Table
-from tests.support.prose_figures import again, raws, reads_as_rounded
+from reports.write.document import Number, Paragraph, Picture, Section, Table
+from tests.support.prose_figures import wrong
 from tests.support.report_files import (
     ANNA,
     BOB,
@@ -42,13 +39,13 @@ from tests.support.report_files import (
     LOOM,
     QUICK,
     add_engines,
-    content_of,
     epochs_of,
     run_of,
     several_engines,
     two_machines,
-    write,
 )
+from tests.support.report_study import saved, study_of
+from tests.support.report_text import sentences_of
 
 EPOCHS = {"augmented": 15, "pretrained": 13}
 TIMES = {"scratch": 1.0, "mistaken": 3.0, "augmented": 2.0, "pretrained": 4.0}
@@ -58,16 +55,6 @@ PLATEAU = [1.6, 1.3, 1.02, 1.0, 1.01, 1.03, 1.01, 1.02]
 SMALL_RISE = [1.6, 1.3, 1.02, 1.0, 1.02, 1.05, 1.10, 1.12]
 """By 9.5 %."""
 LOW, HIGH = (0.73, 0.74, 0.75), (0.76, 0.77, 0.78)
-
-
-def studied(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
-def saved(folder: Path, *files: tuple[Machine, Sequence[dict[str, Any]]]) -> Study:
-    for machine, runs in files:
-        write(folder, f"{machine.name}/0001.json", content_of(machine, runs))
-    return studied(folder)
 
 
 def scored(experiment: str, engine: str, share: float, seed: int, **more: Any) -> dict[str, Any]:
@@ -188,7 +175,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, S
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study]:
     folder = two_machines(tmp_path_factory.mktemp("two"))
-    return folder, studied(folder)
+    return folder, study_of(folder)
 
 
 def assert_numbers_are_the_files(folder: Path, given: Study) -> int:
@@ -196,18 +183,10 @@ def assert_numbers_are_the_files(folder: Path, given: Study) -> int:
 
     Returns how many there are.
     """
-    by_checksum = raws(folder)
-    checksums = dict(zip(given.frames.runs["run"], given.frames.runs["checksum"], strict=True))
     best = best_accuracy(given)
-    sentences: list[Sentence] = [best] if best else []
-    for block in section(given).blocks:
-        sentences += block.sentences if isinstance(block, Paragraph) else block.caption
-    numbers = [number for sentence in sentences for number in sentence.numbers]
-    for number in numbers:
-        runs = [by_checksum[checksums[run_id]] for run_id in number.runs]
-        assert again(number, runs) == pytest.approx(number.value, rel=1e-9), number
-        assert reads_as_rounded(number), number
-    return len(numbers)
+    sentences = [*([best] if best else []), *sentences_of(section(given).blocks)]
+    assert wrong(sentences, folder, given) == []
+    return sum(len(sentence.numbers) for sentence in sentences)
 
 
 class TestChapter:
@@ -260,7 +239,7 @@ class TestChapter:
     ) -> None:
         add_engines(monkeypatch, LOOM)
         engines = ("torch", "tensorflow", LOOM.name)[:count]
-        given = studied(several_engines(tmp_path, *engines))
+        given = study_of(several_engines(tmp_path, *engines))
         found = tables(given)["accuracies"]
         names = [column.name for column in found.columns]
         # Engines are 4 points apart with a seed each: more than 7 points is PyTorch to Loom alone.

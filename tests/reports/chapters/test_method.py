@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from bench.records.types import (
     CutOff,
-    Machine,
     OnBattery,
     PlacementUnknown,
     ResumedDespite,
@@ -21,12 +20,10 @@ from bench.records.types import (
     ThermalPressure,
 )
 from reports.chapters import method
-from reports.data.frame import frames
-from reports.data.sources import gather
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.study.conditions import conditions, gates
-from reports.write.document import MOST_MACHINES, Number, Paragraph, Section, Table
-from tests.support.prose_figures import again, raws, reads_as_rounded
+from reports.write.document import MOST_MACHINES, Paragraph, Section, Table
+from tests.support.prose_figures import wrong
 from tests.support.report_files import (
     ANNA,
     BOB,
@@ -43,6 +40,8 @@ from tests.support.report_files import (
     two_machines,
     write,
 )
+from tests.support.report_study import saved, study_of
+from tests.support.report_text import sentences_of
 
 STEADY = (120.0, 100.0, 101.0, 99.0, 100.0)
 PROTOCOL = ("CIFAR-10", "float64", "version 6", "momentum 0.9", "over 1 %", "leaves 2 of them")
@@ -64,17 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def two(folder: Path) -> Study:
-    return of(folder)
-
-
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
-def saved(folder: Path, *files: tuple[Machine, Sequence[dict[str, Any]]]) -> Study:
-    for machine, runs in files:
-        write(folder, f"{machine.name}/0001.json", content_of(machine, runs))
-    return of(folder)
+    return study_of(folder)
 
 
 def pair(**given: Any) -> list[dict[str, Any]]:
@@ -132,26 +121,9 @@ def test_what_the_runs_were_and_that_all_gates_were_passed(two: Study) -> None:
 
 
 def test_every_number_is_what_the_files_say(two: Study, folder: Path) -> None:
-    of_seals, seals = (
-        raws(folder),
-        dict(zip(*two.frames.runs[["run", "checksum"]].T.values, strict=True)),
-    )
-    numbers = [
-        number
-        for block in written(two).blocks
-        for sentence in (block.sentences if isinstance(block, Paragraph) else block.caption)
-        for number in sentence.numbers
-    ]
-    assert len(numbers) > 6
-    for number in numbers:
-        runs = [of_seals[seals[run]] for run in number.runs]
-        assert again(number, runs) == pytest.approx(number.value), number.what
-        assert reads_as_rounded(replaced(number)), number
-
-
-def replaced(number: Number) -> Number:
-    """The number with its figure alone."""
-    return Number(text=number.text.split(" ")[0], value=number.value, what=number.what, runs=number.runs)
+    sentences = sentences_of(written(two).blocks)
+    assert sum(len(sentence.numbers) for sentence in sentences) > 6
+    assert wrong(sentences, folder, two) == []
 
 
 def test_no_sentence_has_a_figure_of_its_own(two: Study) -> None:
@@ -245,7 +217,7 @@ def test_packages_are_those_of_the_frameworks_that_ran(tmp_path: Path) -> None:
     one = saved(tmp_path / "one", (machine, pair()[:1]))
     assert parts(one)["Versions"] == "Python 3.12.8, PyTorch 2.14.1"
     three = several_engines(tmp_path / "three", "torch", LOOM.name)
-    assert VERSIONS["torch"] in text(of(three))
+    assert VERSIONS["torch"] in text(study_of(three))
 
 
 def test_hostile_texts_stay_the_texts_that_they_are(tmp_path: Path) -> None:
@@ -254,14 +226,14 @@ def test_hostile_texts_stay_the_texts_that_they_are(tmp_path: Path) -> None:
     given = saved(tmp_path, (replace(machine, name="h"), pair()), (BOB, pair()))
     assert {hostile, "Apple M3 Max"} == {row[1] for row in rows(given, "computers")}
     write(tmp_path, "h/0001.json", content_of(machine, pair()))
-    assert hostile[:39] + "…" in {row[0] for row in rows(of(tmp_path), "computers")}
+    assert hostile[:39] + "…" in {row[0] for row in rows(study_of(tmp_path), "computers")}
 
 
 def test_packages_that_changed_between_the_runs_are_told(tmp_path: Path) -> None:
     later = pair(seed=1, started_at="2026-11-25T12:00:00+00:00")
     write(tmp_path, "a/0001.json", content_of(ANNA, pair()))
     write(tmp_path, "a/0002.json", content_of(replace(ANNA, python="3.12.9"), later))
-    given = of(tmp_path)
+    given = study_of(tmp_path)
     assert "Between its runs the system or the packages changed on anna." in text(given)
     assert parts(given)["Versions"].startswith("Python 3.12.9, ")
 
@@ -289,7 +261,7 @@ def test_how_each_experiment_is_trained(two: Study) -> None:
 def test_it_reads_well_of_any_number_of_engines(
     tmp_path: Path, engines: tuple[str, ...], words: str
 ) -> None:
-    assert words in text(of(several_engines(tmp_path, *engines)))
+    assert words in text(study_of(several_engines(tmp_path, *engines)))
 
 
 def test_runs_in_a_bad_condition_stand_in_a_row_by_kind(tmp_path: Path) -> None:

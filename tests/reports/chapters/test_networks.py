@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace as replaced
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
@@ -14,27 +13,22 @@ from matplotlib.patches import Rectangle
 from msgspec.structs import replace
 
 from alexnet.spec import VARIANTS, network
-from bench.records.types import Machine
 from reports.chapters import networks
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import drawing, house
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Block, Number, Paragraph, Picture, Section, Table
 from tests.support.prose_figures import again, reads_as_rounded
 from tests.support.report_files import (
-    ANNA,
     FULL,
     LOOM,
     QUICK,
     add_engines,
     check_failed,
-    content_of,
     epochs_of,
     run_of,
     two_machines,
-    write,
 )
+from tests.support.report_study import saved_runs, study_of
 
 BOTH = ("torch", "tensorflow")
 LAW = {"standard": 58_322_314, "mistaken": 202_839_952, "torchvision": 57_044_810}
@@ -48,15 +42,6 @@ def made_up() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         add_engines(patch, LOOM)
         yield
-
-
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
-def saved(folder: Path, *runs: dict[str, Any], machine: Machine = ANNA) -> Study:
-    write(folder, f"{machine.name}/0001.json", content_of(machine, runs))
-    return of(folder)
 
 
 def written(given: Study) -> Section:
@@ -89,7 +74,7 @@ def told(section: Section) -> str:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return of(two_machines(tmp_path_factory.mktemp("two")))
+    return study_of(two_machines(tmp_path_factory.mktemp("two")))
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +167,7 @@ def test_at_most_two_sizes_have_a_table(tmp_path: Path) -> None:
         run_of("scratch", "torch", STEADY, plan=replace(FULL, image_size=size), seed=size)
         for size in (224, 128, 64)
     ]
-    found = tables(written(saved(tmp_path, *runs)))
+    found = tables(written(saved_runs(tmp_path, *runs)))
     assert list(found) == ["networks", "layers", "layers-128"]
     assert "Of 64 pixels a side the layers are in the files alone." in caption(found["layers"])
     assert found["layers"].frame is not None
@@ -201,7 +186,7 @@ class TestMistaken:
         )
 
     def test_is_explained_at_the_size_that_was_trained(self, tmp_path: Path) -> None:
-        section = written(saved(tmp_path, run_of("mistaken", "torch", STEADY, plan=SMALL)))
+        section = written(saved_runs(tmp_path, run_of("mistaken", "torch", STEADY, plan=SMALL)))
         table = tables(section)["changes"]
         assert table.title == "Leaving out the third pool brings 62 % of the extra parameters"
         assert cells(table, "Parameters after it") == [
@@ -215,7 +200,7 @@ class TestMistaken:
         assert cells(tables(section)["networks"], "Trained by") == ["–", "mistaken"]
 
     def test_is_not_explained_where_nobody_trained_it(self, tmp_path: Path) -> None:
-        section = written(saved(tmp_path, run_of("scratch", "torch", STEADY)))
+        section = written(saved_runs(tmp_path, run_of("scratch", "torch", STEADY)))
         assert told(section) == ""
         assert "mistaken" not in " ".join(
             caption(block) + block.title for block in section.blocks if not isinstance(block, Paragraph)
@@ -256,7 +241,7 @@ class TestThePicture:
         drawing.checked(picture.svg, name=picture.key)
 
     def test_of_one_network_has_one_colour(self, tmp_path: Path) -> None:
-        section = written(saved(tmp_path, run_of("scratch", LOOM.name, STEADY)))
+        section = written(saved_runs(tmp_path, run_of("scratch", LOOM.name, STEADY)))
         [picture] = [block for block in section.blocks if isinstance(block, Picture)]
         assert picture.title == "fc6 holds 37.8 of the 58.3 million parameters of standard"
         assert caption(picture) == "In millions."
@@ -266,18 +251,20 @@ class TestThePicture:
 def test_invalid_runs_trained_their_network_and_those_that_never_began_did_not(tmp_path: Path) -> None:
     invalid = run_of("mistaken", "torch", STEADY, reasons=[check_failed()])
     never = run_of("pretrained", "torch", (), failure="it was killed")
-    found = tables(written(saved(tmp_path, invalid, never)))["networks"]
+    found = tables(written(saved_runs(tmp_path, invalid, never)))["networks"]
     assert cells(found, "Network") == ["standard", "mistaken"]
 
 
 def test_nothing_trained_nothing_told(tmp_path: Path) -> None:
-    assert networks.chapter(saved(tmp_path, run_of("scratch", "torch", (), failure="killed"))) is None
+    assert (
+        networks.chapter(saved_runs(tmp_path, run_of("scratch", "torch", (), failure="killed"))) is None
+    )
 
 
 def test_one_setting_comes_first_whatever_its_size(tmp_path: Path) -> None:
     small = epochs_of([5.0] * 3, images=1920)
     quick = run_of("scratch", LOOM.name, small, plan=QUICK, test_images=2000)
-    given = saved(tmp_path, quick, run_of("scratch", "torch", STEADY))
+    given = saved_runs(tmp_path, quick, run_of("scratch", "torch", STEADY))
     assert cells(tables(written(given))["networks"], "Image size, px") == ["224", "64"]
     other = replaced(given, main="B")
     assert cells(tables(written(other))["networks"], "Image size, px") == ["64", "224"]
@@ -286,7 +273,7 @@ def test_one_setting_comes_first_whatever_its_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [224, 64])
 def test_every_number_is_what_the_law_says(size: int, tmp_path: Path) -> None:
     plan = replace(FULL, image_size=size)
-    section = written(saved(tmp_path, run_of("mistaken", "torch", STEADY, plan=plan)))
+    section = written(saved_runs(tmp_path, run_of("mistaken", "torch", STEADY, plan=plan)))
     numbers: list[Number] = [
         number
         for block in section.blocks
@@ -302,7 +289,7 @@ def test_every_number_is_what_the_law_says(size: int, tmp_path: Path) -> None:
 class TestTransfer:
     def test_each_tensor_is_shown_with_what_each_engine_makes_of_it(self, tmp_path: Path) -> None:
         runs = [run_of("pretrained", name, STEADY) for name in BOTH]
-        table = tables(written(saved(tmp_path, *runs)))["transfer"]
+        table = tables(written(saved_runs(tmp_path, *runs)))["transfer"]
         assert table.title == "14 of 16 tensors came from the weights file, the same in each of 2 runs"
         assert "more that started" not in caption(table)
         rows = {row[0]: row[1:] for row in table.rows}
@@ -321,7 +308,7 @@ class TestTransfer:
         for tensor in runs[1]["start"]["weight_transfer"]:
             if tensor["name"] in ("fc6.weight", "fc8.weight"):
                 tensor["sha256"] = "a" * 64
-        table = tables(written(saved(tmp_path, *runs)))["transfer"]
+        table = tables(written(saved_runs(tmp_path, *runs)))["transfer"]
         assert table.title == (
             "14 of 16 tensors came from the weights file, and they differ among 2 runs"
         )
@@ -334,16 +321,18 @@ class TestTransfer:
         runs = [run_of("pretrained", "torch", STEADY, seed=seed) for seed in range(4)]
         for run in runs[2:]:
             run["start"]["weight_transfer"] = None
-        table = tables(written(saved(tmp_path, *runs, run_of("scratch", "torch", STEADY))))["transfer"]
+        table = tables(written(saved_runs(tmp_path, *runs, run_of("scratch", "torch", STEADY))))[
+            "transfer"
+        ]
         assert table.title == "14 of 16 tensors came from the weights file, the same in each of 2 runs"
         assert "The files of 2 more runs that started from a weights file say none of this." in (
             caption(table)
         )
 
     def test_one_run_is_the_same_as_nothing(self, tmp_path: Path) -> None:
-        table = tables(written(saved(tmp_path, run_of("pretrained", "torch", STEADY))))["transfer"]
+        table = tables(written(saved_runs(tmp_path, run_of("pretrained", "torch", STEADY))))["transfer"]
         assert table.title == "14 of 16 tensors came from the weights file"
 
     def test_is_not_there_where_no_file_says_it(self, tmp_path: Path) -> None:
         run = run_of("pretrained", "torch", STEADY, start={"weight_transfer": None})
-        assert "transfer" not in tables(written(saved(tmp_path, run)))
+        assert "transfer" not in tables(written(saved_runs(tmp_path, run)))

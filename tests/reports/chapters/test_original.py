@@ -10,10 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from reports.chapters import original
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.original.page import FILE
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Block, Paragraph, Section, Table
 from tests.support.report_files import (
     ANNA,
@@ -25,6 +23,7 @@ from tests.support.report_files import (
     two_machines,
     write,
 )
+from tests.support.report_study import study_of
 
 STEADY = [100.0] * 5
 INTRODUCTION = (
@@ -37,7 +36,7 @@ INTRODUCTION = (
 def of(folder: Path, *runs: dict[str, Any]) -> Study:
     if runs:
         write(folder, "a/1.json", content_of(ANNA, runs))
-    return study(frames(gather([str(folder)])))
+    return study_of(folder)
 
 
 def written(given: Study) -> Section:

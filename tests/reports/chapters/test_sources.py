@@ -9,16 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from reports.chapters import sources
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.render import html, markdown
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Number, Paragraph, Report, Section, Sentence, Table
 from tests.support.report_files import ANNA, content_of, epochs_of, run_of, two_machines, write
-
-
-def of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
+from tests.support.report_study import study_of
 
 
 def written(given: Study) -> tuple[Section, Table, Table]:
@@ -37,7 +32,7 @@ def cells(found: Table, column: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return of(two_machines(tmp_path_factory.mktemp("two")))
+    return study_of(two_machines(tmp_path_factory.mktemp("two")))
 
 
 def test_every_run_and_every_file_has_its_row(two: Study) -> None:
@@ -58,7 +53,7 @@ def test_every_run_and_every_file_has_its_row(two: Study) -> None:
 
 def test_the_only_machine_and_the_only_setting_have_no_column(tmp_path: Path) -> None:
     write(tmp_path, "a/1.json", content_of(ANNA, [run_of("scratch", "torch", epochs_of([9.0] * 5))]))
-    _, runs, files = written(of(tmp_path))
+    _, runs, files = written(study_of(tmp_path))
     assert [column.name for column in runs.columns] == [
         *("Run", "Cell and seed", "File", "Started, UTC", "sha256")
     ]
@@ -70,7 +65,7 @@ def test_the_only_machine_and_the_only_setting_have_no_column(tmp_path: Path) ->
 def test_a_repeat_is_part_of_a_runs_name(tmp_path: Path, repeat: int, words: str) -> None:
     runs = [run_of("scratch", "torch", epochs_of([9.0] * 5), repeat=place) for place in {0, repeat}]
     write(tmp_path, "a/1.json", content_of(ANNA, runs))
-    _, of_runs, _ = written(of(tmp_path))
+    _, of_runs, _ = written(study_of(tmp_path))
     assert words in " ".join(sentence.text for sentence in of_runs.caption)
 
 
@@ -78,7 +73,7 @@ def test_a_run_that_never_began(tmp_path: Path) -> None:
     run = run_of("scratch", "torch", epochs_of([9.0] * 5), failure="it did not start")
     run |= {"start": None, "epochs": [], "gate": None, "before": None, "after": None}
     write(tmp_path, "a/1.json", content_of(ANNA, [run]))
-    _, runs, _ = written(of(tmp_path))
+    _, runs, _ = written(study_of(tmp_path))
     assert "Not known: Started, UTC." in " ".join(sentence.text for sentence in runs.caption)
 
 
@@ -106,6 +101,6 @@ def test_no_run_and_no_file_is_without_its_row(tmp_path: Path) -> None:
         machine = replace(ANNA, name=f"m{number:02}")
         runs = [run_of("scratch", "torch", epochs_of([9.0, 8.0]))]
         write(tmp_path, f"m{number:02}/1.json", content_of(machine, runs))
-    _, of_runs, files = written(of(tmp_path))
+    _, of_runs, files = written(study_of(tmp_path))
     assert (len(of_runs.rows), of_runs.left_out) == (70, 0)
     assert (len(files.rows), files.left_out) == (70, 0)

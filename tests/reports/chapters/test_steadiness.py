@@ -15,18 +15,16 @@ from alexnet import spec
 from alexnet.frameworks.registry import ENGINES
 from alexnet.spec import network
 from bench.records.flops import training_flops
-from bench.records.types import CutOff, Machine, ResumedDespite, Roofline, ThermalPressure
+from bench.records.types import CutOff, ResumedDespite, Roofline, ThermalPressure
 from reports.chapters import steadiness
 from reports.chapters.steadiness.frame import cells, drifted
 from reports.chapters.steadiness.picture import MOST_PANELS, relative_kernels, relative_speeds
 from reports.chapters.steadiness.table import MOST_CELLS
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import drawing, house
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.study.learning import main_epochs
 from reports.write.document import Paragraph, Picture, Section, Table
-from tests.support.prose_figures import again, raws, reads_as_rounded
+from tests.support.prose_figures import wrong
 from tests.support.report_files import (
     ANNA,
     BOB,
@@ -34,14 +32,14 @@ from tests.support.report_files import (
     JITTER,
     LOOM,
     add_engines,
-    content_of,
     disturbed,
     epochs_of,
     run_of,
     several_engines,
     two_machines,
-    write,
 )
+from tests.support.report_study import saved_runs, study_of
+from tests.support.report_text import sentences_of
 
 STEADY = [12.0, *[10.0] * 9]
 SLOWING = [12.0, *[10.0] * 3, *[10.5] * 3, *[11.0] * 3]
@@ -58,15 +56,6 @@ def made_up() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         add_engines(patch, LOOM)
         yield
-
-
-def study_of(folder: Path) -> Study:
-    return study(frames(gather([str(folder)])))
-
-
-def saved(folder: Path, *runs: Run, machine: Machine = ANNA) -> Study:
-    write(folder, f"{machine.name}.json", content_of(machine, runs))
-    return study_of(folder)
 
 
 def run(seconds: Sequence[float], engine: str = "torch", **given: Any) -> Run:
@@ -111,7 +100,7 @@ def rows(given: Study) -> list[dict[str, str]]:
 
 class TestASteadyMachine:
     def test_it_is_two_sentences(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run(STEADY), run(STEADY, "tensorflow"))
+        given = saved_runs(tmp_path, run(STEADY), run(STEADY, "tensorflow"))
         assert texts(given) == [
             "The speed holds: from the first third of the timed epochs to the last, 2 runs changed by"
             " 0.0 %.",
@@ -122,16 +111,16 @@ class TestASteadyMachine:
         assert len(section(given).data["steadiness"]) == 2
 
     def test_runs_too_short_for_a_drift_are_not_called_steady(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run(STEADY[:4]))
+        given = saved_runs(tmp_path, run(STEADY[:4]))
         assert texts(given)[0] == "No run has 6 timed epochs, so nothing is known of drift."
-        longer = saved(tmp_path / "two", run(STEADY[:4]), run(STEADY, "tensorflow"))
+        longer = saved_runs(tmp_path / "two", run(STEADY[:4]), run(STEADY, "tensorflow"))
         assert texts(longer)[0] == (
             "The speed holds: from the first third of the timed epochs to the last, 1 run with 6 timed"
             " epochs or more changed by 0.0 %."
         )
 
     def test_steps_that_were_disturbed_say_nothing_of_feeding(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run(STEADY))
+        given = saved_runs(tmp_path, run(STEADY))
         runs = given.runs.assign(pipeline_ratio=float("nan"))
         sentence = steadiness.efficiency(runs)
         assert sentence is not None
@@ -145,12 +134,12 @@ class TestASteadyMachine:
         assert steadiness.efficiency(runs.assign(roofline_share=float("nan"))) is None
 
     def test_no_valid_run(self, tmp_path: Path) -> None:
-        assert steadiness.chapter(saved(tmp_path, run(STEADY, failure="it was killed"))) is None
+        assert steadiness.chapter(saved_runs(tmp_path, run(STEADY, failure="it was killed"))) is None
 
 
 class TestAMachineThatSlowsDown:
     def test_one_run_is_named(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run(SLOWING), run(STEADY, "tensorflow"))
+        given = saved_runs(tmp_path, run(SLOWING), run(STEADY, "tensorflow"))
         assert title(given) == "Scratch with PyTorch ended 9.1 % slower than it began"
         assert texts(given)[:2] == [
             "In the one run that slowed down the reference kernel changed by 0.0 %, so the device itself"
@@ -160,15 +149,15 @@ class TestAMachineThatSlowsDown:
 
     def test_several_are_counted_and_their_machine_is_named(self, tmp_path: Path) -> None:
         for machine, seconds in ((ANNA, STEADY), (BOB, SLOWING), (replace(ANNA, name="carl"), STEADY)):
-            saved(tmp_path, *(run(seconds, seed=seed) for seed in (0, 1)), machine=machine)
+            saved_runs(tmp_path, *(run(seconds, seed=seed) for seed in (0, 1)), machine=machine)
         given = study_of(tmp_path)
         assert title(given) == "2 of 6 runs ended over 5 % slower than at first, all on bob"
         assert "The other 4 runs changed by 0.0 %." in texts(given)
 
     def test_some_may_end_faster(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run(SLOWING), run(WARMING, "tensorflow"), run(STEADY, seed=1))
+        given = saved_runs(tmp_path, run(SLOWING), run(WARMING, "tensorflow"), run(STEADY, seed=1))
         assert title(given) == "1 of 3 runs ended over 5 % slower than at first, 1 faster"
-        faster = saved(tmp_path / "one", run(WARMING))
+        faster = saved_runs(tmp_path / "one", run(WARMING))
         assert title(faster) == "Scratch with PyTorch ended 10.0 % faster than it began"
         assert not any("kernel" in text for text in texts(faster))
 
@@ -177,7 +166,7 @@ class TestAMachineThatSlowsDown:
             replace(epoch, probe_seconds=0.02 * (1 + epoch.epoch / 50)) for epoch in epochs_of(SLOWING)
         ]
         hot = run_of("scratch", "torch", slow, warnings=[ThermalPressure(levels=("heavy",))])
-        given = saved(tmp_path, hot, run(SLOWING, "tensorflow"))
+        given = saved_runs(tmp_path, hot, run(SLOWING, "tensorflow"))
         assert texts(given)[:2] == [
             "The computer was under thermal pressure in 1 of 2 runs that slowed down.",
             "The reference kernel slowed by over 5 % in 1 of 2 runs that slowed down.",
@@ -187,7 +176,7 @@ class TestAMachineThatSlowsDown:
         slow = [
             replace(epoch, probe_seconds=0.02 * (1 + epoch.epoch / 50)) for epoch in epochs_of(STEADY)
         ]
-        given = saved(tmp_path, run_of("scratch", "torch", slow))
+        given = saved_runs(tmp_path, run_of("scratch", "torch", slow))
         assert (
             "By the reference kernel, a fixed piece of work that is timed between the epochs, the device"
             " itself was over 5 % slower at the end of 1 run: scratch with PyTorch."
@@ -213,7 +202,7 @@ class TestPicture:
             replace(epoch, probe_seconds=0.02 * (1 + epoch.epoch / 500)) for epoch in epochs_of(SLOWING)
         ]
         steady = [replace(epoch, probe_seconds=0.03) for epoch in epochs_of(STEADY)]
-        given = saved(
+        given = saved_runs(
             tmp_path, run_of("scratch", "torch", slow), run_of("scratch", "tensorflow", steady)
         )
         kernels = relative_kernels(main_epochs(given), drifted(given.runs))
@@ -228,14 +217,14 @@ class TestPicture:
 
     def test_without_a_kernel_no_grey_is_explained(self, tmp_path: Path) -> None:
         unprobed = [replace(epoch, probe_seconds=None) for epoch in epochs_of(SLOWING)]
-        shown = picture(saved(tmp_path, run_of("scratch", "torch", unprobed)))
+        shown = picture(saved_runs(tmp_path, run_of("scratch", "torch", unprobed)))
         assert shown is not None
         assert "kernel" not in " ".join(sentence.text for sentence in shown.caption)
 
     def test_machines_that_held_have_no_panel(self, tmp_path: Path) -> None:
         for number in range(MOST_PANELS + 3):
             seconds = STEADY if number == 1 else [second * 1.001**number for second in SLOWING]
-            saved(tmp_path, run(seconds), machine=replace(ANNA, name=f"m{number}"))
+            saved_runs(tmp_path, run(seconds), machine=replace(ANNA, name=f"m{number}"))
         shown = picture(study_of(tmp_path))
         assert shown is not None
         assert "2 machines on which runs changed by less, but over 5 %, are not drawn." in [
@@ -244,7 +233,7 @@ class TestPicture:
 
     def test_it_is_a_drawing_in_both_widths(self, tmp_path: Path) -> None:
         runs = [run(SLOWING, engine) for engine in ("torch", "tensorflow", LOOM.name)]
-        given = saved(tmp_path, *runs, machine=replace(ANNA, name="<b>bold</b> $x$"))
+        given = saved_runs(tmp_path, *runs, machine=replace(ANNA, name="<b>bold</b> $x$"))
         shown = picture(given, is_drawn=True)
         assert shown is not None
         for svg in (shown.svg, shown.narrow_svg):
@@ -254,7 +243,7 @@ class TestPicture:
                 assert ENGINES[name].light_hue in svg
 
     def test_a_device_of_two_is_named(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run(SLOWING), run(SLOWING, device="cpu"))
+        given = saved_runs(tmp_path, run(SLOWING), run(SLOWING, device="cpu"))
         shown = picture(given)
         assert shown is not None
         assert title(given) == "2 of 2 runs ended over 5 % slower than at first"
@@ -273,26 +262,26 @@ class TestTable:
         assert not frame["is_remarked"].any()
 
     def test_of_several_runs_the_one_that_changed_most_is_shown(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run(SLOWING), run(STEADY, seed=1), run(STEADY, seed=2))
+        given = saved_runs(tmp_path, run(SLOWING), run(STEADY, seed=1), run(STEADY, seed=2))
         assert rows(given)[0]["Change, %"] == "−9.1"
         assert cells(given)["drift"].tolist() == [pytest.approx(0.0)]
 
     def test_disturbed_and_slow_epochs_are_counted_where_there_are_some(self, tmp_path: Path) -> None:
         calm = [120.0, 100.0, 101.0, 99.0, 100.0, 100.0, 101.0, 99.0]
         busy = disturbed(epochs_of(calm), 3, 5)
-        given = saved(
+        given = saved_runs(
             tmp_path / "busy",
             run_of("scratch", "torch", busy, device="cpu"),
             run(calm, "tensorflow", device="cpu"),
         )
         assert [row["Disturbed"] for row in rows(given)] == ["0 of 7", "2 of 7"]
         assert "Slow" not in rows(given)[0]
-        slow = saved(tmp_path / "slow", run([*calm, 130.0]))
+        slow = saved_runs(tmp_path / "slow", run([*calm, 130.0]))
         assert rows(slow)[0]["Slow"] == "1 of 8"
         assert "Disturbed" not in rows(slow)[0]
 
     def test_where_all_cells_are_shown_no_sentence_repeats_them(self, tmp_path: Path) -> None:
-        given = saved(tmp_path, run(SLOWING), run(STEADY, "tensorflow"))
+        given = saved_runs(tmp_path, run(SLOWING), run(STEADY, "tensorflow"))
         assert [row["Engine"] for row in rows(given)] == ["PyTorch", "TensorFlow"]
         assert [(row["Input %"], row["Roofline %"]) for row in rows(given)] == [("98", "80")] * 2
         assert not any("roofline" in text or "Feeding" in text for text in texts(given))
@@ -302,7 +291,7 @@ class TestTable:
 def test_of_many_cells_those_that_were_not_steady_are_shown(tmp_path: Path) -> None:
     for number in range(MOST_CELLS + 1):
         seconds = SLOWING if number in (3, 5) else STEADY
-        saved(tmp_path, run(seconds), machine=replace(ANNA, name=f"m{number:02}"))
+        saved_runs(tmp_path, run(seconds), machine=replace(ANNA, name=f"m{number:02}"))
     given = study_of(tmp_path)
     assert [row["Machine"] for row in rows(given)] == ["m03", "m05"]
     shown = table(given)
@@ -325,13 +314,13 @@ class TestNotes:
     def test_a_share_over_the_roofline_is_explained(self, tmp_path: Path) -> None:
         achieved = IMAGES / 10 * training_flops(network("standard"))
         low = Roofline(flops_per_second=achieved / 1.2, bytes_per_second=1e18)
-        given = saved(tmp_path, run(STEADY, start={"roofline": low}))
+        given = saved_runs(tmp_path, run(STEADY, start={"roofline": low}))
         assert "A share of the roofline over 100 % (1 run) says that" in texts(given)[-1]
         assert rows(given)[0]["Roofline %"] == "120"
 
     def test_runs_all_of_whose_epochs_were_disturbed_decide_nothing(self, tmp_path: Path) -> None:
         busy = disturbed(epochs_of(STEADY), *range(2, 11))
-        given = saved(tmp_path, run_of("scratch", "torch", busy, device="cpu"))
+        given = saved_runs(tmp_path, run_of("scratch", "torch", busy, device="cpu"))
         assert self.notes(given) == [
             "Of 1 run every epoch that counts was disturbed, so its speed decides nothing."
         ]
@@ -350,7 +339,7 @@ class TestNotes:
                 "went_back_because": None,
             }
         ]
-        assert self.notes(saved(tmp_path, cut)) == [
+        assert self.notes(saved_runs(tmp_path, cut)) == [
             "1 run was cut off and resumed, and the computer could cool down in between."
         ]
 
@@ -365,7 +354,7 @@ class TestNotes:
         )
         other = ResumedDespite(difference="load: 0.1 here; 0.2 there")
         runs = [run(STEADY, engine, warnings=[cut_off, other]) for engine in ("torch", "tensorflow")]
-        assert self.notes(saved(tmp_path, *runs)) == [
+        assert self.notes(saved_runs(tmp_path, *runs)) == [
             "Some went on although not all was as before: load: 0.1 here; 0.2 there (2 runs)."
         ]
 
@@ -374,7 +363,7 @@ def slow_and_steady(folder: Path) -> Path:
     """Three engines on two machines, of which one slows down."""
     for machine, seconds in ((ANNA, STEADY), (BOB, SLOWING)):
         runs = [run(seconds, engine) for engine in ("torch", "tensorflow", LOOM.name)]
-        saved(folder, *runs, run([12.0, 10.0], experiment="mistaken"), machine=machine)
+        saved_runs(folder, *runs, run([12.0, 10.0], experiment="mistaken"), machine=machine)
     return folder
 
 
@@ -382,16 +371,10 @@ def slow_and_steady(folder: Path) -> Path:
 def test_every_number_is_that_of_the_files(tmp_path: Path, files: Any) -> None:
     engines = ("torch", LOOM.name) if files is several_engines else ()
     given = study_of(files(tmp_path, *engines))
-    sealed = raws(tmp_path)
-    seals = dict(zip(given.frames.runs["run"], given.frames.runs["checksum"], strict=True))
     blocks = section(given).blocks
-    sentences = [s for b in blocks for s in (b.sentences if isinstance(b, Paragraph) else b.caption)]
-    numbers = [number for sentence in sentences for number in sentence.numbers]
-    assert numbers
-    for number in numbers:
-        runs = [sealed[seals[run]] for run in number.runs]
-        assert again(number, runs) == pytest.approx(number.value), number.what
-        assert reads_as_rounded(number), number
+    sentences = sentences_of(blocks)
+    assert any(sentence.numbers for sentence in sentences)
+    assert wrong(sentences, tmp_path, given) == []
     for block in blocks:
         for sentence in block.sentences if isinstance(block, Paragraph) else ():
             words = "".join(part for part in sentence.parts if isinstance(part, str))

@@ -30,6 +30,7 @@ from tests.support.report_files import (
     two_machines,
     write,
 )
+from tests.support.report_study import study_of
 
 DECIDED = {
     "keras_layers": "confirmed",
@@ -47,7 +48,7 @@ STEADY = [100.0] * 5
 
 def audited(folder: Path, *runs: dict[str, Any], machine: Machine = ANNA) -> pd.DataFrame:
     write(folder, "a/1.json", content_of(machine, runs))
-    return by_runs.audit(study(frames(gather([str(folder)])))).set_index("key")
+    return by_runs.audit(study_of(folder)).set_index("key")
 
 
 def of_accuracy(share: float, experiment: str = "scratch", engine: str = "torch", **more: Any) -> Any:
