@@ -177,8 +177,8 @@ def _report(report: Report, folder: Path, formats: Sequence[str]) -> list[Path]:
 
 def _command() -> int:
     """`main`, and what is left to print is printed, or thrown away where nobody reads it."""
-    # A report of 8,000 runs keeps nearly all that it makes to its end, and the search for what it does
-    # not takes an eighth of its time.
+    # A report of 8,000 runs keeps nearly all that it makes to its end, and looking for garbage takes an
+    # eighth of its time.
     gc.disable()
     try:
         return main()

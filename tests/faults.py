@@ -1689,8 +1689,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="Machines are judged by sessions, not by the runs of one (docs/report.md)",
         fault="each run of a session counts as a session",
         file="reports/study/compare.py",
-        old="by_session.setdefault(sessions[run], [])",
-        new="by_session.setdefault(sessions[run] + str(run), [])",
+        old="setdefault(session, [])",
+        new="setdefault(session + value.run, [])",
         tests=("tests/reports/test_pairs.py::test_what_was_repeated_says_what_may_be_decided",),
     ),
     Fault(

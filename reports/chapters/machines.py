@@ -19,7 +19,7 @@ from reports.write import names, words
 from reports.write.document import MOST_MACHINES, Picture, RowKind, Section, Sentence, Table, say
 from reports.write.parts import Part, cut, figure, paragraph, put
 from reports.write.parts import row as listed
-from reports.write.ratios import of_mean, unrepeated
+from reports.write.ratios import of_mean, run_ids, unrepeated
 from reports.write.table import Field, figures, line, table, text
 
 DECIDED = ("faster", "slower", "same")
@@ -47,12 +47,11 @@ def chapter(study: Study) -> Section | None:
     )
 
 
+SIDES = ("machine_runs", "baseline_runs")
+
+
 def _main(table: pd.DataFrame, study: Study) -> pd.DataFrame:
     return table[table["setting"] == study.main]
-
-
-def _run_ids(means: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(chain(*means["machine_runs"], *means["baseline_runs"])))
 
 
 def finding(study: Study) -> Sentence | None:
@@ -81,13 +80,13 @@ def _of_several(means: pd.DataFrame) -> Sentence:
         return put("All machines are as fast as {baseline}", baseline=baseline)
     if not means["verdict"].isin(DECIDED).any():
         return put("No machine is known to be faster or slower than {baseline}", baseline=baseline)
-    every = figure(len(means), "means; all", _run_ids(means), "other machine", "other machines")
+    every = figure(len(means), "means; all", run_ids(means, SIDES), "other machine", "other machines")
     counts: list[Part] = []
     for verdict, word in (("faster", "faster than"), ("slower", "slower than"), ("same", "as fast as")):
         rows = means[means["verdict"] == verdict]
         if rows.empty:
             continue
-        number = figure(len(rows), f"means; {verdict}", _run_ids(rows))
+        number = figure(len(rows), f"means; {verdict}", run_ids(rows, SIDES))
         template = "{n} {word}" if counts else "{n} {are} {word} {baseline}"
         counts.append(
             put(

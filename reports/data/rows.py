@@ -251,8 +251,8 @@ def _pipeline_ratio(loaded: LoadedRun, result: Result) -> float | None:
 def epochs(loaded: LoadedRun) -> bytes:
     """float64 (epochs, EPOCH_FIELDS), row by row; NaN where something was not measured.
 
-    `timed` are those that speak for the run, `elapsed` sums training alone. If all that would count were
-    disturbed, they are `timed` and `disturbed`: nothing is decided by them.
+    `timed` are those that speak for the run, `elapsed` sums training alone. Where every epoch that would
+    count was disturbed, these are both `timed` and `disturbed`, and carry no verdict.
     """
     device = loaded.cell.device
     timed = set[int]()

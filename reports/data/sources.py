@@ -173,13 +173,8 @@ def _paths(given: Sequence[str]) -> list[Path]:
     paths: dict[Path, None] = {}
     for name in given:
         whole = Path(name)
-        if whole.is_dir():
-            matches = [p for p in sorted(whole.rglob("*.json")) if _shown(p.relative_to(whole))]
-        elif whole.exists():
-            matches = [whole]
-        else:
-            matches = [Path(match) for match in sorted(glob(name, recursive=True))]  # noqa: PTH207
-            matches = [inner for match in matches for inner in _inside(match)]
+        met = [name] if whole.exists() else sorted(glob(name, recursive=True))  # noqa: PTH207
+        matches = [inner for match in met for inner in _inside(Path(match))]
         if not matches:
             raise NoResults(
                 f"{plain(name)} stands for no file: name a .json that `pytest bench` saved, a folder"
@@ -190,7 +185,7 @@ def _paths(given: Sequence[str]) -> list[Path]:
 
 
 def _inside(match: Path) -> Iterator[Path]:
-    """A folder that a glob met stands for its files, as it does by itself."""
+    """A folder stands for its files, by itself or where a glob met it."""
     if match.is_dir():
         yield from (p for p in sorted(match.rglob("*.json")) if _shown(p.relative_to(match)))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan, sqrt
-from statistics import median, stdev
+from statistics import fmean, median, stdev
 
 from alexnet.data import TEST_IMAGES, TRAIN_IMAGES, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
@@ -15,7 +15,7 @@ from reports.original.arithmetic import standard_error
 from reports.study import compare
 from reports.study.compare import Study
 from reports.study.conditions import FLAGGED, flags
-from reports.study.systems import Row, over_seeds
+from reports.study.systems import Row, seed_means
 
 VALIDATION_IMAGES = TRAIN_IMAGES - TRAINED_IMAGES
 ERRORS = 3.0
@@ -108,28 +108,21 @@ def accuracy(rows: Sequence[Row], column: str, theirs: float, *, images: int) ->
     The tolerance is ERRORS standard errors of the difference: both samples of images, and the spread
     over seeds, once for the original's one seed and once for the mean of ours.
     """
-    ours = over_seeds(rows, column)
-    seeds = [over_seeds(of_seed, column).mean for of_seed in _by_seed(rows)]
+    seeds = seed_means(rows, column)
+    ours = fmean(seeds)
     spread = max(stdev(seeds) if len(seeds) > 1 else 0.0, LEAST_SEED_SPREAD)
     error = sqrt(
         standard_error(theirs, images) ** 2
-        + standard_error(ours.mean, images) ** 2
+        + standard_error(ours, images) ** 2
         + spread**2 * (1 + 1 / len(seeds))
     )
     return Held(
-        ours=ours.mean,
+        ours=ours,
         theirs=theirs,
         tolerance=ERRORS * error,
         seeds=len(seeds),
         last_digit=ACCURACY_DIGIT,
     )
-
-
-def _by_seed(rows: Sequence[Row]) -> list[list[Row]]:
-    seeds: dict[int, list[Row]] = {}
-    for row in rows:
-        seeds.setdefault(row["seed"], []).append(row)
-    return list(seeds.values())
 
 
 def timing(seconds: Sequence[float], theirs: float, *, rounded_by: float) -> Held:

@@ -34,9 +34,8 @@ def frames(report: Report) -> dict[str, pd.DataFrame]:
     named = dict(report.data)
     for section in report.sections:
         named |= section.data
-    blocks = [*report.front, *(block for section in report.sections for block in section.blocks)]
     of_tables: dict[str, pd.DataFrame] = {}
-    for block in blocks:
+    for block in report.blocks:
         if isinstance(block, Table) and block.frame is not None:
             of_tables.setdefault(block.key, block.frame)
     named |= of_tables | {"numbers": _numbers(report)}

@@ -18,8 +18,8 @@ ROWS = 40
 COLUMNS = 12
 """Columns that a page can hold in a type that is still read."""
 UNBROKEN, UNBROKEN_CELL = 30, 10
-"""Letters of a word that is never broken in running text, which a cell of sentences is too, and in any
-other cell; a longer word may be."""
+"""Words of up to so many letters are never broken: the first in running text and in cells of sentences,
+the second in other cells."""
 SENTENCE = 60
 """Letters of a cell that is read like running text, and whose lines break."""
 MOST, MOST_NAMED, MOST_WORD = 500, 80, 150

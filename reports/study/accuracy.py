@@ -30,7 +30,7 @@ from scipy import special
 from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from reports.data.settings import EXPERIMENT_ORDER
-from reports.study.compare import Study
+from reports.study.compare import Study, of_study
 from reports.study.ratios import CONFIDENCE, holm
 
 LEAST_SEEDS = 3
@@ -42,9 +42,10 @@ equal systems with one seed each are further apart in 4 of 100 reports, and two 
 5 points it would be 32 of 100 reports."""
 
 MOST_FREEDOM = 4
-"""Times the degrees of freedom that the fewer seeds have by themselves. Those after Satterthwaite would
-be more where a few seeds happen to lie close together: of eight equal systems with three seeds each,
-which spread by 1.5 points, 6 to 10 of 100 reports then told some apart, and with this bound 1 to 3."""
+"""The degrees of freedom are at most so many times those of the side with fewer seeds. Satterthwaite's
+would be more where a few seeds happen to lie close together: of eight equal systems with three seeds
+each, which spread by 1.5 points, 6 to 10 of 100 reports then told some apart, and with this bound 1 to
+3."""
 
 Verdict = Literal["ahead", "behind", "not decided", "not decided among many", "too few seeds"]
 """Of the first system against the second. "not decided among many": its own 95 % interval excludes 0,
@@ -206,6 +207,7 @@ class Accuracies:
         return verdict == "ahead" if other_cost == cost else verdict != "behind"
 
 
+@of_study
 def judged_runs(study: Study) -> pd.DataFrame:
     """The main setting's runs whose accuracy may be told: none with weights of unknown origin."""
     runs = study.runs
@@ -216,9 +218,15 @@ def judged_runs(study: Study) -> pd.DataFrame:
     return runs[pd.Series(known, index=runs.index, dtype=bool) & runs["test_accuracy"].notna()]
 
 
+@of_study
+def judged_systems(study: Study) -> tuple[System, ...]:
+    """The systems of `judged_runs`."""
+    return systems(judged_runs(study))
+
+
 def accuracies(study: Study) -> Accuracies:
     """Every judgement of accuracy; without any system where the runs are not the whole protocol."""
-    return judge(systems(judged_runs(study)) if study.says_accuracy else ())
+    return judge(judged_systems(study) if study.says_accuracy else ())
 
 
 def systems(runs: pd.DataFrame) -> tuple[System, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
 from itertools import combinations
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
@@ -29,6 +29,9 @@ from reports.study.ratios import (
     over_machines,
     shared_sessions,
 )
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 CELL = ("machine", "setting", "experiment", "engine", "device")
 """Runs that differ in nothing of this, but in seed, repeat or session, are one sample."""
@@ -70,7 +73,8 @@ class Study:
     - means: one row a machine: the geometric mean over those cells that have epochs enough.
 
     The rows of a setting in a frame are one family of comparisons (`reports.study.ratios.judge`). `main`
-    is the setting that the report is about: the one with the most in common.
+    is the setting that the report is about: the one with the most in common. `kept` is what functions
+    with `of_study` have made of it.
     """
 
     frames: Frames
@@ -81,6 +85,7 @@ class Study:
     means: pd.DataFrame
     baselines: Baselines
     main: str
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def baseline(self) -> str | None:
@@ -110,6 +115,22 @@ class Study:
         """Whether accuracies mean anything: all of CIFAR-10, trained as the recipe has it."""
         runs = self.runs
         return not runs.empty and bool(follows_the_recipe(runs).all())
+
+
+def of_study(
+    function: Callable[Concatenate[Study, Given], Result],
+) -> Callable[Concatenate[Study, Given], Result]:
+    """Lets a function of a study work once for its other arguments: chapters share what it gives."""
+
+    @wraps(function)
+    def once(study: Study, /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
+        key = (function, args, *kwargs.items())
+        if key not in study.kept:
+            study.kept[key] = function(study, *args, **kwargs)
+        result: Result = study.kept[key]
+        return result
+
+    return once
 
 
 def follows_the_recipe(runs: pd.DataFrame) -> pd.Series[bool]:
@@ -174,21 +195,29 @@ def samples(frames: Frames) -> Samples:
         value=("images_per_second", "median"), epochs=("counts", "sum")
     )
     sessions, began_at = runs["session"].to_dict(), runs["started_at"].to_dict()
-    values: dict[tuple[Hashable, ...], dict[str, list[RunValue]]] = {}
-    for run, value, counted in figures.itertuples(name=None):
-        began = began_at[run]
-        by_session = values.setdefault(cell_of[run], {})
-        by_session.setdefault(sessions[run], []).append(
+    return sampled(
+        (
+            cell_of[run],
+            sessions[run],
             RunValue(
                 run=run,
                 value=float(value),
                 epochs=int(counted),
-                began=began if isinstance(began, str) else "",
-            )
+                began=began if isinstance(began := began_at[run], str) else "",
+            ),
         )
+        for run, value, counted in figures.itertuples(name=None)
+    )
+
+
+def sampled(values: Iterable[tuple[tuple[Hashable, ...], str, RunValue]]) -> Samples:
+    """The samples of (cell, session, value of a run)."""
+    by_cell: dict[tuple[Hashable, ...], dict[str, list[RunValue]]] = {}
+    for cell, session, value in values:
+        by_cell.setdefault(cell, {}).setdefault(session, []).append(value)
     return {
         cell: Sample(sessions={name: tuple(runs) for name, runs in by_session.items()})
-        for cell, by_session in values.items()
+        for cell, by_session in by_cell.items()
     }
 
 
@@ -370,9 +399,9 @@ def main_setting(
 ) -> str:
     """The setting with the most in common: the most machines that are compared.
 
-    Of those alike in that, the first letter with a comparison, which has the fullest profile. One of
-    `smoke` or of made-up images, which say whether it runs and not how fast, comes after all others, and
-    so does one without the baseline asked for.
+    Where several have as many, it is the first of them with a comparison, which has the fullest profile.
+    Settings of `smoke` or of made-up images come last: they say whether a framework runs, and not how
+    fast. A setting without the baseline asked for comes last too.
     """
     letters = list(frames.settings["setting"])
     valid = frames.valid

@@ -7,11 +7,10 @@ A run's figure is positive, and engines are compared by ratios, so the rule is t
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import lru_cache
 
 import pandas as pd
 
-from reports.study.compare import CELL, Samples, Study, engines
+from reports.study.compare import CELL, Samples, Study, engines, of_study, sampled
 from reports.study.ratios import LEAST_EPOCHS, RunValue, Sample
 
 HOST, CARD, ENERGY = "grown_host_bytes", "peak_device_bytes", "joules_per_epoch"
@@ -50,7 +49,7 @@ def energy(study: Study) -> pd.DataFrame:
     return _judged(study, joules(study, ENERGY))
 
 
-@lru_cache(maxsize=2)  # of a chapter's memory: the host's and the card's
+@of_study
 def peaks(study: Study, column: str) -> Samples:
     """Cell -> the peaks of its valid runs, in bytes: `column` of the frame `runs`.
 
@@ -58,23 +57,22 @@ def peaks(study: Study, column: str) -> Samples:
     its peak is over them.
     """
     runs = study.frames.valid[[*CELL, "run", "session", column, "epochs", "started_at"]]
-    values: dict[tuple[Hashable, ...], dict[str, list[RunValue]]] = {}
-    for row in runs[runs[column] > 0].to_dict("records"):
-        sessions = values.setdefault(tuple(row[name] for name in CELL), {})
-        sessions.setdefault(row["session"], []).append(
+    return sampled(
+        (
+            tuple(row[name] for name in CELL),
+            row["session"],
             RunValue(
                 run=row["run"],
                 value=float(row[column]),
                 epochs=int(row["epochs"]),
                 began=row["started_at"] or "",
-            )
+            ),
         )
-    return {
-        cell: Sample(sessions={name: tuple(of_one) for name, of_one in sessions.items()})
-        for cell, sessions in values.items()
-    }
+        for row in runs[runs[column] > 0].to_dict("records")
+    )
 
 
+@of_study
 def joules(study: Study, column: str) -> Samples:
     """Cell -> the energy of those runs that speak for its speed, and of the same epochs.
 

@@ -10,7 +10,7 @@ from statistics import variance
 from scipy import special
 
 from alexnet.recipe import EXPERIMENTS
-from reports.study.compare import CELL, Study
+from reports.study.compare import CELL, Study, of_study
 from reports.study.ratios import CONFIDENCE, LEAST_EPOCHS, LEAST_REPEATS, Basis, Sample
 
 
@@ -46,15 +46,16 @@ class Speed:
         return self.machine, self.device
 
 
-def speeds(study: Study) -> list[Speed]:
+@of_study
+def speeds(study: Study) -> tuple[Speed, ...]:
     """The cells of the main setting, in the order of the study."""
     images = _images_per_epoch(study)
     place = {name: CELL.index(name) for name in CELL}
-    return [
+    return tuple(
         _speed(cell, sample, place, images[cell])
         for cell, sample in study.samples.items()
         if cell[place["setting"]] == study.main
-    ]
+    )
 
 
 def _speed(cell: tuple[Hashable, ...], sample: Sample, place: dict[str, int], images: float) -> Speed:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Hashable, Iterable
 from math import nan
 from statistics import fmean, median
 from typing import Any
 
 import pandas as pd
 
-from reports.study.compare import Study
+from reports.study.compare import Study, of_study
 from reports.write.words import missing
 
 SYSTEM = ("machine", "device", "experiment", "engine")
@@ -54,29 +52,16 @@ def most(rows: Iterable[Row], column: str) -> float:
     return max(there(rows, column), default=nan)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """A figure over seeds: runs of one seed are averaged first, so that none counts twice."""
-
-    mean: float
-    low: float
-    high: float
-    seeds: int
-
-
-def over_seeds(rows: Sequence[Row], column: str) -> Spread:
-    """Mean, lowest and highest over the seeds; NaN where nothing was measured."""
+def seed_means(rows: Iterable[Row], column: str) -> list[float]:
+    """The mean of each seed whose runs have the figure, so that no seed counts twice."""
     by_seed: dict[Hashable, list[float]] = {}
     for row in rows:
         if not missing(row[column]):
             by_seed.setdefault(row["seed"], []).append(float(row[column]))
-    means = [fmean(values) for values in by_seed.values()]
-    if not means:
-        return Spread(mean=nan, low=nan, high=nan, seeds=0)
-    return Spread(mean=fmean(means), low=min(means), high=max(means), seeds=len(means))
+    return [fmean(values) for values in by_seed.values()]
 
 
-@lru_cache(maxsize=1)  # several chapters ask for them
+@of_study
 def of_main(study: Study) -> Systems:
     """The systems that have valid runs in the main setting."""
     return systems(study.runs)

@@ -155,6 +155,11 @@ class Report:
     front: tuple[Block, ...] = ()
     data: Mapping[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """All blocks, of the first page and of the chapters."""
+        return (*self.front, *(block for section in self.sections for block in section.blocks))
+
     def sentences(self) -> Iterator[tuple[str, Sentence]]:
         """Every sentence in the order of reading, with the title of where it stands."""
         for paragraph in self.summary:

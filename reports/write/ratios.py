@@ -166,17 +166,16 @@ def of_mean(mean: Any) -> Lead:
     return lead(mean, (mean.machine, mean.baseline), where, runs, noun="session")
 
 
-def unrepeated(table: pd.DataFrame, remedy: str = "", *, briefly: bool = False) -> Sentence | None:
+def unrepeated(table: pd.DataFrame, remedy: str = "") -> Sentence | None:
     """What a lead without an interval is worth, where a row of comparisons has none.
 
-    `remedy` is a sentence that says what would give one; without it, or `briefly`, only the worth is
-    told.
+    `remedy` is a sentence that says what would give one; without it only the worth is told.
     """
     enough = table[table["verdict"] != "too few epochs"]
     if not any(enough["p"].isna()):
         return None
     sentence = put("A lead without an interval decides only above {clear} times.", clear=f"{CLEAR:.2f}")
-    return sentence if briefly or not remedy else put("{worth} {remedy}", worth=sentence, remedy=remedy)
+    return put("{worth} {remedy}", worth=sentence, remedy=remedy) if remedy else sentence
 
 
 def by_pair(rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -184,6 +183,8 @@ def by_pair(rows: pd.DataFrame) -> list[pd.DataFrame]:
     return [pair for _, pair in rows.groupby(["first", "second"], sort=False)]
 
 
-def run_ids(rows: pd.DataFrame) -> tuple[str, ...]:
-    """The runs of rows of `Study.engines`, each once."""
-    return tuple(dict.fromkeys(chain(*rows["first_runs"], *rows["second_runs"])))
+def run_ids(
+    rows: pd.DataFrame, columns: tuple[str, str] = ("first_runs", "second_runs")
+) -> tuple[str, ...]:
+    """The runs of both sides of comparisons, each once; `columns` have them."""
+    return tuple(dict.fromkeys(chain(*(run for name in columns for run in rows[name]))))

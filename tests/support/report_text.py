@@ -56,8 +56,7 @@ def text(report: Report, key: str | None = None) -> str:
 
 def tables(report: Report) -> dict[str, Table]:
     """Key -> table, of the first page and of all chapters."""
-    blocks = [*report.front, *(block for section in report.sections for block in section.blocks)]
-    return {block.key: block for block in blocks if isinstance(block, Table)}
+    return {block.key: block for block in report.blocks if isinstance(block, Table)}
 
 
 def whole_text(report: Report) -> str:

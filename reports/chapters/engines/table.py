@@ -42,7 +42,9 @@ def means(study: Study) -> dict[str, Table]:
         return {}
     reference = _reference(study)
     rows = pd.DataFrame([_turned(row, reference) for row in shown.to_dict("records")])
-    rows = rows.sort_values("experiment", key=lambda names: names.map(ORDER), kind="stable")
+    rows = rows.sort_values(
+        "experiment", key=lambda column: column.map(EXPERIMENT_ORDER.index), kind="stable"
+    )
     places = list(rows.itertuples())
     fields = [
         text("Experiment", rows["experiment"], "Experiment: {value}."),
@@ -74,9 +76,6 @@ def _interval(mean: Any) -> str:
     return words.DASH if words.missing(mean.p) else words.interval(mean.low, mean.high)
 
 
-ORDER = {name: place for place, name in enumerate(EXPERIMENT_ORDER)}
-
-
 def pairs(study: Study) -> dict[str, Table]:
     """The table `pairs`: the main setting first, by experiment, the largest lead first.
 
@@ -91,7 +90,7 @@ def pairs(study: Study) -> dict[str, Table]:
         key=lambda row: (
             row["setting"] != study.main,
             row["setting"],
-            ORDER[row["experiment"]],
+            EXPERIMENT_ORDER.index(row["experiment"]),
             -round(abs(log(row["ratio"])), 9),
         ),
     )

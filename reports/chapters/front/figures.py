@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports.chapters.front.finding import headline, quick_epoch
 from reports.chapters.front.shown import Shown, cell_of
-from reports.study.accuracy import judged_runs, systems
+from reports.study.accuracy import judged_systems
 from reports.study.compare import Samples, Study
 from reports.study.resources import HOST, joules, peaks
 from reports.study.speeds import Speed, headline_experiment, speeds
@@ -99,7 +99,7 @@ def _accuracy(study: Study, experiment: str) -> list[KeyFigure]:
     """The mean over engines and seeds, and its lowest and highest seed."""
     if not study.says_accuracy:
         return []
-    own = [system for system in systems(judged_runs(study)) if system.experiment == experiment]
+    own = [system for system in judged_systems(study) if system.experiment == experiment]
     if not own:
         return []
     seeds = [share for system in own for share in system.by_seed]

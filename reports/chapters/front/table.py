@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from reports.chapters.front.shown import Shown, cell_of, in_chart
-from reports.study.accuracy import judged_runs, systems
+from reports.study.accuracy import judged_systems
 from reports.study.compare import Study
 from reports.study.ratios import LEAST_EPOCHS
 from reports.study.resources import HOST, joules, peaks
 from reports.study.resources import values as pooled
-from reports.write import words
+from reports.write import names, words
 from reports.write.document import Sentence, Table, say
 from reports.write.parts import engine
 from reports.write.table import Field, figures, line, table, text
@@ -130,20 +130,16 @@ def frame_of(study: Study, shown: Shown) -> pd.DataFrame:
 
 def _accuracy_by_system(study: Study) -> dict[tuple[str, str], float]:
     """(experiment, engine) -> mean test accuracy over the seeds, on all machines."""
-    return {system.name: system.mean for system in systems(judged_runs(study))}
+    return {system.name: system.mean for system in judged_systems(study)}
 
 
 def _accuracies(frame: pd.DataFrame, *, of_machines: bool) -> list[Field]:
     if not of_machines:
-        return [figures("Test, %", _percents(frame["accuracy"]))]
+        return [figures("Test, %", names.percents(frame["accuracy"]))]
     return [
-        figures("scratch, %", _percents(frame["scratch_accuracy"]), absent=line("")),
-        figures("pretrained, %", _percents(frame["pretrained_accuracy"]), absent=line("")),
+        figures("scratch, %", names.percents(frame["scratch_accuracy"]), absent=line("")),
+        figures("pretrained, %", names.percents(frame["pretrained_accuracy"]), absent=line("")),
     ]
-
-
-def _percents(values: pd.Series[float]) -> list[str]:
-    return [words.number(value, ".1f", 100) for value in values]
 
 
 def how_sure(row: Any) -> str:
@@ -189,7 +185,7 @@ def _reading(study: Study, shown: Shown) -> list[Sentence]:
 
 def _seeds(study: Study) -> list[Sentence]:
     """Over how many seeds the accuracies are means."""
-    counts = {system.seeds for system in systems(judged_runs(study))}
+    counts = {system.seeds for system in judged_systems(study)}
     if not counts:
         return []
     if counts == {1}:

@@ -36,7 +36,7 @@ def paragraphs(study: Study, compared: Compared) -> tuple[Paragraph, ...]:
     """What the pictures do not show: what a computer needs, what is missing, what decides nothing."""
     pairs = pd.concat([compared.host, compared.card, compared.energy])
     undecided = pairs[pairs["verdict"].isin(("ahead", "behind"))]
-    worth = unrepeated(undecided, briefly=True) if len(undecided) else None
+    worth = unrepeated(undecided) if len(undecided) else None
     return paragraph(_needed(study.runs), _without_energy(study.runs), worth)
 
 

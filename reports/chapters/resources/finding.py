@@ -8,6 +8,7 @@ import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
 from reports.write import words
+from reports.write.parts import engine
 
 
 def finding(pairs: pd.DataFrame, what: str) -> str:
@@ -24,7 +25,7 @@ def finding(pairs: pd.DataFrame, what: str) -> str:
     names = [name for name in ENGINES if name in {*pairs["first"], *pairs["second"]}]
     if not takers:
         if set(pairs["verdict"]) == {"same"}:
-            return f"{words.listed([label(name) for name in names])} take the same {what} within 2 %"
+            return f"{words.listed([engine(name) for name in names])} take the same {what} within 2 %"
         return f"No engine is known to take more {what}"
     if len(names) == 2:
         return _of_two(takers, pairs, what)
@@ -33,9 +34,9 @@ def finding(pairs: pd.DataFrame, what: str) -> str:
         less = [ratio for (_, other), ratios in takers.items() if other == name for ratio in ratios]
         more = [ratio for (taker, _), ratios in takers.items() if taker == name for ratio in ratios]
         if len(less) == comparisons:
-            return f"{label(name)} takes the least {what}, others {_span(less)} times as much"
+            return f"{engine(name)} takes the least {what}, others {_span(less)} times as much"
         if len(more) == comparisons:
-            return f"{label(name)} takes the most {what}, {_span(more)} times that of another engine"
+            return f"{engine(name)} takes the most {what}, {_span(more)} times that of another engine"
     return _of_most(takers, pairs, what)
 
 
@@ -55,18 +56,13 @@ def _of_two(takers: dict[tuple[str, str], list[float]], pairs: pd.DataFrame, wha
     (more, less), ratios = ordered[0]
     if len(ordered) == 1:
         return (
-            f"{label(more)} takes {_span(ratios)} times the {what} of {label(less)}"
+            f"{engine(more)} takes {_span(ratios)} times the {what} of {engine(less)}"
             f"{_where(len(ratios), pairs)}"
         )
     return (
-        f"{label(more)} takes more {what} than {label(less)}{_where(len(ratios), pairs)},"
-        f" {label(less)} in {len(ordered[1][1])}"
+        f"{engine(more)} takes more {what} than {engine(less)}{_where(len(ratios), pairs)},"
+        f" {engine(less)} in {len(ordered[1][1])}"
     )
-
-
-def label(engine: str) -> str:
-    """What a reader calls an engine."""
-    return ENGINES[engine].label
 
 
 def _span(ratios: Sequence[float]) -> str:

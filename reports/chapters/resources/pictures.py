@@ -10,7 +10,7 @@ from statistics import geometric_mean
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.chapters.resources.finding import finding, label
+from reports.chapters.resources.finding import finding
 from reports.chapters.resources.frame import IMAGE, Compared
 from reports.data.settings import EXPERIMENT_ORDER, engines_of
 from reports.draw import bars, house
@@ -18,6 +18,7 @@ from reports.draw.bars import Bar, Row
 from reports.study.resources import CARD, HOST
 from reports.write import words
 from reports.write.document import Number, Picture, Sentence, say
+from reports.write.parts import engine
 from reports.write.table import line
 from reports.write.words import DEVICES
 
@@ -114,7 +115,7 @@ def _picture(
     if any(bar and bar.is_range for row in rows for bar in row.bars):
         caption = [*caption, line("A thin line goes from the least to the most of the runs.")]
     in_words = "; ".join(
-        f"{row.group}, {label(row.engine)} {' and '.join(bar.text for bar in row.bars if bar)} {unit}"
+        f"{row.group}, {engine(row.engine)} {' and '.join(bar.text for bar in row.bars if bar)} {unit}"
         for row in rows
     )
     return Picture(
@@ -163,8 +164,8 @@ def _by_experiment(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame
                 f"{name}, {_machines(cells)}": cells for _, cells in rows.groupby("engine", sort=False)
             }
         for group, cells in groups.items():
-            for engine in engines_of(cells):
-                yield group, engine, cells[cells["engine"] == engine]
+            for name in engines_of(cells):
+                yield group, name, cells[cells["engine"] == name]
 
 
 def _machines(cells: pd.DataFrame) -> str:
@@ -177,8 +178,8 @@ def _by_machine(frame: pd.DataFrame) -> Iterator[Row]:
     for (machine, device), cells in frame.groupby(["machine", "device"], sort=False):
         two = frame.loc[frame["machine"] == machine, "device"].nunique() > 1
         group = f"{machine}, {DEVICES[str(device)]}" if two else str(machine)
-        for engine in engines_of(cells):
-            yield Row(group=group, engine=engine, bars=(_bar(cells[cells["engine"] == engine], IMAGE),))
+        for name in engines_of(cells):
+            yield Row(group=group, engine=name, bars=(_bar(cells[cells["engine"] == name], IMAGE),))
 
 
 def _sorted(rows: Iterable[Row]) -> list[Row]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
-from reports.chapters.resources.finding import label
 from reports.chapters.resources.frame import FIGURES, IMAGE, measured
 from reports.data.settings import EXPERIMENT_ORDER
 from reports.study.resources import CARD, HOST
@@ -15,6 +14,7 @@ from reports.study.systems import SYSTEM
 from reports.write import words
 from reports.write.document import Sentence, Table, say
 from reports.write.names import ON_DEVICE, ON_MACHINE
+from reports.write.parts import engine
 from reports.write.table import Field, figures, line, table, text
 from reports.write.words import DASH, DEVICES
 
@@ -40,7 +40,7 @@ def resources_table(frame: pd.DataFrame) -> dict[str, Table]:
     if len(frame) > MOST_CELLS:
         keys = ["device", "experiment", "engine"]
     groups = [rows for _, rows in order.groupby(keys, sort=False)]
-    reference = label(str(frame["reference"].iloc[0]))
+    reference = engine(frame["reference"].iloc[0])
     of_cards = frame["device"] == "cuda"
 
     def values_of(column: str) -> list[float]:
@@ -67,7 +67,7 @@ def resources_table(frame: pd.DataFrame) -> dict[str, Table]:
     heads = pd.DataFrame([rows.iloc[0] for rows in groups])
     fields = [
         text("Experiment", heads["experiment"]),
-        text("Engine", map(label, heads["engine"]), "Engine: {value}."),
+        text("Engine", map(engine, heads["engine"]), "Engine: {value}."),
         *([text("Machine", heads["machine"], ON_MACHINE)] if "machine" in keys else []),
         text("Device", heads["device"].map(DEVICES), ON_DEVICE),
         gigabytes_of("After import, GB", "baseline_host_bytes", minor=True),
