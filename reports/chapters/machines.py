@@ -17,7 +17,7 @@ from reports.study.compare import Study, virtual_macs
 from reports.study.ratios import LEAST_EPOCHS
 from reports.write import names, words
 from reports.write.document import MOST_MACHINES, Picture, RowKind, Section, Sentence, Table, say
-from reports.write.parts import Part, cut, figure, paragraph, put
+from reports.write.parts import Part, cut, figure, not_shown, paragraph, put
 from reports.write.parts import row as listed
 from reports.write.ratios import of_mean, run_ids, unrepeated
 from reports.write.table import Field, figures, line, table, text
@@ -37,7 +37,7 @@ def chapter(study: Study) -> Section | None:
     drawn = picture(study)
     blocks = (
         *(() if drawn is None else (drawn,)),
-        *paragraph(*_left_out(study), _short(study), unrepeated(_main(study.means, study), REMEDY)),
+        *paragraph(*_left_out(study), _short(study), unrepeated(study.main_rows(study.means), REMEDY)),
         *ranking(study).values(),
     )
     if not blocks:
@@ -50,13 +50,9 @@ def chapter(study: Study) -> Section | None:
 SIDES = ("machine_runs", "baseline_runs")
 
 
-def _main(table: pd.DataFrame, study: Study) -> pd.DataFrame:
-    return table[table["setting"] == study.main]
-
-
 def finding(study: Study) -> Sentence | None:
     """Which machine is faster than the baseline; None where none is compared with it."""
-    means = _main(study.means, study)
+    means = study.main_rows(study.means)
     if means.empty:
         return None
     return _of_one(means) if len(means) == 1 else _of_several(means)
@@ -131,7 +127,7 @@ def picture(study: Study) -> Picture | None:
     if title is None:
         return None
     rows = fitted(every)
-    cells = _main(study.machines, study)
+    cells = study.main_rows(study.machines)
     cells = cells[cells["machine"].isin(rows["machine"])]
     cells_of = dict(tuple(cells.groupby("machine", sort=False)))
     marks = tuple(_row(row, cells_of.get(row.machine)) for row in rows.itertuples())
@@ -199,8 +195,8 @@ def _reading(rows: pd.DataFrame, *, has_dots: bool, left_out: int) -> list[Sente
 def _rest(left_out: int) -> list[Sentence]:
     if not left_out:
         return []
-    number = figure(left_out, "machines that there is no room for", (), "machine")
-    return [say("{n} between the fastest and the slowest are not shown.", n=number)]
+    template = "{n} between the fastest and the slowest {are} not shown."
+    return [not_shown(left_out, "machines that there is no room for", template)]
 
 
 def ranking(study: Study) -> dict[str, Table]:
@@ -297,8 +293,8 @@ def _caption(shown: pd.DataFrame) -> list[Sentence]:
 
 def _short(study: Study) -> Sentence | None:
     """That cells with too few epochs are in no mean."""
-    means = _main(study.means, study)
-    cells = _main(study.machines, study)
+    means = study.main_rows(study.means)
+    cells = study.main_rows(study.machines)
     in_mean = cells["machine"].isin(means.loc[means["short_cells"] > 0, "machine"])
     short = cells[in_mean & (cells["verdict"] == "too few epochs")]
     if short.empty:

@@ -10,7 +10,7 @@ State = Literal["confirmed", "not contradicted", "contradicted", "not reproduced
 """What became of a claim.
 
 - confirmed: arithmetic gives it, or runs meet the published figure to its last digit;
-- not contradicted: runs come as near as their errors allow, which others may do as well;
+- not contradicted: runs differ by no more than errors explain, as they would from figures near it;
 - contradicted: arithmetic rules it out, or runs are farther away than errors explain;
 - not reproduced: the runs do not show it, and need not, since the original most likely erred on the way;
 - not yet measured: no run here may decide it.

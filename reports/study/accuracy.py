@@ -224,6 +224,7 @@ def judged_systems(study: Study) -> tuple[System, ...]:
     return systems(judged_runs(study))
 
 
+@of_study
 def accuracies(study: Study) -> Accuracies:
     """Every judgement of accuracy; without any system where the runs are not the whole protocol."""
     return judge(judged_systems(study) if study.says_accuracy else ())

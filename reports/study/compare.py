@@ -35,6 +35,8 @@ Result = TypeVar("Result")
 
 CELL = ("machine", "setting", "experiment", "engine", "device")
 """Runs that differ in nothing of this, but in seed, repeat or session, are one sample."""
+PLACE = ["machine", "device", "experiment"]
+"""Where engines meet."""
 JUDGED = (
     *("ratio", "low", "high", "p", "basis", "verdict", "comparisons"),
     *("epochs", "runs", "sessions", "shared"),
@@ -92,11 +94,30 @@ class Study:
         """The machine that the main setting's others are compared with."""
         return self.baselines.get(self.main)
 
+    def main_rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of the main setting."""
+        return table[table["setting"] == self.main]
+
     @cached_property
     def runs(self) -> pd.DataFrame:
         """The valid runs of the main setting."""
-        valid = self.frames.valid
-        return valid[valid["setting"] == self.main]
+        return self.main_rows(self.frames.valid)
+
+    @cached_property
+    def main_engines(self) -> pd.DataFrame:
+        """The comparisons of engines in the main setting, each two of them once on a device."""
+        return self.usual_pairs(self.engines)
+
+    def usual_pairs(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Of a table like `engines` the rows of the main setting.
+
+        Of two engines that met twice on a device, once in another version or precision, it has only the
+        pair of the main setting's own.
+        """
+        rows = self.main_rows(table)
+        usual = (rows["first_setting"] == self.main) & (rows["second_setting"] == self.main)
+        ordered = rows.loc[usual.sort_values(ascending=False, kind="stable").index]
+        return ordered.drop_duplicates([*PLACE, "first", "second"]).sort_index()
 
     @cached_property
     def precisions(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from reports.study.compare import Study
+from reports.study.compare import Study, of_study
 
 AROUND_EPOCHS = 3
 """Epochs around the lowest validation loss, itself among them, whose mean a rise is counted from."""
@@ -137,10 +137,11 @@ def overfitting(runs: pd.DataFrame, epochs: pd.DataFrame) -> tuple[Overfitting, 
     return tuple(judgements)
 
 
+@of_study
 def main_epochs(study: Study) -> pd.DataFrame:
     """The epochs of the valid runs of the main setting."""
     epochs = study.frames.epochs
-    return epochs[(epochs["validity"] == "valid") & (epochs["setting"] == study.main)]
+    return study.main_rows(epochs[epochs["validity"] == "valid"])
 
 
 def epoch_of_level(accuracies: Sequence[float], level: float) -> int | None:

@@ -109,4 +109,4 @@ def gpu_alone(runs: pd.DataFrame) -> pd.DataFrame:
 def _judged(study: Study, samples: Samples, *, least_epochs: int = LEAST_EPOCHS) -> pd.DataFrame:
     """The comparisons of the main setting."""
     table = engines(study.frames, samples, least_epochs=least_epochs)
-    return table[table["setting"] == study.main]
+    return study.usual_pairs(table)

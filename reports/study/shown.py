@@ -29,7 +29,7 @@ def ranked(study: Study, present: Iterable[str]) -> Ranked:
     Of the main setting both. Of machines with equally many runs the one measured first comes first.
     """
     there = set(present)
-    means = study.means[study.means["setting"] == study.main].dropna(subset=["ratio"])
+    means = study.main_rows(study.means).dropna(subset=["ratio"])
     means = means[means["machine"].isin(there)].reset_index(drop=True)
     ends: list[str | None] = [None, None]
     if len(means):

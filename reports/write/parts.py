@@ -72,6 +72,12 @@ def figure(value: float, what: str, runs: Iterable[str], noun: str = "", plural:
     return Number(text=text, value=float(value), what=what, runs=tuple(runs))
 
 
+def not_shown(count: int, what: str, template: str) -> Sentence:
+    """How many machines a picture has no room for; the template has places for `n` and `are`."""
+    number = figure(count, what, (), "machine")
+    return put(template, n=number, are="is" if count == 1 else "are")
+
+
 def of_runs(runs: Sequence[str], which: str, noun: str = "run") -> Number:
     """How many runs there are."""
     return figure(len(runs), f"runs; {which}", runs, noun)

@@ -10,6 +10,7 @@ import pytest
 
 from reports.write import names, words
 from reports.write.document import RowKind, Table
+from reports.write.parts import not_shown
 from reports.write.table import figures, line, table, text
 
 
@@ -178,3 +179,13 @@ def test_no_row_is_no_table() -> None:
 def test_of_many_runs_the_first_are_named() -> None:
     found = names.runs([("R1",), ("R1", "R2", "R3", "R4"), ("R1", "R2", "R3", "R4", "R5")])
     assert found == ["R1", "R1 R2 R3 R4", "R1 R2 R3 and 2 more"]
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(1, "1 machine is not shown."), (2, "2 machines are not shown.")]
+)
+def test_the_verb_goes_with_the_number_of_machines(count: int, told: str) -> None:
+    sentence = not_shown(count, "machines that there is no room for", "{n} {are} not shown.")
+    assert sentence.text == told
+    [number] = sentence.numbers
+    assert (number.value, number.runs) == (count, ())

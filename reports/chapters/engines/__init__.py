@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, combinations
 
 from alexnet.frameworks.registry import ENGINES
-from reports.chapters.engines.finding import finding, main_pairs
+from reports.chapters.engines.finding import finding
 from reports.chapters.engines.multiples import picture
 from reports.chapters.engines.table import means, pairs
 from reports.data.settings import engines_of
@@ -30,7 +30,9 @@ def chapter(study: Study) -> Section | None:
     drawn = picture(study)
     blocks = (
         *(() if drawn is None else (drawn,)),
-        *paragraph(not_compared(study), unlike_precisions(study), unrepeated(main_pairs(study), REMEDY)),
+        *paragraph(
+            not_compared(study), unlike_precisions(study), unrepeated(study.main_engines, REMEDY)
+        ),
         *means(study).values(),
         *pairs(study).values(),
     )
@@ -72,7 +74,7 @@ def not_compared(study: Study) -> Sentence | None:
     """Machines on which two engines met on no device, and those that ran one engine alone."""
     split: dict[tuple[str, ...], list[str]] = {}
     alone: dict[str, list[str]] = {}
-    valid, pairs_there = study.frames.valid, main_pairs(study)
+    valid, pairs_there = study.frames.valid, study.main_engines
     runs = set(chain(study.runs["run"], *pairs_there["first_runs"], *pairs_there["second_runs"]))
     there = valid.loc[valid["run"].isin(runs), ["machine", "engine", "device"]].drop_duplicates()
     devices_of: dict[str, dict[str, set[str]]] = {}
@@ -108,7 +110,7 @@ def not_compared(study: Study) -> Sentence | None:
     if not clauses:
         return None
     template = "The engines were not compared on every machine: {clauses}."
-    if main_pairs(study).empty:
+    if study.main_engines.empty:
         template = "The engines were not compared: {clauses}."
     elif len(engines_of(study.runs)) > 2:
         template = "Not every engine was compared with every other: {clauses}."

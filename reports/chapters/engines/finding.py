@@ -10,19 +10,16 @@ from typing import Any
 import pandas as pd
 
 from reports.data.settings import engines_of
-from reports.study.compare import Study
+from reports.study.compare import PLACE, Study
 from reports.write.document import Sentence
 from reports.write.parts import Part, between, engine, figure, put, row
 from reports.write.ratios import Lead, of_engine_mean, of_engines, run_ids
 
-PLACE = ["machine", "device", "experiment"]
-"""Where engines meet."""
-
 
 def finding(study: Study) -> Sentence | None:
     """Of the main setting, over machines if there are three or more; None where no two engines met."""
-    rows = main_pairs(study)
-    means = study.engine_means[study.engine_means["setting"] == study.main]
+    rows = study.main_engines
+    means = study.main_rows(study.engine_means)
     if rows.empty:
         return None
     if means.empty:
@@ -35,17 +32,6 @@ def finding(study: Study) -> Sentence | None:
         finding=_of_rows(means.assign(machine="", device="")),
         machines=between(ends[0], ends[-1]),
     )
-
-
-def main_pairs(study: Study) -> pd.DataFrame:
-    """The comparisons of the main setting.
-
-    Of two engines that met twice on a device, once in another version or precision, the usual ones.
-    """
-    rows = study.engines[study.engines["setting"] == study.main]
-    usual = (rows["first_setting"] == study.main) & (rows["second_setting"] == study.main)
-    ordered = rows.loc[usual.sort_values(ascending=False, kind="stable").index]
-    return ordered.drop_duplicates([*PLACE, "first", "second"]).sort_index()
 
 
 def _of_rows(rows: pd.DataFrame) -> Sentence:

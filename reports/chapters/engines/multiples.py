@@ -11,7 +11,7 @@ from statistics import fmean, median
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
-from reports.chapters.engines.finding import engines_in, finding, main_pairs
+from reports.chapters.engines.finding import engines_in, finding
 from reports.data.settings import EXPERIMENT_ORDER
 from reports.draw import house
 from reports.draw.forest import Block, Mark, Row, forest
@@ -26,7 +26,7 @@ FEW_MACHINES, MOST_MARKS = 3, 16
 LETTERS = 32
 """Of a machine's name beside its row."""
 MOST_DOTS = 600
-"""Of more at most so many at even distances are drawn, so that a picture stays small."""
+"""At most so many small marks in a picture; of more machines every second or third is drawn."""
 DECIDED = ("faster", "slower", "same")
 
 
@@ -103,7 +103,7 @@ def against(rows: pd.DataFrame, reference: str) -> list[Speed]:
 @house.styled
 def picture(study: Study) -> Picture | None:
     """Every other engine as a multiple of the reference engine; None where no two met."""
-    rows = main_pairs(study)
+    rows = study.main_engines
     title = finding(study)
     if title is None:
         return None

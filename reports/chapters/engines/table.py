@@ -37,7 +37,7 @@ def comparisons(study: Study) -> pd.DataFrame:
 def means(study: Study) -> dict[str, Table]:
     """The table `engine_means`: over the machines, of three or more; by experiment."""
     frame = study.engine_means
-    shown = frame[frame["setting"] == study.main]
+    shown = study.main_rows(frame)
     if shown.empty:
         return {}
     reference = _reference(study)
@@ -103,15 +103,15 @@ def pairs(study: Study) -> dict[str, Table]:
         left_out=len(frame) - len(shown),
         frame=frame,
     )
-    is_summed_up = (study.engine_means["setting"] == study.main).any()
-    return {name: replace(each, only_in_html=bool(is_summed_up)) for name, each in made.items()}
+    is_summed_up = not study.main_rows(study.engine_means).empty
+    return {name: replace(each, only_in_html=is_summed_up) for name, each in made.items()}
 
 
 def _reference(study: Study) -> str | None:
     """Of two engines the one that is named second, as in the picture; None of more."""
     if len(engines_in(study.engines)) > 2:
         return None
-    main = study.engines[study.engines["setting"] == study.main]
+    main = study.main_rows(study.engines)
     return reference_engine(study.engines if main.empty else main)
 
 

@@ -16,7 +16,7 @@ from reports.draw import house
 from reports.study.compare import Study
 from reports.write import words
 from reports.write.document import Block, KeyFigure, Paragraph, Picture, Sentence, say
-from reports.write.parts import engine, figure
+from reports.write.parts import engine, not_shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +82,10 @@ def _reading(shown: Shown) -> list[Sentence]:
     sentences.append(_glossary(shown))
     if shown.left_out:
         sentences.append(
-            say(
-                "{n} between the fastest and the slowest are in report-data/front.csv.",
-                n=figure(shown.left_out, "machines that the first chart has no room for", (), "machine"),
+            not_shown(
+                shown.left_out,
+                "machines that the first chart has no room for",
+                "{n} between the fastest and the slowest {are} in report-data/front.csv.",
             )
         )
     return sentences

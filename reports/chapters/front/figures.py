@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-import pandas as pd
-
 from reports.chapters.front.finding import headline, quick_epoch
 from reports.chapters.front.shown import Shown, cell_of
 from reports.study.accuracy import judged_systems
 from reports.study.compare import Samples, Study
 from reports.study.resources import HOST, joules, peaks
-from reports.study.speeds import Speed, headline_experiment, speeds
+from reports.study.speeds import Speed, speeds
 from reports.write import words
 from reports.write.document import KeyFigure, Number
 from reports.write.parts import between, engine
@@ -25,7 +23,7 @@ def key_figures(study: Study, shown: Shown) -> list[KeyFigure]:
         return []
     fastest, _ = headline(study, speeds(study))
     figures = [_fastest(study, fastest), *_ratio(study, fastest), *_accuracy(study, fastest.experiment)]
-    return [*figures, *(_energy(study, shown) or _memory(study, fastest))]
+    return [*figures, *(_energy(study, shown, fastest.experiment) or _memory(study, fastest))]
 
 
 def _fastest(study: Study, fastest: Speed) -> KeyFigure:
@@ -53,8 +51,9 @@ def _ratio(study: Study, fastest: Speed) -> list[KeyFigure]:
 
     Over three machines or more it is their mean.
     """
-    means = of_experiment(study, study.engine_means, fastest.experiment)
-    rows = of_experiment(study, study.engines, fastest.experiment)
+    means, rows = study.main_rows(study.engine_means), study.main_engines
+    means = means[means["experiment"] == fastest.experiment]
+    rows = rows[rows["experiment"] == fastest.experiment]
     if len(means):
         leads = [
             of_engine_mean(row) for row in means.itertuples() if row.verdict in ("faster", "slower")
@@ -79,11 +78,6 @@ def _ratio(study: Study, fastest: Speed) -> list[KeyFigure]:
             lines=(f"{lead.first} over {lead.second}, {fastest.experiment}", evidence),
         )
     ]
-
-
-def of_experiment(study: Study, table: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    """The comparisons of the main setting in one experiment."""
-    return table[(table["setting"] == study.main) & (table["experiment"] == experiment)]
 
 
 def _span(leads: Sequence[Lead], machines: int) -> str:
@@ -115,11 +109,11 @@ def _accuracy(study: Study, experiment: str) -> list[KeyFigure]:
     ]
 
 
-def _energy(study: Study, shown: Shown) -> list[KeyFigure]:
+def _energy(study: Study, shown: Shown, experiment: str) -> list[KeyFigure]:
     """The least joules an image in the headline's experiment."""
     return _least(
         joules(study, "joules_per_image"),
-        {cell_of(study, speed): speed for speed in _of_headline(study, shown)},
+        {cell_of(study, speed): speed for speed in shown.speeds if speed.experiment == experiment},
         lambda value: f"{words.significant(value)} J",
         "joules an image",
         "an image, the least measured",
@@ -137,11 +131,6 @@ def _memory(study: Study, fastest: Speed) -> list[KeyFigure]:
         "memory",
         f"of memory in training, the least{' of the fastest' * (len(cells) < len(every))}",
     )
-
-
-def _of_headline(study: Study, shown: Shown) -> list[Speed]:
-    experiment = headline_experiment(shown.speeds, study.baseline)
-    return [speed for speed in shown.speeds if speed.experiment == experiment]
 
 
 def _least(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from alexnet.data import DATASETS, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
-from reports.study.compare import Study, over_the_same_cells
+from reports.study.compare import PLACE, Study, over_the_same_cells
 from reports.study.speeds import Speed, headline_experiment, speeds
 from reports.write import words
 from reports.write.parts import FEW, engine
@@ -24,11 +24,9 @@ def finding(study: Study) -> str:
     cells = speeds(study)
     if not cells:
         return "No run is valid: nothing is compared"
-    means = study.means[study.means["setting"] == study.main]
+    means = study.main_rows(study.means)
     if len(means):
-        return _of_machines(
-            over_the_same_cells(means, study.machines[study.machines["setting"] == study.main])
-        )
+        return _of_machines(over_the_same_cells(means, study.main_rows(study.machines)))
     fastest, others = headline(study, cells)
     engines = {cell.engine for cell in others}
     if len(engines) < 2 or len({cell.place for cell in others}) > 1:
@@ -82,12 +80,8 @@ def _of_machines(means: pd.DataFrame) -> str:
 
 def _of_engines(study: Study, first: Speed, cells: Sequence[Speed]) -> str:
     """The fastest engine of one device against the others, as far as that is decided."""
-    rows = study.engines[
-        (study.engines["setting"] == study.main)
-        & (study.engines["machine"] == first.machine)
-        & (study.engines["device"] == first.device)
-        & (study.engines["experiment"] == first.experiment)
-    ]
+    pairs = study.main_engines
+    rows = pairs[(pairs[PLACE] == [first.machine, first.device, first.experiment]).all(axis=1)]
     where = f"{first.machine}{_where(first.experiment)}"
     others = [cell for cell in cells if cell is not first]
     leads = map(_lead, rows.itertuples())

@@ -16,8 +16,7 @@ def lede(study: Study) -> tuple[Paragraph, ...]:
     """
     if study.runs.empty:
         return paragraph(*_nothing(study), kind="note")
-    rows = study.engines[study.engines["setting"] == study.main]
-    is_the_title = len(rows) == 1 and study.means.empty
+    is_the_title = len(study.main_engines) == 1 and study.means.empty
     found = None if is_the_title else engines.finding(study)
     ended = None if found is None else put("{finding}.", finding=found)
     return paragraph(ended, best_accuracy(study))

@@ -31,7 +31,7 @@ LEAST_FALL = 0.05
 """From the first epoch to the last, as a share. Less may be noise: from epoch to epoch a validation loss
 varies by up to 4 % (`reports.study.learning`)."""
 MOST_ABOVE = 2.0
-"""So many times what the other losses reach, a panel of losses still holds the first training loss."""
+"""The first training loss is cut off where it is over so many times the largest other loss."""
 LINE_POINTS = 12.0
 """Between two names at lines."""
 

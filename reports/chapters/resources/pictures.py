@@ -17,8 +17,8 @@ from reports.draw import bars, house
 from reports.draw.bars import Bar, Row
 from reports.study.resources import CARD, HOST
 from reports.write import words
-from reports.write.document import Number, Picture, Sentence, say
-from reports.write.parts import engine
+from reports.write.document import Picture, Sentence, say
+from reports.write.parts import engine, not_shown
 from reports.write.table import line
 from reports.write.words import DEVICES
 
@@ -86,13 +86,8 @@ def energy_picture(frame: pd.DataFrame, compared: Compared) -> Picture | None:
         if len({row.group for row in rows}) > FEW_MACHINES:
             draw = bars.draw_marks
         if left_out:
-            number = Number(
-                text=words.count(left_out, "machine"),
-                value=float(left_out),
-                what="machines that the picture of energy has no room for",
-                runs=(),
-            )
-            caption.append(say("{n} between are not shown.", n=number))
+            what = "machines that the picture of energy has no room for"
+            caption.append(not_shown(left_out, what, "{n} between {are} not shown."))
     title = (
         finding(compared.energy, "energy")
         if len(compared.energy)

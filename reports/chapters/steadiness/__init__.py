@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import pandas as pd
 
 from bench.records.limits import MAX_DRIFT, MIN_DRIFT_EPOCHS
@@ -75,28 +73,26 @@ def _speed(runs: pd.DataFrame) -> list[Sentence]:
                 " changed by {ends}.",
                 n="run" if len(beyond) and len(steady) == 1 else of_runs(ids(steady), "with a drift"),
                 enough=f" with {MIN_DRIFT_EPOCHS} timed epochs or more" * (len(known) < len(runs)),
-                ends=between(*(_change(run) for run in _ends(steady))),
+                ends=_ends(steady, "drift", "change from the first third to the last"),
             )
         )
     return [*sentences, *_kernel(runs.drop(beyond.index))]
 
 
-def _ends(runs: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    least, most = _places_of_ends(runs, "drift")
-    return runs.loc[least], runs.loc[most]
-
-
-def _places_of_ends(runs: pd.DataFrame, column: str) -> tuple[Hashable, Hashable]:
-    changes = runs[column].astype(float)
-    return changes.idxmin(), changes.idxmax()
-
-
-def _change(run: pd.Series) -> Number:
-    return Number(
-        text=signed_percent(run["drift"]),
-        value=float(run["drift"]),
-        what="change from the first third to the last",
-        runs=(run["run"],),
+def _ends(runs: pd.DataFrame, column: str, what: str) -> Sentence:
+    """From the least to the most of a change, a share."""
+    ends = extremes(runs, column)
+    assert ends, "the runs have it"
+    return between(
+        *(
+            Number(
+                text=signed_percent(run[column]),
+                value=float(run[column]),
+                what=what,
+                runs=(run["run"],),
+            )
+            for run in ends
+        )
     )
 
 
@@ -121,24 +117,14 @@ def _causes(beyond: pd.DataFrame) -> list[Sentence]:
     ]
     if causes or slower["probe_drift"].isna().any():
         return causes
-    ends = [_kernel_change(slower.loc[place]) for place in _places_of_ends(slower, "probe_drift")]
     return [
         put(
             "In {n} that slowed down the reference kernel changed by {ends}, so the device itself is not"
             " known to have slowed.",
             n=part_of(ids(slower), ids(slower), "slowed down"),
-            ends=between(*ends),
+            ends=_ends(slower, "probe_drift", "change of the reference kernel"),
         )
     ]
-
-
-def _kernel_change(run: pd.Series) -> Number:
-    return Number(
-        text=signed_percent(run["probe_drift"]),
-        value=float(run["probe_drift"]),
-        what="change of the reference kernel",
-        runs=(run["run"],),
-    )
 
 
 def _is_hot(warnings: tuple[object, ...]) -> bool:

@@ -20,8 +20,8 @@ from reports.draw.palette import LIGHT
 from reports.study.compare import Study
 from reports.study.learning import main_epochs
 from reports.write import words
-from reports.write.document import Number, Picture, say
-from reports.write.parts import cell, several
+from reports.write.document import Picture
+from reports.write.parts import cell, not_shown, several
 from reports.write.table import line
 from reports.write.words import DEVICES
 
@@ -29,7 +29,7 @@ MOST_PANELS = 4
 MOST_LINES = 24
 """So many runs have a line in a panel, those that changed most first."""
 MOST_NAMED, MOST_BESIDE = 3, 6
-"""So many lines are named at their ends in a panel with up to so many runs beyond 5 %; of more, none."""
+"""Up to MOST_NAMED lines of a panel are named, where at most MOST_BESIDE runs are beyond 5 %."""
 PANEL_INCHES = 1.75
 KERNEL: dict[str, Any] = {"color": LIGHT["muted"], "linewidth": 1.0, "linestyle": "-"}
 """The reference kernel's line."""
@@ -61,13 +61,9 @@ def speed_picture(study: Study) -> Picture | None:
             )
         )
     if left_out:
-        number = Number(
-            text=words.count(len(left_out), "machine"),
-            value=float(len(left_out)),
-            what="machines that changed less and have no panel",
-            runs=(),
-        )
-        caption.append(say("{n} on which runs changed by less, but over 5 %, are not drawn.", n=number))
+        what = "machines that changed less and have no panel"
+        template = "{n} on which runs changed by less, but over 5 %, {are} not drawn."
+        caption.append(not_shown(len(left_out), what, template))
     svgs = [
         _drawn(places[:MOST_PANELS], runs, lines, kernels, narrow=narrow) for narrow in (False, True)
     ]

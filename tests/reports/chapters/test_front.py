@@ -83,6 +83,21 @@ class TestFinding:
         given = saved(tmp_path, (ANNA, [*repeated(100.0), *repeated(80.0, TENSORFLOW)]))
         assert finding(given) == "TensorFlow trains AlexNet 1.25 times as fast as PyTorch on anna"
 
+    def test_of_two_engines_that_met_twice_is_of_the_usual_versions(self, tmp_path: Path) -> None:
+        """The comparison with the other version stands last in the study."""
+        other = {"versions": {"tensorflow": "2.19.0", "numpy": "2.0.2"}}
+        runs = [run(100.0), run(130.0, TENSORFLOW), run(60.0, TENSORFLOW, start=other)]
+        again = [run(100.0, seed=1), run(130.0, TENSORFLOW, seed=1)]
+        given = saved(tmp_path, (ANNA, [*runs, *again]))
+        assert len(given.engines) == 2
+        assert finding(given) == "PyTorch trains AlexNet 1.30 times as fast as TensorFlow on anna"
+        _, lead, *_ = key_figures(given, all_rows(given))
+        assert (lead.number.text, lead.lines[0]) == ("1.30 times", "PyTorch over TensorFlow, scratch")
+        [under] = page(given).lede
+        assert [sentence.text for sentence in under.sentences] == [
+            "Test accuracy is 54.5 % in scratch: no engine is known to be more accurate."
+        ]
+
     def test_says_what_is_not_decided(self, tmp_path: Path) -> None:
         given = saved(tmp_path, (ANNA, [run(100.0), run(90.0, TENSORFLOW)]))
         assert finding(given) == (
