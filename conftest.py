@@ -147,6 +147,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [
         f"data: {header.data_line(session)}",
         header.conditions_line(session),
+        *header.engine_lines(session),
         *header.device_warning(session),
     ]
 

@@ -32,7 +32,9 @@ BLOCK = 2**20
 class Reference:
     """A network that starts from the canonical `weights` and trains as the recipe says.
 
-    `weights` and `velocity` have the canonical layout. Dropout does nothing, unless `mask` gives the
+    `weights` and `velocity` have the canonical layout. With `operand_bits` every operand of a product or
+    a convolution is rounded to so many mantissa bits, forward and backward, as an engine of a lower
+    precision does; all else stays in `dtype`. Dropout does nothing, unless `mask` gives the
     factors, of the input's shape, that a Dropout layer multiplies its input by in training. `progress`
     is called after each layer of each chunk of images, forward and backward, and each tensor's update.
     """
@@ -44,11 +46,12 @@ class Reference:
         recipe: Recipe,
         *,
         dtype: npt.DTypeLike = np.float64,
+        operand_bits: int | None = None,
         mask: Callable[[Dropout, Array], Array] | None = None,
         progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.net, self.recipe, self.dtype, self.mask = net, recipe, np.dtype(dtype), mask
-        self.progress = progress
+        self.progress, self.operand_bits = progress, operand_bits
         self.weights: dict[str, Array] = {n: a.astype(self.dtype) for n, a in weights.items()}
         self.velocity: dict[str, Array] = {n: np.zeros_like(a) for n, a in self.weights.items()}
         self._gradient: dict[str, Array] = {}
@@ -133,7 +136,8 @@ class Reference:
 
     def _product(self, name: str, x: Array, *, relu: bool) -> tuple[Array, Backward]:
         """(n, inputs) -> (n, outputs): x W' + b, and ReLU."""
-        weight = self.weights[f"{name}.weight"].reshape(-1, x.shape[1])
+        weight = self._operand(self.weights[f"{name}.weight"].reshape(-1, x.shape[1]))
+        x = self._operand(x)
         output = x @ weight.T + self.weights[f"{name}.bias"]
         if relu:
             output = np.maximum(output, 0)
@@ -141,14 +145,18 @@ class Reference:
         def backward(gradient: Array) -> Array:
             if relu:
                 gradient = gradient * (output > 0)
+            self._gradient[f"{name}.bias"] += gradient.sum(axis=0)
+            gradient = self._operand(gradient)
             total = self._gradient[f"{name}.weight"].reshape(weight.shape)
             for rows in _rows(total):
                 total[rows] += gradient[:, rows].T @ x
-            self._gradient[f"{name}.bias"] += gradient.sum(axis=0)
             into: Array = gradient @ weight
             return into
 
         return output, backward
+
+    def _operand(self, x: Array) -> Array:
+        return x if self.operand_bits is None else rounded(x, self.operand_bits)
 
     def _convolution(self, layer: Conv, x: Array) -> tuple[Array, Backward]:
         """Each window becomes a row of a matrix, each kernel a column of another."""
@@ -160,6 +168,17 @@ class Reference:
             return _fold(layer, into, x.shape, rows, columns)
 
         return flat.reshape(len(x), rows, columns, -1).transpose(0, 3, 1, 2), backward
+
+
+def rounded(x: Array, bits: int) -> Array:
+    """Each number with so many mantissa bits after the leading one, the nearest, of two the even one.
+
+    The exponent is kept, however small or large.
+    """
+    mantissa, exponent = np.frexp(x)
+    scale = 2.0 ** (bits + 1)
+    nearest: Array = np.ldexp(np.rint(mantissa * scale) / scale, exponent).astype(x.dtype)
+    return nearest
 
 
 def forward_backward(

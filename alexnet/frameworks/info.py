@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alexnet.frameworks.protocol import Device, Precision
 
@@ -52,23 +52,28 @@ class MacPlugin:
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """One way to run a framework: its precision, and whether it is compiled. Engines are compared.
+    """One way to run a framework: its precision, and what compiles it. Engines are what is compared.
 
     `name` is its name in records and options; the engine of its framework's name is that framework's
-    default engine. A report calls it `label` and draws it with `light_hue` or `dark_hue`,
-    `marker`, `line` and `shape`; `line` is matplotlib's dashes.
+    default engine. `compiler` is what turns a whole training step into one program, by the name that
+    its framework gives it, or None. `not_on` has the devices on which the framework runs and this engine
+    does not, each with the reason, a sentence; `variables` are environment variables that it needs from
+    before the framework is imported. A report calls it `label` and draws it with `light_hue` or
+    `dark_hue`, `marker`, `line` and `shape`; `line` is matplotlib's dashes.
     """
 
     name: str
     framework: str
     precision: Precision
-    compiled: bool
+    compiler: str | None
     label: str
     light_hue: str
     dark_hue: str
     marker: str
     line: str | tuple[int, tuple[float, ...]]
     shape: str
+    not_on: Mapping[Device, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,10 @@ class FrameworkInfo:
     `packages` are those whose versions change speed or numbers, `required` those without which it
     cannot run. `variables` are the environment variables that change a run, and `recorded_prefixes` the
     beginnings of those that every result records. `device_fixes` says how to get a device that it
-    cannot use.
+    cannot use. `default_platforms` are those (`sys.platform`) on which a session runs the engine of its
+    name unasked. `says_nothing_on` has the devices whose speed says nothing about the framework, each
+    with the reason, a sentence: runs there are kept, and compared with no other. `cache_variables` are
+    the environment variables that name a folder in which it keeps what it compiled.
     """
 
     name: str
@@ -91,3 +99,6 @@ class FrameworkInfo:
     recorded_prefixes: tuple[str, ...]
     device_fixes: Mapping[Device, str]
     mac_plugin: MacPlugin | None = None
+    default_platforms: tuple[str, ...] = ("darwin", "linux")
+    says_nothing_on: Mapping[Device, str] = field(default_factory=dict)
+    cache_variables: tuple[str, ...] = ()

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from alexnet.weights import Weights
 
 Device = Literal["mps", "cuda", "cpu"]
-"""In TensorFlow, `mps` is the GPU of the tensorflow-metal plugin."""
-Precision = Literal["float32", "float64"]
+"""`mps` is Apple's GPU: in TensorFlow that of the tensorflow-metal plugin, in MLX that of Metal."""
+Precision = Literal["float32", "TF32", "bfloat16", "float16"]
+"""What the operands of a product are rounded to. Weights, velocities and losses are float32 always."""
 RandomState = dict[str, Any]
 """Name -> numpy array of unsigned integers, in the framework's own form."""
 
@@ -98,7 +99,7 @@ class Trainer(Protocol):
 
 
 class Kernel(Protocol):
-    """A fixed piece of float32 work that measures what the device itself can do.
+    """A fixed piece of work that measures what the device itself can do in the engine's precision.
 
     `flops` counts its operations, `bytes` the least that it must read and write.
     """
@@ -122,7 +123,7 @@ class Backend(Protocol):
         """A trainer that starts from `weights` and draws its dropout masks from `seed`."""
 
     def product(self, size: int, depth: int) -> Kernel:
-        """A matrix product of (size, depth) and (depth, size)."""
+        """A matrix product of (size, depth) and (depth, size), in the precision of a step's products."""
 
     def addition(self, elements: int) -> Kernel:
         """An in-place sum of two float32 vectors of `elements` elements."""

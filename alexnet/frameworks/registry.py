@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Sequence
 from typing import Literal
 
@@ -25,6 +26,11 @@ ENGINES: dict[str, Engine] = {
 """Name -> row, framework by framework. `ENGINES[framework]` is a framework's default engine."""
 
 
+def default_engines(platform: str = sys.platform) -> tuple[str, ...]:
+    """The engines that a session runs if none is named: of some frameworks that of their name."""
+    return tuple(info.name for info in FRAMEWORKS.values() if platform in info.default_platforms)
+
+
 def environment() -> dict[str, str]:
     """The environment variables that are set and affect speed or results."""
     prefixes = tuple(prefix for info in FRAMEWORKS.values() for prefix in info.recorded_prefixes)
@@ -35,10 +41,12 @@ def backend(engine: str, device: Device | Literal["auto"] = "auto") -> Backend:
     """Imports an engine's framework and returns the engine's backend for one device.
 
     `auto` takes the first device that the framework can use. Raises DeviceUnavailable if the import
-    fails or the framework cannot use the requested device; there is no fallback. A process may import
-    only one framework: torch and TensorFlow crash in the same process.
+    fails, the framework cannot use the requested device or the engine does not exist on it; there is no
+    fallback. A process may import only one framework, since torch and TensorFlow crash in the same
+    process, and run only one engine.
     """
     row = ENGINES[engine]
+    os.environ.update(row.variables)
     try:
         module = importlib.import_module(f"alexnet.frameworks.{row.framework}.backend")
     except Exception as error:  # a mismatched plugin may raise any exception of its loader
@@ -48,6 +56,8 @@ def backend(engine: str, device: Device | Literal["auto"] = "auto") -> Backend:
         ) from error
     usable: Sequence[Device] = module.usable_devices()
     chosen = usable[0] if device == "auto" else device
+    if chosen in row.not_on:
+        raise DeviceUnavailable(f"{engine} cannot run on {chosen}. {row.not_on[chosen]}")
     if chosen not in usable:
         raise DeviceUnavailable(
             f"{row.framework} {module.VERSION} cannot use {chosen} here: it sees {', '.join(usable)}."

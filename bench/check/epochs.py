@@ -92,6 +92,22 @@ def epoch_fields_are_consistent(run: LoadedRun) -> Problems:
             yield f"{path}.validation_accuracy is {accuracy}, no whole number of the validation images"
 
 
+def first_steps_are_of_a_process(run: LoadedRun) -> Problems:
+    """`first_step_seconds` is in a process's first epoch alone, and no longer than its training.
+
+    Files of before have none.
+    """
+    for index, epoch in enumerate(run.epochs):
+        seconds, path = epoch.first_step_seconds, f"epochs[{index}].first_step_seconds"
+        if seconds is None:
+            continue
+        if not epoch.warm_up:
+            yield f"{path} is {format_value(seconds)}, and the epoch is not the first of its process"
+        if seconds > epoch.train_seconds:
+            trained = format_value(epoch.train_seconds)
+            yield f"{path} is {format_value(seconds)}, and the whole epoch trained for {trained}"
+
+
 def warm_ups_match_the_interruptions(run: LoadedRun) -> Problems:
     """The warm-ups are the first epochs of each process, and an interruption's figures agree."""
     warm_ups = {1}

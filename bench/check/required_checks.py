@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alexnet.frameworks.registry import ENGINES
 from alexnet.spec import Network
 from bench.records import plausible
 from bench.records.cell_recipe import images_of
@@ -55,16 +56,19 @@ LIMITS = {
     "twice the work": (MIN_WORK_RATIO, MAX_WORK_RATIO),
     "nothing left": (0.0, MAX_SHARE_LEFT),
     "momentum": (0.0, MAX_MOMENTUM_ERROR),
-    "weight decay": (0.0, MAX_WEIGHT_DECAY),
     "later rate": (0.0, MAX_RATE_ERROR),
     "dropout share": (0.0, MAX_DROPOUT_SIGMAS),
-    "dropout scale": (0.0, MAX_DROPOUT_SCALE_ERROR),
     "dropout masks": (-MAX_DROPOUT_SIGMAS, MAX_DROPOUT_SIGMAS),
     "clock": (1 - MAX_CLOCK_ERROR, 1 + MAX_CLOCK_ERROR),
     "pipeline": (0.0, MAX_PIPELINE_RATIO),
     **dict.fromkeys(NO_FAULTS, (0, 0)),
 }
 """Check -> lower and upper limit, of the checks whose limits are the same for every network."""
+LIMITS_OF_PRECISIONS = {
+    "weight decay": MAX_WEIGHT_DECAY,
+    "dropout scale": MAX_DROPOUT_SCALE_ERROR,
+}
+"""Check -> the engine's precision -> upper limit; the lower one is 0."""
 LIMITS_OF_VERSION_4 = {"one network": (0.0, 1e-9)}
 """The same, of checks that only the gates of version 4 had."""
 
@@ -121,12 +125,18 @@ def required_checks_are_present(run: LoadedRun) -> Problems:
         "result": tuple(required_result_checks(run)),
     }
     excused = excused_checks(run.file_version, gate)
+    precision = ENGINES[run.cell.engine].precision
+    limits_of = (
+        LIMITS
+        | LIMITS_OF_VERSION_4
+        | {name: (0.0, upper[precision]) for name, upper in LIMITS_OF_PRECISIONS.items()}
+    )
     for part, checks in (("gate", gate.checks), ("result", result.checks)):
         names = {check.name for check in checks}
         missing = [name for name in required[part] if name not in names | excused]
         yield from (f"{part}.checks has no {format_value(name)}" for name in missing)
         for check in checks:
-            limits = (LIMITS | LIMITS_OF_VERSION_4).get(check.name)
+            limits = limits_of.get(check.name)
             if limits and (check.lower, check.upper) != limits:
                 yield (
                     f"{part}.checks allows {check.lower:g} to {check.upper:g} in"

@@ -15,6 +15,7 @@ from bench.check.across_runs import (
 )
 from bench.check.epochs import (
     epoch_fields_are_consistent,
+    first_steps_are_of_a_process,
     rounds_match_the_epochs,
     times_are_in_order,
     warm_ups_match_the_interruptions,
@@ -48,6 +49,7 @@ DERIVED: tuple[Rule, ...] = (
     no_faster_than_the_device,
     rounds_match_the_epochs,
     warm_ups_match_the_interruptions,
+    first_steps_are_of_a_process,
     times_are_in_order,
     required_checks_are_present,
     precision_follows_from_the_arithmetic,

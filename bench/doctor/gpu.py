@@ -73,3 +73,18 @@ def gpu(facts: Facts) -> Findings:
             yield warning(
                 message, FRAMEWORKS[framework].device_fixes.get(facts.gpu, REINSTALL), error_if=requested
             )
+
+
+def device_that_says_nothing(facts: Facts) -> Findings:
+    """The speed of a framework on a device that its makers did not build for speed says nothing."""
+    for engine in facts.engines:
+        info = FRAMEWORKS[ENGINES[engine].framework]
+        on_cpu = facts.device == "cpu" or facts.gpu is None
+        device = "cpu" if on_cpu else facts.devices.get(engine)
+        if device and device in info.says_nothing_on:
+            rest = [name for name in facts.engines if ENGINES[name].framework != info.name]
+            yield warning(
+                f"{ENGINES[engine].label} runs on the {device.upper()}, and no report ranks that:"
+                f" {info.says_nothing_on[device]}",
+                f"leave it out with --engine {','.join(rest)}" if rest else "run it on a Mac",
+            )

@@ -11,6 +11,7 @@ from bench.doctor.findings import Findings, error, warning
 
 # The packages that compute: their versions change speed and numbers.
 COMPUTE_PACKAGES = (*(name for info in FRAMEWORKS.values() for name in info.packages), "numpy")
+INSTALL = ".venv/bin/python -m pip install --constraint constraints.txt --editable '.[{}]'"
 SUPPORTED_PYTHONS = ((3, 11), (3, 12))
 
 
@@ -57,9 +58,13 @@ def frameworks(facts: Facts) -> Findings:
     for framework in facts.frameworks:
         info = FRAMEWORKS[framework]
         if missing := [name for name in info.required if not facts.machine.packages.get(name)]:
-            others = " ".join(f"--framework {name}" for name in FRAMEWORKS if name != framework)
+            rest = [name for name in facts.frameworks if name != framework]
             message = f"{info.label} cannot run: {' and '.join(missing)} cannot be found here."
-            yield error(message, f"{REINSTALL}; or leave it out with {others}")
+            how = (
+                REINSTALL if facts.platform in info.default_platforms else INSTALL.format(info.pip_extra)
+            )
+            left_out = f"; or leave it out with --engine {','.join(rest)}" if rest else ""
+            yield error(message, f"{how}{left_out}")
 
 
 def versions(facts: Facts) -> Findings:

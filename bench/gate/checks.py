@@ -23,12 +23,19 @@ from alexnet.spec import Network, network
 from bench.gate import timing, training
 from bench.gate.outputs import Batch, collect, watched
 from bench.gate.precision import check_precision, measure_arithmetic
-from bench.gate.reference import ReferenceOutputs, compute_outputs, shared_outputs
+from bench.gate.reference import (
+    ReferenceOutputs,
+    compute_outputs,
+    errors_when_rounded,
+    shared_errors,
+    shared_outputs,
+)
 from bench.gate.tolerances import (
+    Allowed,
+    allowed_in,
     check_own_network,
     compare_to_reference,
     errors,
-    gradient_tolerance,
 )
 from bench.ipc.cell_files import reference_folder
 from bench.ipc.child import ParentPipe
@@ -89,38 +96,44 @@ def check_device(
     batch: Batch,
     *,
     reference: ReferenceOutputs,
+    allowed: Allowed,
     seed: int,
     rates: Sequence[float],
     heartbeat: Callable[[], None] = lambda: None,
 ) -> DeviceChecks:
     """Runs all checks of one cell's device; calls `heartbeat` after each call of a trainer.
 
-    `rates` are those of the recipe's stages, as they are written down apart from it.
+    `allowed` is what its engine may be off. `rates` are those of the recipe's stages, as they are
+    written down apart from it.
     All layers train here, whatever the recipe's first stage trains. One network at a time is in memory.
     Keras's models are reference cycles, which only gc.collect() frees.
     """
     plain, on = net.without_dropout(), backend.device
-    exact, float32 = reference.exact, reference.float32
+    exact = reference.exact
     trainer = watched(backend.trainer(plain, first, recipe, seed=seed), heartbeat)
     outputs = collect(trainer, first, batch)
-    checks = compare_to_reference(errors(outputs, exact, heartbeat), float32, exact, on=on)
+    checks = compare_to_reference(errors(outputs, exact, heartbeat), allowed, exact, on=on)
     del outputs
-    checks += training.check_optimizer(trainer, first, batch, recipe, exact.gradient)
+    checks += training.check_optimizer(
+        trainer, first, batch, recipe, exact.gradient, precision=allowed.precision
+    )
     checks += training.check_later_steps(
         trainer,
         first,
         batch,
         recipe,
         exact.gradient,
-        gradient_tolerance=gradient_tolerance(float32),
+        gradient_tolerance=allowed.gradient,
         rates=rates,
     )
     del trainer
     gc.collect()
     trainer = watched(backend.trainer(net, first, recipe, seed=seed), heartbeat)
-    checks.append(check_own_network(trainer, float32, exact, batch, on=on))
+    checks.append(check_own_network(trainer, allowed, exact, batch, on=on))
     if net.has_dropout:
-        checks += training.check_dropout_masks(trainer, net, first, batch, recipe)
+        checks += training.check_dropout_masks(
+            trainer, net, first, batch, recipe, precision=allowed.precision
+        )
         checks.append(check_dropout(trainer, batch))
     placement = check_placement(trainer, batch, on=on)
     if isinstance(placement, Check):
@@ -181,9 +194,21 @@ def run_gate(job: Job, parent: ParentPipe) -> None:
     first, batch = first_weights(job, net).weights, first_batch(job, recipe)
     heartbeat()
     plain = net.without_dropout()
+    folder = reference_folder(Path(job.session_folder), job.cell)
     reference = shared_outputs(
-        reference_folder(Path(job.session_folder), job.cell),
+        folder,
         lambda store: compute_outputs(plain, first, recipe, batch, heartbeat=heartbeat, store=store),
+    )
+    allowed = allowed_in(
+        promised,
+        reference.float32,
+        lambda bits: shared_errors(
+            folder,
+            bits,
+            lambda: errors_when_rounded(
+                plain, first, recipe, batch, reference.exact, operand_bits=bits, heartbeat=heartbeat
+            ),
+        ),
     )
     device = check_device(
         backend,
@@ -192,6 +217,7 @@ def run_gate(job: Job, parent: ParentPipe) -> None:
         recipe,
         batch,
         reference=reference,
+        allowed=allowed,
         seed=job.cell.seed,
         rates=PROTOCOLS[job.cell.experiment].learning_rates,
         heartbeat=heartbeat,

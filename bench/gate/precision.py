@@ -25,7 +25,7 @@ from bench.records.precision import (
     least_exact,
     max_lost_powers,
 )
-from bench.records.types import Arithmetic, Check, PrecisionWord
+from bench.records.types import Arithmetic, Check
 
 Array = npt.NDArray[Any]
 
@@ -76,9 +76,7 @@ def mantissa_bits(error: float, *, operands: int) -> float:
     return min(max(bits, 0.0), float(MANTISSA_BITS))
 
 
-def check_precision(
-    arithmetic: Arithmetic, promised: PrecisionWord | Precision, *, on: str
-) -> list[Check]:
+def check_precision(arithmetic: Arithmetic, promised: Precision, *, on: str) -> list[Check]:
     """The device named `on` keeps as many bits and as wide a range as its engine promises."""
     operation, bits = least_exact(arithmetic)
     added = WINOGRAD_BITS_OF.get(operation)

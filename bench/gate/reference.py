@@ -28,7 +28,7 @@ from bench.gate.outputs import Array, Batch, Outputs, Store, Tensors, collect, i
 from bench.gate.tolerances import Errors, errors
 from bench.ipc.cell_files import partial_reference
 
-ARRAYS, REST = "outputs.npz", "rest.json"
+ARRAYS, REST, ROUNDED = "outputs.npz", "rest.json", "rounded to {bits} bits.json"
 """The files of a folder, besides a folder of tensors for the gradient and one for the displacement."""
 
 
@@ -117,25 +117,62 @@ def compute_outputs(
 
     `heartbeat` is called after each layer and each tensor; `store` keeps the tensors of float64.
     """
+    reference = Reference(net, first, recipe, progress=heartbeat)
+    exact = collect(_ReferenceTrainer(reference, batch), first, batch, _with_heartbeat(store, heartbeat))
+    del reference
+    gc.collect()
+    return ReferenceOutputs(
+        exact=exact,
+        float32=errors_when_rounded(net, first, recipe, batch, exact, heartbeat=heartbeat),
+        weights_sha256=canonical.fingerprint(first),
+        batch_sha256=batch.fingerprint(),
+    )
+
+
+def errors_when_rounded(
+    net: Network,
+    first: canonical.Weights,
+    recipe: Recipe,
+    batch: Batch,
+    exact: Outputs,
+    *,
+    operand_bits: int | None = None,
+    heartbeat: Callable[[], None] = lambda: None,
+) -> Errors:
+    """The errors of the reference in float32, with the operands of its products rounded if asked to."""
+    reference = Reference(
+        net, first, recipe, dtype="float32", operand_bits=operand_bits, progress=heartbeat
+    )
+    trainer = _ReferenceTrainer(reference, batch)
+    outputs = collect(trainer, first, batch, _with_heartbeat(in_memory, heartbeat))
+    return errors(outputs, exact, heartbeat)
+
+
+def _with_heartbeat(store: Store, heartbeat: Callable[[], None]) -> Store:
+    """The store, calling `heartbeat` after each tensor."""
 
     def each(tensors: Tensors) -> Tensors:
         for name, array in tensors:
             yield name, array
             heartbeat()
 
-    def outputs(dtype: str, store: Store) -> Outputs:
-        reference = Reference(net, first, recipe, dtype=dtype, progress=heartbeat)
-        trainer = _ReferenceTrainer(reference, batch)
-        return collect(trainer, first, batch, lambda part, tensors: store(part, each(tensors)))
+    return lambda part, tensors: store(part, each(tensors))
 
-    exact = outputs("float64", store)
-    gc.collect()
-    return ReferenceOutputs(
-        exact=exact,
-        float32=errors(outputs("float32", in_memory), exact, heartbeat),
-        weights_sha256=canonical.fingerprint(first),
-        batch_sha256=batch.fingerprint(),
-    )
+
+def shared_errors(folder: Path, operand_bits: int, compute: Callable[[], Errors]) -> Errors:
+    """The errors of a rounded reference that lie in the folder, or those that are computed now.
+
+    They are left there for the next gate, if the folder is there and can be written.
+    """
+    file = folder / ROUNDED.format(bits=operand_bits)
+    with suppress(OSError, ValueError, TypeError):
+        return Errors(**json.loads(file.read_text()))
+    found = compute()
+    partial = file.with_suffix(".partial")
+    with suppress(OSError):
+        partial.write_text(json.dumps(asdict(found)))
+        partial.rename(file)
+    return found
 
 
 def shared_outputs(folder: Path, compute: Callable[[Store], ReferenceOutputs]) -> ReferenceOutputs:

@@ -7,6 +7,7 @@ framework for its layers.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alexnet import weights as canonical
-from alexnet.frameworks.protocol import Trainer
+from alexnet.frameworks.protocol import Precision, Trainer
 from alexnet.layers import Dense, Dropout
 from alexnet.recipe import Recipe
 from alexnet.spec import Network
@@ -35,10 +36,23 @@ STILL_STEPS = 3
 MASKS = 8
 MIN_INPUT = 0.05
 """Smaller inputs, as shares of the largest, are left out: dividing by them would magnify roundings."""
+MIN_GRADIENT = 1e-3
+"""A step's mask is read from a gradient that is at least so large a share of the velocity. A smaller one
+would be a difference of two numbers that are alike, of which a rounding of 6e-8 is more than 6e-5. That
+happens where a mask leaves an image that the network answers with certainty: the loss was then seen to
+be exactly 0, in one step of eight of a narrow network."""
+MIN_MASKS = MASKS // 2
+"""Of how many steps each layer's mask must be readable."""
 
 
 def check_optimizer(
-    trainer: Trainer, first: canonical.Weights, batch: Batch, recipe: Recipe, exact: Mapping[str, Array]
+    trainer: Trainer,
+    first: canonical.Weights,
+    batch: Batch,
+    recipe: Recipe,
+    exact: Mapping[str, Array],
+    *,
+    precision: Precision,
 ) -> list[Check]:
     """Two steps at rate 0 from the first weights and no velocity: v1 = g, and v2 = m g + g.
 
@@ -66,7 +80,7 @@ def check_optimizer(
             name="weight decay",
             measured=finite_or_none(abs(decay)),
             lower=0.0,
-            upper=MAX_WEIGHT_DECAY,
+            upper=MAX_WEIGHT_DECAY[precision],
             description="how much of the weights the first step's gradient has in it, and should not",
         ),
     ]
@@ -181,18 +195,26 @@ class Mask:
 
 
 def check_dropout_masks(
-    trainer: Trainer, net: Network, first: canonical.Weights, batch: Batch, recipe: Recipe
+    trainer: Trainer,
+    net: Network,
+    first: canonical.Weights,
+    batch: Batch,
+    recipe: Recipe,
+    *,
+    precision: Precision,
 ) -> list[Check]:
     """Steps at rate 0 on one image: which inputs of each Dense are dropped, how the others are scaled.
 
     A layer that the table has no dropout before must pass on all of its inputs as they are. The trainer
     must not have a velocity yet.
     """
-    masks = list(_masks(trainer, net, first, batch, recipe))
+    all_masks = list(_masks(trainer, net, first, batch, recipe))
+    masks = [mask for mask in all_masks if len(mask.places)]
+    readable = Counter(mask.layer for mask in masks)
+    complete = all(readable[mask.layer] >= MIN_MASKS for mask in all_masks)
     factors = [
         float(np.abs(mask.factors[_kept(mask)] * (1 - mask.rate) - 1).max(initial=0.0)) for mask in masks
     ]
-    complete = all(len(mask.places) for mask in masks)
     return [
         Check(
             name="dropout share",
@@ -205,7 +227,7 @@ def check_dropout_masks(
             name="dropout scale",
             measured=finite_or_none(max(factors)) if complete else None,
             lower=0.0,
-            upper=MAX_DROPOUT_SCALE_ERROR,
+            upper=MAX_DROPOUT_SCALE_ERROR[precision],
             description="how far what is kept is from being scaled by 1 / (1 - rate)",
         ),
         Check(
@@ -236,14 +258,25 @@ def _masks(
             return
         gradient = {name: now[name] - recipe.momentum * velocity[name] for name in names}
         velocity = {name: now[name] for name in names}
-        yield from _masks_of_step(net, first, gradient, flat)
+        smallest = {
+            name: MIN_GRADIENT * float(np.abs(now[f"{name}.bias"]).max(initial=0.0)) for name in dense
+        }
+        yield from _masks_of_step(net, first, gradient, flat, smallest)
     trainer.pop_metrics()
 
 
 def _masks_of_step(
-    net: Network, first: canonical.Weights, gradient: Mapping[str, Array], x: Array
+    net: Network,
+    first: canonical.Weights,
+    gradient: Mapping[str, Array],
+    x: Array,
+    smallest: Mapping[str, float],
 ) -> Iterator[Mask]:
-    """`x` are the inputs of the first Dense layer, or of the Dropout before it."""
+    """`x` are the inputs of the first Dense layer, or of the Dropout before it.
+
+    `smallest` has the least gradient of a bias from which each layer's mask can be read; a mask has no
+    places otherwise.
+    """
     rate = 0.0
     for row in net.rows:
         match row.layer:
@@ -255,7 +288,7 @@ def _masks_of_step(
                 unit = int(np.abs(bias).argmax())
                 places = np.flatnonzero(np.abs(x) > MIN_INPUT * np.abs(x).max(initial=0.0))
                 inputs = np.zeros_like(x)
-                if bias[unit]:
+                if abs(bias[unit]) > smallest[name]:
                     inputs = gradient[f"{name}.weight"][unit] / bias[unit]
                 else:
                     places = places[:0]

@@ -7,9 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from alexnet.frameworks.registry import ENGINES
 from bench.host.machine import describe
-from bench.hosted_mac.ask import DEVICE, IMAGE_SIZE, ask_gates, ask_gpu, ask_parity
+from bench.hosted_mac.ask import DEVICE, ENGINES, IMAGE_SIZE, ask_gates, ask_gpu, ask_parity
 from bench.hosted_mac.judge import KNOWN_FAULTS, WrongList, judge, known_faults, lines, summary
 from bench.paths import ROOT
 

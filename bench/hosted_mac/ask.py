@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from alexnet.frameworks.protocol import Device
-from alexnet.frameworks.registry import ENGINES
+from alexnet.frameworks.registry import default_engines
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import network
 from bench.check.required_checks import required_gate_checks
@@ -26,6 +26,8 @@ DEVICE: Device = "mps"
 IMAGE_SIZE = 64
 PARITY_DEVICE = "ALEXNET_PARITY_DEVICE"
 """The environment variable by which the parity tests take another device than the CPU."""
+ENGINES = default_engines("darwin")
+"""Those that a Mac runs unasked."""
 GPU_SECONDS, SESSION_SECONDS = 180.0, 1200.0
 """Time limits: to ask an engine for the GPU; for its gates, and for the parity tests."""
 
@@ -139,12 +141,19 @@ def ask_parity(folder: Path) -> list[Answer]:
 
 
 def parity_answers(outcomes: Sequence[Outcome]) -> Iterator[Answer]:
-    """Each test as the answer of the engine among its parameters, else of all, which it compares."""
+    """Each test as the answer of the engine among its parameters, else of all that the tests compare."""
     ran = any(passed is not None for _, passed, _ in outcomes)
+    compared = [engine for engine in ENGINES if any(_names(name, engine) for name, *_ in outcomes)]
     for name, passed, text in [(ANSWERED, ran, "" if ran else "no parity test ran"), *outcomes]:
         check, _, parameters = name.removesuffix("]").partition("[")
-        named = [engine for engine in ENGINES if f"-{engine}-" in f"-{parameters}-"]
-        for engine in named or ENGINES:
+        named = [engine for engine in ENGINES if _names(name, engine)]
+        for engine in named or compared or ENGINES:
             yield Answer(
                 kind="parity", engine=engine, check=check, passed=passed, text=text, where=parameters
             )
+
+
+def _names(test: str, engine: str) -> bool:
+    """Whether an engine is among the parameters of a test."""
+    _, _, parameters = test.removesuffix("]").partition("[")
+    return f"-{engine}-" in f"-{parameters}-"

@@ -12,8 +12,9 @@ import pytest
 
 from alexnet.data import DatasetName
 from alexnet.frameworks.protocol import Device
-from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS, default_engines
 from alexnet.recipe import EXPERIMENTS
+from bench.plan.engines import ALL, all_runnable
 from bench.plan.profiles import PROFILES
 
 
@@ -28,12 +29,15 @@ def _at_least(minimum: int) -> Callable[[str], int]:
     return number
 
 
-def _names(noun: str, known: Collection[str]) -> Callable[[str], list[str]]:
-    """Reads names with commas between them. Raises ArgumentTypeError for one that is not known."""
+def _names(noun: str, known: Collection[str], *also: str) -> Callable[[str], list[str]]:
+    """Reads names with commas between them. Raises ArgumentTypeError for one that is not known.
+
+    `also` are names that stand for some of the known ones.
+    """
 
     def names(text: str) -> list[str]:
         given = [name.strip() for name in text.split(",")]
-        if unknown := [name for name in given if name not in known]:
+        if unknown := [name for name in given if name not in (*known, *also)]:
             raise ArgumentTypeError(f"there is no {noun} {unknown[0]!r}; there are {', '.join(known)}")
         return given
 
@@ -49,11 +53,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "how much of the protocol to run; auto: full if every framework has a GPU, else quick",
     },
     "--engine": {
-        "type": _names("engine", ENGINES),
+        "type": _names("engine", ENGINES, ALL),
         "metavar": "NAME",
         "help": (
-            f"run these engines, of {', '.join(ENGINES)}; takes commas, and may be repeated;"
-            f" default: of each framework the engine of its name"
+            f"run these engines, of {', '.join(ENGINES)}; takes commas, and may be repeated; {ALL}:"
+            f" every one that this computer can run; default: {', '.join(default_engines())}"
         ),
         **_REPEATABLE,
     },
@@ -189,7 +193,9 @@ class Options:
             name for name, value in values.items() if value and value != defaults[name]
         )
         values["resume"] = values["resume"] or values["resume_anyway"]
-        values["engine"] = tuple(dict.fromkeys(values["engine"] or FRAMEWORKS))
+        named = values["engine"] or default_engines()
+        named = all_runnable(values["device"]) if ALL in named else named
+        values["engine"] = tuple(dict.fromkeys(named))
         values["experiment"] = tuple(dict.fromkeys(values["experiment"] or EXPERIMENTS))
         return cls(**values)
 

@@ -16,6 +16,7 @@ import pooch
 from alexnet import download
 from alexnet.data import FOLDER, DataError, DatasetName, read_cifar10
 from alexnet.frameworks.protocol import Device
+from alexnet.frameworks.registry import ENGINES
 from alexnet.imagenet import TORCHVISION_FILE
 from bench.host.machine import likely_gpu
 from bench.paths import ROOT
@@ -62,6 +63,9 @@ def find_devices(options: Options) -> dict[str, Device]:
     the CPU, or for "auto" on a computer without a GPU driver.
     """
     if options.device == "cpu" or (options.device == "auto" and likely_gpu() is None):
+        for engine in options.engine:
+            if reason := ENGINES[engine].not_on.get("cpu"):
+                raise NotPrepared(f"{engine} cannot run on cpu. {reason}")
         return dict.fromkeys(options.engine, "cpu")
     return {engine: _probe(engine, options.device) for engine in options.engine}
 

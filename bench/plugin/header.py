@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alexnet import data
 from bench.plan import estimate
+from bench.plan.engines import ALL, obstacles
 from bench.records.types import Cell
 from bench.session.session import Session
 
@@ -27,6 +28,20 @@ def conditions_line(session: Session) -> str:
         f"{session.profile}: {images} {DATASETS[plan.dataset]} training images at {plan.image_size} px;"
         f" {', '.join(devices)}; {session.machine.name}"
     )
+
+
+def engine_lines(session: Session) -> list[str]:
+    """The engines that run, and why not the others."""
+    chosen = session.options.engine
+    reasons: dict[str, list[str]] = {}
+    for name, why in obstacles(session.options.device).items():
+        if name not in chosen:
+            reasons.setdefault(why or f"only if asked for, with --engine NAME or {ALL}", []).append(name)
+    lines = [f"engines: {', '.join(chosen)}"]
+    if reasons:
+        others = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
+        lines.append(f"not run: {others}")
+    return lines
 
 
 def device_warning(session: Session) -> list[str]:

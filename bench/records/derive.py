@@ -200,6 +200,31 @@ def _median_of_last_third(values: Sequence[float]) -> float:
     return median(values[-max(1, len(values) // 3) :])
 
 
+def usual_step_seconds(epochs: Sequence[Epoch], steps: int) -> float:
+    """The median of the mean seconds a step of the first stage's epochs, in `steps` steps each.
+
+    Warm-ups are left out where there are others; of one epoch alone its other steps count.
+    """
+    stage = [epoch for epoch in epochs if epoch.stage == epochs[0].stage]
+    if usual := [epoch for epoch in stage if not epoch.warm_up]:
+        return median(epoch.train_seconds for epoch in usual) / steps
+    first = stage[0]
+    return (first.train_seconds - (first.first_step_seconds or 0.0)) / max(steps - 1, 1)
+
+
+def compile_seconds(epochs: Sequence[Epoch], steps: int) -> float | None:
+    """By how many seconds the first step of a run's first process exceeds the usual one; 0 if by none.
+
+    An engine that is compiled compiles in it; an epoch has `steps` steps. None where it was not
+    recorded, or is longer than its epoch, which no step is.
+    """
+    if not epochs or (first := epochs[0].first_step_seconds) is None:
+        return None
+    if first > epochs[0].train_seconds:
+        return None
+    return max(first - usual_step_seconds(epochs, steps), 0.0)
+
+
 def peak_host_bytes(epochs: Sequence[Epoch]) -> int | None:
     """The largest peak of host memory over the epochs; None where it was not measured."""
     return _largest(epoch.peak_host_bytes for epoch in epochs)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+
+from alexnet.frameworks.protocol import Precision
 
 # Checks of the gate.
 MIN_WORK_RATIO, MAX_WORK_RATIO = 1.6, 2.5
@@ -15,13 +18,27 @@ MIN_DROPOUT_DIFFERENCE, MAX_DROPOUT_DIFFERENCE = 1e-6, 1.0
 MAX_MOMENTUM_ERROR = 1e-5
 """How far the momentum of two steps at rate 0 may be off. The weights stand still, so that no ReLU flips
 and the second gradient is the first one again. Seen: 2e-8."""
-MAX_WEIGHT_DECAY = 1e-6
-"""The smallest in use is 1e-5. A gradient's roundings lie across the weights, not along. Seen: 1e-9."""
+MAX_WEIGHT_DECAY: Mapping[Precision, float] = {
+    "float32": 1e-6,
+    "TF32": 1e-5,
+    "float16": 1e-5,
+    "bfloat16": 1e-4,
+}
+"""The smallest in use is 1e-5. A gradient's roundings lie across the weights, not along. Seen: 1e-9 in
+float32; 2e-6 in bfloat16, and in an AlexNet of a sixteenth of the width, where less averages out, 1.1e-5
+in bfloat16 and 6e-6 in float16."""
 MAX_RATE_ERROR = 1e-4
 """How far the rate of a step may be off, as a share. It is read from weights of about 0.01 that are
 rounded to a few 10^-10, over the whole network: of a rate of 0.001 that leaves less than 10^-6."""
-MAX_DROPOUT_SCALE_ERROR = 1e-2
-"""How far what is kept may be from 1 / (1 - rate) times the input, as a share. Seen: 1e-5."""
+MAX_DROPOUT_SCALE_ERROR: Mapping[Precision, float] = {
+    "float32": 1e-2,
+    "TF32": 5e-2,
+    "float16": 5e-2,
+    "bfloat16": 0.25,
+}
+"""How far what is kept may be from 1 / (1 - rate) times the input, as a share. Without its scale it is
+off by 0.5. Seen: 3e-5 in float32, 0.005 in float16 and 0.05 in bfloat16, the worst of thousands
+of inputs."""
 MAX_DROPOUT_SIGMAS = 5.0
 """How many standard errors the share of dropped inputs may be off, or two masks agree more than by
 chance. By chance 1 gate in 50,000 exceeds it, with its 60 comparisons."""

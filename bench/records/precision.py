@@ -23,14 +23,21 @@ POWERS = (-20, 20)
 it loses bits."""
 SUM = "sum"
 
-MIN_BITS: Mapping[PrecisionWord | Precision, float] = {
-    "float64": MIN_FLOAT32_BITS,  # what goes in and comes out is float32
+MIN_BITS: Mapping[Precision, float] = {
     "float32": MIN_FLOAT32_BITS,
     "TF32": MIN_TEN_BITS,
     "bfloat16": MIN_SEVEN_BITS,
     "float16": MIN_FLOAT16_BITS,
 }
 """What is promised -> the fewest bits that keep the promise."""
+
+OPERAND_BITS: Mapping[Precision, int | None] = {
+    "float32": None,
+    "TF32": 10,
+    "bfloat16": 7,
+    "float16": 10,
+}
+"""The mantissa bits to which an engine rounds what it multiplies; None if it does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +116,6 @@ def cells_by_precision(runs: Iterable[Run]) -> dict[PrecisionWord, list[str]]:
     return cells
 
 
-def max_lost_powers(promised: PrecisionWord | Precision) -> int:
+def max_lost_powers(promised: Precision) -> int:
     """How many of POWERS may get lost: float16 promises none of them."""
     return len(POWERS) if promised == "float16" else 0

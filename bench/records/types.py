@@ -547,7 +547,9 @@ class Epoch(Record, frozen=True, kw_only=True):
     """One epoch, counted from 1; a process's first is a warm-up that stays out of the statistics.
 
     `train_seconds` is the round: training alone, the device synchronised before and after.
-    `wall_seconds` is the same span by the time of day, which goes on while a computer sleeps. The other
+    `wall_seconds` is the same span by the time of day, which goes on while a computer sleeps.
+    `first_step_seconds` is what a process's first step took, until the device had done it: an engine
+    that is compiled compiles in it. None in the other epochs, and in older files. The other
     durations are timed separately, and None if the step did not take place. A loss that is not finite
     is None.
     """
@@ -571,6 +573,7 @@ class Epoch(Record, frozen=True, kw_only=True):
     peak_device_bytes: Count | None
     energy_joules: Joules | None
     interference: Interference | None
+    first_step_seconds: Seconds | None = None
 
 
 class Drift(Record, frozen=True, kw_only=True):

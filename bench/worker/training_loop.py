@@ -62,6 +62,7 @@ class TrainingLoop:
         self.checkpoints = Checkpoints(job=self.job, net=self.net, start=self.start)
         self._first_epoch = 1
         self._checkpoint_seconds: float | None = None
+        self._first_step_seconds: float | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -124,6 +125,7 @@ class TrainingLoop:
             stage=self.stage + 1,
             learning_rate=self.recipe.learning_rate((number - 1) * steps, steps_per_epoch=steps),
             images=images,
+            first_step_seconds=self._first_step_seconds if number == self._first_epoch else None,
             train_seconds=train_seconds,
             wall_seconds=self.meters.time.wall_seconds,
             evaluate_seconds=evaluate_seconds,
@@ -164,13 +166,24 @@ class TrainingLoop:
             rate = recipe.learning_rate((number - 1) * steps + step - 1, steps_per_epoch=steps)
             if given:
                 given.add(images, labels)
-            trainer.step(trainer.to_device(images, labels), rate)
+            if given and step == 1:
+                self._time_first_step(images, labels, rate)
+            else:
+                trainer.step(trainer.to_device(images, labels), rate)
             trained += len(labels)
             if perf_counter() - last_heartbeat > HEARTBEAT_SECONDS:
                 last_heartbeat = perf_counter()
                 self.send(Heartbeat(epoch=number, step=step))
         self.given_batches = given or self.given_batches
         return trained
+
+    def _time_first_step(self, images: data.Images, labels: data.Labels, rate: float) -> None:
+        """Takes the step in which an engine compiles, and waits for it: it is in the warm-up."""
+        batch = self.trainer.to_device(images, labels)
+        began = perf_counter()
+        self.trainer.step(batch, rate)
+        self.trainer.synchronize()
+        self._first_step_seconds = perf_counter() - began
 
     def _checkpoint_if_due(self, epoch: Epoch, *, is_last: bool) -> float | None:
         """Takes a checkpoint if one is due or no epoch follows in this process; returns its seconds."""

@@ -8,9 +8,11 @@ import sys
 import pytest
 
 from alexnet.__main__ import main
+from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
 from bench.paths import ROOT
+from tests.support.engines import engines
 
 
 def test_the_variants_are_listed_with_their_parameters(
@@ -56,14 +58,16 @@ def test_an_illegal_size_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", engines())
 def test_a_device_that_is_not_there_is_one_sentence(engine: str) -> None:
-    """On a Mac both have mps, and neither has cuda."""
-    absent = "cuda" if sys.platform == "darwin" else "mps"
+    """On a Mac some have mps, and none has cuda."""
+    absent: Device = "cuda" if sys.platform == "darwin" else "mps"
     command = [sys.executable, "-m", "alexnet", "device", engine, absent]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert process.returncode == 2
-    assert f"cannot use {absent} here: it sees" in process.stderr.splitlines()[-1]
+    reason = ENGINES[engine].not_on.get(absent)
+    said = f"{engine} cannot run on {absent}. {reason}" if reason else "it sees"
+    assert said in process.stderr.splitlines()[-1]
 
 
 @pytest.mark.slow

@@ -12,8 +12,9 @@ import pytest
 from alexnet import data, reference, weights
 from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, MaxPool
 from alexnet.recipe import SCRATCH
-from alexnet.reference import Reference, forward_backward
+from alexnet.reference import Reference, forward_backward, rounded
 from alexnet.spec import INPUT, VARIANTS, Network
+from tests.support import rounding
 from tests.support.narrow import narrow_network
 
 IMAGES = 6
@@ -141,6 +142,48 @@ def test_float32_differs_by_roundings_alone() -> None:
     difference = np.abs(exact.logits(batch()[0]) - rounded.logits(batch()[0])).max()
     assert 0 < difference < 1e-5
     assert rounded.logits(batch()[0]).dtype == np.float32
+
+
+@pytest.mark.parametrize("bits", [7, 10])
+def test_rounding_is_to_the_nearest_with_so_many_bits(bits: int) -> None:
+    x = np.random.default_rng(0).standard_normal(10_000).astype(np.float32)
+    ours = rounded(x, bits)
+    assert ours.dtype == np.float32
+    np.testing.assert_array_equal(ours, rounding.rounded(bits)(x))
+    assert 0 < np.abs(ours / x - 1).max() <= 2.0 ** -(bits + 1)
+    np.testing.assert_array_equal(rounded(ours, bits), ours)
+    halves = np.array([1 + 2.0 ** -(bits + 1), 1 + 3 * 2.0 ** -(bits + 1), 0.0, -0.0])
+    np.testing.assert_array_equal(rounded(halves, bits), [1, 1 + 2.0 ** (1 - bits), 0, 0])
+
+
+def test_bfloat16_is_seven_bits() -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    x = np.random.default_rng(1).standard_normal(10_000).astype(np.float32)
+    np.testing.assert_array_equal(rounded(x, 7), x.astype(ml_dtypes.bfloat16).astype(np.float32))
+
+
+def test_operands_of_fewer_bits_give_larger_errors_forward_and_backward() -> None:
+    """Three bits are a factor of eight in the logits. In gradients ReLUs that flip add to it."""
+    net, first = made("standard")
+    images, labels = batch()
+    exact = Reference(net, first, SCRATCH)
+    logits = exact.logits(images)
+    exact.step(images, labels, RATE)
+    errors: dict[int, dict[str, float]] = {}
+    for bits in (10, 7):
+        coarse = Reference(net, first, SCRATCH, dtype="float32", operand_bits=bits)
+        errors[bits] = {"logits": float(np.abs(coarse.logits(images) - logits).max())}
+        coarse.step(images, labels, RATE)
+        for name, array in coarse.velocity.items():
+            difference = np.linalg.norm(array - exact.velocity[name])
+            errors[bits][name] = float(difference / np.linalg.norm(exact.velocity[name]))
+        np.testing.assert_array_equal(
+            coarse.weights["fc8.weight"],
+            first["fc8.weight"] - np.float32(RATE) * coarse.velocity["fc8.weight"],
+        )
+    assert 4 < errors[7]["logits"] / errors[10]["logits"] < 16
+    for name in first:
+        assert 1e-5 < errors[10][name] < errors[7][name] < 0.5, name
 
 
 def test_dropout_does_nothing_without_a_mask_and_what_the_mask_says_with_one() -> None:

@@ -7,6 +7,7 @@ description).
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import sys
 import time
@@ -26,7 +27,8 @@ from alexnet.spec import network
 from bench.gate import timing
 from bench.gate.checks import check_device
 from bench.gate.outputs import Batch
-from bench.gate.reference import compute_outputs
+from bench.gate.reference import compute_outputs, errors_when_rounded
+from bench.gate.tolerances import allowed_in
 from tests.support.narrow import narrow_variants
 
 RECIPE = replace(
@@ -381,6 +383,40 @@ def wrong_when_compiled(trainer: Any) -> Any:
     return trainer
 
 
+Plant = Callable[[Any], Any]
+
+FAULTS: dict[str, Plant] = {
+    "none": lambda trainer: trainer,
+    "scrambled": scrambled,
+    "late": Late,
+    "stale": Stale,
+    "slight momentum": slight_momentum,
+    "dampened": dampened,
+    "decayed": decayed,
+    "stale evaluation": StaleEvaluation,
+    "later rate": later_rate,
+    "cached rate": cached_rate,
+    "kept rate": kept_rate,
+    "later loss": later_loss,
+    "periodic": Periodic,
+    "not a number": not_a_number,
+}
+"""What can be planted in any framework's trainer."""
+WITH_LAYER_OBJECTS = ("torch", "tensorflow")
+OF_LAYER_OBJECTS: dict[str, Plant] = {
+    "zero dropout": zero_dropout,
+    "misplaced": Misplaced,
+    "other momentum": other_momentum,
+    "blue first": blue_first,
+    "swapped statistics": swapped_statistics,
+    "aligned corners": aligned_corners,
+    "other dropout": other_rate,
+    "unscaled": unscaled,
+    "one off": one_off,
+}
+"""What is planted in the layers of torch and Keras. Another framework has a module of its own."""
+
+
 def main() -> None:
     engine = sys.argv[1]
     backend = registry.backend(engine, "cpu")
@@ -388,33 +424,20 @@ def main() -> None:
     net = network("standard", image_size=64)
     first, split = weights.initialise(net, seed=0), data.synthetic(32, seed=0)
     batch = Batch(images=split.images, labels=split.labels, rate=0.001, different=len(split))
-    reference = compute_outputs(net.without_dropout(), first, RECIPE, batch)
-    faults: dict[str, Callable[[Any], Any]] = {
-        "none": lambda trainer: trainer,
-        "scrambled": scrambled,
-        "late": Late,
-        "zero dropout": zero_dropout,
-        "stale": Stale,
-        "misplaced": Misplaced,
-        "other momentum": other_momentum,
-        "slight momentum": slight_momentum,
-        "dampened": dampened,
-        "decayed": decayed,
-        "stale evaluation": StaleEvaluation,
-        "later rate": later_rate,
-        "cached rate": cached_rate,
-        "kept rate": kept_rate,
-        "later loss": later_loss,
-        "blue first": blue_first,
-        "swapped statistics": swapped_statistics,
-        "aligned corners": aligned_corners,
-        "other dropout": other_rate,
-        "unscaled": unscaled,
-        "one off": one_off,
-        "periodic": Periodic,
-        "not a number": not_a_number,
-    }
-    if registry.ENGINES[engine].framework == "tensorflow":
+    plain = net.without_dropout()
+    reference = compute_outputs(plain, first, RECIPE, batch)
+    allowed = allowed_in(
+        registry.ENGINES[engine].precision,
+        reference.float32,
+        lambda bits: errors_when_rounded(
+            plain, first, RECIPE, batch, reference.exact, operand_bits=bits
+        ),
+    )
+    framework = registry.ENGINES[engine].framework
+    faults = FAULTS | OF_LAYER_OBJECTS
+    if framework not in WITH_LAYER_OBJECTS:
+        faults = FAULTS | importlib.import_module(f"tests.support.{framework}_faults").FAULTS
+    if framework == "tensorflow":
         faults["wrong when compiled"] = wrong_when_compiled
     results, check_timing = {}, timing.check_timing
     gc.freeze()  # each gate collects three times, and a framework's own objects are many
@@ -422,7 +445,15 @@ def main() -> None:
         vars(timing)["check_timing"] = check_timing if name in TIMED else lambda *arguments: []
         faulty: Any = Faulty(backend, plant, late=name == "late")
         checks = check_device(
-            faulty, net, first, RECIPE, batch, reference=reference, seed=0, rates=RATES
+            faulty,
+            net,
+            first,
+            RECIPE,
+            batch,
+            reference=reference,
+            allowed=allowed,
+            seed=0,
+            rates=RATES,
         ).checks
         results[name] = {
             check.name: (check.passed, check.measured, check.description) for check in checks

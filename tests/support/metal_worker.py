@@ -25,6 +25,7 @@ from tensorflow.python.eager import context
 from alexnet import data, weights
 from alexnet.frameworks.tensorflow import arithmetic, layers, trainer
 from alexnet.frameworks.tensorflow.backend import TensorflowBackend
+from alexnet.frameworks.tensorflow.form import FLOAT32, Form
 from alexnet.recipe import EXPERIMENTS
 from bench.gate.precision import row_of
 from bench.records.precision import LAYERS, SUM
@@ -44,11 +45,11 @@ SIZES = (64, 224)
 KERNELS = {"metal": metal_kernel, "cuda": cuda_kernel}
 
 
-def make_trainer(experiment: str, image_size: int) -> trainer.TensorflowTrainer:
+def make_trainer(experiment: str, image_size: int, form: Form = FLOAT32) -> trainer.TensorflowTrainer:
     row = EXPERIMENTS[experiment]
     net = narrow_network(row.variant, NARROWER, image_size=image_size, classes=10)
     first = weights.initialise(net, seed=0)
-    return trainer.TensorflowTrainer(net, first, row.recipe, device="mps", seed=0)
+    return trainer.TensorflowTrainer(net, first, row.recipe, device="mps", seed=0, form=form)
 
 
 def graphs(made: trainer.TensorflowTrainer, experiment: str) -> Iterator[tuple[str, Any]]:
@@ -113,6 +114,18 @@ def check_arithmetic() -> dict[str, Found]:
     return {
         name: check_concrete_function(function.get_concrete_function(), host=HOST)
         for name, function in functions.items()
+    }
+
+
+def check_lower_precisions() -> dict[str, dict[str, Found]]:
+    """Policy -> graph -> what was found, as written, of the engines that round their operands."""
+    return {
+        form.policy: {
+            f"{experiment}, {name}": check_concrete_function(function, host=HOST)
+            for experiment in ("scratch", "pretrained")
+            for name, function in graphs(make_trainer(experiment, 64, form), experiment)
+        }
+        for form in (Form(policy="mixed_bfloat16"), Form(policy="mixed_float16", loss_scale=256.0))
     }
 
 
@@ -267,7 +280,7 @@ def main() -> None:
     for name, fault in faults().items():
         with fault:
             planted[name] = step_problems()
-    of_precision = check_arithmetic()
+    of_precision, lower = check_arithmetic(), check_lower_precisions()
     json.dump(
         {
             "settings": backend.settings(),
@@ -283,6 +296,14 @@ def main() -> None:
             "precision": {name: each.problems for name, each in of_precision.items()},
             "operations of precision": {
                 name: sorted(each.operations) for name, each in of_precision.items()
+            },
+            "lower precisions": {
+                policy: {where: each.problems for where, each in found_there.items()}
+                for policy, found_there in lower.items()
+            },
+            "operations of lower precisions": {
+                policy: sorted(set().union(*(each.operations for each in found_there.values())))
+                for policy, found_there in lower.items()
             },
             "dense layer": dense_layer(),
             "off device": off_device(),

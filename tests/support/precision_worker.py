@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 from alexnet.frameworks import registry
@@ -15,20 +16,11 @@ from bench.gate.precision import check_precision, measure_arithmetic
 from bench.records.precision import precision_word
 
 
-class Autocast:
-    """torch's backend with all that it computes under autocast."""
-
-    def __init__(self, backend: Any, dtype: str) -> None:
-        torch: Any = sys.modules["torch"]  # as its backend has imported it
-        self.backend, self.context = backend, torch.autocast("cpu", getattr(torch, dtype))
-
-    def forward_backward(self, *arguments: Any, **keywords: Any) -> Any:
-        with self.context:
-            return self.backend.forward_backward(*arguments, **keywords)
-
-    def sums(self, rows: Any) -> Any:
-        with self.context:
-            return self.backend.sums(rows)
+def autocast(backend: Any, dtype: str) -> Any:
+    """torch's backend with its products and convolutions under autocast."""
+    torch: Any = sys.modules["torch"]  # as its backend has imported it
+    backend.form = replace(backend.form, autocast=getattr(torch, dtype))
+    return backend
 
 
 def answer(backend: Any) -> dict[str, Any]:
@@ -45,7 +37,7 @@ def main() -> None:
     backend = registry.backend(sys.argv[1], "cpu")
     answers = {"as it trains": answer(backend)}
     if "torch" in backend.versions():
-        answers |= {dtype: answer(Autocast(backend, dtype)) for dtype in ("bfloat16", "float16")}
+        answers |= {dtype: answer(autocast(backend, dtype)) for dtype in ("bfloat16", "float16")}
     print(json.dumps(answers))
 
 

@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from msgspec.structs import replace
 
+from alexnet.frameworks.registry import FRAMEWORKS
 from bench.ipc.messages import Job, Record
 from bench.ipc.parent import WORKER_COMMAND
 from bench.paths import ROOT
@@ -25,6 +28,22 @@ EPOCH_SECONDS = 60.0
 """The expected seconds of an epoch. The timeout is three epochs, which suffices on a busy machine."""
 
 
+def compile_caches() -> dict[str, str]:
+    """Environment in which the frameworks keep what they compile in a folder of this process.
+
+    So its children share it and compile once, for which MLX takes 15 seconds on a CPU. Two processes
+    that write into one folder at once would read each other's unfinished files.
+    """
+    folder = _compiled().name
+    return {name: folder for info in FRAMEWORKS.values() for name in info.cache_variables}
+
+
+@cache
+def _compiled() -> TemporaryDirectory[str]:
+    """It goes when this process ends."""
+    return TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True)
+
+
 def output_of(module: str, *arguments: str) -> str:
     """The stdout of a module run in its own process with one thread. Asserts that it exits with 0."""
     process = subprocess.run(
@@ -33,7 +52,7 @@ def output_of(module: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **ONE_THREAD},
+        env={**os.environ, **ONE_THREAD, **compile_caches()},
     )
     assert process.returncode == 0, process.stderr[-3000:]
     return process.stdout

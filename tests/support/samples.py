@@ -135,6 +135,7 @@ EPOCH = Epoch(
     stage=1,
     learning_rate=0.001,
     images=640,
+    first_step_seconds=0.3,
     train_seconds=2.0,
     wall_seconds=2.0,
     evaluate_seconds=0.5,

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet.frameworks.protocol import Device
+from alexnet.frameworks.tensorflow.form import FLOAT32, Form
 from alexnet.frameworks.tensorflow.layers import keras_layers
 from alexnet.frameworks.tensorflow.trainer import device_string
 from alexnet.layers import Conv
@@ -18,18 +19,18 @@ from alexnet.spec import Row
 class OneLayer:
     """A convolution or Dense of the trainer's model, without ReLU, forward and backward in one graph."""
 
-    def __init__(self, row: Row, *, device: Device, input_gradient: bool) -> None:
+    def __init__(self, row: Row, *, device: Device, input_gradient: bool, form: Form = FLOAT32) -> None:
         self.device, self.input_gradient = device_string(device), input_gradient
         self.is_convolution = isinstance(row.layer, Conv)
         with tf.device(self.device):
-            layers = keras_layers(row, seed=0)
+            layers = keras_layers(row, seed=0, policy=form.policy)
             layers[-1].activation = keras.activations.linear
             self.model = keras.Sequential([keras.Input(_channels_last(row.input_shape)), *layers])
         self.kernel = layers[-1].kernel
         shapes = row.input_shape, row.output_shape
         self.function = tf.function(
             self._forward_backward,
-            jit_compile=False,
+            jit_compile=form.jit_compile,
             input_signature=[tf.TensorSpec((None, *_channels_last(shape))) for shape in shapes],
         )
 
@@ -37,7 +38,7 @@ class OneLayer:
         wanted = [self.kernel.value, *([inputs] if self.input_gradient else [])]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(wanted)
-            output = self.model(inputs, training=True)
+            output = tf.cast(self.model(inputs, training=True), tf.float32)
         return [output, *tape.gradient(output, wanted, output_gradients=output_gradient)]
 
     def run(self, inputs: Any, weight: Any, output_gradient: Any) -> tuple[Any, Any, Any]:
@@ -59,13 +60,13 @@ class OneLayer:
         return weight.transpose(2, 3, 1, 0) if self.is_convolution else weight.T
 
 
-def compiled_sums() -> Any:
+def compiled_sums(form: Form = FLOAT32) -> Any:
     """float32 (n, length) -> (n,): the sum of each row."""
 
     def sums(rows: Any) -> Any:
         return tf.reduce_sum(rows, axis=1)
 
-    return tf.function(sums, jit_compile=False, input_signature=[tf.TensorSpec((None, None))])
+    return tf.function(sums, jit_compile=form.jit_compile, input_signature=[tf.TensorSpec((None, None))])
 
 
 def _channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -23,6 +23,8 @@ from alexnet.frameworks.info import Engine
 from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
 from alexnet.frameworks.registry import environment
 from alexnet.frameworks.tensorflow.arithmetic import OneLayer, compiled_sums
+from alexnet.frameworks.tensorflow.form import FLOAT32, Form
+from alexnet.frameworks.tensorflow.info import TF_FUNCTION, XLA
 from alexnet.frameworks.tensorflow.trainer import TensorflowTrainer, device_string
 from alexnet.recipe import Recipe
 from alexnet.spec import FLOAT32_BYTES, Network, Row
@@ -58,11 +60,13 @@ def why_unavailable(device: Device) -> str:
 class Product:
     """The matrix product of `Backend.product`."""
 
-    def __init__(self, device: Device, size: int, depth: int) -> None:
-        self.flops, self.bytes = 2 * size * size * depth, FLOAT32_BYTES * (2 * depth + size) * size
+    def __init__(self, device: Device, dtype: Any, size: int, depth: int) -> None:
+        self.flops, self.bytes = 2 * size * size * depth, dtype.size * (2 * depth + size) * size
         self._device = device_string(device)
         with tf.device(self._device):
-            self._left, self._right = (tf.constant(array) for array in operands(size, depth))
+            self._left, self._right = (
+                tf.cast(tf.constant(array), dtype) for array in operands(size, depth)
+            )
             self._out = tf.zeros((1, 1))
 
     def run(self) -> None:
@@ -93,8 +97,8 @@ class Addition:
 class TensorflowBackend:
     """The `Backend` of TensorFlow."""
 
-    def __init__(self, device: Device) -> None:
-        self.device = device
+    def __init__(self, device: Device, form: Form = FLOAT32) -> None:
+        self.device, self.form = device, form
         if device == "cpu":
             tf.config.set_visible_devices([], "GPU")
         if device == "cuda":
@@ -110,10 +114,11 @@ class TensorflowBackend:
             tf.config.optimizer.set_experimental_options(dict.fromkeys(_OPTIMIZERS, False))
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> TensorflowTrainer:
-        return TensorflowTrainer(net, weights, recipe, device=self.device, seed=seed)
+        return TensorflowTrainer(net, weights, recipe, device=self.device, seed=seed, form=self.form)
 
     def product(self, size: int, depth: int) -> Product:
-        return Product(self.device, size, depth)
+        policy = keras.DTypePolicy(self.form.policy)
+        return Product(self.device, tf.as_dtype(policy.compute_dtype), size, depth)
 
     def addition(self, elements: int) -> Addition:
         return Addition(self.device, elements)
@@ -121,12 +126,12 @@ class TensorflowBackend:
     def forward_backward(
         self, row: Row, inputs: Any, weight: Any, output_gradient: Any, *, input_gradient: bool
     ) -> tuple[Any, Any, Any]:
-        layer = OneLayer(row, device=self.device, input_gradient=input_gradient)
+        layer = OneLayer(row, device=self.device, input_gradient=input_gradient, form=self.form)
         return layer.run(inputs, weight, output_gradient)
 
     def sums(self, rows: Any) -> Any:
         with tf.device(device_string(self.device)):
-            return compiled_sums()(tf.constant(rows)).numpy()
+            return compiled_sums(self.form)(tf.constant(rows)).numpy()
 
     def device_name(self) -> str:
         if self.device == "cpu":
@@ -145,7 +150,9 @@ class TensorflowBackend:
     def settings(self) -> dict[str, str]:
         options = tf.config.optimizer.get_experimental_options()
         return {
-            "jit_compile": "False",
+            "jit_compile": str(self.form.jit_compile),
+            "policy": self.form.policy,
+            "loss_scale": f"{self.form.loss_scale:g}",
             **{name: str(options.get(name, "default")) for name in _OPTIMIZERS},
             "TURN_OFF_REMAPPER": os.environ["TURN_OFF_REMAPPER"],
             "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
@@ -163,11 +170,24 @@ class TensorflowBackend:
             tf.config.experimental.reset_memory_stats("GPU:0")
 
 
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+FLOAT16_LOSS_SCALE = 2.0**8
+"""The one of torch's backend, which says why: the gradients are the same."""
+
+
 def build(engine: Engine, device: Device) -> TensorflowBackend:
     """The backend of an engine for a device from `usable_devices`.
 
-    Raises DeviceUnavailable for an engine whose precision or compilation this backend does not have.
+    Raises DeviceUnavailable for an engine whose precision or compiler this backend does not have.
     """
-    if (engine.precision, engine.compiled) != ("float32", True):
-        raise DeviceUnavailable(f"{engine.name}: TensorFlow trains here compiled and in float32 alone")
-    return TensorflowBackend(device)
+    if engine.precision not in POLICIES or engine.compiler not in (TF_FUNCTION, XLA):
+        raise DeviceUnavailable(
+            f"{engine.name}: TensorFlow trains here in {', '.join(POLICIES)}, compiled by {TF_FUNCTION}"
+            f" or {XLA}"
+        )
+    form = Form(
+        policy=POLICIES[engine.precision],
+        loss_scale=FLOAT16_LOSS_SCALE if engine.precision == "float16" else 1.0,
+        jit_compile=engine.compiler == XLA,
+    )
+    return TensorflowBackend(device, form)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo, MacPlugin, Suspect, Variable
 
+TF_FUNCTION, XLA = "tf.function", "XLA"
+
 # The effects of TF_* and MPS_* were read out of the published library of tensorflow-metal 1.2.0.
 INFO = FrameworkInfo(
     name="tensorflow",
@@ -13,13 +15,51 @@ INFO = FrameworkInfo(
             name="tensorflow",
             framework="tensorflow",
             precision="float32",
-            compiled=True,
+            compiler=TF_FUNCTION,
             label="TensorFlow",
             light_hue="#0b66b0",
             dark_hue="#6cb6ff",
             marker="s",
             line=(0, (3.5, 1.6)),
             shape="■",
+        ),
+        Engine(
+            name="tensorflow-xla",
+            framework="tensorflow",
+            precision="float32",
+            compiler=XLA,
+            label="TensorFlow XLA",
+            light_hue="#173f8a",
+            dark_hue="#cbdaff",
+            marker="P",
+            line=(0, (3.5, 1.6, 1.0, 1.6)),
+            shape="✚",
+            not_on={"mps": "Apple's plugin for TensorFlow has no XLA compiler."},
+        ),
+        Engine(
+            name="tensorflow-bf16",
+            framework="tensorflow",
+            precision="bfloat16",
+            compiler=TF_FUNCTION,
+            label="TensorFlow bf16",
+            light_hue="#0a7486",
+            dark_hue="#5ccfe0",
+            marker="h",
+            line=(0, (5.0, 1.0, 2.0, 1.0)),
+            shape="⬢",
+        ),
+        Engine(
+            name="tensorflow-fp16",
+            framework="tensorflow",
+            precision="float16",
+            compiler=TF_FUNCTION,
+            label="TensorFlow fp16",
+            light_hue="#4a52c4",
+            dark_hue="#908cff",
+            marker="X",
+            line=(0, (1.0, 1.6)),
+            shape="✖",
+            not_on={"cpu": "float16 is for a GPU; on a CPU there is tensorflow-bf16."},
         ),
     ),
     packages=("tensorflow", "tensorflow-metal", "keras"),
@@ -35,6 +75,7 @@ INFO = FrameworkInfo(
         "MPS_MAX_COMMIT_COUNT": Variable(effect="changes how Apple's plugin hands work to the GPU"),
         "MPS_ENABLE_GEMM_PLUGIN": Variable(effect="makes Apple's plugin multiply matrices another way"),
         "MPS_DEVICE_CACHE_SIZE": Variable(effect="changes how much memory Apple's plugin keeps"),
+        "TF_XLA_FLAGS": Variable(effect="changes what TensorFlow hands to XLA"),
         "TF_ENABLE_ONEDNN_OPTS": Variable(
             effect="makes TensorFlow's CPU kernels others, with other rounding and speed"
         ),
@@ -42,7 +83,7 @@ INFO = FrameworkInfo(
             effect="is ignored by this suite", overridden=True, harmless="tensorflow"
         ),
     },
-    recorded_prefixes=("MPS_", "TF_MTL_", "TF_MPS_", "TF_ENABLE_ONEDNN_OPTS"),
+    recorded_prefixes=("MPS_", "TF_MTL_", "TF_MPS_", "TF_XLA_", "TF_ENABLE_ONEDNN_OPTS"),
     device_fixes={
         "mps": REINSTALL,
         "cuda": "in a second clone: make bench FRAMEWORKS=tensorflow-cuda ARGS='--framework tensorflow'",

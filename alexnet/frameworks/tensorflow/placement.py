@@ -35,13 +35,15 @@ _NOT_COMPUTING = {
     "_Send",
 }
 _COUNT_TYPES = {tf.int32.as_datatype_enum, tf.int64.as_datatype_enum}
+_FLOAT_TYPES = {dtype.as_datatype_enum for dtype in (tf.float32, tf.bfloat16, tf.float16)}
 
 
 def ops_off_device(run: Callable[[], None], device: str) -> list[str]:
-    """The types of float32 operation that `run` executes in tf.functions, off `device` ("/GPU:0").
+    """The types of operation on floats that `run` executes in tf.functions, off `device` ("/GPU:0").
 
-    Each is "OP on DEVICE". Integers are not counted: TensorFlow keeps shapes and counters on the host,
-    whatever the device. Raises PlacementNotReported if TensorFlow recorded no graph.
+    Each is "OP on DEVICE"; the floats are float32, bfloat16 and float16. Integers are not counted:
+    TensorFlow keeps shapes and counters on the host, whatever the device. Raises PlacementNotReported if
+    TensorFlow recorded no graph.
     """
     expected = device.strip("/")
     placements = set(_float_op_placements(run))
@@ -51,7 +53,7 @@ def ops_off_device(run: Callable[[], None], device: str) -> list[str]:
 
 
 def _float_op_placements(run: Callable[[], None]) -> Iterator[tuple[str, str]]:
-    """(operation type, device) of each float32 operation."""
+    """(operation type, device) of each operation on floats."""
     eager_context = context.context()
     eager_context.enable_run_metadata()
     try:
@@ -70,4 +72,4 @@ def _computes_floats(node: Any) -> bool:
     if node.op == "Cast" and node.attr["SrcT"].type in _COUNT_TYPES:
         return False  # a count or labels cast to float, a few bytes
     types = {node.attr[name].type for name in ("T", "dtype", "DstT", "SrcT") if name in node.attr}
-    return tf.float32.as_datatype_enum in types
+    return not types.isdisjoint(_FLOAT_TYPES)

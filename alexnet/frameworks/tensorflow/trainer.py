@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from alexnet.data import IMAGE_SHAPE, Images, Labels
 from alexnet.frameworks.protocol import Device, RandomState, ResumeError, check_same_shapes
-from alexnet.frameworks.tensorflow.layers import HOST, keras_layers
+from alexnet.frameworks.tensorflow.form import FLOAT32, Form
+from alexnet.frameworks.tensorflow.layers import HOST, HostSeededDropout, given_seeds, keras_layers
 from alexnet.frameworks.tensorflow.placement import ops_off_device
 from alexnet.frameworks.tensorflow.preprocess import Preprocess
 from alexnet.layers import Dense, Flatten
@@ -42,15 +43,24 @@ class TensorflowTrainer:
     """The `Trainer` of TensorFlow: a Keras model and a compiled step."""
 
     def __init__(
-        self, net: Network, weights: Weights, recipe: Recipe, *, device: Device, seed: int
+        self,
+        net: Network,
+        weights: Weights,
+        recipe: Recipe,
+        *,
+        device: Device,
+        seed: int,
+        form: Form = FLOAT32,
     ) -> None:
-        self.net, self.recipe = net, recipe
+        self.net, self.recipe, self.form = net, recipe, form
         self.device = device_string(device)
         self.conversions = channels_last(net)
         with tf.device(self.device):
             size = net.image_size
             layers = [
-                layer for i, row in enumerate(net.rows) for layer in keras_layers(row, seed=seed + i)
+                layer
+                for i, row in enumerate(net.rows)
+                for layer in keras_layers(row, seed=seed + i, policy=form.policy)
             ]
             self.model = keras.Sequential([keras.Input((size, size, 3)), *layers])
             self.preprocess = Preprocess(recipe, size=size)
@@ -60,6 +70,8 @@ class TensorflowTrainer:
         self._rate: tuple[float | None, Any] = None, None
         self.load(weights)
         self._logits = self._compile(self._evaluate, [_IMAGES])
+        self._dropouts = [layer for layer in self.model.layers if isinstance(layer, HostSeededDropout)]
+        self._draw_seeds = self._compile(self._next_seeds, [])
         self.begin_stage("all")
 
     def begin_stage(self, train: Literal["all", "head"]) -> None:
@@ -74,11 +86,27 @@ class TensorflowTrainer:
         self._step = self._compiled_step()
 
     def _compiled_step(self) -> Any:
-        rate = tf.TensorSpec((), tf.float32)
-        return self._compile(self._train, [_IMAGES, tf.TensorSpec((None,), tf.int64), rate])
+        signature = [_IMAGES, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32)]
+        if not self.form.jit_compile:
+            return self._compile(self._train, signature)
+        seeds = tf.TensorSpec((len(self._dropouts), 2), tf.int32)
+        return self._compile(self._train_seeded, [*signature, seeds], jit_compile=True)
 
-    def _compile(self, function: Callable[..., Any], signature: list[Any]) -> Any:
-        return tf.function(function, jit_compile=False, input_signature=signature)
+    def _compile(
+        self, function: Callable[..., Any], signature: list[Any], *, jit_compile: bool = False
+    ) -> Any:
+        return tf.function(function, jit_compile=jit_compile, input_signature=signature)
+
+    def _next_seeds(self) -> Any:
+        """int32 (dropouts, 2), on the host."""
+        with tf.device(HOST):
+            seeds = [layer.next_seed() for layer in self._dropouts]
+            return tf.stack(seeds) if seeds else tf.zeros((0, 2), tf.int32)
+
+    def _train_seeded(self, images: Any, labels: Any, learning_rate: Any, seeds: Any) -> None:
+        """The step with its dropouts' seeds as an argument: XLA takes no variable of another device."""
+        with given_seeds(self._dropouts, seeds):
+            self._train(images, labels, learning_rate)
 
     def to_device(self, images: Images, labels: Labels) -> Batch:
         with tf.device(self.device):
@@ -88,11 +116,15 @@ class TensorflowTrainer:
         prepared = self.preprocess(images)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self._trainable)
-            logits = self.model(prepared, training=True)
+            logits = tf.cast(self.model(prepared, training=True), tf.float32)
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
             )
-        gradients = tape.gradient(loss, self._trainable)
+            scale = self.form.loss_scale
+            scaled = loss if scale == 1 else loss * scale
+        gradients = tape.gradient(scaled, self._trainable)
+        if scale != 1:
+            gradients = [gradient / scale for gradient in gradients]
         for weight, velocity, gradient in zip(self._trainable, self._velocities, gradients, strict=True):
             # Torch's form: v = momentum v + g, w = w - rate v. Keras's SGD includes the rate in v, which
             # differs as soon as the rate changes.
@@ -116,7 +148,8 @@ class TensorflowTrainer:
         with tf.device(self.device):
             if learning_rate != self._rate[0]:  # or every step would copy it to the device
                 self._rate = learning_rate, tf.constant(learning_rate, tf.float32)
-            self._step(images, labels, self._rate[1])
+            seeds = [self._draw_seeds()] if self.form.jit_compile else []
+            self._step(images, labels, self._rate[1], *seeds)
         self._steps += 1
         self._images += labels.shape[0]
 
@@ -136,7 +169,7 @@ class TensorflowTrainer:
             tf.reshape(self._trainable[0], [-1])[0].numpy()
 
     def _evaluate(self, images: Any) -> Any:
-        return self.model(self.preprocess(images), training=False)
+        return tf.cast(self.model(self.preprocess(images), training=False), tf.float32)
 
     def logits(self, images: Images) -> Logits:
         with tf.device(self.device):
@@ -155,7 +188,7 @@ class TensorflowTrainer:
                 x = layer(x, training=False)
                 if layer.name not in rows:
                     continue
-                row, output = rows[layer.name], x.numpy()
+                row, output = rows[layer.name], tf.cast(x, tf.float32).numpy()
                 flattened_map = isinstance(row.layer, Flatten) or (
                     flattened_map and not isinstance(row.layer, Dense)
                 )
@@ -199,9 +232,25 @@ class TensorflowTrainer:
         return np.ascontiguousarray(self.conversions[name].to_canonical(variable.numpy()))
 
     def ops_off_device(self, batch: Batch) -> list[str]:
+        if self.form.jit_compile:
+            return self._tensors_off_device(batch)
         # TensorFlow records placement when it compiles, so the step is compiled again.
         self._step = self._compiled_step()
         return ops_off_device(lambda: self.step(batch, 0.0), self.device)
+
+    def _tensors_off_device(self, batch: Batch) -> list[str]:
+        """The tensors of a step that lie elsewhere, as "NAME on DEVICE".
+
+        XLA makes one program of the step, for the device of its variables. It raises an error for an
+        operation that it lacks there, and for a variable of another device.
+        """
+        self.step(batch, 0.0)
+        tensors = {name: variable.value for name, variable in self._variables().items()}
+        tensors |= {f"{name} momentum": v for name, v in self._momentum_variables().items()}
+        tensors |= {"images": batch[0], "labels": batch[1]}
+        places = {name: tensor.device.split("device:")[-1] for name, tensor in tensors.items()}
+        expected = self.device.strip("/")
+        return [f"{name} on {place}" for name, place in places.items() if place != expected]
 
     def load(self, weights: Weights) -> None:
         check(weights, self.net)
@@ -214,8 +263,7 @@ class TensorflowTrainer:
 
     def _seeds(self) -> dict[str, Any]:
         """Layer name -> the Dropout's seed variable, which counts the masks drawn."""
-        dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
-        return {layer.name: layer.seed_generator.state for layer in dropouts}
+        return {layer.name: layer.seed_generator.state for layer in self._dropouts}
 
     def random_state(self) -> RandomState:
         return {name: seed.numpy() for name, seed in self._seeds().items()}

@@ -16,8 +16,9 @@ import torchvision
 from alexnet.frameworks.info import Engine
 from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
 from alexnet.frameworks.registry import environment
+from alexnet.frameworks.torch.info import COMPILER
 from alexnet.frameworks.torch.layers import modules
-from alexnet.frameworks.torch.trainer import TorchTrainer, memory_format, synchronize
+from alexnet.frameworks.torch.trainer import Form, TorchTrainer, memory_format, synchronize
 from alexnet.recipe import Recipe
 from alexnet.spec import FLOAT32_BYTES, Network, Row
 from alexnet.weights import Weights
@@ -47,12 +48,12 @@ def why_unavailable(device: Device) -> str:
 class Product:
     """The matrix product of `Backend.product`."""
 
-    def __init__(self, device: Device, size: int, depth: int) -> None:
+    def __init__(self, device: Device, dtype: torch.dtype, size: int, depth: int) -> None:
         self.device = device
-        self.flops, self.bytes = 2 * size * size * depth, FLOAT32_BYTES * (2 * depth + size) * size
         left, right = operands(size, depth)
-        self._left, self._right = (torch.from_numpy(a).to(device) for a in (left, right))
-        self._out = torch.empty(size, size, device=device)
+        self._left, self._right = (torch.from_numpy(a).to(device, dtype) for a in (left, right))
+        self._out = torch.empty(size, size, device=device, dtype=dtype)
+        self.flops, self.bytes = 2 * size * size * depth, dtype.itemsize * (2 * depth + size) * size
 
     def run(self) -> None:
         torch.mm(self._left, self._right, out=self._out)
@@ -79,18 +80,19 @@ class Addition:
 class TorchBackend:
     """The `Backend` of torch."""
 
-    def __init__(self, device: Device) -> None:
-        self.device = device
+    def __init__(self, device: Device, *, form: Form, tf32: bool) -> None:
+        self.device, self.form = device, form
         if device == "cuda":
-            # As in TensorFlow: full float32, and cuDNN times convolutions to pick the fastest.
-            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+            # As in TensorFlow: full float32 unless TF32 was asked for, and cuDNN times convolutions to
+            # pick the fastest.
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
             torch.backends.cudnn.benchmark = True
 
     def trainer(self, net: Network, weights: Weights, recipe: Recipe, *, seed: int) -> TorchTrainer:
-        return TorchTrainer(net, weights, recipe, device=self.device, seed=seed)
+        return TorchTrainer(net, weights, recipe, device=self.device, seed=seed, form=self.form)
 
     def product(self, size: int, depth: int) -> Product:
-        return Product(self.device, size, depth)
+        return Product(self.device, self.form.autocast or torch.float32, size, depth)
 
     def addition(self, elements: int) -> Addition:
         return Addition(self.device, elements)
@@ -104,7 +106,10 @@ class TorchBackend:
             module.bias.zero_()
         module.to(self.device).to(memory_format=memory_format(self.device))
         x = self._tensor(inputs).requires_grad_(input_gradient)
-        output = module(x)
+        dtype = self.form.autocast
+        call = torch.compile(module, dynamic=False) if self.form.compiles else module
+        with torch.autocast(self.device, dtype=dtype, enabled=dtype is not None):
+            output = call(x)
         wanted = (module.weight, x) if input_gradient else (module.weight,)
         gradients = torch.autograd.grad(output, wanted, self._tensor(output_gradient).to(output.dtype))
         found = [tensor.detach().float().cpu().contiguous().numpy() for tensor in (output, *gradients)]
@@ -138,6 +143,9 @@ class TorchBackend:
         settings = {
             "memory_format": str(memory_format(self.device)).removeprefix("torch."),
             "threads": str(torch.get_num_threads()),
+            "autocast": str(self.form.autocast).removeprefix("torch."),
+            "loss_scale": f"{self.form.loss_scale:g}",
+            "compile": str(self.form.compiles),
         }
         if self.device == "cuda":
             settings["tf32"] = str(
@@ -156,11 +164,29 @@ class TorchBackend:
             torch.accelerator.reset_peak_memory_stats()
 
 
+AUTOCAST = {"float32": None, "TF32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+FLOAT16_LOSS_SCALE = 2.0**8
+"""A fixed one: GradScaler's gradients were 0 on MPS until 2026-05 (pytorch#184286).
+
+From the first weights of `scratch` at 64 px the largest gradient of one image is 17, and 2^12 would put
+it above 65504, where float16 ends. Of the gradients within the network 1 in 100 is below 2 to 20 x 10^-6
+for a batch of 128; this scale keeps those, too, above 6 x 10^-5, where float16 begins to lose bits
+(float32, synthetic images, 2026-11-27)."""
+
+
 def build(engine: Engine, device: Device) -> TorchBackend:
     """The backend of an engine for a device from `usable_devices`.
 
-    Raises DeviceUnavailable for an engine whose precision or compilation this backend does not have.
+    Raises DeviceUnavailable for an engine whose precision or compiler this backend does not have.
     """
-    if (engine.precision, engine.compiled) != ("float32", False):
-        raise DeviceUnavailable(f"{engine.name}: torch trains here uncompiled and in float32 alone")
-    return TorchBackend(device)
+    if engine.precision not in AUTOCAST or engine.compiler not in (None, COMPILER):
+        raise DeviceUnavailable(
+            f"{engine.name}: torch trains here in {', '.join(AUTOCAST)}, and is compiled by {COMPILER}"
+            " alone or not at all"
+        )
+    form = Form(
+        autocast=AUTOCAST[engine.precision],
+        loss_scale=FLOAT16_LOSS_SCALE if engine.precision == "float16" else 1.0,
+        compiles=engine.compiler is not None,
+    )
+    return TorchBackend(device, form=form, tf32=engine.precision == "TF32")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet.data import Images, Labels
-from alexnet.frameworks.protocol import Device, Precision, RandomState, ResumeError, check_same_shapes
+from alexnet.frameworks.protocol import Device, RandomState, ResumeError, check_same_shapes
 from alexnet.frameworks.torch.layers import modules
 from alexnet.frameworks.torch.preprocess import Preprocess
 from alexnet.recipe import Recipe
@@ -30,6 +32,19 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How an engine runs torch: the dtype of products and convolutions, None for that of the weights.
+
+    The loss is multiplied by `loss_scale` before it is differentiated, and each gradient divided by it:
+    the gradients of float16 would else be too small for its exponent.
+    """
+
+    autocast: torch.dtype | None = None
+    loss_scale: float = 1.0
+    compiles: bool = False
+
+
 class TorchTrainer:
     """The `Trainer` of torch; its model is an nn.Sequential with one named block per row."""
 
@@ -41,11 +56,13 @@ class TorchTrainer:
         *,
         device: Device,
         seed: int,
-        precision: Precision = "float32",
+        form: Form = Form(),
+        dtype: Literal["float32", "float64"] = "float32",
     ) -> None:
         torch.manual_seed(seed)
         self.net, self.recipe, self.device = net, recipe, torch.device(device)
-        self.dtype = getattr(torch, precision)
+        self.dtype: torch.dtype = getattr(torch, dtype)
+        self.form = form
         self.memory_format = memory_format(device)
         blocks: OrderedDict[str, nn.Module] = OrderedDict(
             (row.layer.name, nn.Sequential(*modules(row.layer, row.input_shape[0]))) for row in net.rows
@@ -63,6 +80,7 @@ class TorchTrainer:
         self._loss_sum = torch.zeros((), dtype=self.dtype, device=self.device)
         self._correct = torch.zeros((), device=self.device)
         self._steps = self._images = 0
+        self._logits_and_loss = self._compiled() if form.compiles else self._forward
         self.begin_stage("all")
 
     def begin_stage(self, train: Literal["all", "head"]) -> None:
@@ -83,15 +101,41 @@ class TorchTrainer:
         images, labels = batch
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        logits = self.model(self.preprocess(images))
-        loss = F.cross_entropy(logits, labels)
+        logits, loss = self._logits_and_loss(images, labels)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        scale = self.form.loss_scale
+        (loss if scale == 1 else loss * scale).backward()  # type: ignore[no-untyped-call]
+        if scale != 1:
+            torch._foreach_div_([p.grad for p in self.model.parameters() if p.grad is not None], scale)
         self.optimizer.step()
         self._loss_sum += loss.detach()
         self._correct += (logits.detach().argmax(1) == labels).sum()
         self._steps += 1
         self._images += len(labels)
+
+    def _compiled(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """`_forward`, compiled anew for each stage and each length of a batch.
+
+        A graph that breaks in two would not be what the engine's row says, and raises.
+        """
+        # What was compiled for another trainer would count against the limit of eight, and stay.
+        torch.compiler.reset()
+        return torch.compile(self._forward, fullgraph=True, dynamic=False)
+
+    def _forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self._model(images)
+        return logits, F.cross_entropy(logits, labels)
+
+    def _model(self, images: Tensor) -> Tensor:
+        """The logits in the dtype of the weights; products and convolutions as the engine has them."""
+        prepared = self.preprocess(images)
+        with self._autocast():
+            output: Tensor = self.model(prepared)
+        return output.to(self.dtype)
+
+    def _autocast(self) -> torch.autocast:
+        wanted = self.form.autocast
+        return torch.autocast(self.device.type, dtype=wanted, enabled=wanted is not None)
 
     def pop_metrics(self) -> tuple[float, float]:
         metrics = self._loss_sum.item() / self._steps, self._correct.item() / self._images
@@ -106,7 +150,7 @@ class TorchTrainer:
     @torch.inference_mode()
     def logits(self, images: Images) -> Logits:
         self.model.eval()
-        output = self.model(self.preprocess(torch.from_numpy(images).to(self.device)))
+        output = self._model(torch.from_numpy(images).to(self.device))
         self.model.train()
         logits: Logits = output.cpu().numpy()
         return logits
@@ -117,8 +161,9 @@ class TorchTrainer:
         x = self.preprocess(torch.from_numpy(images).to(self.device))
         outputs = {INPUT: x.cpu().contiguous().numpy().copy()}
         for name, block in self.model.named_children():
-            x = block(x)
-            outputs[name] = x.cpu().contiguous().numpy().copy()
+            with self._autocast():
+                x = block(x)
+            outputs[name] = x.to(self.dtype).cpu().contiguous().numpy().copy()
         self.model.train()
         return outputs
 

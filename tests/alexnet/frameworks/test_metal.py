@@ -83,6 +83,21 @@ def test_no_step_computes_on_the_host_or_reads_back_on_cuda(answers: dict[str, A
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_no_step_of_a_lower_precision_computes_on_the_host_on_metal(
+    answers: dict[str, Any], policy: str
+) -> None:
+    """The plugin draws no bfloat16, so dropout is float32 there."""
+    graphs = answers["lower precisions"][policy]
+    assert list(graphs) == [
+        *("scratch, evaluation", "scratch, step of all"),
+        *("pretrained, evaluation", "pretrained, step of head", "pretrained, step of all"),
+    ]
+    assert {where: problems for where, problems in graphs.items() if problems} == {}
+    assert set(answers["operations of lower precisions"][policy]) >= STEP
+
+
+@pytest.mark.slow
 def test_the_precision_is_measured_on_metal_alone(answers: dict[str, Any]) -> None:
     """The gate's single operations, forward and backward, run where the steps do."""
     assert set(answers["precision"]) == {*LAYERS, SUM}

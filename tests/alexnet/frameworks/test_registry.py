@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import tomllib
 from dataclasses import replace
 from typing import get_args
@@ -11,7 +12,7 @@ import pytest
 
 from alexnet.frameworks import registry
 from alexnet.frameworks.info import Engine, FrameworkInfo
-from alexnet.frameworks.protocol import DeviceUnavailable, Precision
+from alexnet.frameworks.protocol import Device, DeviceUnavailable, Precision
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from bench.paths import ROOT
 
@@ -47,7 +48,9 @@ def test_a_frameworks_engines_are_its_own_and_one_bears_its_name(info: Framework
 def test_an_engines_row_can_be_run(engine: Engine) -> None:
     assert engine.framework in FRAMEWORKS
     assert engine.precision in get_args(Precision)
-    assert isinstance(engine.compiled, bool)
+    assert engine.compiler != ""
+    assert not set(engine.not_on) - set(get_args(Device))
+    assert all(reason.endswith(".") for reason in engine.not_on.values())
 
 
 @pytest.mark.parametrize("field", ["name", "label", "light_hue", "dark_hue", "marker", "line", "shape"])
@@ -65,8 +68,10 @@ def test_an_engine_whose_framework_cannot_be_imported_says_so(monkeypatch: pytes
 @pytest.mark.parametrize("info", ROWS, ids=lambda info: info.name)
 def test_what_a_row_names_exists(info: FrameworkInfo) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    installed = {line.split(">")[0].split("=")[0] for line in extras[info.pip_extra]}
-    assert set(info.packages) == installed
+    named = {re.split(r"[\[<>=;]", line)[0] for line in extras[info.pip_extra]}
+    pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    assert named <= set(info.packages)
+    assert set(info.packages) - named <= pinned, "what those packages bring has no tested version"
     assert set(info.required) <= set(info.packages)
     recorded = tuple(prefix for row in ROWS for prefix in row.recorded_prefixes)
     matter = [name for name, variable in info.variables.items() if variable.harmless is None]

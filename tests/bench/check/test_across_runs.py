@@ -8,7 +8,6 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from alexnet.frameworks.registry import ENGINES
 from bench.check.across_runs import (
     one_computer,
     one_run_at_a_time,
@@ -17,6 +16,7 @@ from bench.check.across_runs import (
 )
 from bench.records.read import load
 from bench.records.types import Interruption, Pause
+from tests.support.engines import YARDSTICKS
 from tests.support.samples import TENSOR
 from tests.support.saved_file import (
     CUT_OFF,
@@ -237,7 +237,7 @@ def test_a_run_that_began_anew_has_the_times_of_its_last_attempt() -> None:
 def test_two_frameworks_may_have_two_names_for_one_gpu() -> None:
     """Apple's plugin calls it METAL, where torch knows the chip's name."""
     mps = replace(SCRATCH, device="mps")
-    runs = [make_run(replace(mps, engine=name), FALLING, machine=MAC, seconds=30) for name in ENGINES]
+    runs = [make_run(replace(mps, engine=name), FALLING, machine=MAC, seconds=30) for name in YARDSTICKS]
     content = make_file(MAC, runs, [], [])
     content["benchmarks"][1]["extra_info"]["start"]["device_name"] = "METAL"
     assert violations_of(reseal(content)) == []

@@ -37,6 +37,16 @@ EDITS: Edits = {
         (put(f"{LAST_EPOCH}/energy_joules", {"gpu": 3.0}), "too short for it"),
         (put(f"{LAST_EPOCH}/validation_accuracy", 0.1501), "no whole number"),
     ],
+    "first_steps_are_of_a_process": [
+        (
+            put("run/epochs/1/first_step_seconds", 0.1),
+            r"epochs\[1\].first_step_seconds is 0.1, and the epoch is not the first of its process",
+        ),
+        (
+            put("run/epochs/0/first_step_seconds", 1e4),
+            r"epochs\[0\].first_step_seconds is 10000, and the whole epoch trained for",
+        ),
+    ],
     "total_covers_all_epochs": [
         (put("run/result/total_seconds", 9.0), "result.total_seconds is 9, and its epochs"),
         (put("run/epochs/2/checkpoint_seconds", 250.0), "is 200, and its epochs alone took 261"),

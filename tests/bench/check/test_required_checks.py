@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 from msgspec.structs import replace
 
+from alexnet.frameworks.registry import ENGINES
 from bench.check import required_checks
 from bench.check.rules import violations
 from bench.paths import ROOT
@@ -103,6 +105,17 @@ def test_an_edit_is_named_even_with_a_new_checksum(rule: str, change: Change, se
     assert_edit_is_named(rule, change, sentence)
 
 
+@pytest.mark.parametrize("name", required_checks.LIMITS_OF_PRECISIONS)
+def test_the_limit_of_another_precision_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The file's engine promises float32; in a lower precision its limits would be too narrow."""
+    coarse = dataclasses.replace(ENGINES["torch"], precision="bfloat16")
+    content = genuine_content("linux")
+    assert not [line for line in violations(load(content)) if f'"{name}"' in line]
+    monkeypatch.setitem(ENGINES, "torch", coarse)
+    named = [line for line in violations(load(content)) if f'in "{name}", where it is 0 to' in line]
+    assert named
+
+
 @pytest.mark.parametrize(
     "name",
     sorted(
@@ -111,6 +124,7 @@ def test_an_edit_is_named_even_with_a_new_checksum(rule: str, change: Change, se
             *required_checks.DROPOUT_CHECKS,
             *required_checks.RESULT_CHECKS,
             *required_checks.LIMITS,
+            *required_checks.LIMITS_OF_PRECISIONS,
             "placement",
         }
     ),

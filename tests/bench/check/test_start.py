@@ -59,14 +59,14 @@ EDITS: Edits = {
 
 def test_an_engine_has_the_version_of_its_framework(monkeypatch: pytest.MonkeyPatch) -> None:
     """The name of a second engine is no package."""
-    engine = replace(ENGINES["torch"], name="torch-compile", compiled=True)
+    engine = replace(ENGINES["torch"], name="torch-other", compiler="other")
     monkeypatch.setitem(ENGINES, engine.name, engine)
     run = load(genuine_content("linux")).runs[0]
     run.cell = structs.replace(run.cell, engine=engine.name)
     run.benchmark = None
     assert list(names_agree(run)) == []
     assert run.start is not None
-    run.start = structs.replace(run.start, versions={"torch-compile": "2.14.1"})
+    run.start = structs.replace(run.start, versions={"torch-other": "2.14.1"})
     assert list(names_agree(run)) == ["start.versions has no torch"]
 
 

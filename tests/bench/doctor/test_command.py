@@ -44,7 +44,7 @@ def test_good_findings_are_shown_when_asked_for(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--device", "tpu"], ["--image-size", "3"], ["--profile", "slow"], ["--engine", "jax"], ["x"]],
+    [["--device", "tpu"], ["--image-size", "3"], ["--profile", "slow"], ["--engine", "abacus"], ["x"]],
 )
 def test_a_wrong_command_line_has_status_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:

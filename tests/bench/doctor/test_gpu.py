@@ -132,6 +132,14 @@ FAULTS = [
         "GPU", LINUX, {"device": "mps"}, "error", "there is no Apple silicon GPU", "leave --device out"
     ),
     Fault("GPU", MAC, {"device": "cuda"}, "error", "--device cuda was asked for", "leave --device out"),
+    Fault(
+        "device",
+        LINUX,
+        {"engines": ("torch", "mlx"), "packages": packages(mlx="0.32.4")},
+        "warning",
+        "MLX runs on the CPU, and no report ranks that: ",
+        "leave it out with --engine torch",
+    ),
 ]
 
 

@@ -51,7 +51,7 @@ FAULTS = [
         {"packages": packages(torch=None)},
         "error",
         "PyTorch cannot run: torch cannot be found",
-        "--framework tensorflow",
+        "--engine tensorflow",
     ),
     Fault(
         "frameworks",
@@ -59,7 +59,15 @@ FAULTS = [
         {"packages": packages(tensorflow=None, keras=None)},
         "error",
         "tensorflow and keras cannot be found",
-        "--framework torch",
+        "--engine torch",
+    ),
+    Fault(
+        "frameworks",
+        LINUX,
+        {"engines": ("torch", "jax")},
+        "error",
+        "JAX cannot run: jax and jaxlib cannot be found here.",
+        "--editable '.[jax]'; or leave it out with --engine torch",
     ),
     Fault(
         "versions",

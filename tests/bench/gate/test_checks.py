@@ -14,6 +14,7 @@ from bench.gate import timing
 from bench.gate.checks import check_device, check_protocol
 from bench.gate.outputs import Batch
 from bench.gate.reference import ReferenceOutputs, compute_outputs
+from bench.gate.tolerances import allowed_in
 from bench.gate.training import check_later_steps
 from bench.records.types import Check
 from tests.support.abacus.backend import AbacusBackend
@@ -197,6 +198,7 @@ def test_a_gate_is_never_silent_for_longer_than_one_call_of_a_trainer(
         RECIPE,
         BATCH,
         reference=reference,
+        allowed=allowed_in("float32", reference.float32),
         seed=0,
         rates=RATES,
         heartbeat=lambda: log.append("heartbeat"),

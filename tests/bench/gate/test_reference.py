@@ -16,7 +16,16 @@ from alexnet.recipe import SCRATCH
 from alexnet.spec import INPUT
 from bench.gate.checks import check_same_bytes, different_images, first_batch
 from bench.gate.outputs import Batch, Store, in_memory
-from bench.gate.reference import ReferenceOutputs, SavedTensors, compute_outputs, load, shared_outputs
+from bench.gate.reference import (
+    ReferenceOutputs,
+    SavedTensors,
+    compute_outputs,
+    errors_when_rounded,
+    load,
+    shared_errors,
+    shared_outputs,
+)
+from bench.gate.tolerances import Errors
 from bench.ipc.cell_files import partial_reference, remove_references
 from tests.support import samples
 from tests.support.narrow import narrow_network
@@ -125,6 +134,35 @@ def test_the_second_gate_takes_what_the_first_has_left(tmp_path: Path) -> None:
     second = shared_outputs(folder, counted)
     assert len(computed) == 1
     assert first.float32 == second.float32
+
+
+def rounded(bits: int | None) -> Errors:
+    exact = compute().exact
+    return errors_when_rounded(NET, FIRST, SCRATCH, filled_batch(4, 12), exact, operand_bits=bits)
+
+
+def test_gates_of_one_precision_share_the_errors_of_its_rounding(shared: Path, tmp_path: Path) -> None:
+    folder, computed = tmp_path / "scratch-s0.reference", []
+    shutil.copytree(shared / folder.name, folder)
+
+    def counted() -> Errors:
+        computed.append(1)
+        return rounded(7)
+
+    first = shared_errors(folder, 7, counted)
+    assert shared_errors(folder, 7, counted) == first
+    assert len(computed) == 1
+    assert first.logits > 100 * load(folder).float32.logits
+    assert shared_errors(folder, 10, lambda: rounded(10)).logits < first.logits
+    (folder / "rounded to 7 bits.json").write_text('{"logits": 1')
+    assert shared_errors(folder, 7, counted) == first
+    assert len(computed) == 2
+    assert load(folder).batch_sha256, "it is still the folder of the outputs"
+
+
+def test_without_a_folder_each_gate_computes_its_own_rounding(tmp_path: Path) -> None:
+    assert shared_errors(tmp_path / "absent", 7, lambda: rounded(7)).logits > 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"nonsense" * 9])

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from alexnet.frameworks.protocol import Trainer
+from alexnet.frameworks.protocol import Precision, Trainer
 from alexnet.spec import INPUT
 from bench.gate import outputs, tolerances
 from bench.gate.outputs import STEPS, Batch, Outputs, collect, relative_norm_error, watched
 from bench.gate.tolerances import Errors
+from bench.records.precision import OPERAND_BITS
 from bench.records.types import Check
 
 RATE = 0.05
@@ -80,12 +81,13 @@ def outputs_of(precision: Any, **planted: Any) -> Outputs:
 
 EXACT = outputs_of(np.float64)
 FLOAT32: Errors = tolerances.errors(outputs_of(np.float32), EXACT)
+ALLOWED = tolerances.allowed_in("float32", FLOAT32)
 
 
 def gate(**planted: Any) -> dict[str, Check]:
     device = tolerances.errors(outputs_of(np.float32, **planted), EXACT)
     return {
-        check.name: check for check in tolerances.compare_to_reference(device, FLOAT32, EXACT, on="mps")
+        check.name: check for check in tolerances.compare_to_reference(device, ALLOWED, EXACT, on="mps")
     }
 
 
@@ -113,7 +115,7 @@ def test_each_answer_that_is_off_fails_its_own_check_alone(
     device = tolerances.errors(outputs_of(np.float32), EXACT)
     sound = getattr(device, output)
     off: Any = dict(sound, **{list(sound)[-1]: error}) if isinstance(sound, dict) else error
-    checks = tolerances.compare_to_reference(replace(device, **{output: off}), FLOAT32, EXACT, on="mps")
+    checks = tolerances.compare_to_reference(replace(device, **{output: off}), ALLOWED, EXACT, on="mps")
     assert [c.name for c in checks if not c.passed] == [check]
     (failed,) = (c for c in checks if not c.passed)
     assert failed.measured == (error if error < 1 else None)
@@ -152,7 +154,7 @@ def test_a_weight_that_is_no_number_after_the_first_step_is_named() -> None:
 
 
 def own_logits(trainer: Any) -> Check:
-    return tolerances.check_own_network(trainer, FLOAT32, EXACT, BATCH, on="mps")
+    return tolerances.check_own_network(trainer, ALLOWED, EXACT, BATCH, on="mps")
 
 
 def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
@@ -184,7 +186,9 @@ def test_pixels_that_are_off_are_named_before_the_layers_behind_them() -> None:
     off = replace(EXACT, layers={name: np.full((1, 2), 1.1 + 0.1 * at) for at, name in enumerate(names)})
     float32 = replace(FLOAT32, layers=dict.fromkeys(names, 1e-7))
     device = tolerances.errors(off, exact)
-    check = tolerances.compare_to_reference(device, float32, exact, on="mps")[0]
+    check = tolerances.compare_to_reference(
+        device, tolerances.allowed_in("float32", float32), exact, on="mps"
+    )[0]
     assert check.name == "layers"
     assert check.measured == pytest.approx(0.1)
     words = "the pixels that are the network's input on mps, against the CPU in float64"
@@ -201,3 +205,32 @@ def test_a_comparison_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyP
     assert relative_norm_error(exact, exact) == 0
     with pytest.raises(ValueError, match="not of one size"):
         relative_norm_error(ours[:6], exact)
+
+
+def test_a_lower_precision_is_allowed_four_times_the_error_of_the_rounded_reference() -> None:
+    coarse = replace(FLOAT32, logits=1e-3, layers=dict.fromkeys(FLOAT32.layers, 2e-3))
+    asked: list[int] = []
+
+    def rounded(bits: int) -> Errors:
+        asked.append(bits)
+        return coarse
+
+    allowed = tolerances.allowed_in("bfloat16", FLOAT32, rounded)
+    assert asked == [7]
+    device = tolerances.errors(outputs_of(np.float32), EXACT)
+    checks = {
+        check.name: check for check in tolerances.compare_to_reference(device, allowed, EXACT, on="mps")
+    }
+    usual = gate()
+    assert checks["logits"].upper == pytest.approx(4e-3)
+    assert checks["layers"].upper == pytest.approx(8e-3)
+    assert checks["logits"].upper > usual["logits"].upper
+    assert checks["update"].upper == usual["update"].upper, "weights and velocities are float32"
+
+
+def test_tf32_and_float16_are_rounded_to_ten_bits() -> None:
+    precisions: tuple[Precision, ...] = ("TF32", "float16")
+    assert [OPERAND_BITS[precision] for precision in precisions] == [10, 10]
+    for precision in precisions:
+        allowed = tolerances.allowed_in(precision, FLOAT32, {10: FLOAT32}.__getitem__)
+        assert (allowed.precision, allowed.factor) == (precision, 4.0)

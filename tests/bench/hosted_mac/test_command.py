@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from alexnet.frameworks.registry import ENGINES
+from alexnet.frameworks import registry
 from bench.hosted_mac import __main__ as command
-from bench.hosted_mac.ask import PARITY_DEVICE, ask_parity
+from bench.hosted_mac.ask import ENGINES, PARITY_DEVICE, ask_parity
 from bench.hosted_mac.judge import ANSWERED, PARITY, Answer
 from bench.paths import ROOT
+from tests.support.engines import YARDSTICKS
 from tests.support.sessions import environment_without
 
 FIRST, *_, LAST = ENGINES
@@ -186,7 +187,7 @@ def test_without_apples_gpu_it_fails_with_each_frameworks_reason(tmp_path: Path)
     *told, last = done.stdout.splitlines()
     assert last == "Apple's virtual GPU on macos-15: failed"
     for engine, line in zip(ENGINES, told, strict=True):
-        assert line.startswith(f"FAILED: {engine}, gpu, mps: {ENGINES[engine].framework} ")
+        assert line.startswith(f"FAILED: {engine}, gpu, mps: {registry.ENGINES[engine].framework} ")
         assert "cannot use mps here" in line
 
 
@@ -207,7 +208,7 @@ def test_the_parity_tests_ask_for_the_gpu(parity: list[Answer]) -> None:
     assert {a.check for a in parity if a.passed} == {ANSWERED}
     failed = {a.check for a in parity if a.passed is False}
     assert {"test_every_layer_agrees", "test_one_step_of_sgd_moves_every_weight_alike"} <= failed
-    assert {a.engine for a in parity if a.passed is False} == set(ENGINES)
+    assert {a.engine for a in parity if a.passed is False} == set(YARDSTICKS)
 
 
 @pytest.mark.slow

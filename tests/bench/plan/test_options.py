@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS, default_engines
 from alexnet.recipe import EXPERIMENTS
+from bench.plan import engines
 from bench.plan.options import CELL_OPTIONS, OPTIONS, Options
 
 
@@ -38,17 +39,33 @@ def second_torch_engine(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_without_a_name_each_frameworks_own_engine_runs_every_experiment() -> None:
     options = parsed()
-    assert options.engine == tuple(FRAMEWORKS) == ("torch", "tensorflow")
+    assert options.engine == default_engines()
+    assert default_engines("linux") == ("torch", "tensorflow")
+    assert default_engines("darwin") == ("torch", "tensorflow", "mlx")
     assert options.experiment == tuple(EXPERIMENTS)
     assert options.explicit == ()
 
 
 @pytest.mark.usefixtures("second_torch_engine")
 def test_an_engine_that_no_framework_is_named_after_runs_only_if_it_is_asked_for() -> None:
-    assert parsed().engine == ("torch", "tensorflow")
+    assert "torch-other" not in parsed().engine
     assert parsed("--framework", "torch").engine == ("torch",)
     assert parsed("--engine", "torch-other").engine == ("torch-other",)
     assert parsed("--engine", "torch-other", "--framework", "torch").engine == ("torch-other", "torch")
+
+
+def test_all_stands_for_every_engine_that_this_computer_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "likely_gpu", lambda: None)
+    monkeypatch.setattr(engines, "_is_installed", lambda package: "tensor" not in package)
+    names = parsed("--engine", "all").engine
+    assert names == parsed("--engine", "torch,all").engine
+    assert {"torch", "torch-compile", "torch-bf16"} <= set(names)
+    assert not {"torch-tf32", "torch-fp16", "tensorflow"} & set(names)
+    reasons = engines.obstacles("auto")
+    assert reasons["tensorflow"] == "tensorflow is not installed"
+    assert reasons["torch-tf32"] == "TF32 is a format of NVIDIA's GPUs"
+    assert engines.obstacles("cuda")["torch-tf32"] == ""
+    assert parsed("--engine", "all").explicit == ("engine",)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +115,11 @@ def test_experiments_are_named_with_commas_or_one_by_one(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--engine", "jax"), "there is no engine 'jax'; there are torch, tensorflow"),
-        (("--engine", "torch,jax"), "there is no engine 'jax'; there are torch, tensorflow"),
-        (("--engine", "torch,"), "there is no engine ''; there are torch, tensorflow"),
-        (("--engine", "Torch"), "there is no engine 'Torch'; there are torch, tensorflow"),
-        (("--framework", "jax"), "there is no framework 'jax'; there are torch, tensorflow"),
+        (("--engine", "loom"), f"there is no engine 'loom'; there are {', '.join(ENGINES)}"),
+        (("--engine", "torch,loom"), f"there is no engine 'loom'; there are {', '.join(ENGINES)}"),
+        (("--engine", "torch,"), f"there is no engine ''; there are {', '.join(ENGINES)}"),
+        (("--engine", "Torch"), f"there is no engine 'Torch'; there are {', '.join(ENGINES)}"),
+        (("--framework", "all"), f"there is no framework 'all'; there are {', '.join(FRAMEWORKS)}"),
         (
             ("--experiment", "scratch,magic"),
             f"there is no experiment 'magic'; there are {', '.join(EXPERIMENTS)}",

@@ -9,7 +9,7 @@ import pytest
 
 from alexnet import download
 from alexnet.data import FOLDER
-from bench.plan import prepare
+from bench.plan import engines, prepare
 from bench.plan.options import Options
 from bench.plan.prepare import NotPrepared
 from bench.plugin import header
@@ -93,6 +93,27 @@ def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.Monkey
     session = open_session(auto(dataset="synthetic"), tmp_path)
     assert session.profile == "quick"
     assert header.device_warning(session) == []
+
+
+def test_an_engine_that_no_cpu_has_is_refused_before_anything_runs() -> None:
+    with pytest.raises(NotPrepared, match=r"^torch-tf32 cannot run on cpu\. TF32 is a format of"):
+        prepare.find_devices(replace(OPTIONS, device="cpu", engine=("torch", "torch-tf32")))
+
+
+def test_the_header_says_which_engines_run_and_why_not_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "likely_gpu", lambda: None)
+    monkeypatch.setattr(engines, "likely_gpu", lambda: None)
+    monkeypatch.setattr(engines, "_is_installed", lambda package: package != "tensorflow")
+    session = open_session(auto(dataset="synthetic", engine=("torch", "torch-bf16")), tmp_path)
+    run, rest = header.engine_lines(session)
+    assert run == "engines: torch, torch-bf16"
+    assert rest.startswith("not run: ")
+    assert "torch-compile" in rest.split("(only if asked for, with --engine NAME or all)")[0]
+    assert "torch-tf32 (TF32 is a format of NVIDIA's GPUs)" in rest
+    assert "(tensorflow is not installed)" in rest
+    assert "torch-bf16," not in rest
 
 
 def test_the_users_folder_comes_before_the_environments(

@@ -50,6 +50,46 @@ def test_a_rate_is_images_over_training_seconds_alone() -> None:
     assert derive.images_per_second(replace(EPOCH, images=640, train_seconds=2.5)) == 256.0
 
 
+def with_first_step(seconds: float | None, *given: Epoch) -> list[Epoch]:
+    """The same epochs; the first one's first step took so long."""
+    return [replace(given[0], first_step_seconds=seconds), *given[1:]]
+
+
+def test_compilation_is_the_first_step_less_the_usual_one() -> None:
+    run = with_first_step(30.5, *epochs(55.0, 25.0, 24.0, 26.0))
+    assert derive.usual_step_seconds(run, 50) == 0.5
+    assert derive.compile_seconds(run, 50) == 30.0
+
+
+def test_a_later_stage_does_not_say_how_long_the_first_ones_step_is() -> None:
+    run = with_first_step(30.5, *epochs(55.0, 25.0, 99.0, 99.0, stages="1122"))
+    assert derive.compile_seconds(run, 50) == 30.0
+
+
+def test_a_process_that_went_on_is_not_asked_how_long_it_compiled() -> None:
+    run = with_first_step(30.5, *epochs(55.0, 25.0, 60.0, 25.0, warm_ups=(1, 3)))
+    run[2] = replace(run[2], first_step_seconds=40.0)
+    assert derive.compile_seconds(run, 50) == 30.0
+
+
+def test_of_one_epoch_alone_its_other_steps_are_the_usual_ones() -> None:
+    run = with_first_step(30.5, *epochs(55.0))
+    assert derive.usual_step_seconds(run, 50) == pytest.approx(0.5)
+    assert derive.compile_seconds(run, 50) == pytest.approx(30.0)
+
+
+def test_a_first_step_that_is_no_longer_than_the_usual_one_compiled_for_no_time() -> None:
+    assert derive.compile_seconds(with_first_step(0.4, *epochs(25.0, 25.0)), 50) == 0.0
+
+
+@pytest.mark.parametrize("seconds", [None, 55.1])
+def test_without_a_first_step_or_with_one_longer_than_its_epoch_it_is_not_known(
+    seconds: float | None,
+) -> None:
+    assert derive.compile_seconds(with_first_step(seconds, *epochs(55.0, 25.0)), 50) is None
+    assert derive.compile_seconds([], 50) is None
+
+
 @pytest.mark.parametrize(
     ("stages", "steady"),
     [

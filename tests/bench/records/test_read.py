@@ -46,7 +46,7 @@ def edited(path: str, value: Any) -> Content:
         ("run/result/drift", DELETED, "missing required field `drift`"),
         ("run/gate", DELETED, "Run: Object missing required field `gate`"),
         ("run/cell", 5, r"benchmarks\[0\].extra_info: Run: Expected `object`, got `int`.*`\$.cell`"),
-        ("run/cell/engine", "jax", 'there is no engine "jax" in this version of the suite'),
+        ("run/cell/engine", "abacus", 'there is no engine "abacus" in this version of the suite'),
         ("run/cell/framework", "torch", r"Object contains unknown field `framework` - at `\$.cell`"),
         ("run/verdict/warnings", ["hot"], r"Expected `object`, got `str` .*\$.verdict.warnings\[0\]"),
         (

@@ -84,7 +84,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("best_epoch", "converged_at", "method"), COUNTS),
     **dict.fromkeys(("train_seconds", "evaluate_seconds", "best_weights_seconds"), SECONDS),
     **dict.fromkeys(("checkpoint_seconds", "probe_seconds", "total_seconds"), SECONDS),
-    "step_seconds": SECONDS,
+    **dict.fromkeys(("step_seconds", "first_step_seconds"), SECONDS),
     **dict.fromkeys(("train_loss", "validation_loss", "test_loss"), LOSS),
     **dict.fromkeys(("train_accuracy", "validation_accuracy", "test_accuracy"), SHARE),
     **dict.fromkeys(("per_class_accuracy", "shares"), SHARE),  # each of them
@@ -240,7 +240,10 @@ def test_a_field_too_few_is_refused_by_its_name(record: Any) -> None:
             with pytest.raises(RecordError, match=f"missing required field `{field.name}`"):
                 build(type(record), rest)
         else:
-            assert (type(record), field.name) in ((Cell, "repeat"), (types.Reads, "detail"))
+            assert (type(record), field.name) in (
+                *((Cell, "repeat"), (types.Reads, "detail")),
+                (Epoch, "first_step_seconds"),
+            )
             assert getattr(build(type(record), rest), field.name) == field.default
 
 
@@ -291,11 +294,11 @@ def test_two_kinds_that_are_pinned_since_files_have_them() -> None:
 
 
 def test_an_engine_that_is_not_here_is_no_cells() -> None:
-    sentence = "there is no engine 'jax' here; there are torch, tensorflow"
+    sentence = f"there is no engine 'abacus' here; there are {', '.join(ENGINES)}"
     with pytest.raises(ValueError, match=sentence):
-        replace(CELL, engine="jax")
+        replace(CELL, engine="abacus")
     with pytest.raises(RecordError, match=f"^Cell: {sentence}$"):
-        build(Cell, to_builtins(CELL) | {"engine": "jax"})
+        build(Cell, to_builtins(CELL) | {"engine": "abacus"})
     for engine in ENGINES:
         assert replace(CELL, engine=engine).engine == engine
 

@@ -258,7 +258,7 @@ def test_a_damaged_run_of_version_4_is_a_problem_and_no_crash(path: tuple[str, .
         (("start", "meters"), {"time": "by feeling"}, "a sentence that version 4 never wrote"),
         (("method",), 9, "a run of version 4 has the fields"),
         (("cell", "repeat"), 3, "a cell of version 4 has experiment, framework, device and seed"),
-        (("cell", "framework"), "jax", "there is no engine 'jax' here"),
+        (("cell", "framework"), "abacus", "there is no engine 'abacus' here"),
     ],
 )
 def test_what_is_wrong_with_a_run_of_version_4_is_said(

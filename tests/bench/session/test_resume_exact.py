@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 
 from alexnet import weights
-from alexnet.frameworks.registry import FRAMEWORKS
 from bench.ipc.messages import Heartbeat, Record
 from bench.records.run import SessionRun
 from bench.records.types import Cell, Epoch
 from bench.session.cell_history import read_history
+from tests.support.engines import engines
 from tests.support.narrow import narrow_network
-from tests.support.real_worker import ONE_THREAD, cpu_cell, run_to_end, small_plan
+from tests.support.real_worker import (
+    ONE_THREAD,
+    compile_caches,
+    cpu_cell,
+    run_to_end,
+    small_plan,
+)
 from tests.support.toy_worker import REAL_WIDTH_DIVISOR
 from tests.torture import EPOCH_FIELDS, RESULT_FIELDS
 
@@ -75,21 +81,21 @@ def pretrained_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("engine", engines())
 @pytest.mark.parametrize(("experiment", "epochs"), [("scratch", 2), ("pretrained", 3)])
 def test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted(
     *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     pretrained_weights: Path,
-    framework: str,
+    engine: str,
     experiment: str,
     epochs: int,
 ) -> None:
     """Covers dropout's masks, momentum, and in `pretrained` the change from the head to all layers."""
-    for name, value in (ONE_THREAD | {"TOY": "real beat=0"}).items():
+    for name, value in (ONE_THREAD | compile_caches() | {"TOY": "real beat=0"}).items():
         monkeypatch.setenv(name, value)
-    cell = cpu_cell(experiment, framework)
+    cell = cpu_cell(experiment, engine)
     uninterrupted = run_uninterrupted(tmp_path / "whole", cell, epochs, pretrained_weights)
     interrupted = run_with_interruptions(tmp_path / "parts", cell, epochs, pretrained_weights)
     assert uninterrupted.result, uninterrupted.failure

@@ -311,8 +311,14 @@ def test_offline_the_small_profiles_take_the_stand_in_and_say_why(tmp_path: Path
             (*SYNTHETIC, "-n", "2"),
             "pytest bench -n: cells that run beside each other cannot be measured",
         ),
-        ((*SYNTHETIC, "--framework", "jax"), "there is no framework 'jax'; there are torch, tensorflow"),
-        ((*SYNTHETIC, "--engine", "torch,jax"), "there is no engine 'jax'; there are torch, tensorflow"),
+        (
+            (*SYNTHETIC, "--framework", "abacus"),
+            "there is no framework 'abacus'; there are torch, tensorflow",
+        ),
+        (
+            (*SYNTHETIC, "--engine", "torch,abacus"),
+            "there is no engine 'abacus'; there are torch, torch-compile",
+        ),
         (
             (*SYNTHETIC, "--experiment", "magic"),
             "there is no experiment 'magic'; there are scratch, mist",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -318,7 +319,26 @@ def test_a_loss_that_is_not_finite_ends_it_as_invalid(
 
 def test_the_device_is_synchronised_before_and_after_every_epoch(tmp_path: Path) -> None:
     epochs, _, trainer = train(tmp_path, [2, 1.5, 1.2], short_recipe(3, patience=3))
-    assert trainer.synchronized == 2 * len(epochs) + 2, "epochs, and the step rate"
+    assert trainer.synchronized == 2 * len(epochs) + 1 + 2, "epochs, the first step, the step rate"
+
+
+def test_the_first_step_of_a_process_is_timed_and_no_other(tmp_path: Path) -> None:
+    """An engine that is compiled compiles in it."""
+    trainer = PaperTrainer([2, 1.5, 1.2, 1.2])
+    step = trainer.step
+
+    def slow_at_first(batch: Any, rate: float) -> None:
+        if not trainer.rates:
+            time.sleep(0.05)
+        step(batch, rate)
+
+    vars(trainer)["step"] = slow_at_first
+    training = paper_training(tmp_path, trainer, short_recipe(3, patience=3))
+    first, *others = training.epochs()
+    assert first.first_step_seconds is not None
+    assert 0.05 <= first.first_step_seconds <= first.train_seconds
+    assert [epoch.first_step_seconds for epoch in others] == [None, None]
+    assert first.images == others[0].images
 
 
 def test_validation_is_scored_after_the_clock_has_stopped(tmp_path: Path) -> None:
@@ -336,9 +356,11 @@ def test_validation_is_scored_after_the_clock_has_stopped(tmp_path: Path) -> Non
         setattr(trainer, name, logged(name, getattr(trainer, name)))
     epochs = list(paper_training(tmp_path, trainer, short_recipe(2, patience=2)).epochs())
     waits = [place for place, name in enumerate(calls) if name == "synchronize"]
+    first_step = waits.pop(1)  # it is waited for on its own
+    assert calls[first_step - 1] == "step"
     assert len(waits) == 2 * len(epochs) == 4
     for start, stop in zip(waits[::2], waits[1::2], strict=True):
-        assert calls[start + 1 : stop] == ["step", "step"]
+        assert [name for name in calls[start + 1 : stop] if name != "synchronize"] == ["step", "step"]
         assert calls[stop + 1] == "logits"
 
 

@@ -188,6 +188,6 @@ class AbacusBackend:
 
 def build(engine: Engine, device: Device) -> AbacusBackend:
     """The backend of Abacus's only engine."""
-    if (engine.precision, engine.compiled) != ("float32", False):
+    if (engine.precision, engine.compiler) != ("float32", None):
         raise DeviceUnavailable(f"{engine.name}: Abacus trains in float32, uncompiled")
     return AbacusBackend()
