@@ -144,9 +144,10 @@ class Conversion:
 AS_IT_IS = "as it is"
 """The description of a layout that is the canonical one."""
 CHANNELS_LAST, TRANSPOSED, REORDERED = "OIHW -> HWIO", "transposed", "CHW -> HWC, transposed"
+OUTPUTS_FIRST, ONLY_REORDERED = "OIHW -> OHWI", "CHW -> HWC"
 LAYOUTS: Mapping[int, tuple[str, ...]] = {
-    4: (AS_IT_IS, CHANNELS_LAST),
-    2: (AS_IT_IS, TRANSPOSED, REORDERED),
+    4: (AS_IT_IS, CHANNELS_LAST, OUTPUTS_FIRST),
+    2: (AS_IT_IS, TRANSPOSED, REORDERED, ONLY_REORDERED),
     1: (AS_IT_IS,),
 }
 """A tensor's number of dimensions -> the layouts that a framework may make of it.
@@ -192,6 +193,36 @@ def _flattened(units: int, chw: tuple[int, ...]) -> Conversion:
             a.reshape(rows, columns, channels, units).transpose(3, 2, 0, 1).reshape(units, -1)
         ),
     )
+
+
+def channels_last_outputs_first(net: Network) -> dict[str, Conversion]:
+    """Tensor name -> its conversion to a framework that keeps channels last and outputs first (MLX).
+
+    Convolutions go OIHW -> OHWI. The first Dense after Flatten has its inputs reordered, from
+    channel-row-column to row-column-channel.
+    """
+    first_dense, (channels, rows, columns) = net.flattened
+    conversions = {
+        name: Conversion(description=AS_IT_IS, to_framework=lambda a: a, to_canonical=lambda a: a)
+        for name in net.tensors
+    }
+    for name, shape in net.tensors.items():
+        if len(shape) == 4:
+            conversions[name] = Conversion(
+                description=OUTPUTS_FIRST,
+                to_framework=lambda a: a.transpose(0, 2, 3, 1),
+                to_canonical=lambda a: a.transpose(0, 3, 1, 2),
+            )
+    conversions[f"{first_dense}.weight"] = Conversion(
+        description=ONLY_REORDERED,
+        to_framework=lambda a: (
+            a.reshape(-1, channels, rows, columns).transpose(0, 2, 3, 1).reshape(len(a), -1)
+        ),
+        to_canonical=lambda a: (
+            a.reshape(-1, rows, columns, channels).transpose(0, 3, 1, 2).reshape(len(a), -1)
+        ),
+    )
+    return conversions
 
 
 def save(path: Path, weights: Weights, *, metadata: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ FRAMEWORKS: dict[str, FrameworkInfo] = {
     for folder in (
         "torch",
         "tensorflow",
+        "mlx",
     )
 }
 """Name -> row, in the order in which they run and are listed."""

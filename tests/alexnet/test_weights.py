@@ -105,10 +105,14 @@ def test_the_seed_decides_and_a_layer_of_the_same_shape_starts_the_same() -> Non
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_conversion_and_its_inverse_change_nothing(variant: str) -> None:
+@pytest.mark.parametrize(
+    "conversions", [weights.channels_last, weights.channels_last_outputs_first], ids=lambda f: f.__name__
+)
+def test_a_conversion_and_its_inverse_change_nothing(conversions: Any, variant: str) -> None:
     net = narrow_network(variant, 4, image_size=64)
     drawn = weights.initialise(net, seed=0)
-    for name, conversion in weights.channels_last(net).items():
+    assert list(conversions(net)) == list(drawn)
+    for name, conversion in conversions(net).items():
         assert conversion.description in weights.LAYOUTS[drawn[name].ndim]
         converted = conversion.to_framework(drawn[name])
         np.testing.assert_array_equal(conversion.to_canonical(converted), drawn[name])
@@ -124,6 +128,15 @@ def test_the_first_dense_is_reordered_so_that_it_sees_the_same_pixels() -> None:
     channels_last = image.transpose(1, 2, 0).ravel() @ converted
     np.testing.assert_allclose(channels_last, matrix @ image.ravel(), rtol=1e-5, atol=1e-5)
     assert not np.allclose(image.transpose(1, 2, 0).ravel() @ matrix.T, matrix @ image.ravel())
+    outputs_first = weights.channels_last_outputs_first(net)[f"{name}.weight"].to_framework(matrix)
+    np.testing.assert_array_equal(outputs_first, converted.T)
+
+
+def test_a_kernel_with_outputs_first_has_its_channels_last() -> None:
+    kernel = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
+    converted = weights.channels_last_outputs_first(NET)["conv2.weight"].to_framework(kernel)
+    assert converted.shape == (2, 4, 5, 3)
+    assert converted[1, 3, 2, 0] == kernel[1, 0, 3, 2]
 
 
 def test_saved_and_loaded_they_are_the_same(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""AlexNet in MLX: the only package that imports it."""
