@@ -17,6 +17,7 @@ FRAMEWORKS: dict[str, FrameworkInfo] = {
         "torch",
         "tensorflow",
         "mlx",
+        "jax",
     )
 }
 """Name -> row, in the order in which they run and are listed."""

@@ -1,0 +1,1 @@
+"""AlexNet in JAX: the only package that imports it."""

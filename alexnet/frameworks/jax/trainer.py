@@ -1,0 +1,215 @@
+"""The trainer of JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from alexnet.data import Images, Labels
+from alexnet.frameworks.jax.layers import GENERATOR, function
+from alexnet.frameworks.jax.preprocess import Preprocess
+from alexnet.frameworks.protocol import RandomState, ResumeError, check_same_shapes
+from alexnet.recipe import Recipe
+from alexnet.score import Logits
+from alexnet.spec import INPUT, Network
+from alexnet.weights import Weights, channels_last, check, head_tensors
+
+Array = Any
+Arrays = dict[str, Array]
+Batch = tuple[Array, Array]
+State = tuple[Arrays, Arrays, Array, tuple[Array, Array]]
+"""The weights that are trained, their velocities, the key, and the sums of losses and right answers."""
+
+
+def put(array: Any, device: Any) -> Array:
+    """A copy of a numpy array on the device, finished: JAX goes on reading an array after the call."""
+    return jax.device_put(array, device, may_alias=False).block_until_ready()
+
+
+class JaxTrainer:
+    """The `Trainer` of JAX: a function of a layer for each row, and one compiled step.
+
+    A step takes over the memory of the state that it replaces. `operands` is the dtype of what is
+    multiplied; all else is float32.
+    """
+
+    def __init__(
+        self, net: Network, weights: Weights, recipe: Recipe, *, device: Any, seed: int, operands: Any
+    ) -> None:
+        self.net, self.recipe, self.device = net, recipe, device
+        self.conversions = channels_last(net)
+        self.layers = {row.layer.name: function(row.layer, operands=operands) for row in net.rows}
+        self.preprocess = Preprocess(recipe, size=net.image_size)
+        self._key = put(_key(seed), device)
+        self._sums = self._zeros()
+        self._steps = self._images = 0
+        self._rate: tuple[float | None, Array] = None, None
+        self._weights: Arrays = {}
+        self.load(weights)
+        # Both are compiled anew for each length of a batch, and the step for each stage.
+        self._step = jax.jit(self._train, donate_argnums=0)
+        self._logits = jax.jit(self._evaluate)
+        self.begin_stage("all")
+
+    def begin_stage(self, train: Literal["all", "head"]) -> None:
+        # The old momentum is freed before the new one is allocated.
+        self._velocities: Arrays = {}
+        head = head_tensors(self.net)
+        trained = [name for name in self.net.tensors if train == "all" or name in head]
+        self._velocities = {
+            name: put(np.zeros(self._weights[name].shape, np.float32), self.device) for name in trained
+        }
+
+    def to_device(self, images: Images, labels: Labels) -> Batch:
+        # Copied on the host first, since waiting for the device's copy could wait for the last step.
+        own = np.array(images), np.array(labels)
+        return jax.device_put(own[0], self.device), jax.device_put(own[1], self.device)
+
+    def step(self, batch: Batch, learning_rate: float) -> None:
+        if learning_rate != self._rate[0]:  # or every step would copy it to the device
+            self._rate = learning_rate, put(np.float32(learning_rate), self.device)
+        trained = {name: self._weights[name] for name in self._velocities}
+        frozen = {n: array for n, array in self._weights.items() if n not in self._velocities}
+        state = trained, self._velocities, self._key, self._sums
+        state = self._step(state, frozen, batch, self._rate[1])
+        trained, self._velocities, self._key, self._sums = state
+        self._weights |= trained
+        self._steps += 1
+        self._images += len(batch[1])
+
+    def _train(self, state: State, frozen: Arrays, batch: Batch, learning_rate: Array) -> State:
+        """The state after one step."""
+        trained, velocities, key, (loss_sum, correct) = state
+        images, labels = batch
+        key, masks = self.keys(key)
+        prepared = self.preprocess(images)
+
+        def loss_and_logits(trained: Arrays) -> tuple[Array, Array]:
+            logits = self._forward(frozen | trained, prepared, masks)
+            right = jax.nn.one_hot(labels, self.net.classes)
+            return -(right * jax.nn.log_softmax(logits)).sum(1).mean(), logits
+
+        differentiated = jax.value_and_grad(loss_and_logits, has_aux=True)
+        (loss, logits), gradients = differentiated(trained)
+        momentum = self.recipe.momentum
+        velocities = {name: momentum * v + gradients[name] for name, v in velocities.items()}
+        trained = {name: w - learning_rate * velocities[name] for name, w in trained.items()}
+        right_answers = (logits.argmax(1) == labels).sum(dtype=jnp.float32)
+        return trained, velocities, key, (loss_sum + loss, correct + right_answers)
+
+    def keys(self, key: Array) -> tuple[Array, Array]:
+        """The uint32 key of the next step, and the key from which this step's masks are drawn."""
+        following, masks = jax.random.split(jax.random.wrap_key_data(key, impl=GENERATOR))
+        return jax.random.key_data(following), masks
+
+    def _forward(self, weights: Mapping[str, Array], x: Array, masks: Array | None) -> Array:
+        for number, apply in enumerate(self.layers.values()):
+            x = apply(weights, x, None if masks is None else jax.random.fold_in(masks, number))
+        return x
+
+    def _evaluate(self, weights: Mapping[str, Array], images: Array) -> Array:
+        return self._forward(weights, self.preprocess(images), None)
+
+    def _zeros(self) -> tuple[Array, Array]:
+        return put(np.float32(0), self.device), put(np.float32(0), self.device)
+
+    def pop_metrics(self) -> tuple[float, float]:
+        loss_sum, correct = self._sums
+        metrics = float(loss_sum) / self._steps, float(correct) / self._images
+        self._sums = self._zeros()
+        self._steps = self._images = 0
+        return metrics
+
+    def synchronize(self) -> None:
+        # All arrays of the process: JAX has no call that waits for a device, and on the CPU a program
+        # does not wait for another whose results it does not need.
+        jax.block_until_ready([array for array in jax.live_arrays() if not array.is_deleted()])
+
+    def logits(self, images: Images) -> Logits:
+        logits: Logits = _numpy(self._logits(self._weights, put(images, self.device)))
+        return logits
+
+    def activations(self, images: Images) -> dict[str, Any]:
+        # Operation by operation, so that what XLA makes of the whole network is held against it.
+        shapes = {row.layer.name: row.output_shape for row in self.net.rows}
+        dense, (channels, rows, columns) = self.net.flattened
+        x = self.preprocess(put(images, self.device))
+        outputs = {INPUT: _numpy(jnp.moveaxis(x, -1, 1))}
+        flat_map = True  # until the first Dense a flat output is a channels-last map
+        for name, apply in self.layers.items():
+            x = apply(self._weights, x, None)
+            flat_map = flat_map and name != dense
+            output = x
+            if x.ndim == 2 and flat_map:
+                output = x.reshape(-1, rows, columns, channels)
+            output = jnp.moveaxis(output, -1, 1)
+            outputs[name] = _numpy(output.reshape(len(images), *shapes[name]))
+        return outputs
+
+    def weights(self) -> Weights:
+        return self._canonical(self._weights)
+
+    def layouts(self) -> dict[str, str]:
+        return {name: conversion.description for name, conversion in self.conversions.items()}
+
+    def momentum(self) -> Weights:
+        return self._canonical(self._velocities)
+
+    def _canonical(self, arrays: Arrays) -> Weights:
+        return {
+            name: _numpy(self.conversions[name].to_canonical(np.asarray(array)))
+            for name, array in arrays.items()
+        }
+
+    def ops_off_device(self, batch: Batch) -> list[str]:
+        # XLA compiles a step for one device, and runs the whole of it there: it has no other to fall
+        # back to. So it is enough to check that all that goes in and comes out is on the device.
+        self.step(batch, 0.0)
+        arrays = self._weights | {f"{name} momentum": v for name, v in self._velocities.items()}
+        arrays |= dict(zip(("losses", "right answers"), self._sums, strict=True))
+        arrays |= {
+            "key": self._key,
+            "images": batch[0],
+            "labels": batch[1],
+            "learning rate": self._rate[1],
+        }
+        return [name for name, array in arrays.items() if array.devices() != {self.device}]
+
+    def load(self, weights: Weights) -> None:
+        check(weights, self.net)
+        self._assign(self._weights, weights)
+
+    def _assign(self, arrays: Arrays, canonical: Weights) -> None:
+        """One by one, so that there is one tensor more in memory and not one network."""
+        for name, array in canonical.items():
+            converted = np.ascontiguousarray(self.conversions[name].to_framework(array))
+            arrays[name] = put(converted, self.device)
+
+    def random_state(self) -> RandomState:
+        return {"key": _numpy(self._key)}
+
+    def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
+        check(weights, self.net)
+        check_same_shapes("momentum", momentum, {n: self.net.tensors[n] for n in self._velocities})
+        own = self.random_state()
+        check_same_shapes("random state", random_state, {n: a.shape for n, a in own.items()})
+        key = random_state["key"]
+        if key.dtype != own["key"].dtype:
+            raise ResumeError(f"JAX does not take this random state: its key is of {key.dtype}")
+        self._key = put(key, self.device)
+        self.load(weights)
+        self._assign(self._velocities, momentum)
+
+
+def _key(seed: int) -> Any:
+    """The uint32 numbers of the first key."""
+    return np.asarray(jax.random.key_data(jax.random.key(seed, impl=GENERATOR)))
+
+
+def _numpy(array: Any) -> Any:
+    """A copy of its own, row by row: what JAX gives on the CPU is a view of the device's memory."""
+    return np.array(array, order="C")
