@@ -9,9 +9,9 @@ from alexnet.data import DATASETS
 from reports.study.compare import Study
 from reports.write import words
 from reports.write.document import Block, Section, Sentence, Table
-from reports.write.names import joined
+from reports.write.names import by_framework, joined
 from reports.write.names import runs as run_names
-from reports.write.parts import cell, cut, figure, ids, of_runs, paragraph, put
+from reports.write.parts import cell, cut, figure, ids, of_runs, paragraph, put, row
 from reports.write.table import figures, line, table, text
 from reports.write.words import DEVICES
 
@@ -25,7 +25,9 @@ def chapter(study: Study) -> Section | None:
         *_settings(study).values(),
         *_bad(study).values(),
         *_left_out(study).values(),
-        *paragraph(_skipped(study), _checksums(study), user_weights(study), kind="note"),
+        *paragraph(
+            _says_nothing(study), _skipped(study), _checksums(study), user_weights(study), kind="note"
+        ),
     ]
     if not blocks:
         return None
@@ -131,6 +133,26 @@ def _left_out(study: Study) -> dict[str, Table]:
     number = words.count(len(frame), "file or part of one is", "files or parts of files are")
     left_out = len(alike) - len(rows)
     return table("left_out", f"{number} left out", fields, [], left_out=left_out, frame=frame)
+
+
+def _says_nothing(study: Study) -> Sentence | None:
+    """Valid runs whose speed says nothing about their framework, and why."""
+    runs = study.frames.says_nothing
+    if runs.empty:
+        return None
+    clauses = [
+        put(
+            "{n} of {where}: {why}",
+            n=figure(len(alike), f"runs; {where}; in no comparison", ids(alike), "run"),
+            where=where,
+            why=str(alike["says_nothing"].iloc[0]).removesuffix("."),
+        )
+        for where, alike in by_framework(runs)
+    ]
+    return put(
+        "Kept, shown in the list of runs, and in no comparison: {clauses}.",
+        clauses=row(clauses, "; ", "; "),
+    )
 
 
 def _skipped(study: Study) -> Sentence | None:

@@ -13,7 +13,7 @@ from reports.data.settings import engines_of
 from reports.draw import house
 from reports.draw.forest import Block, Mark, Row, forest
 from reports.draw.palette import LIGHT
-from reports.study.compare import Study, virtual_macs
+from reports.study.compare import Study, of_float32, virtual_macs
 from reports.study.ratios import LEAST_EPOCHS
 from reports.write import names, words
 from reports.write.document import MOST_MACHINES, Picture, RowKind, Section, Sentence, Table, say
@@ -223,7 +223,7 @@ def ranking(study: Study) -> dict[str, Table]:
         "means",
         "Machine against machine",
         _fields(study, shown, kinds),
-        _caption(shown),
+        _caption(shown, is_exact=len(of_float32(study.machines, "engine")) < len(study.machines)),
         kinds=kinds,
         left_out=len(study.means) - of_means,
         frame=_with_bodies(study, study.means),
@@ -274,7 +274,8 @@ def _short_cells(row: Any) -> str:
     return words.count(row.short_cells) if row.short_cells else words.DASH
 
 
-def _caption(shown: pd.DataFrame) -> list[Sentence]:
+def _caption(shown: pd.DataFrame, *, is_exact: bool) -> list[Sentence]:
+    """How to read the table; `is_exact`: the means leave engines out."""
     several = shown["setting"].nunique() > 1
     base = "its setting's baseline" if several else str(shown["baseline"].iloc[0])
     sentences = [
@@ -286,6 +287,8 @@ def _caption(shown: pd.DataFrame) -> list[Sentence]:
     ]
     if shown["cells"].dropna().nunique() > 1:
         sentences.append(line("Means over other cells are not to be compared with each other."))
+    if is_exact:
+        sentences.append(line("Of engines of several precisions those in float32 are in the mean."))
     if several:
         sentences.append(line("Rows of different settings are not to be compared with each other."))
     return sentences

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ from bench.records.types import (
     ThermalPressure,
 )
 from bench.records.words import not_checked_text
+from reports.chapters.front.shown import all_rows, in_chart
 from reports.data.machines import alike_but_for_gpus, several_builds
 from reports.data.settings import EXPERIMENT, engines_of
 from reports.data.text import plain
@@ -27,17 +29,11 @@ from reports.study.conditions import FLAGS, OF_THE_SPEED, conditions, gates
 from reports.study.ratios import CLEAR, LEAST_EPOCHS, LEAST_REPEATS, SAME
 from reports.write import words
 from reports.write.document import Block, Paragraph, Section, Sentence, Table
-from reports.write.names import joined, known
+from reports.write.names import EXPERIMENTS, joined, known
 from reports.write.names import runs as run_names
 from reports.write.parts import between, cut, decimal, figure, ids, of_runs, paragraph, put, row
 from reports.write.table import Field, few, figures, line, table, text, which_machines
 
-EXPERIMENTS = {
-    "scratch": "AlexNet from random weights",
-    "mistaken": "the larger network that the original report built by accident",
-    "augmented": "AlexNet with random flips and crops",
-    "pretrained": "torchvision's AlexNet from weights given to it",
-}
 NAMES = {"keras": "Keras"}
 UNUSED = "torchvision"
 """The package that only the first weights come from; it computes nothing."""
@@ -130,7 +126,8 @@ def _images(study: Study) -> Sentence | None:
 def _machines(study: Study) -> dict[str, Table]:
     """A row a machine, or of the only one a row a part."""
     frame = study.frames.machines
-    shown = frame[frame["machine"].isin(few(study, frame))]
+    named, which = _shown(study, frame)
+    shown = frame[frame["machine"].isin(named)]
     rows = shown.to_dict("records")
     columns = {
         "Chip": [known(row["chip"]) for row in rows],
@@ -143,7 +140,7 @@ def _machines(study: Study) -> dict[str, Table]:
     }
     caption = [
         *([line("As the latest run of each found it.")] if max(frame["states"]) > 1 else []),
-        *which_machines(frame, shown["machine"], study),
+        *which,
         *_changed(shown),
         *_other_gpus(frame),
         *_builds(frame),
@@ -166,9 +163,24 @@ def _machines(study: Study) -> dict[str, Table]:
     return table("computers", "The machines", fields, caption, left_out=left_out, frame=frame)
 
 
+def _shown(study: Study, frame: pd.DataFrame) -> tuple[Sequence[str], list[Sentence]]:
+    """Of many machines those of the first page's chart, and what the caption says of that."""
+    named = few(study, frame)
+    on_the_first_page = [speed.machine for speed in in_chart(all_rows(study)).speeds]
+    if len(named) == len(frame) or not on_the_first_page:
+        return named, which_machines(frame, named, study)
+    sentence = put(
+        "Of {machines}, {shown} are shown: those in the first page's chart.",
+        machines=words.count(len(frame), "machine"),
+        shown=words.count(len(set(on_the_first_page))),
+    )
+    return on_the_first_page, [sentence]
+
+
 def _gpu(machine: dict[str, Any]) -> str:
     """A name that is not the chip's, and how many cores, as far as either is known."""
-    name = "" if machine["gpu"] == machine["chip"] else machine["gpu"]
+    unnamed = words.missing(machine["gpu"]) or machine["gpu"] == machine["chip"]
+    name = "" if unnamed else str(machine["gpu"])
     cores = "" if words.missing(machine["gpu_cores"]) else words.count(machine["gpu_cores"], "core")
     return ", ".join(part for part in (name, cores) if part) or words.DASH
 

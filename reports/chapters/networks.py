@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alexnet.frameworks.registry import ENGINES
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import VARIANTS, Change, mistaken_changes, network
@@ -32,10 +32,10 @@ DIGITS = 8
 ROW_INCHES = 0.23
 NAME_INCHES, FIGURE_INCHES, NOTE_INCHES = 0.75, 0.75, 0.95
 """Of the picture of parameters: the layers' names, a bar's figure, and a note beside that."""
-NOTES = {"fc6": ": no third pool", "extra": ": not in AlexNet", "fc8": ": 1000 outputs"}
+NOTES = {"fc6": ": no third pool (pool5)", "extra": ": not in AlexNet", "fc8": ": 1000 outputs"}
 """Why a layer of the mistaken network has more parameters than the standard one's."""
 BRINGS = {
-    "no third pool": "Leaving out the third pool",
+    "no third pool": "Leaving out the third pool (pool5)",
     "an extra linear Dense(1000)": "The extra Dense(1000)",
     "1000 outputs for 10 classes": "Having 1000 outputs for 10 classes",
 }
@@ -258,7 +258,7 @@ def _explanation(mistaken: Trained | None) -> Iterable[Block]:
         " its size."
     )
     inputs = put(
-        "Without the third pool {layer} has {wide} inputs instead of {usual}.",
+        "Without the third pool (pool5) {layer} has {wide} inputs instead of {usual}.",
         layer=changes[-1].network.flattened[0],
         wide=_inputs(MISTAKEN, size),
         usual=_inputs(STANDARD, size),
@@ -411,16 +411,12 @@ def transfer(study: Study) -> dict[str, Table]:
     main = frame[frame["run"].isin(runs["run"])]
     if main.empty:
         return {}
-    engines = [name for name in ENGINES if (main["engine"] == name).any()]
     groups = [group for _, group in main.groupby("tensor", sort=False)]
     fields = [
         text("Tensor", [str(group["tensor"].iloc[0]) for group in groups]),
         figures("Shape", [str(group["shape"].iloc[0]) for group in groups]),
         text("In the weights file", map(_source, groups)),
-        *(
-            text(f"In {ENGINES[name].label}", [_layout(group, name) for group in groups])
-            for name in engines
-        ),
+        *(text(f"In {head}", layouts) for head, layouts in _by_framework(main, groups)),
         text("sha256", map(_sha256, groups)),
     ]
     caption = [
@@ -442,6 +438,21 @@ def transfer(study: Study) -> dict[str, Table]:
         )
     title = _transfer_title(groups, main["run"].nunique())
     return table("transfer", title, fields, caption, frame=frame)
+
+
+def _by_framework(
+    main: pd.DataFrame, groups: Sequence[pd.DataFrame]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """A heading and each tensor's layout: one column of a framework whose engines all make the same."""
+    there = [name for name in ENGINES if (main["engine"] == name).any()]
+    columns = {name: tuple(_layout(group, name) for group in groups) for name in there}
+    heads: dict[str, tuple[str, ...]] = {}
+    for name, layouts in columns.items():
+        kin = [other for other in there if ENGINES[other].framework == ENGINES[name].framework]
+        alike = len(kin) > 1 and len({columns[other] for other in kin}) == 1
+        label = FRAMEWORKS[ENGINES[name].framework].label if alike else ENGINES[name].label
+        heads[label] = layouts
+    return list(heads.items())
 
 
 def _source(group: pd.DataFrame) -> str:

@@ -15,6 +15,13 @@ PAGE = "the project's docs/original-report.md"
 """Where there is what arithmetic alone decides, and the rules."""
 ORDER = ("contradicted", "not reproduced", "not contradicted", "confirmed")
 """What a reader should know first stands first; claims that no run decides are not shown."""
+ENDS = {
+    "contradicted": "it is contradicted",
+    "not reproduced": "it was not reproduced",
+    "not contradicted": "it held",
+    "confirmed": "it is confirmed",
+}
+"""A state -> how the title puts it."""
 REORDERED = (
     "Of what is not reproduced: here the weights behind Flatten were reordered for Keras, and in the"
     " original most likely not, which makes its figure low."
@@ -85,7 +92,7 @@ def claims_table(decided: pd.DataFrame) -> Table:
 def _title(decided: pd.DataFrame) -> str:
     """How many of the claims are contradicted, or what became of the only one."""
     if len(decided) == 1:
-        return f"The one claim that runs decide is {decided['state'].iloc[0]}"
+        return f"One claim could be tested; {ENDS[decided['state'].iloc[0]]}"
     contradicted = int((decided["state"] == "contradicted").sum())
     which = str(contradicted or "None")
     are = "are" if contradicted > 1 else "is"

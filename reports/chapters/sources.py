@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
+
 from reports.study.compare import Study
 from reports.write import words
 from reports.write.document import Section, Table
 from reports.write.names import known, yes_no
 from reports.write.table import figures, kinds_of, line, table, text
+from reports.write.words import missing
 
 HASH_LETTERS = 12
 
@@ -35,7 +38,7 @@ def _runs(study: Study) -> dict[str, Table]:
         *([] if one_machine else [text("Machine", runs["machine"])]),
         text("Cell and seed", runs["cell"]),
         *([] if one_setting else [text("Setting", runs["setting"])]),
-        text("Validity", runs["validity"], "Every run is {value}."),
+        text("Validity", _validity(runs), "Every run is {value}."),
         text("File", runs["file"]),
         text("Started, UTC", [known(value)[:16].replace("T", " ") for value in runs["started_at"]]),
         text("sha256", [value[:HASH_LETTERS] for value in runs["sha256"]]),
@@ -48,6 +51,14 @@ def _runs(study: Study) -> dict[str, Table]:
         )
     ]
     return table("runs", "Every run", fields, caption, kinds=kinds_of(runs), frame=runs)
+
+
+def _validity(runs: pd.DataFrame) -> list[str]:
+    """Of a valid run that is in no comparison also that."""
+    return [
+        f"{validity}, not compared" if validity == "valid" and not missing(why) else validity
+        for validity, why in zip(runs["validity"], runs["says_nothing"], strict=True)
+    ]
 
 
 def _files(study: Study) -> dict[str, Table]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alexnet.data import CLASSES
-from alexnet.frameworks.registry import ENGINES
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from reports.data import rows as of
 from reports.data import settings
 from reports.data.machines import labels
@@ -29,7 +29,8 @@ class Frames:
     `energy_reads` hold kinds; the exports have their words. Most texts of `classes`, `confusion`,
     `pictures` and `gates` are categories, since there may be millions of rows.
 
-    - runs: one row a run (R1, R2 …), with what it was, its conditions and its figures.
+    - runs: one row a run (R1, R2 …), with what it was, its conditions and its figures. `says_nothing`
+      is why a run that may be valid is compared with no other: of its framework its device says nothing.
     - epochs: one row an epoch.
     - machines: one row a machine, as its latest run found it (`reports.data.machines.labels`).
     - classes: one row a (run, class): the share of right answers.
@@ -59,7 +60,12 @@ class Frames:
     @cached_property
     def valid(self) -> pd.DataFrame:
         """The runs that may be compared, each within its setting."""
-        return self.runs[self.runs["validity"] == "valid"]
+        return self.runs[(self.runs["validity"] == "valid") & self.runs["says_nothing"].isna()]
+
+    @cached_property
+    def says_nothing(self) -> pd.DataFrame:
+        """The valid runs on devices whose speed says nothing about their frameworks."""
+        return self.runs[(self.runs["validity"] == "valid") & self.runs["says_nothing"].notna()]
 
 
 def frames(sources: Sources, *, pool_os_builds: bool = False) -> Frames:
@@ -115,7 +121,17 @@ IDENTITY = (
     *("run", "machine", "setting", "experiment", "engine", "device", "seed", "repeat", "validity"),
 )
 """What every row that belongs to a run begins with."""
-_LEADING = (*IDENTITY, "cell", "file", "sha256", "session", "reasons", "failure", "warnings")
+_LEADING = (
+    *IDENTITY,
+    "cell",
+    "file",
+    "sha256",
+    "session",
+    "reasons",
+    "failure",
+    "warnings",
+    "says_nothing",
+)
 _FIGURES = [name for name in RUN_FIELDS if name not in _LEADING]
 _FIGURES.insert(_FIGURES.index("idle_watts") + 1, "energy_reads")
 RUN_COLUMNS = (*_LEADING, *_FIGURES)
@@ -169,8 +185,20 @@ def _runs(
         "reasons": [entry.run.reasons for entry in entries],
         "warnings": [entry.run.warnings for entry in entries],
         "energy_reads": [entry.run.energy_reads for entry in entries],
+        "says_nothing": [_says_nothing(entry) for entry in entries],
     }
     return _numbered(pd.DataFrame({name: list(columns[name]) for name in RUN_COLUMNS}))
+
+
+def _says_nothing(entry: SourceRun) -> str | None:
+    """Why its device's speed says nothing about its framework, a sentence; None where it does.
+
+    It is of the registry of now, not of what the cache keeps of a file.
+    """
+    info = FRAMEWORKS[ENGINES[str(entry.run["engine"])].framework]
+    return {str(device): why for device, why in info.says_nothing_on.items()}.get(
+        str(entry.run["device"])
+    )
 
 
 def _of_runs(runs: pd.DataFrame, counts: Sequence[int], columns: Columns) -> pd.DataFrame:

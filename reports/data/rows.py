@@ -47,6 +47,7 @@ RUN_FIELDS = (
     *("epochs", "best_epoch", "stopped", "converged_at"),
     *("timed_epochs", "steady_epochs", "disturbed_epochs", "slow_epochs"),
     *("seconds_per_epoch", "images_per_second", "train_seconds", "seconds_to_best", "total_seconds"),
+    "compile_seconds",
     *("step_images_per_second", "pipeline_ratio", "achieved_flops_per_second"),
     *("roofline_flops_per_second", "roofline_bytes_per_second", "roofline_share"),
     *("early_images_per_second", "late_images_per_second", "drift", "probe_drift"),
@@ -183,6 +184,7 @@ def _trained(loaded: LoadedRun) -> Row:
     counted, last = derive.undisturbed_epochs(epochs, device), epochs[-1]
     best = training_end(loaded.recipe, loaded.net.classes, epochs).best_epoch if loaded.result else None
     drift = derive.drift(epochs, device, cold_probe_seconds=start.probe_seconds) if start else None
+    steps = start.steps_per_epoch if start else None
     metered = _metered_epochs(loaded)
     joules = derive.run_energy(metered, best, device)
     impossible = {kind.of for kind in plausible.implausible_memory(loaded.cell, start, epochs)}
@@ -198,6 +200,7 @@ def _trained(loaded: LoadedRun) -> Row:
         "seconds_per_epoch": median(e.train_seconds for e in counted),
         "images_per_second": derive.typical_images_per_second(epochs, device),
         "train_seconds": sum(e.train_seconds for e in epochs),
+        "compile_seconds": derive.compile_seconds(epochs, steps) if steps else None,
         "seconds_to_best": sum(e.train_seconds for e in epochs[:best]) if best else None,
         "early_images_per_second": drift.early_images_per_second if drift else None,
         "late_images_per_second": drift.late_images_per_second if drift else None,

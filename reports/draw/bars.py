@@ -10,7 +10,6 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
 
 from alexnet.frameworks.registry import ENGINES
 from reports.draw import house
@@ -122,7 +121,7 @@ def _names(
     if engines:
         for row in rows:
             label = ENGINES[row.engine].label
-            left = max(left, text_points(label))
+            left = max(left, house.text_points(label))
             _beside(panel, lanes[id(row)], label, 5, color=LIGHT[row.engine])
     offset = left + 16 if left else 5
     for y, name in headings:
@@ -186,8 +185,3 @@ def _beside(
         fontsize=house.SMALL_POINTS,
         **usual | look,
     )
-
-
-def text_points(label: str) -> float:
-    """How wide a label is drawn, in points."""
-    return float(TextPath((0, 0), label, size=house.SMALL_POINTS).get_extents().width)

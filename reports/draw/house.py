@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from alexnet.frameworks.registry import ENGINES
@@ -95,17 +96,35 @@ def grid(
 
 
 def key(figure: Figure, handles: Sequence[Line2D], *, columns: int = 4) -> None:
-    """What the marks mean, in one or two lines above all panels."""
+    """What the marks mean, above all panels: in `columns` at most, and fewer where they have no room."""
+    width = 72 * float(figure.get_size_inches()[0])
+    labels = [str(handle.get_label()) for handle in handles]
     figure.legend(
         handles=list(handles),
         loc="outside upper left",
-        ncols=columns,
+        ncols=next((n for n in range(columns, 1, -1) if _key_points(labels, n) <= width), 1),
         columnspacing=1.4,
         handlelength=2.2,
         handletextpad=0.5,
         borderpad=0.1,
         borderaxespad=0.1,
     )
+
+
+def text_points(label: str) -> float:
+    """How wide a small label is drawn, in points."""
+    return float(TextPath((0, 0), label, size=SMALL_POINTS).get_extents().width)
+
+
+def _key_points(labels: Sequence[str], columns: int) -> float:
+    """How wide a key of so many columns is, which matplotlib fills one after the other."""
+    shares, rest = divmod(len(labels), columns)
+    widths, start = 0.0, 0
+    for column in range(min(columns, len(labels))):
+        end = start + shares + (column < rest)
+        widths += max(map(text_points, labels[start:end])) + (2.2 + 0.5 + 1.4) * SMALL_POINTS
+        start = end
+    return widths
 
 
 def engine_keys(engines: Sequence[str], *, line: bool = True) -> list[Line2D]:

@@ -9,8 +9,10 @@ from hashlib import sha256
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
+from matplotlib.markers import MarkerStyle
 
 from alexnet.frameworks.registry import ENGINES
 from reports.draw import palette
@@ -23,7 +25,7 @@ REFERENCES = re.compile(r"""(\sid=["']|href=["']#|url\(["']?#)""")
 SHEETS = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 STYLED = re.compile(r'\sstyle="([^"]*)"')
 MARKERS = {"o": "dot", "s": "square", "D": "diamond", "^": "up", "v": "down"}
-"""Matplotlib's mark of an engine -> the class of its likeness in a table."""
+"""Matplotlib's mark of an engine -> the class of its likeness in a table; others are cut out."""
 ROWS_AT_ONCE = 20
 """Rows of a longer table that its script shows at first."""
 
@@ -124,11 +126,28 @@ def _colours() -> str:
         " ".join(f"--{name}: {colour};" for name, colour in colours.items())
         for colours in (palette.LIGHT, palette.DARK)
     )
-    marks = "".join(f".e-{name}{{background:var(--{name})}}\n" for name in ENGINES)
+    marks = "".join(
+        f".e-{name}{{background:var(--{name}){_outline(engine.marker)}}}\n"
+        for name, engine in ENGINES.items()
+    )
     return (
         f":root {{ {light} }}\n"
         f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n{marks}"
     )
+
+
+def _outline(marker: str) -> str:
+    """The style of a mark whose likeness has no class of its own: matplotlib's outline of it."""
+    if marker in MARKERS:
+        return ""
+    style = MarkerStyle(marker)
+    [outline] = style.get_path().transformed(style.get_transform()).to_polygons()
+    corners = np.asarray(outline, dtype=float)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    middle, size = (low + high) / 2, float((high - low).max())
+    places = (corners - middle) / size * (1, -1) + 0.5
+    points = ", ".join(f"{100 * x:.0f}% {100 * y:.0f}%" for x, y in places)
+    return f";clip-path:polygon({points})"
 
 
 def _hash(text: str) -> str:
@@ -147,7 +166,7 @@ def _mark(cell: Line) -> Markup:
     engine = next((engine for engine in ENGINES.values() if engine.label == name), None)
     if engine is None:
         return Markup()
-    return Markup(f'<i class="mark {MARKERS.get(engine.marker, "dot")} e-{engine.name}"></i>')
+    return Markup(f'<i class="mark {MARKERS.get(engine.marker, "cut")} e-{engine.name}"></i>')
 
 
 def _measure(table: Block) -> list[str]:

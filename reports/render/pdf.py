@@ -15,6 +15,8 @@ from reports.write.document import Report
 
 ROWS = 40
 """Rows of a table on a page, at most; the files beside the report have all."""
+FIRST_ROWS = 20
+"""Of the first page's table, which is to end on it."""
 COLUMNS = 12
 """Columns that a page can hold in a type that is still read."""
 UNBROKEN, UNBROKEN_CELL = 30, 10
@@ -66,7 +68,11 @@ def _chapter(chapter: Chapter) -> dict[str, Any]:
 
 
 def _block(block: Block) -> dict[str, Any]:
-    shown = brief(block, ROWS) if block.kind == "table" else block
+    shown = (
+        brief(block, FIRST_ROWS if block.id == "table-front" and block.brief else ROWS)
+        if block.kind == "table"
+        else block
+    )
     columns = shown.columns[:COLUMNS]
     head, first = lead_in(shown.lines[0]) if block.kind == "note" and shown.lines else ("", ())
     lines = tuple(map(_line, (first, *shown.lines[1:]) if head else shown.lines))

@@ -72,7 +72,8 @@ class Study:
     - engine_means: one row a pair of engines and experiment: the geometric mean over the machines, which
       are the `cells`, and the `least` and the `most` of them; of three machines or more.
     - machines: one row a cell: a machine's speed as a multiple of its setting's baseline's.
-    - means: one row a machine: the geometric mean over those cells that have epochs enough.
+    - means: one row a machine: the geometric mean over those cells that have epochs enough, of engines
+      that compute in float32 where there are such.
 
     The rows of a setting in a frame are one family of comparisons (`reports.study.ratios.judge`). `main`
     is the setting that the report is about: the one with the most in common. `kept` is what functions
@@ -206,7 +207,7 @@ def samples(frames: Frames) -> Samples:
     first = epochs["epoch"] == epochs.groupby(["run", "stage"])["epoch"].transform("min")
     uncounted = epochs["warm_up"].astype(bool) | epochs["disturbed"].astype(bool)
     epochs = epochs.assign(counts=~(first | uncounted))
-    timed = epochs[(epochs["validity"] == "valid") & epochs["timed"].astype(bool)]
+    timed = epochs[epochs["timed"].astype(bool) & epochs["run"].isin(frames.valid["run"])]
     runs = frames.runs.set_index("run")
     cell_of = dict(zip(runs.index, runs[list(CELL)].itertuples(index=False, name=None), strict=True))
     counting = {cell_of[run] for run in timed.loc[timed["counts"], "run"].unique()}
@@ -306,6 +307,16 @@ def engine_means(frames: Frames, by_cell: Samples, of_engines: pd.DataFrame) -> 
             }
         )
     return _judged(rows, estimates, ENGINE_MEANS)
+
+
+def of_float32(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The rows whose engines, in these columns, all compute in float32; all rows where there is none.
+
+    What a finding is about: an engine of lower precision is faster for another reason.
+    """
+    exact = {name for name, row in ENGINES.items() if row.precision == "float32"}
+    chosen = rows[rows[list(columns)].isin(exact).all(axis="columns")]
+    return rows if chosen.empty else chosen
 
 
 def _sides(by_cell: Samples, row: Any) -> Pair:
@@ -504,12 +515,15 @@ def _pair(by_cell: Samples, row: Mapping[str, Any]) -> Pair:
 
 
 def means(by_cell: Samples, cells: pd.DataFrame) -> pd.DataFrame:
-    """The geometric mean over the cells that a machine and the baseline both have, by setting."""
+    """The geometric mean over the cells that a machine and the baseline both have, by setting.
+
+    Of engines of several precisions those of float32 count.
+    """
     rows, estimates = [], []
     groups: dict[tuple[str, str, str], list[Pair]] = {}
-    for row in cells.to_dict("records"):
-        key = (row["machine"], row["baseline"], row["setting"])
-        groups.setdefault(key, []).append(_pair(by_cell, row))
+    of_machines = cells.groupby(["machine", "baseline", "setting"], sort=False)
+    for key, both in of_machines:
+        groups[key] = [_pair(by_cell, row) for row in of_float32(both, "engine").to_dict("records")]
     for (machine, base, setting), pairs in groups.items():
         estimates.append(estimate(pairs))
         rows.append(

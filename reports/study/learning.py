@@ -141,7 +141,7 @@ def overfitting(runs: pd.DataFrame, epochs: pd.DataFrame) -> tuple[Overfitting, 
 def main_epochs(study: Study) -> pd.DataFrame:
     """The epochs of the valid runs of the main setting."""
     epochs = study.frames.epochs
-    return study.main_rows(epochs[epochs["validity"] == "valid"])
+    return epochs[epochs["run"].isin(study.runs["run"])]
 
 
 def epoch_of_level(accuracies: Sequence[float], level: float) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import variance
 
@@ -12,6 +12,10 @@ from scipy import special
 from alexnet.recipe import EXPERIMENTS
 from reports.study.compare import CELL, Study, of_study
 from reports.study.ratios import CONFIDENCE, LEAST_EPOCHS, LEAST_REPEATS, Basis, Sample
+from reports.write.words import listed
+
+TRUE = "float32"
+"""The precision that findings are about, where an engine computes in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,8 @@ class Speed:
 
     `basis` says what the ends are, as of a ratio: a 95 % interval over sessions or over the runs within
     sessions, or the range of the runs that were seen; NaN of one run, and of fewer `epochs` that speak
-    for them than a comparison takes. `repeats` is how many sessions or runs these are.
+    for them than a comparison takes. `repeats` is how many sessions or runs these are. `precision` is
+    how exactly the device computed, as the gates of its runs measured it; empty where one did not.
     """
 
     machine: str
@@ -35,6 +40,12 @@ class Speed:
     epochs: int
     seconds_per_epoch: float
     runs: tuple[str, ...]
+    precision: str = ""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its device computed in float32 in all its runs."""
+        return self.precision == TRUE
 
     @property
     def has_interval(self) -> bool:
@@ -52,14 +63,21 @@ def speeds(study: Study) -> tuple[Speed, ...]:
     images = _images_per_epoch(study)
     place = {name: CELL.index(name) for name in CELL}
     return tuple(
-        _speed(cell, sample, place, images[cell])
+        _speed(cell, sample, place, images[cell], study.precisions)
         for cell, sample in study.samples.items()
         if cell[place["setting"]] == study.main
     )
 
 
-def _speed(cell: tuple[Hashable, ...], sample: Sample, place: dict[str, int], images: float) -> Speed:
+def _speed(
+    cell: tuple[Hashable, ...],
+    sample: Sample,
+    place: dict[str, int],
+    images: float,
+    precisions: Mapping[str, str],
+) -> Speed:
     sample = spoken_for(sample)
+    measured = {precisions.get(run.run, "") for run in sample.runs}
     basis: Basis = "seen"
     low, high = math.nan, math.nan
     if sample.epochs < LEAST_EPOCHS:
@@ -85,6 +103,7 @@ def _speed(cell: tuple[Hashable, ...], sample: Sample, place: dict[str, int], im
         epochs=sample.epochs,
         seconds_per_epoch=images / sample.value,
         runs=tuple(run.run for run in sample.runs),
+        precision="" if "" in measured else listed(sorted(measured)),
     )
 
 
@@ -130,3 +149,15 @@ def headline_experiment(cells: Sequence[Speed], baseline: str | None) -> str | N
     if order[0] in there:
         return order[0]
     return max(there, key=lambda name: (len(there[name]), -order.index(name)), default=None)
+
+
+def headline(study: Study, cells: Sequence[Speed]) -> tuple[Speed, list[Speed]]:
+    """The fastest cell of the headline's experiment, and all of that; in float32 if any computes so."""
+    experiment = headline_experiment(cells, study.baseline)
+    there = exact_cells([cell for cell in cells if cell.experiment == experiment])
+    return max(there, key=lambda cell: cell.value), there
+
+
+def exact_cells(cells: Sequence[Speed]) -> list[Speed]:
+    """The cells whose devices computed in float32; all where none did."""
+    return [cell for cell in cells if cell.is_exact] or list(cells)

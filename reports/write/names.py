@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet.frameworks.registry import ENGINES
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from reports.write import words
 from reports.write.ratios import Noun
 from reports.write.words import DASH
@@ -15,11 +15,28 @@ from reports.write.words import DASH
 ON_MACHINE = "All on {value}."
 ON_DEVICE = "Device: {value}."
 MANY_RUNS = 4
+EXPERIMENTS = {
+    "scratch": "AlexNet from random weights",
+    "mistaken": "the larger network that the original report built by accident",
+    "augmented": "AlexNet with random flips and crops",
+    "pretrained": "torchvision's AlexNet from weights given to it",
+}
+"""What each experiment trains."""
 
 
 def engines(column: Iterable[str]) -> list[str]:
     """What a reader calls each engine."""
     return [ENGINES[name].label for name in column]
+
+
+def by_framework(runs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The runs by framework and device, such as "PyTorch on the CPU", in their order."""
+    frameworks = [ENGINES[name].framework for name in runs["engine"]]
+    groups = runs.groupby([pd.Series(frameworks, runs.index), runs["device"]], sort=False, observed=True)
+    return [
+        (f"{FRAMEWORKS[str(framework)].label} on the {words.DEVICES[str(device)]}", alike)
+        for (framework, device), alike in groups
+    ]
 
 
 def devices(frame: pd.DataFrame) -> list[str]:

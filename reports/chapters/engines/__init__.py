@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import chain, combinations
 
 from alexnet.frameworks.registry import ENGINES
+from reports.chapters.engines.bought import bought
 from reports.chapters.engines.finding import finding
 from reports.chapters.engines.multiples import picture
 from reports.chapters.engines.table import means, pairs
 from reports.data.settings import engines_of
 from reports.study.compare import Study
+from reports.write import words
 from reports.write.document import Section, Sentence
 from reports.write.parts import Part, cut, engine, paragraph, put, row
 from reports.write.ratios import unrepeated
@@ -33,6 +35,7 @@ def chapter(study: Study) -> Section | None:
         *paragraph(
             not_compared(study), unlike_precisions(study), unrepeated(study.main_engines, REMEDY)
         ),
+        *bought(study).values(),
         *means(study).values(),
         *pairs(study).values(),
     )
@@ -40,12 +43,15 @@ def chapter(study: Study) -> Section | None:
 
 
 def unlike_precisions(study: Study) -> Sentence | None:
-    """Engines that were compared although their devices do not compute equally exactly."""
-    words = study.precisions
+    """Engines that were compared, and did not compute equally exactly although they were to."""
+    measured = study.precisions
     machines_of: dict[tuple[str, ...], list[str]] = {}
     for pair in study.engines.itertuples():
+        if ENGINES[str(pair.first)].precision != ENGINES[str(pair.second)].precision:
+            continue  # which is why they are two engines
         sides = [
-            {words[run] for run in runs if run in words} for runs in (pair.first_runs, pair.second_runs)
+            {measured[run] for run in runs if run in measured}
+            for runs in (pair.first_runs, pair.second_runs)
         ]
         if all(sides) and sides[0] != sides[1]:
             names = (engine(pair.first), engine(pair.second))
@@ -83,10 +89,14 @@ def not_compared(study: Study) -> Sentence | None:
     for machine, devices in devices_of.items():
         if len(devices) == 1:
             alone.setdefault(next(iter(devices)), []).append(machine)
-        for pair in combinations([name for name in ENGINES if name in devices], 2):
-            if devices[pair[0]].isdisjoint(devices[pair[1]]):
-                kinds = (" and ".join(DEVICES[d] for d in sorted(devices[name])) for name in pair)
-                split.setdefault((*map(engine, pair), *kinds), []).append(machine)
+        by_devices: dict[frozenset[str], list[str]] = {}
+        for name in filter(devices.__contains__, ENGINES):
+            by_devices.setdefault(frozenset(devices[name]), []).append(name)
+        for pair in combinations(by_devices, 2):
+            if pair[0].isdisjoint(pair[1]):
+                sides = (words.listed([engine(name) for name in by_devices[there]]) for there in pair)
+                kinds = (" and ".join(DEVICES[d] for d in sorted(there)) for there in pair)
+                split.setdefault((*sides, *kinds), []).append(machine)
     clauses: list[Part] = [
         put(
             "on {machines} {first} ran on the {a} and {second} on the {b}",

@@ -10,25 +10,34 @@ from typing import Any
 import pandas as pd
 
 from reports.data.settings import engines_of
-from reports.study.compare import PLACE, Study
+from reports.study.compare import PLACE, Study, of_float32
 from reports.write.document import Sentence
 from reports.write.parts import Part, between, engine, figure, put, row
 from reports.write.ratios import Lead, of_engine_mean, of_engines, run_ids
 
 
 def finding(study: Study) -> Sentence | None:
-    """Of the main setting, over machines if there are three or more; None where no two engines met."""
-    rows = study.main_engines
-    means = study.main_rows(study.engine_means)
+    """Of the main setting, over machines if there are three or more; None where no two engines met.
+
+    Of engines of several precisions it is about those in float32.
+    """
+    rows = of_float32(study.main_engines, "first", "second")
+    means = of_float32(study.main_rows(study.engine_means), "first", "second")
     if rows.empty:
         return None
+    others = len(study.main_engines) > len(rows)
     if means.empty:
-        return _of_rows(rows)
+        return put("{finding}{of}", finding=_of_rows(rows), of=" (in float32)" if others else "")
     machines = sorted({*means["cells"]})
     runs = run_ids(means)
-    ends = [figure(n, "machines of a mean; least or most", runs, "machine") for n in machines]
+    nouns = ["", "machine"] if len(machines) > 1 else ["machine"]
+    ends = [
+        figure(n, "machines of a mean; least or most", runs, noun)
+        for n, noun in zip((machines[0], machines[-1]), nouns, strict=False)
+    ]
     return put(
-        "{finding} (means over {machines})",
+        "{finding} ({of}means over {machines})",
+        of="in float32; " if others else "",
         finding=_of_rows(means.assign(machine="", device="")),
         machines=between(ends[0], ends[-1]),
     )

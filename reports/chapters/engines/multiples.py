@@ -11,18 +11,21 @@ from statistics import fmean, median
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
-from reports.chapters.engines.finding import engines_in, finding
+from reports.chapters.engines.finding import finding
 from reports.data.settings import EXPERIMENT_ORDER
 from reports.draw import house
 from reports.draw.forest import Block, Mark, Row, forest
 from reports.draw.palette import LIGHT
-from reports.study.compare import Study
+from reports.study.compare import Study, of_float32
+from reports.study.speeds import TRUE
 from reports.write.document import Picture, Sentence, say
 from reports.write.parts import engine
 from reports.write.words import DEVICES, missing, times
 
 FEW_MACHINES, MOST_MARKS = 3, 16
 """Up to so many machines, or devices of machines, have rows of their own, with so many marks in all."""
+MOST_ROWS = 28
+"""So many experiments and engines are drawn, whatever their precision."""
 LETTERS = 32
 """Of a machine's name beside its row."""
 MOST_DOTS = 600
@@ -62,12 +65,12 @@ class Speed:
 
 
 def reference_engine(rows: pd.DataFrame) -> str:
-    """The engine that most comparisons have, and of those with as many the slowest over all.
+    """The engine that most comparisons have, in float32 if any, and of as many the slowest over all.
 
     So the others' multiples are mostly above 1, as sentences have them.
     """
     logs: dict[str, list[float]] = {}
-    for pair in rows.itertuples():
+    for pair in of_float32(rows, "first", "second").itertuples():
         logs.setdefault(str(pair.first), []).append(math.log(pair.ratio))
         logs.setdefault(str(pair.second), []).append(-math.log(pair.ratio))
     return max(logs, key=lambda name: (len(logs[name]), -fmean(logs[name])))
@@ -108,7 +111,8 @@ def picture(study: Study) -> Picture | None:
     if title is None:
         return None
     reference = reference_engine(rows)
-    speeds = against(rows, reference)
+    every = against(rows, reference)
+    speeds = _drawn(every)
     places = list(dict.fromkeys(speed.place for speed in speeds))
     is_spread = len(places) > 1 and (len(places) > FEW_MACHINES or len(speeds) > MOST_MARKS)
     blocks = spread_blocks(speeds) if is_spread else single_blocks(speeds)
@@ -116,7 +120,7 @@ def picture(study: Study) -> Picture | None:
     label = f"times as fast as {engine(reference)}"
     if len(experiments) == 1:
         label += f", {experiments.pop()}"
-    engines = [name for name in engines_in(rows) if name != reference]
+    engines = [name for name in ENGINES if any(speed.engine == name for speed in speeds)]
     if len(engines) == 1:
         label = f"{engine(engines[0])}: {label}"
     wide, narrow = (
@@ -126,11 +130,21 @@ def picture(study: Study) -> Picture | None:
     return Picture(
         key="engines",
         title=title.text,
-        caption=tuple(reading(speeds, rows, reference, is_spread=is_spread)),
+        caption=(
+            *reading(speeds, rows, reference, is_spread=is_spread),
+            *([say("Drawn are the engines in float32.")] if len(speeds) < len(every) else []),
+        ),
         alt=f"{title.text}. Speeds as multiples of {engine(reference)}'s: {_in_words(blocks)}.",
         svg=wide,
         narrow_svg=narrow,
     )
+
+
+def _drawn(speeds: Sequence[Speed]) -> list[Speed]:
+    """Those that have room; of many those of engines in float32, if any."""
+    if len({(speed.experiment, speed.engine) for speed in speeds}) <= MOST_ROWS:
+        return list(speeds)
+    return [speed for speed in speeds if ENGINES[speed.engine].precision == TRUE] or list(speeds)
 
 
 def single_blocks(speeds: Sequence[Speed]) -> list[Block]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from reports.chapters.engines.finding import engines_in
 from reports.chapters.engines.multiples import reference_engine
+from reports.chapters.engines.turned import turned
 from reports.data.settings import EXPERIMENT_ORDER
 from reports.study import typical
 from reports.study.compare import Study
@@ -19,8 +20,7 @@ from reports.write.parts import engine
 from reports.write.ratios import repeated
 from reports.write.table import Field, figures, line, table, text
 
-MOST_ROWS = 500
-TURNED = {"faster": "slower", "slower": "faster", "ahead": "behind", "behind": "ahead"}
+MOST_ROWS, MANY_ROWS = 500, 40
 
 
 def comparisons(study: Study) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def _interval(mean: Any) -> str:
 def pairs(study: Study) -> dict[str, Table]:
     """The table `pairs`: the main setting first, by experiment, the largest lead first.
 
-    Where means over machines sum it up, only a page that folds it has it.
+    Where means over machines sum it up, or it is long, only a page that folds it has it.
     """
     frame = comparisons(study)
     if frame.empty:
@@ -103,7 +103,7 @@ def pairs(study: Study) -> dict[str, Table]:
         left_out=len(frame) - len(shown),
         frame=frame,
     )
-    is_summed_up = not study.main_rows(study.engine_means).empty
+    is_summed_up = not study.main_rows(study.engine_means).empty or len(frame) > MANY_ROWS
     return {name: replace(each, only_in_html=is_summed_up) for name, each in made.items()}
 
 
@@ -119,21 +119,7 @@ def _turned(row: dict[str, Any], reference: str | None) -> dict[str, Any]:
     """The row with the reference second, or without one with the faster engine first."""
     if row["first"] != reference if reference else row["ratio"] >= 1:
         return row
-    turned = row | {
-        "ratio": 1 / row["ratio"],
-        "low": 1 / row["high"],
-        "high": 1 / row["low"],
-        "verdict": TURNED.get(row["verdict"], row["verdict"]),
-        "runs": row["runs"][::-1],
-        "sessions": row["sessions"][::-1],
-    }
-    for name, value in row.items():
-        if name.startswith("first"):
-            second = name.replace("first", "second", 1)
-            turned[name], turned[second] = row[second], value
-    if "least" in row:
-        turned |= {"least": 1 / row["most"], "most": 1 / row["least"]}
-    return turned
+    return turned(row)
 
 
 def _fields(shown: pd.DataFrame, frame: pd.DataFrame, reference: str | None) -> list[Field]:

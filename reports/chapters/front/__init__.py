@@ -11,11 +11,11 @@ from reports.chapters.front.lede import lede
 from reports.chapters.front.shown import Shown, all_rows, in_chart
 from reports.chapters.front.sure import how_sure
 from reports.chapters.front.table import first_table
-from reports.chapters.method import EXPERIMENTS
 from reports.draw import house
 from reports.study.compare import Study
 from reports.write import words
 from reports.write.document import Block, KeyFigure, Paragraph, Picture, Sentence, say
+from reports.write.names import EXPERIMENTS
 from reports.write.parts import engine, not_shown
 
 
@@ -53,8 +53,10 @@ def front(study: Study) -> Front:
 def picture(shown: Shown) -> Picture:
     """The chart, wide and narrow."""
     drawn = in_chart(shown)
-    what = shown.experiment or "each experiment"
-    ranked = ", the fastest machine first" if shown.experiment else ""
+    what = drawn.experiment or "each experiment"
+    ranked = ", the fastest machine first" if len(drawn.rows) > 1 and drawn.experiment else ""
+    if shown.experiment:
+        ranked = ", the fastest machine first"
     alt = "; ".join(
         f"{row.name}: "
         + ", ".join(f"{engine(speed.engine)} {words.rate(speed.value)}" for speed in row.speeds)
@@ -63,14 +65,15 @@ def picture(shown: Shown) -> Picture:
     return Picture(
         key="first-chart",
         title=f"Images per second in {what}{ranked}",
-        caption=tuple(_reading(drawn)),
+        caption=tuple(_reading(drawn, shown)),
         alt=f"Images per second in {what}. {alt}.",
         svg=house.svg(chart.draw(drawn, narrow=False)),
         narrow_svg=house.svg(chart.draw(drawn, narrow=True)),
     )
 
 
-def _reading(shown: Shown) -> list[Sentence]:
+def _reading(shown: Shown, every: Shown) -> list[Sentence]:
+    """How to read what is `shown` of `every` row."""
     sentences = []
     if any(speed.has_interval for speed in shown.speeds):
         sentences.append(say("Bars are 95 % intervals."))
@@ -80,6 +83,11 @@ def _reading(shown: Shown) -> list[Sentence]:
         seen = "; a thin line is the range of the runs that were seen" if ranges else ""
         sentences.append(say("A hollow mark has no interval{seen}.", seen=seen))
     sentences.append(_glossary(shown))
+    kinds = {speed.is_exact for speed in shown.speeds}
+    if len(kinds) == 2:
+        sentences.append(say("Engines of less precision than float32 stand in grey, below the others."))
+    elif len({speed.is_exact for speed in every.speeds}) == 2:
+        sentences.append(say("Engines of less precision than float32 are in the table."))
     if shown.left_out:
         sentences.append(
             not_shown(

@@ -11,17 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from alexnet.frameworks.registry import ENGINES
-from reports.chapters.front.shown import Row, Shown
+from reports.chapters.front.shown import FEW_ROWS, MOST_LANES, Row, Shown
 from reports.draw import house
 from reports.draw.palette import LIGHT
-from reports.study.speeds import Speed
+from reports.study.speeds import TRUE, Speed
 from reports.write.words import missing, rate, seconds, times
 
-FEW_ROWS = 4
-"""Up to so many rows have a lane an engine, each with its value; of more, each row is one lane."""
 LANE, ROW, BESIDE, NAME = 0.28, 0.42, 0.14, 0.2
 """Inches: a lane, a row of one lane, the room between rows of several, and a name over its lanes."""
-NARROW_INCHES, WIDE_INCHES = 3.6, 7.6
+MULTIPLE_POINTS = 56.0
+"""Of the multiples at the right edge."""
+NARROW_INCHES, WIDE_INCHES, NAMES_INCHES = 3.6, 7.6, 1.9
+"""Of the chart, and of the rows' names beside it."""
 
 
 def draw(shown: Shown, *, narrow: bool) -> Figure:
@@ -38,7 +39,9 @@ def draw(shown: Shown, *, narrow: bool) -> Figure:
         _lane(panel, lane, y + lane.middle, narrow=narrow)
         y += lane.inches
     panel.set_ylim(y, 0)
-    panel.set_xlim(0, most * _room(shown, has_multiples=has_multiples, narrow=narrow))
+    room = _room(shown, has_multiples=has_multiples, narrow=narrow)
+    beside = MULTIPLE_POINTS if has_multiples and not narrow else 0.0
+    panel.set_xlim(0, most * max(room, _room_for_words(lanes, most, narrow=narrow, beside=beside)))
     _names(panel, lanes, narrow=narrow)
     if has_multiples and not narrow:
         _multiples(panel, lanes)
@@ -58,6 +61,19 @@ def _room(shown: Shown, *, has_multiples: bool, narrow: bool) -> float:
     return 2.3 if _engine_lanes(shown) else 1.95
 
 
+def _room_for_words(lanes: Sequence[Lane], most: float, *, narrow: bool, beside: float) -> float:
+    """The axis as a multiple of its longest lane, so that each lane's words end in the picture.
+
+    `beside` is the room at the right edge, in points, that is for something else.
+    """
+    points = 72 * (NARROW_INCHES - 0.2 if narrow else WIDE_INCHES - NAMES_INCHES)
+    needed = []
+    for lane in lanes:
+        words_share = (house.text_points(_words(lane, narrow=narrow)) + 12 + beside) / points
+        needed.append(max(map(_end, lane.speeds)) / most / max(1 - words_share, 0.3))
+    return max(needed)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lane:
     """A line of the chart: its row, the speeds on it, its height and where its marks are, in inches."""
@@ -70,7 +86,7 @@ class Lane:
 
 
 def _engine_lanes(shown: Shown) -> bool:
-    return len(shown.rows) <= FEW_ROWS
+    return len(shown.rows) <= FEW_ROWS and shown.lanes <= MOST_LANES
 
 
 def _lanes(shown: Shown, *, narrow: bool) -> list[Lane]:
@@ -133,20 +149,34 @@ def _lane(panel: Axes, lane: Lane, y: float, *, narrow: bool) -> None:
             markeredgewidth=1.5,
             zorder=3,
         )
-    first = speeds[0]
-    engine = f"{ENGINES[first.engine].label} " if len(speeds) == 1 else ""
-    speed_text = f"{engine}{rate(first.value)}/s"
-    beside = _multiple(lane.row, first) if narrow else f"{seconds(first.seconds_per_epoch)} an epoch"
-    label = f"{speed_text} · {beside}" if beside else speed_text
+    is_other = _is_other(lane)
     panel.annotate(
-        label,
+        _words(lane, narrow=narrow),
         (max(map(_end, speeds)), y),
         xytext=(8, 0),
         textcoords="offset points",
         va="center",
         fontsize=house.SMALL_POINTS - (1 if narrow else 0),
-        color=LIGHT["ink"],
+        color=LIGHT["muted" if is_other else "ink"],
     ).set_in_layout(False)
+
+
+def _is_other(lane: Lane) -> bool:
+    """Whether its one engine computed in another precision than float32."""
+    return len(lane.speeds) == 1 and lane.speeds[0].precision not in ("", TRUE)
+
+
+def _words(lane: Lane, *, narrow: bool) -> str:
+    """What stands beside a lane: its first speed, and what that is in seconds or as a multiple."""
+    first = lane.speeds[0]
+    engine = f"{ENGINES[first.engine].label} " if len(lane.speeds) == 1 else ""
+    speed_text = f"{engine}{rate(first.value)}/s"
+    is_other = _is_other(lane)
+    ending = first.precision if is_other else "an epoch"
+    beside = _multiple(lane.row, first)
+    if not narrow:
+        beside = f"{seconds(first.seconds_per_epoch)}{' ·' if is_other else ''} {ending}"
+    return f"{speed_text} · {beside}" if beside else speed_text
 
 
 def _spans(lanes: Sequence[Lane]) -> list[tuple[Row, float, float]]:

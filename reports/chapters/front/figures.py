@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-from reports.chapters.front.finding import headline, quick_epoch
+from alexnet.frameworks.registry import ENGINES
+from reports.chapters.front.finding import quick_epoch
 from reports.chapters.front.shown import Shown, cell_of
 from reports.study.accuracy import judged_systems
-from reports.study.compare import Samples, Study
+from reports.study.compare import Samples, Study, of_float32
 from reports.study.resources import HOST, joules, peaks
-from reports.study.speeds import Speed, speeds
+from reports.study.speeds import TRUE, Speed, exact_cells, headline, speeds
 from reports.write import words
 from reports.write.document import KeyFigure, Number
 from reports.write.parts import between, engine
@@ -51,9 +52,10 @@ def _ratio(study: Study, fastest: Speed) -> list[KeyFigure]:
 
     Over three machines or more it is their mean.
     """
-    means, rows = study.main_rows(study.engine_means), study.main_engines
-    means = means[means["experiment"] == fastest.experiment]
-    rows = rows[rows["experiment"] == fastest.experiment]
+    means, rows = (
+        of_float32(table[table["experiment"] == fastest.experiment], "first", "second")
+        for table in (study.main_rows(study.engine_means), study.main_engines)
+    )
     if len(means):
         leads = [
             of_engine_mean(row) for row in means.itertuples() if row.verdict in ("faster", "slower")
@@ -94,6 +96,7 @@ def _accuracy(study: Study, experiment: str) -> list[KeyFigure]:
     if not study.says_accuracy:
         return []
     own = [system for system in judged_systems(study) if system.experiment == experiment]
+    own = [system for system in own if ENGINES[system.engine].precision == TRUE] or own
     if not own:
         return []
     seeds = [share for system in own for share in system.by_seed]
@@ -113,7 +116,7 @@ def _energy(study: Study, shown: Shown, experiment: str) -> list[KeyFigure]:
     """The least joules an image in the headline's experiment."""
     return _least(
         joules(study, "joules_per_image"),
-        {cell_of(study, speed): speed for speed in shown.speeds if speed.experiment == experiment},
+        _cells(study, shown.speeds, experiment),
         lambda value: f"{words.significant(value)} J",
         "joules an image",
         "an image, the least measured",
@@ -126,11 +129,17 @@ def _memory(study: Study, fastest: Speed) -> list[KeyFigure]:
     cells = [speed for speed in every if speed.place == fastest.place]
     return _least(
         peaks(study, HOST),
-        {cell_of(study, speed): speed for speed in cells if speed.experiment == fastest.experiment},
+        _cells(study, cells, fastest.experiment),
         words.gigabytes,
         "memory",
         f"of memory in training, the least{' of the fastest' * (len(cells) < len(every))}",
     )
+
+
+def _cells(study: Study, cells: Sequence[Speed], experiment: str) -> dict[tuple[Hashable, ...], Speed]:
+    """Those of an experiment, in float32 if any computes so, by the study's names of them."""
+    there = exact_cells([cell for cell in cells if cell.experiment == experiment])
+    return {cell_of(study, cell): cell for cell in there}
 
 
 def _least(

@@ -10,19 +10,18 @@ import pandas as pd
 from alexnet.data import DATASETS, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
 from reports.study.compare import PLACE, Study, over_the_same_cells
-from reports.study.speeds import Speed, headline_experiment, speeds
+from reports.study.speeds import TRUE, Speed, headline, speeds
 from reports.write import words
 from reports.write.parts import FEW, engine
 from reports.write.ratios import is_turned
-
-TRUE = "float32"
-"""The precision that the finding is about, where an engine computes in it."""
 
 
 def finding(study: Study) -> str:
     """The report's title, made from the judgements."""
     cells = speeds(study)
     if not cells:
+        if len(study.frames.says_nothing):
+            return "No run says how fast its framework is: nothing is compared"
         return "No run is valid: nothing is compared"
     means = study.main_rows(study.means)
     if len(means):
@@ -34,16 +33,8 @@ def finding(study: Study) -> str:
             f"{fastest.machine} trains AlexNet on {words.rate(fastest.value)} images a second in"
             f" {engine(fastest.engine)}{_where(fastest.experiment)}"
         )
-    return _of_engines(study, fastest, others)
-
-
-def headline(study: Study, cells: Sequence[Speed]) -> tuple[Speed, list[Speed]]:
-    """The fastest cell of the headline's experiment, and all of that; in float32 if any computes so."""
-    experiment = headline_experiment(cells, study.baseline)
-    there = [cell for cell in cells if cell.experiment == experiment]
-    exact = [cell for cell in there if {study.precisions.get(run) for run in cell.runs} == {TRUE}]
-    there = exact or there
-    return max(there, key=lambda cell: cell.value), there
+    of_all = {cell.engine for cell in cells if cell.experiment == fastest.experiment}
+    return _of_engines(study, fastest, others, are_all=engines == of_all)
 
 
 def _where(experiment: str) -> str:
@@ -78,8 +69,11 @@ def _of_machines(means: pd.DataFrame) -> str:
     return "No machine is known to train AlexNet faster than another"
 
 
-def _of_engines(study: Study, first: Speed, cells: Sequence[Speed]) -> str:
-    """The fastest engine of one device against the others, as far as that is decided."""
+def _of_engines(study: Study, first: Speed, cells: Sequence[Speed], *, are_all: bool) -> str:
+    """The fastest engine of one device against the others, as far as that is decided.
+
+    Where they are not all engines, since those have another precision, "in float32" says so.
+    """
     pairs = study.main_engines
     rows = pairs[(pairs[PLACE] == [first.machine, first.device, first.experiment]).all(axis=1)]
     where = f"{first.machine}{_where(first.experiment)}"
@@ -93,7 +87,7 @@ def _of_engines(study: Study, first: Speed, cells: Sequence[Speed]) -> str:
         nearest, furthest = min(decided.values()), max(decided.values())
         if len(others) == 1:
             return best.format(_times(nearest), engine(others[0].engine))
-        number = words.count(len(cells), "engine")
+        number = f"{words.count(len(cells), 'engine')}{'' if are_all else f' in {TRUE}'}"
         return (
             f"{named} is the fastest of {number} on {where}, {_times(nearest)} to {_times(furthest)}"
             " times as fast as the others"
@@ -103,6 +97,9 @@ def _of_engines(study: Study, first: Speed, cells: Sequence[Speed]) -> str:
         return best.format(_times(decided[loser]), engine(loser))
     if len(others) == 1 and any(row.verdict == "same" for row in rows.itertuples()):
         return f"{named} and {engine(others[0].engine)} train AlexNet equally fast on {where}"
+    if len(cells) > FEW:
+        number = f"{words.count(len(cells), 'engine')}{'' if are_all else f' in {TRUE}'}"
+        return f"Which of {number} trains AlexNet fastest on {where} is not decided"
     names = words.listed([engine(cell.engine) for cell in cells])
     return f"Which of {names} trains AlexNet faster on {where} is not decided"
 

@@ -7,6 +7,7 @@ from reports.chapters.learning import best_accuracy
 from reports.study.compare import Study
 from reports.write import words
 from reports.write.document import Paragraph, Sentence
+from reports.write.names import by_framework
 from reports.write.parts import Part, cut, figure, ids, paragraph, put, row
 
 
@@ -30,13 +31,20 @@ def _nothing(study: Study) -> list[Sentence]:
         own = runs[runs["validity"] == validity]
         if len(own):
             counts.append(put(template, n=figure(len(own), f"runs; {validity}", ids(own))))
+    kept = study.frames.says_nothing
+    for where, own in by_framework(kept):
+        number = figure(len(own), f"runs; {where}; in no comparison", ids(own))
+        counts.append(put("{n} of {where}", n=number, where=where))
     skipped = len(study.frames.skipped)
     if skipped:
         counts.append(put("{n} skipped", n=figure(skipped, "skipped cells", ())))
     template = "No run is valid, so nothing is compared and nothing is claimed{counts}."
+    if len(kept):
+        template = "No run says how fast its framework is, so nothing is compared{counts}."
     sentences = [put(template, counts=put(": {it}", it=row(counts)) if counts else "")]
     texts = map(words.reasons, runs.to_dict("records"))
     reasons = list(dict.fromkeys("; ".join(text) for text in texts if text))
+    reasons += [str(why).removesuffix(".") for why in kept["says_nothing"].unique()]
     if reasons:
         sentences.append(put("The reasons are: {told}.", told=cut(reasons, "reasons", 3, "; ")))
     return sentences

@@ -15,11 +15,14 @@ from reports.write.words import DEVICES, count, missing
 
 MOST_ROWS = 12
 """Machines in the chart: of more, the ten fastest, the slowest and the baseline."""
+FEW_ROWS, MOST_LANES = 4, 16
+"""Up to so many rows have a lane an engine, so many in all, each with its value; of more, each row is
+one lane."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of the chart: its name, a line under it, and a speed an engine, the fastest first.
+    """A row of the chart: its name, a line under it, and a speed an engine, as `in_order` has them.
 
     `times` is how many times as fast each of the speeds is as the same engine's on the baseline; NaN
     where the study compares them with none.
@@ -46,6 +49,11 @@ class Shown:
     without: tuple[str, ...] = ()
 
     @property
+    def lanes(self) -> int:
+        """A lane an engine and row."""
+        return sum(len(row.speeds) for row in self.rows)
+
+    @property
     def speeds(self) -> list[Speed]:
         return [speed for row in self.rows for speed in row.speeds]
 
@@ -66,14 +74,37 @@ def all_rows(study: Study) -> Shown:
 
 
 def in_chart(shown: Shown) -> Shown:
-    """Those that the chart has room for."""
-    if shown.experiment is None or len(shown.rows) <= MOST_ROWS:
+    """What the chart has room for.
+
+    Of one machine with many engines the headline's experiment. Of machines with more engines than have a
+    lane each, the engines in float32.
+    """
+    if shown.experiment is None:
+        return shown if shown.lanes <= MOST_LANES else _headline(shown)
+    if shown.lanes > MOST_LANES or len(shown.rows) > FEW_ROWS:
+        shown = replace(shown, rows=tuple(map(_exact, shown.rows)))
+    if len(shown.rows) <= MOST_ROWS:
         return shown
     kept = [*shown.rows[: MOST_ROWS - 2], shown.rows[-1]]
     baseline = next((row for row in shown.rows if row.is_baseline), None)
     extra = baseline if baseline is not None and baseline not in kept else shown.rows[MOST_ROWS - 2]
     rows = [row for row in shown.rows if row in kept or row is extra]
     return replace(shown, rows=tuple(rows), left_out=len(shown.rows) - len(rows))
+
+
+def _headline(shown: Shown) -> Shown:
+    """The row of the headline's experiment alone."""
+    name = headline_experiment(shown.speeds, None)
+    return replace(shown, rows=tuple(row for row in shown.rows if row.name == name), experiment=name)
+
+
+def _exact(row: Row) -> Row:
+    """The row without engines that did not compute in float32, if one did."""
+    kept = [place for place, speed in enumerate(row.speeds) if speed.is_exact]
+    if not kept:
+        return row
+    speeds_of = tuple(row.speeds[place] for place in kept)
+    return replace(row, speeds=speeds_of, times=tuple(row.times[place] for place in kept if row.times))
 
 
 def _experiments(cells: Sequence[Speed]) -> list[Row]:
@@ -87,7 +118,12 @@ def _experiments(cells: Sequence[Speed]) -> list[Row]:
 
 def _fastest_first(cells: Sequence[Speed], *, experiment: str) -> tuple[Speed, ...]:
     own = [cell for cell in cells if cell.experiment == experiment]
-    return tuple(sorted(own, key=lambda cell: -cell.value))
+    return in_order(own)
+
+
+def in_order(cells: Sequence[Speed]) -> tuple[Speed, ...]:
+    """Those that computed in float32 first, and the fastest of each kind first."""
+    return tuple(sorted(cells, key=lambda cell: (not cell.is_exact, -cell.value)))
 
 
 def _machines(study: Study, cells: Sequence[Speed]) -> list[Row]:
@@ -100,7 +136,7 @@ def _machines(study: Study, cells: Sequence[Speed]) -> list[Row]:
     base = max(of_baseline, key=lambda place: max(cell.value for cell in by_place[place]), default=None)
     rows = []
     for (machine, device), there in by_place.items():
-        ordered = tuple(sorted(there, key=lambda cell: -cell.value))
+        ordered = in_order(there)
         rows.append(
             Row(
                 name=machine if devices[machine] == 1 else f"{machine}, {DEVICES[device]}",

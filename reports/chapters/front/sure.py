@@ -10,6 +10,7 @@ from reports.study.compare import Study
 from reports.study.ratios import LEAST_EPOCHS, LEAST_REPEATS
 from reports.study.speeds import Speed
 from reports.write.document import Paragraph, Sentence
+from reports.write.names import by_framework
 from reports.write.parts import Part, cut, engine, figure, ids, put, row
 from reports.write.words import listed
 
@@ -86,11 +87,15 @@ def _precision(study: Study) -> list[Sentence]:
         return []
     if len(kinds) == 1:
         return [put("As measured, all computed in {word}.", word=kinds.pop())]
+    alike: dict[str, list[Part]] = {}
+    for name, words in words_of.items():
+        alike.setdefault(listed(sorted(words)), []).append(engine(name))
     pieces: list[Part] = [
-        put("{name} in {word}", name=engine(name), word=listed(sorted(words)))
-        for name, words in words_of.items()
+        put("{names} in {word}", names=row(names), word=word) for word, names in alike.items()
     ]
-    return [put("As measured, {pieces}.", pieces=row(pieces))]
+    if len(words_of) == len(alike):
+        return [put("As measured, {pieces}.", pieces=row(pieces))]
+    return [put("As measured, {pieces}.", pieces=row(pieces, "; ", "; "))]
 
 
 def _bad(study: Study) -> list[Sentence]:
@@ -102,6 +107,10 @@ def _bad(study: Study) -> list[Sentence]:
         if len(own):
             number = figure(len(own), f"runs; {validity}", ids(own), "" if pieces else "run")
             pieces.append(put("{n} {word}", n=number, word=validity))
+    for where, own in by_framework(study.frames.says_nothing):
+        noun = "" if pieces else "run"
+        number = figure(len(own), f"runs; {where}; in no comparison", ids(own), noun)
+        pieces.append(put("{n} of {where}", n=number, where=where))
     if not pieces:
         return []
     return [put("In no comparison: {pieces}.", pieces=cut(pieces, "kinds of runs"))]

@@ -19,8 +19,10 @@ from reports.write.document import Sentence, Table, say
 from reports.write.parts import engine
 from reports.write.table import Field, figures, line, table, text
 
+MOST_BRIEF = 24
 COLUMNS = (
-    *("machine", "device", "experiment", "engine", "images_per_second", "low", "high", "basis"),
+    *("machine", "device", "experiment", "engine", "precision"),
+    *("images_per_second", "low", "high", "basis"),
     *(
         "repeats",
         "epochs",
@@ -46,6 +48,7 @@ def first_table(study: Study, shown: Shown) -> dict[str, Table]:
         if of_machines
         else text("Experiment", frame["experiment"], "All in the experiment {value}."),
         text("Engine", [engine(row.engine) for row in rows], "Engine: {value}."),
+        *([] if of_machines or frame["precision"].nunique() < 2 else [_precision(frame)]),
         figures(
             f"Epoch, {unit.name}",
             [words.significant(row.seconds_per_epoch / unit.seconds) for row in rows],
@@ -70,18 +73,34 @@ def first_table(study: Study, shown: Shown) -> dict[str, Table]:
     caption = [*_reading(study, shown), *_accuracy_note(study)]
     title = "Every machine and engine" if of_machines else "Every experiment and engine"
     made = table("front", title, fields, caption, frame=frame)
-    if of_machines:
-        kept = {row.name for row in in_chart(shown).rows}
-        brief = tuple(
-            place
-            for place, name in enumerate(row.name for row in shown.rows for _ in row.speeds)
-            if name in kept
-        )
-        made = {key: replace(each, brief=brief) for key, each in made.items()}
-    return made
+    return {key: replace(each, brief=_brief(shown)) for key, each in made.items()}
+
+
+def _brief(shown: Shown) -> tuple[int, ...]:
+    """The places of the rows that stand for all where few are shown: of the chart's rows, in float32.
+
+    Where these are still many, the fastest of each.
+    """
+    kept = {row.name for row in in_chart(shown).rows} if shown.experiment else None
+    rows = [(row, speed) for row in shown.rows for speed in row.speeds]
+    several = len({speed.is_exact for _, speed in rows}) == 2
+    if kept is None and not several:
+        return ()
+    places = [
+        place
+        for place, (row, speed) in enumerate(rows)
+        if (kept is None or row.name in kept) and (speed.is_exact or not several)
+    ]
+    if several and len(places) > MOST_BRIEF:
+        places = [place for place in places if rows[place][1] is rows[place][0].speeds[0]]
+    return tuple(places)
 
 
 NO_ENERGY = line("Energy was not measured.")
+
+
+def _precision(frame: pd.DataFrame) -> Field:
+    return text("Computed in", frame["precision"])
 
 
 def _baseline(frame: pd.DataFrame) -> Field:
@@ -108,6 +127,7 @@ def frame_of(study: Study, shown: Shown) -> pd.DataFrame:
                     "device": speed.device,
                     "experiment": speed.experiment,
                     "engine": speed.engine,
+                    "precision": speed.precision,
                     "images_per_second": speed.value,
                     "low": speed.low,
                     "high": speed.high,

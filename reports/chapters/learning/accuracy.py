@@ -16,6 +16,8 @@ from reports.write.document import Sentence, Table
 from reports.write.parts import Part, between, cut, engine, figure, of_runs, points, put, row, share
 from reports.write.table import figures, line, table, text
 
+MOST_COLUMNS = 6
+"""Of more engines each has a row."""
 LEAD = "lead of the mean test accuracies"
 
 
@@ -104,10 +106,12 @@ def _number(count: int) -> str:
 
 
 def accuracies_table(judged: Accuracies, study: Study) -> dict[str, Table]:
-    """A row an experiment, the most accurate first, and a column an engine."""
+    """A row an experiment, the most accurate first, and a column an engine; of many a row each."""
     of_pair = {system.name: system for system in judged.systems}
     engines = [name for name in ENGINES if any(system.engine == name for system in judged.systems)]
     by_experiment = _by_experiment(judged)
+    if len(engines) > MOST_COLUMNS:
+        return _by_engine(judged, study, engines)
     fields = [text("Experiment", by_experiment)]
     for name in engines:
         systems = [of_pair.get((experiment, name)) for experiment in by_experiment]
@@ -116,6 +120,20 @@ def accuracies_table(judged: Accuracies, study: Study) -> dict[str, Table]:
     if any(pair.verdict in ("ahead", "behind") for pair in judged.within_experiments):
         fields.append(text("Ahead", [_ahead_in(judged, experiment) for experiment in by_experiment]))
     seeds = figures("Seeds", map(_seeds, by_experiment.values()), constant="Seeds of each: {value}.")
+    caption = _caption(judged, study)
+    return table("accuracies", finding(judged), [*fields, seeds], caption, frame=frame(judged))
+
+
+def _by_engine(judged: Accuracies, study: Study, engines: Sequence[str]) -> dict[str, Table]:
+    """The same for many engines: a row an engine, and a column an experiment."""
+    of_pair = {system.name: system for system in judged.systems}
+    fields = [text("Engine", map(engine, engines))]
+    for experiment in _by_experiment(judged):
+        systems = [of_pair.get((experiment, name)) for name in engines]
+        means = [system.mean if system else math.nan for system in systems]
+        fields.append(figures(experiment, map(_cell, systems), values=means))
+    rows = [[system for system in judged.systems if system.engine == name] for name in engines]
+    seeds = figures("Seeds", map(_seeds, rows), constant="Seeds of each: {value}.")
     caption = _caption(judged, study)
     return table("accuracies", finding(judged), [*fields, seeds], caption, frame=frame(judged))
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from reports.chapters.learning.named import named as names_of
 from reports.original.published import SCRATCH_TEST_ACCURACY
-from reports.study.compare import Study
+from reports.study.compare import Study, of_float32
 from reports.study.learning import AccuracyCurve, level_reached, main_epochs
 from reports.study.systems import SYSTEM, Row, named, systems
 from reports.write import names, words
@@ -19,6 +19,8 @@ LEVELS = (0.50, 0.60, 0.70, SCRATCH_TEST_ACCURACY, 0.80, 0.90)
 COLUMNS = (*SYSTEM, "level", "kind", "seconds", "epoch", "reached", "of", "runs")
 MOST_ROWS = 12
 """A chapter shows so many, and the first machine's in any case; the others take longer or shorter."""
+MANY_ROWS = 24
+"""Of more systems the page has those of engines in float32."""
 UNITS = {"s": "Seconds", "min": "Minutes", "h": "Hours"}
 
 
@@ -54,6 +56,9 @@ def levels_table(study: Study) -> dict[str, Table]:
     if not times["reached"].any():
         return {}
     by_system = systems(times)
+    whole = len(by_system)
+    if whole > MANY_ROWS:
+        by_system = systems(of_float32(times, "engine"))
     keys = pd.DataFrame([named(key) for key in by_system], columns=list(SYSTEM))
     machines = few(study, keys, rows=MOST_ROWS)
     shown = sorted(
@@ -85,6 +90,7 @@ def levels_table(study: Study) -> dict[str, Table]:
             f"{UNITS[unit.name]} of training until the validation accuracy had held a level for two"
             " epochs."
         ),
+        *([line("The engines are those in float32.")] if len(by_system) < whole else []),
         *_several_runs(times),
         *_which_machines(times, machines, study),
     ]
@@ -93,7 +99,7 @@ def levels_table(study: Study) -> dict[str, Table]:
         finding(times),
         fields,
         caption,
-        left_out=len(by_system) - len(shown),
+        left_out=whole - len(shown),
         frame=times,
     )
 

@@ -22,6 +22,7 @@ from reports.write.parts import engine, not_shown
 from reports.write.table import line
 from reports.write.words import DEVICES
 
+MOST_BARS = 28
 FEW_MACHINES, MOST_MACHINES = 4, 12
 """So many machines have a bar an engine, and so many a line of marks: of more, those that take the least
 energy and the one that takes the most."""
@@ -38,13 +39,15 @@ def memory_picture(frame: pd.DataFrame, compared: Compared) -> Picture | None:
         Row(group=group, engine=engine, bars=tuple(_bar(cells, column) for column in panels))
         for group, engine, cells in _by_experiment(shown)
     )
+    rows, which = _few(rows)
     titles = [MEMORY_PANELS[column] for column in panels] if CARD in panels else []
     caption = [
         say(
             "The peak within the training epochs, less what the process held once its framework was"
             " imported{pooled}.",
             pooled=": the mean over machines" if shown["machine"].nunique() > 1 else "",
-        )
+        ),
+        *which,
     ]
     draw = partial(bars.draw, titles=titles)
     return _picture("memory", _memory_title(shown, compared), rows, caption, unit="GB", draw=draw)
@@ -79,6 +82,8 @@ def energy_picture(frame: pd.DataFrame, compared: Compared) -> Picture | None:
             Row(group=group, engine=engine, bars=(_bar(cells, IMAGE),))
             for group, engine, cells in groups
         )
+        rows, which = _few(rows)
+        caption += which
     else:
         experiment = _most_measured(shown)
         rows, left_out = _fitting(_sorted(_by_machine(shown[shown["experiment"] == experiment])))
@@ -187,6 +192,16 @@ def _sorted(rows: Iterable[Row]) -> list[Row]:
         groups.setdefault(row.group, []).append(row)
     ordered = [sorted(group, key=_size) for group in groups.values()]
     return [row for group in sorted(ordered, key=lambda group: _size(group[0])) for row in group]
+
+
+def _few(rows: list[Row]) -> tuple[list[Row], list[Sentence]]:
+    """Of more bars than have room those of the first experiment, and what the caption says of that."""
+    if len(rows) <= MOST_BARS:
+        return rows, []
+    groups = {row.group for row in rows}
+    first = next(name for name in EXPERIMENT_ORDER if any(group.startswith(name) for group in groups))
+    kept = [row for row in rows if row.group.startswith(first)]
+    return kept, [say("The experiment is {name}; the others are in the table.", name=first)]
 
 
 def _size(row: Row) -> float:

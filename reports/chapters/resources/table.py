@@ -100,11 +100,12 @@ def _reading(frame: pd.DataFrame, groups: Sequence[pd.DataFrame]) -> list[Senten
         for what in ("basis", "verdict")
     )
     if len(verdicts):
-        of_all = " on all machines" if len(groups) < len(frame) else ""
+        of_all = " on every machine" if len(groups) < len(frame) else ""
         parts = ["× is the ratio to that engine's figure"]
         parts += [", in brackets the 95 % interval"] * bool(bases.isin(("runs", "sessions")).any())
-        parts += [f"; ? is not decided{of_all}"] * (not verdicts.isin(DECIDED).all())
         sentences.append(say("{text}.", text="".join(parts)))
+        if not verdicts.isin(DECIDED).all():
+            sentences.append(say("A ratio with a ? after it is not decided{of_all}.", of_all=of_all))
     return sentences
 
 

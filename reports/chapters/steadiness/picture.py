@@ -215,15 +215,18 @@ def _panel(
 
 
 def _name(panel: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
-    """Each label right of the end of its line, lower where one above is in the way."""
+    """Each label right of all lines, lower where one above is in the way; dots lead to a line's end."""
     low, high = panel.get_ylim()
+    right = max((float(max(line.get_xdata())) for line in panel.lines), default=0.0)  # type: ignore
     room = (high - low) * 0.13
     above = math.inf
     for x, y, label, colour in sorted(labels, key=lambda label: -label[1]):
         above = min(y, above - room)
+        if x < 0.97 * right:
+            panel.plot([x, right], [y, above], color=colour, linewidth=0.8, linestyle=":", zorder=1.5)
         panel.annotate(
             label,
-            (x, above),
+            (right, above),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",

@@ -593,8 +593,8 @@ def test_engines_that_met_on_no_device_are_named(tmp_path: Path) -> None:
     sentence = not_compared(saved(tmp_path, (ANNA, runs)))
     assert sentence is not None
     assert sentence.text == (
-        "Not every engine was compared with every other: on anna PyTorch ran on the Apple GPU and Loom"
-        " on the CPU; on anna TensorFlow ran on the Apple GPU and Loom on the CPU."
+        "Not every engine was compared with every other: on anna PyTorch and TensorFlow ran on the Apple"
+        " GPU and Loom on the CPU."
     )
 
 

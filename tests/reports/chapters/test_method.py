@@ -20,6 +20,7 @@ from bench.records.types import (
     ThermalPressure,
 )
 from reports.chapters import method
+from reports.chapters.front.shown import all_rows, in_chart
 from reports.study.compare import Study
 from reports.study.conditions import conditions, gates
 from reports.write.document import MOST_MACHINES, Paragraph, Section, Table
@@ -197,7 +198,9 @@ def test_of_many_machines_a_page_has_some_and_the_frame_all(tmp_path: Path) -> N
     assert found is not None
     assert found.frame is not None
     assert (len(found.rows), found.left_out, len(found.frame)) == (MOST_MACHINES, 3, 15)
-    assert "Of 15 machines, 12 are shown" in text(given)
+    assert "Of 15 machines, 12 are shown: those in the first page's chart." in text(given)
+    drawn = [speed.machine for speed in in_chart(all_rows(given)).speeds]
+    assert {row[0] for row in found.rows} == {*drawn}
 
 
 def test_a_virtual_machine_and_another_gpu_are_named(tmp_path: Path) -> None:

@@ -177,24 +177,24 @@ def test_at_most_two_sizes_have_a_table(tmp_path: Path) -> None:
 class TestMistaken:
     def test_is_explained_change_by_change(self, section: Section) -> None:
         table = tables(section)["changes"]
-        assert table.title == "Leaving out the third pool brings 97 % of the extra parameters"
+        assert table.title == "Leaving out the third pool (pool5) brings 97 % of the extra parameters"
         assert cells(table, "Parameters more") == ["–", "0", "4,066,040", "139,460,608", "990,990"]
         assert cells(table, "Parameters after it")[-1] == "202,839,952"
         assert told(section) == (
             "The original report trained mistaken by accident, and blamed the extra Dense(1000) alone"
-            " for its size. Without the third pool fc6 has 43,264 inputs instead of 9,216."
+            " for its size. Without the third pool (pool5) fc6 has 43,264 inputs instead of 9,216."
         )
 
     def test_is_explained_at_the_size_that_was_trained(self, tmp_path: Path) -> None:
         section = written(saved_runs(tmp_path, run_of("mistaken", "torch", STEADY, plan=SMALL)))
         table = tables(section)["changes"]
-        assert table.title == "Leaving out the third pool brings 62 % of the extra parameters"
+        assert table.title == "Leaving out the third pool (pool5) brings 62 % of the extra parameters"
         assert cells(table, "Parameters after it") == [
             *("21,622,154", "21,622,154", "25,688,194", "34,076,802", "35,067,792"),
         ]
         assert told(section).endswith(
-            "Without the third pool fc6 has 2,304 inputs instead of 256. At the original's 224 pixels a"
-            " side mistaken has 202,839,952 parameters."
+            "Without the third pool (pool5) fc6 has 2,304 inputs instead of 256. At the original's 224"
+            " pixels a side mistaken has 202,839,952 parameters."
         )
         # The standard network is what it is explained from; nothing trained it.
         assert cells(tables(section)["networks"], "Trained by") == ["–", "mistaken"]
@@ -225,7 +225,7 @@ class TestThePicture:
         ]
         texts = [text.get_text() for text in panels["mistaken\n202.8 million"].texts]
         assert texts[-4:] == [
-            *("177.21: no third pool", "16.78", "4.10: not in AlexNet", "1.00: 1000 outputs"),
+            *("177.21: no third pool (pool5)", "16.78", "4.10: not in AlexNet", "1.00: 1000 outputs"),
         ]
         for title, axes in panels.items():
             bars = sum(bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle))

@@ -93,7 +93,7 @@ def test_what_was_not_reproduced_has_its_cause(tmp_path: Path) -> None:
 def test_one_claim_reads_as_one(tmp_path: Path) -> None:
     run = run_of("scratch", "torch", epochs_of(STEADY), device="cpu", rights=[740] * 10)
     found = claims(of(tmp_path, run))
-    assert found.title == "The one claim that runs decide is confirmed"
+    assert found.title == "One claim could be tested; it is confirmed"
     assert [row[4] for row in found.rows] == ["confirmed"]
     assert [type(block) for block in written(of(tmp_path)).blocks] == [Paragraph, Table]
 
@@ -108,7 +108,7 @@ def test_it_is_introduced(tmp_path: Path) -> None:
     [
         (("confirmed", "confirmed"), "None of the 2 claims that runs decide is contradicted"),
         (("contradicted", "confirmed"), "1 of the 2 claims that runs decide is contradicted"),
-        (("contradicted",), "The one claim that runs decide is contradicted"),
+        (("contradicted",), "One claim could be tested; it is contradicted"),
     ],
 )
 def test_titles_are_sentences(states: tuple[str, ...], title: str) -> None:

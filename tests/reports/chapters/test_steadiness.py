@@ -8,7 +8,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from msgspec.structs import replace
 
 from alexnet import spec
@@ -18,7 +21,7 @@ from bench.records.flops import training_flops
 from bench.records.types import CutOff, ResumedDespite, Roofline, ThermalPressure
 from reports.chapters import steadiness
 from reports.chapters.steadiness.frame import cells, drifted
-from reports.chapters.steadiness.picture import MOST_PANELS, relative_kernels, relative_speeds
+from reports.chapters.steadiness.picture import MOST_PANELS, _name, relative_kernels, relative_speeds
 from reports.chapters.steadiness.table import MOST_CELLS
 from reports.draw import drawing, house
 from reports.study.compare import Study
@@ -381,3 +384,16 @@ def test_every_number_is_that_of_the_files(tmp_path: Path, files: Any) -> None:
             for constant in PROTOCOL:
                 words = words.replace(constant, "")
             assert not re.search(r"\d", words), sentence.text
+
+
+def test_a_name_of_a_line_stands_right_of_all_lines() -> None:
+    """A run that ended early is named where no other line is, and dots lead there."""
+    panel = Figure().subplots()
+    panel.plot([0, 10], [1.0, 0.9])
+    panel.plot([0, 4], [1.0, 0.8])
+    named = [(4.0, 0.8, "early", "#c8500a"), (10.0, 0.9, "late", "#c8500a")]
+    _name(panel, named)
+    names = [text for text in panel.texts if isinstance(text, Annotation)]
+    assert {name.get_text(): name.xy[0] for name in names} == {"early": 10.0, "late": 10.0}
+    dotted = [line for line in panel.lines if line.get_linestyle() == ":"]
+    assert [np.asarray(line.get_xdata()).tolist() for line in dotted] == [[4.0, 10.0]]
