@@ -8,14 +8,16 @@ SAVE := $(if $(NAME),--benchmark-save=$(NAME))
 RESULTS = results
 OUT = report
 # pyproject.toml's extras that are installed. FRAMEWORKS=tensorflow-cuda is for a clone of its own: docs/cuda.md
-FRAMEWORKS = torch,tensorflow
+ON_MACS := $(if $(filter Darwin,$(shell uname -s)),mlx)
+comma := ,
+FRAMEWORKS = torch,tensorflow$(if $(ON_MACS),$(comma)$(ON_MACS))
 # After a session, whatever became of it: what was measured is written up, and the session's status stays.
 WRITE = ended=$$?; $(PYTHON) -m reports $(RESULTS) --out $(OUT); exit $$ended
 
 # Two processes, each test file in one of them: files share what is costly to make, and some hold 2 GB.
 TESTS = $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench resume report doctor torture test test-fast check format help
+.PHONY: bench resume report doctor torture test test-fast test-engines check format help
 
 bench: .venv/installed ## train and measure every cell, save to results/, write the report (NAME=…, ARGS=…)
 	$(PYTHON) -m pytest bench $(SAVE) $(ARGS); $(WRITE)
@@ -29,11 +31,14 @@ report: .venv/installed ## write report/ from results/ (RESULTS="FILES, FOLDERS,
 doctor: .venv/installed ## what would spoil a run on this computer, and how to mend it (ARGS=…)
 	$(PYTHON) -m bench.doctor $(ARGS)
 
-test: .venv/installed ## the project's own tests (ARGS=…)
-	$(TESTS) $(ARGS)
+test: .venv/installed ## the project's own tests, with the engines torch and tensorflow (ARGS=…)
+	$(TESTS) -m "not engines" $(ARGS)
 
 test-fast: .venv/installed ## those that train nothing and run no whole session, in a minute (ARGS=…)
-	$(TESTS) -m "not slow" $(ARGS)
+	$(TESTS) -m "not slow and not engines" $(ARGS)
+
+test-engines: .venv/engines ## the tests of all other engines; installs MLX and JAX (ARGS=…)
+	$(TESTS) -m engines -rs $(ARGS)
 
 torture: .venv/installed ## kill, stop, fill and damage sessions, and resume them (ARGS="--faults 200")
 	$(PYTHON) -m tests.torture $(ARGS)
@@ -48,7 +53,7 @@ format: .venv/installed ## let ruff mend what it can
 	$(PYTHON) -m ruff format .
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # A name on the PATH proves nothing (a version manager's stub only fails), so each is tried. An Intel Python
 # on an Apple silicon Mac finds no torch and no GPU.
@@ -72,4 +77,8 @@ export RUNS_HERE
 	$$found -m venv --clear .venv
 	$(PYTHON) -m pip install --quiet --upgrade --constraint constraints.txt pip
 	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[$(FRAMEWORKS),dev]'
+	@touch $@
+
+.venv/engines: .venv/installed
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[$(FRAMEWORKS),mlx,jax,dev]'
 	@touch $@

@@ -15,6 +15,8 @@ from typing import Any, get_args
 import pytest
 from msgspec import Struct
 
+from alexnet.frameworks.protocol import Device
+from alexnet.frameworks.registry import ENGINES
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
 from bench.records import codec
@@ -49,11 +51,26 @@ def test_the_readmes_commands_run(command: str) -> None:
     subprocess.run([sys.executable, *arguments[1:]], cwd=ROOT, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("target", ["bench", "doctor", "test", "test-fast", "check", "format", "help"])
+@pytest.mark.parametrize(
+    "target", ["bench", "doctor", "test", "test-fast", "test-engines", "check", "format", "help"]
+)
 def test_the_makefile_has_its_targets(target: str) -> None:
     command = ["make", "--dry-run", "--always-make", target]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_page_of_engines_has_each_with_what_its_row_says() -> None:
+    page = (ROOT / "docs" / "engines.md").read_text()
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| (\w+) \| ([\w.–]+) \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE
+    )
+    assert [name for name, *_ in rows] == list(ENGINES)
+    labels: dict[str, Device] = {"Apple's GPU": "mps", "CUDA": "cuda", "CPU": "cpu"}
+    for name, precision, compiler, devices in rows:
+        engine = ENGINES[name]
+        assert (precision, compiler) == (engine.precision, engine.compiler or "–")
+        assert not {labels[device] for device in devices.split(", ")} & set(engine.not_on)
 
 
 def test_the_readme_names_every_option_and_no_other() -> None:

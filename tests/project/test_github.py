@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from alexnet.frameworks.registry import ENGINES
 from bench.hosted_mac import ask
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
@@ -159,7 +158,7 @@ def test_the_hosted_gpus_images_are_those_of_its_page_and_can_be_asked_for_by_ha
 
 def test_the_hosted_jobs_time_limit_leaves_room_for_the_modules_own() -> None:
     """Else a gate that hangs would take the summary of all others with it."""
-    engines = len(ENGINES)
+    engines = len(ask.ENGINES)
     longest = engines * (ask.GPU_SECONDS + ask.SESSION_SECONDS) + ask.SESSION_SECONDS
     (minutes,) = re.findall(r"timeout-minutes: (\d+)", steps(HOSTED)["Gates and parity on the GPU"])
     assert longest < 60 * int(minutes)

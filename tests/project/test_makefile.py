@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "bin").mkdir()
-    for tool in ("sh", "make", "touch", "mkdir", "chmod", "printf"):
+    for tool in ("sh", "make", "touch", "mkdir", "chmod", "printf", "uname"):
         (tmp_path / "bin" / tool).symlink_to(shutil.which(tool) or pytest.fail(f"no {tool} here"))
     return tmp_path
 
@@ -60,7 +61,8 @@ def test_a_stub_is_passed_over_for_a_python_that_runs(checkout: Path) -> None:
     calls = (checkout / "calls").read_text().splitlines()
     assert calls[-2] == "-m pytest bench --benchmark-save=mine --profile smoke"
     assert calls[-1] == "-m reports results --out report"
-    assert any("--constraint constraints.txt --editable .[torch,tensorflow,dev]" in c for c in calls)
+    frameworks = "torch,tensorflow,mlx" if sys.platform == "darwin" else "torch,tensorflow"
+    assert any(f"--constraint constraints.txt --editable .[{frameworks},dev]" in c for c in calls)
 
 
 @pytest.mark.parametrize("target", ["bench", "resume"])
@@ -89,7 +91,7 @@ def test_it_installs_once(checkout: Path) -> None:
         assert make(checkout, "test").returncode == 0
     calls = (checkout / "calls").read_text().splitlines()
     assert sum("pip" in call for call in calls) == 2
-    assert calls.count("-m pytest -n 2 --dist loadfile --no-loadscope-reorder") == 2
+    assert calls.count("-m pytest -n 2 --dist loadfile --no-loadscope-reorder -m not engines") == 2
 
 
 def test_the_frameworks_that_are_installed_can_be_named(checkout: Path) -> None:
@@ -99,14 +101,35 @@ def test_the_frameworks_that_are_installed_can_be_named(checkout: Path) -> None:
     calls = (checkout / "calls").read_text().splitlines()
     assert any("--editable .[tensorflow-cuda,dev]" in call for call in calls)
     extras = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert {"torch", "tensorflow", "tensorflow-cuda", "dev"} == set(extras)
+    assert {"torch", "tensorflow", "tensorflow-cuda", "mlx", "jax", "jax-cuda", "dev"} == set(extras)
 
 
 def test_the_fast_tests_are_those_that_are_not_slow(checkout: Path) -> None:
     install(checkout, "python3", WORKING)
     make(checkout, "test-fast", "ARGS=-q")
     calls = (checkout / "calls").read_text().splitlines()
-    assert calls[-1] == "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -m not slow -q"
+    assert (
+        calls[-1]
+        == "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -m not slow and not engines -q"
+    )
+
+
+def test_a_mac_gets_mlx_too(checkout: Path) -> None:
+    install(checkout, "python3", WORKING)
+    (checkout / "bin" / "uname").unlink()
+    install(checkout, "uname", "#!/bin/sh\necho Darwin\n")
+    assert make(checkout, "bench").returncode == 0
+    calls = (checkout / "calls").read_text().splitlines()
+    assert any("--editable .[torch,tensorflow,mlx,dev]" in call for call in calls)
+
+
+def test_the_tests_of_the_other_engines_install_their_frameworks_once(checkout: Path) -> None:
+    install(checkout, "python3", WORKING)
+    for _ in range(2):
+        assert make(checkout, "test-engines").returncode == 0
+    calls = (checkout / "calls").read_text().splitlines()
+    assert sum(",mlx,jax,dev]" in call for call in calls) == 1
+    assert calls[-1] == "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -m engines -rs"
 
 
 def test_no_python_is_a_sentence(checkout: Path) -> None:
