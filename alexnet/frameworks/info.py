@@ -82,11 +82,12 @@ class FrameworkInfo:
 
     `packages` are those whose versions change speed or numbers, `required` those without which it
     cannot run. `variables` are the environment variables that change a run, and `recorded_prefixes` the
-    beginnings of those that every result records. `device_fixes` says how to get a device that it
-    cannot use. `default_platforms` are those (`sys.platform`) on which a session runs the engine of its
-    name unasked. `says_nothing_on` has the devices whose speed says nothing about the framework, each
-    with the reason, a sentence: runs there are kept, and compared with no other. `cache_variables` are
-    the environment variables that name a folder in which it keeps what it compiled.
+    beginnings of those that every result records. `never_on` has the devices on which this suite does
+    not run it on any computer, each with the reason, a sentence; `device_fixes` says how to get a device
+    that it cannot use. `default_platforms` are those (`sys.platform`) on which a session runs the engine
+    of its name unasked. `says_nothing_on` has the devices whose speed says nothing about the framework,
+    each with the reason, a sentence: runs there are kept, and compared with no other. `cache_variables`
+    are the environment variables that name a folder in which it keeps what it compiled.
     """
 
     name: str
@@ -98,6 +99,7 @@ class FrameworkInfo:
     variables: Mapping[str, Variable]
     recorded_prefixes: tuple[str, ...]
     device_fixes: Mapping[Device, str]
+    never_on: Mapping[Device, str] = field(default_factory=dict)
     mac_plugin: MacPlugin | None = None
     default_platforms: tuple[str, ...] = ("darwin", "linux")
     says_nothing_on: Mapping[Device, str] = field(default_factory=dict)

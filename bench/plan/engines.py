@@ -15,11 +15,12 @@ ALL = "all"
 def obstacles(device: str) -> dict[str, str]:
     """Engine -> why this computer cannot run it, without its full stop; "" if nothing is known.
 
-    `device` is the option: with "auto" the GPU for which there is a driver counts, or else the CPU. No
-    framework is imported, so one that is installed may still turn out not to see the GPU.
+    `device` is the option: with "auto" the GPU for which there is a driver counts, or else the CPU, as
+    it does for a framework that never runs on that GPU. No framework is imported, so one that is
+    installed may still turn out not to see the GPU.
     """
-    wanted = (likely_gpu() or "cpu") if device == "auto" else device
-    return {name: _obstacle(name, wanted) for name in ENGINES}  # type: ignore[arg-type]
+    gpu = likely_gpu()
+    return {name: _obstacle(name, device, gpu) for name in ENGINES}
 
 
 def all_runnable(device: str) -> tuple[str, ...]:
@@ -27,14 +28,16 @@ def all_runnable(device: str) -> tuple[str, ...]:
     return tuple(name for name, why in obstacles(device).items() if not why)
 
 
-def _obstacle(name: str, device: Device) -> str:
+def _obstacle(name: str, device: str, gpu: Device | None) -> str:
     engine = ENGINES[name]
-    missing = [
-        package for package in FRAMEWORKS[engine.framework].required if not _is_installed(package)
-    ]
+    framework = FRAMEWORKS[engine.framework]
+    missing = [package for package in framework.required if not _is_installed(package)]
     if missing:
         return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
-    return engine.not_on.get(device, "").rstrip(".")
+    if device == "auto":
+        device = "cpu" if gpu is None or gpu in framework.never_on else gpu
+    reasons = (*engine.not_on.items(), *framework.never_on.items())
+    return next((why.rstrip(".") for there, why in reasons if there == device), "")
 
 
 def _is_installed(package: str) -> bool:

@@ -16,7 +16,7 @@ import pytest
 from msgspec import Struct
 
 from alexnet.frameworks.protocol import Device
-from alexnet.frameworks.registry import ENGINES
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
 from bench.records import codec
@@ -70,7 +70,8 @@ def test_the_page_of_engines_has_each_with_what_its_row_says() -> None:
     for name, precision, compiler, devices in rows:
         engine = ENGINES[name]
         assert (precision, compiler) == (engine.precision, engine.compiler or "–")
-        assert not {labels[device] for device in devices.split(", ")} & set(engine.not_on)
+        never = {*engine.not_on, *FRAMEWORKS[engine.framework].never_on}
+        assert {labels[device] for device in devices.split(", ")} == {*labels.values()} - never
 
 
 def test_the_readme_names_every_option_and_no_other() -> None:

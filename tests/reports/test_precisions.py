@@ -13,19 +13,17 @@ from matplotlib.markers import MarkerStyle
 from msgspec.structs import replace
 
 from alexnet.frameworks.registry import ENGINES
-from bench.records.types import Machine
 from reports.chapters.front import front
 from reports.chapters.front.shown import MOST_LANES, all_rows, in_chart
 from reports.chapters.front.table import first_table
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.draw import house
 from reports.render import html
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.study.speeds import speeds
 from reports.write.document import Paragraph, Picture
 from tests.support.precisions import HALF, WARP, Side, in_turn, timed_run
-from tests.support.report_files import ANNA, BOB, KNOTS, LOOM, add_engines, content_of, write
+from tests.support.report_files import ANNA, BOB, KNOTS, LOOM, add_engines
+from tests.support.report_study import saved
 
 SIX: tuple[Side, ...] = (
     ("torch", 10.0, "float32"),
@@ -43,12 +41,6 @@ def made_up() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         add_engines(patch, LOOM, KNOTS, HALF, WARP)
         yield
-
-
-def saved(folder: Path, *files: tuple[Machine, list[dict[str, Any]]]) -> Study:
-    for number, (machine, runs) in enumerate(files):
-        write(folder, f"{machine.name}/{number:04d}.json", content_of(machine, runs))
-    return study(frames(gather([str(folder)])))
 
 
 def of_all_experiments(scale: float = 1.0) -> list[dict[str, Any]]:

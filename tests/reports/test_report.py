@@ -100,7 +100,12 @@ def test_the_same_files_give_the_same_report(results: Path, whole: Written, tmp_
     again = [file for file in tmp_path.rglob("*.*") if file.is_file()]
     assert len(again) > 2
     for file in again:
-        assert file.read_bytes() == (whole.folder / file.relative_to(tmp_path)).read_bytes(), file.name
+        one, other = file.read_bytes(), (whole.folder / file.relative_to(tmp_path)).read_bytes()
+        if one != other:
+            pairs = enumerate(zip(one, other, strict=False))
+            at = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+            around = slice(max(at - 200, 0), at + 200)
+            pytest.fail(f"{file.name} differs at byte {at}:\n{one[around]!r}\n{other[around]!r}")
 
 
 def test_the_sample_is_what_the_code_writes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,22 +13,18 @@ import pytest
 from alexnet.frameworks import registry
 from reports import report as written
 from reports.chapters import apart, sources
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.render import data
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.study.speeds import speeds
 from reports.write.document import Paragraph, Report, Section, Table
 from tests.support.report_files import (
-    ANNA,
     JITTER,
     LOOM,
     add_engines,
-    content_of,
     epochs_of,
     run_of,
-    write,
 )
+from tests.support.report_study import saved_runs
 from tests.support.report_text import put_together, text, whole_text
 
 WHY = "Loom's kernels for this device were never written."
@@ -48,15 +44,10 @@ def run(engine: str, seconds: float, **given: Any) -> dict[str, Any]:
     return run_of("scratch", engine, epochs_of([seconds * each for each in JITTER]), **given)
 
 
-def saved(folder: Path, *runs: dict[str, Any]) -> Study:
-    write(folder, "anna/0001.json", content_of(ANNA, runs))
-    return study(frames(gather([str(folder)])))
-
-
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Loom would be by far the fastest on the CPU; on the GPU it may be compared."""
-    return saved(
+    return saved_runs(
         tmp_path_factory.mktemp("results"),
         run("torch", 100.0, device="cpu"),
         run("tensorflow", 150.0, device="cpu"),
@@ -125,7 +116,7 @@ def test_the_list_of_runs_has_them(given: Study) -> None:
 
 
 def test_alone_they_are_a_report_that_says_so(tmp_path: Path) -> None:
-    made = written.report(saved(tmp_path, run(LOOM.name, 1.0, device="cpu")))
+    made = written.report(saved_runs(tmp_path, run(LOOM.name, 1.0, device="cpu")))
     assert made.title == "No run says how fast its framework is: nothing is compared"
     assert made.figures == ()
     assert (

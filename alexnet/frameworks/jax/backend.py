@@ -16,7 +16,7 @@ import jaxlib
 from jax import lax
 
 from alexnet.frameworks.info import Engine
-from alexnet.frameworks.jax.info import COMPILER, NO_APPLE_GPU
+from alexnet.frameworks.jax.info import COMPILER, INFO
 from alexnet.frameworks.jax.layers import GENERATOR, convolution, product
 from alexnet.frameworks.jax.trainer import JaxTrainer, put
 from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
@@ -50,8 +50,8 @@ def _first(device: Device) -> Any:
 
 def why_unavailable(device: Device) -> str:
     """One sentence on why JAX cannot use a device."""
-    if device == "mps":
-        return NO_APPLE_GPU
+    if device in INFO.never_on:
+        return INFO.never_on[device]
     if device == "cpu":
         return "JAX_PLATFORMS hides the CPU: unset it."
     return "JAX sees no NVIDIA GPU: it needs a driver, and a clone of its own with the extra jax-cuda."

@@ -28,7 +28,6 @@ INFO = FrameworkInfo(
             marker="*",
             line=(0, (5.0, 1.2, 1.0, 1.2, 1.0, 1.2)),
             shape="★",
-            not_on={"mps": NO_APPLE_GPU},
         ),
         Engine(
             name="jax-bf16",
@@ -41,7 +40,6 @@ INFO = FrameworkInfo(
             marker="H",
             line=(0, (7.0, 1.2, 2.0, 1.2)),
             shape="⬣",
-            not_on={"mps": NO_APPLE_GPU},
         ),
     ),
     packages=("jax", "jaxlib"),
@@ -80,6 +78,7 @@ INFO = FrameworkInfo(
         ),
     },
     recorded_prefixes=("JAX_", "XLA_", "NPROC"),
+    never_on={"mps": NO_APPLE_GPU},
     device_fixes={
         "mps": f"measure JAX with --device cpu. {NO_APPLE_GPU}",
         "cuda": "in a clone of its own: make bench FRAMEWORKS=jax-cuda ARGS='--framework jax'",

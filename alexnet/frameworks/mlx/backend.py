@@ -35,9 +35,7 @@ def usable_devices() -> tuple[Device, ...]:
 
 def why_unavailable(device: Device) -> str:
     """One sentence on why MLX cannot use a device."""
-    if device == "mps":
-        return "Metal needs macOS 14 or newer on Apple silicon."
-    return "MLX is run here on Apple's GPU and on the CPU alone."
+    return INFO.never_on.get(device, "Metal needs macOS 14 or newer on Apple silicon.")
 
 
 class Product:

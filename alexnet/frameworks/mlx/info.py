@@ -77,6 +77,7 @@ INFO = FrameworkInfo(
         "MLX_CONV_WINOGRAD_TILE_BATCH": Variable(effect="changes how MLX convolves on the GPU"),
     },
     recorded_prefixes=("MLX_",),
+    never_on={"cuda": "MLX is run here on Apple's GPU and on the CPU alone."},
     device_fixes={
         "mps": f"update macOS to 14 or newer, then {REINSTALL}",
         "cuda": "MLX is run here on Apple's GPU and on the CPU; an NVIDIA GPU has torch and TensorFlow",

@@ -68,6 +68,18 @@ def test_all_stands_for_every_engine_that_this_computer_can_run(monkeypatch: pyt
     assert parsed("--engine", "all").explicit == ("engine",)
 
 
+def test_on_a_mac_all_has_those_that_run_on_its_cpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX is one, unless Apple's GPU is asked for; an engine whose framework has that GPU is none."""
+    monkeypatch.setattr(engines, "likely_gpu", lambda: "mps")
+    monkeypatch.setattr(engines, "_is_installed", lambda package: True)
+    assert {"torch", "tensorflow", "mlx", "jax", "jax-bf16"} <= set(parsed("--engine", "all").engine)
+    assert "tensorflow-xla" not in parsed("--engine", "all").engine
+    assert "jax" not in parsed("--engine", "all", "--device", "mps").engine
+    assert engines.obstacles("auto")["jax"] == ""
+    assert engines.obstacles("mps")["jax"].startswith("There is no JAX for Apple's GPU")
+    assert engines.obstacles("cuda")["mlx"] == "MLX is run here on Apple's GPU and on the CPU alone"
+
+
 @pytest.mark.parametrize(
     ("arguments", "engines"),
     [

@@ -9,13 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.records.types import Machine
 from reports.chapters.engines import chapter
 from reports.chapters.engines.bought import KEY, bought, frame_of
 from reports.chapters.engines.finding import finding
-from reports.data.frame import frames
-from reports.data.sources import gather
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.write.document import Table
 from tests.support.precisions import FALLING, HALF, WARP, WHOLE, Side, in_turn, timed_run
 from tests.support.report_files import (
@@ -24,9 +21,8 @@ from tests.support.report_files import (
     KNOTS,
     LOOM,
     add_engines,
-    content_of,
-    write,
 )
+from tests.support.report_study import saved
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,12 +30,6 @@ def made_up() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         add_engines(patch, LOOM, KNOTS, HALF, WARP)
         yield
-
-
-def saved(folder: Path, *files: tuple[Machine, list[dict[str, Any]]]) -> Study:
-    for number, (machine, runs) in enumerate(files):
-        write(folder, f"{machine.name}/{number:04d}.json", content_of(machine, runs))
-    return study(frames(gather([str(folder)])))
 
 
 def table_of(given: Study) -> Table:

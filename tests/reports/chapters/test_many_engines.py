@@ -18,14 +18,13 @@ from reports.chapters.learning.levels import levels_table
 from reports.chapters.networks import transfer
 from reports.chapters.resources.frame import Compared, cells
 from reports.chapters.resources.pictures import MOST_BARS, memory_picture
-from reports.data.frame import frames
-from reports.data.sources import gather
 from reports.study.accuracy import judge, systems
-from reports.study.compare import Study, study
+from reports.study.compare import Study
 from reports.study.resources import card_memory, energy, host_memory
 from reports.write.document import Table
 from tests.support.precisions import HALF, WARP, timed_run
-from tests.support.report_files import ANNA, KNOTS, LOOM, add_engines, content_of, write
+from tests.support.report_files import ANNA, KNOTS, LOOM, add_engines
+from tests.support.report_study import saved, saved_runs
 
 EXTRA = replace_row(
     HALF,
@@ -58,9 +57,7 @@ def given(made_up: None, tmp_path_factory: pytest.TempPathFactory) -> Study:
         for experiment in EXPERIMENTS
         for place, engine in enumerate(ENGINES)
     ]
-    folder = tmp_path_factory.mktemp("results")
-    write(folder, "anna/0001.json", content_of(ANNA, runs))
-    return study(frames(gather([str(folder)])))
+    return saved_runs(tmp_path_factory.mktemp("results"), *runs)
 
 
 def captions(table: Table) -> str:
@@ -136,10 +133,9 @@ def test_of_more_engines_than_are_drawn_those_in_float32_are(
 
 def test_a_machine_without_a_gpu_beside_one_with_has_a_dash(tmp_path: Path) -> None:
     bare = replace(ANNA, name="rack", gpu=None, gpu_cores=None, chip="AMD EPYC")
-    for machine, device in ((ANNA, "mps"), (bare, "cpu")):
-        run = timed_run("torch", 10.0, device=device)
-        write(tmp_path, f"{machine.name}/0001.json", content_of(machine, [run]))
-    section = method.chapter(study(frames(gather([str(tmp_path)]))))
+    sides = [(ANNA, "mps"), (bare, "cpu")]
+    files = [(machine, [timed_run("torch", 10.0, device=device)]) for machine, device in sides]
+    section = method.chapter(saved(tmp_path, *files))
     assert section is not None
     [table] = [b for b in section.blocks if isinstance(b, Table) and b.key == "computers"]
     at = [column.name for column in table.columns].index("GPU")
