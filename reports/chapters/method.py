@@ -59,7 +59,7 @@ OVER_MACHINES = (
 OF_MACHINES = "It takes {repeats} or more sessions of each machine (Welch's t on the sessions' means)."
 VERDICTS = {
     "faster": "We call one side faster when its whole interval is on that side of 1 and its lead is"
-    " {same} or more. That must hold among all comparisons of the table (Holm).",
+    " {same} or more. That must hold among all comparisons of one question (Holm).",
     "faster, no interval": "Without an interval, we call one side faster only when it led by more than"
     " {clear} times in all that was seen.",
     "same": "We call both sides the same when the whole interval lies within {same} of 1.",

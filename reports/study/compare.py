@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from itertools import combinations
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import pandas as pd
 
@@ -75,9 +75,9 @@ class Study:
     - means: one row a machine: the geometric mean over those cells that have epochs enough, of engines
       that compute in float32 where there are such.
 
-    The rows of a setting in a frame are one family of comparisons (`reports.study.ratios.judge`). `main`
-    is the setting that the report is about: the one with the most in common. `kept` is what functions
-    with `of_study` have made of it.
+    The rows of a setting in a frame are one family of comparisons (`reports.study.ratios.judge`), and of
+    engines those that answer one question (`question`). `main` is the setting that the report is about:
+    the one with the most in common. `kept` is what functions with `of_study` have made of it.
     """
 
     frames: Frames
@@ -277,7 +277,8 @@ def engines(frames: Frames, by_cell: Samples, *, least_epochs: int = LEAST_EPOCH
                 | {f"{side}_value": pairs[0][i].value for i, side in enumerate(("first", "second"))}
                 | _run_ids(pairs, "first_runs", "second_runs")
             )
-    return _judged(rows, estimates, PAIRS, least_epochs=least_epochs)
+    families = [(row["setting"], question(str(row["first"]), str(row["second"]))) for row in rows]
+    return _judged(rows, estimates, PAIRS, families, least_epochs=least_epochs)
 
 
 def engine_means(frames: Frames, by_cell: Samples, of_engines: pd.DataFrame) -> pd.DataFrame:
@@ -306,7 +307,22 @@ def engine_means(frames: Frames, by_cell: Samples, of_engines: pd.DataFrame) -> 
                 for name in ("first_runs", "second_runs")
             }
         )
-    return _judged(rows, estimates, ENGINE_MEANS)
+    families = [(row["setting"], question(str(row["first"]), str(row["second"]))) for row in rows]
+    return _judged(rows, estimates, ENGINE_MEANS, families)
+
+
+def question(first: str, second: str) -> Literal["frameworks", "one framework", "others"]:
+    """What a comparison of two engines answers.
+
+    It is how frameworks compare, by the engines of their names; what another engine buys over the one of
+    its framework's name; or neither. Comparisons of one question are judged together, so that no answer
+    hangs on how many engines were measured for another.
+    """
+    sides = ENGINES[first], ENGINES[second]
+    own = sum(engine.name == engine.framework for engine in sides)
+    if own == 2:
+        return "frameworks"
+    return "one framework" if own and sides[0].framework == sides[1].framework else "others"
 
 
 def of_float32(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -380,13 +396,14 @@ def _judged(
     rows: list[dict[str, Any]],
     estimates: list[Estimate],
     columns: tuple[str, ...],
+    families: Sequence[Hashable],
     *,
     least_epochs: int = LEAST_EPOCHS,
 ) -> pd.DataFrame:
-    """The rows with their verdicts, those of a setting as one family."""
+    """The rows with their verdicts, each judged with those of its family."""
     judged = list(rows)
-    for setting in {row["setting"] for row in rows}:
-        places = [place for place, row in enumerate(rows) if row["setting"] == setting]
+    for family in set(families):
+        places = [place for place, other in enumerate(families) if other == family]
         verdicts = judge([estimates[place] for place in places], least_epochs=least_epochs)
         for place, verdict in zip(places, verdicts, strict=True):
             judged[place] = rows[place] | vars(verdict)
@@ -502,7 +519,7 @@ def machines(frames: Frames, by_cell: Samples, bases: Mapping[str, str]) -> pd.D
         pairs = compared([_pair(by_cell, row)])
         estimates.append(estimate(pairs))
         row.update(_run_ids(pairs, "machine_runs", "baseline_runs"))
-    return _judged(kept, estimates, MACHINES)
+    return _judged(kept, estimates, MACHINES, [row["setting"] for row in kept])
 
 
 def _pair(by_cell: Samples, row: Mapping[str, Any]) -> Pair:
@@ -530,4 +547,4 @@ def means(by_cell: Samples, cells: pd.DataFrame) -> pd.DataFrame:
             {"machine": machine, "baseline": base, "setting": setting}
             | _run_ids(compared(pairs), "machine_runs", "baseline_runs")
         )
-    return _judged(rows, estimates, MEANS)
+    return _judged(rows, estimates, MEANS, [row["setting"] for row in rows])

@@ -14,7 +14,7 @@ from alexnet.frameworks.registry import ENGINES
 from reports.chapters.engines.turned import turned
 from reports.data.settings import EXPERIMENT_ORDER
 from reports.study.accuracy import Accuracies, Comparison, System, accuracies
-from reports.study.compare import Study
+from reports.study.compare import Study, question
 from reports.study.resources import host_memory
 from reports.study.speeds import TRUE
 from reports.write import names, words
@@ -99,8 +99,7 @@ JUDGED = ("ratio", "low", "high", "p", "basis", "verdict", "comparisons")
 
 def _is_beside_default(row: Mapping[Any, Any]) -> bool:
     """Whether it is of a framework's default engine and another of its engines."""
-    first, second = str(row["first"]), str(row["second"])
-    return default_of(first) == default_of(second) and default_of(first) in (first, second)
+    return question(str(row["first"]), str(row["second"])) == "one framework"
 
 
 def _default_second(row: dict[Any, Any]) -> dict[Any, Any]:

@@ -13,7 +13,7 @@ from reports.chapters.engines.multiples import reference_engine
 from reports.chapters.engines.turned import turned
 from reports.data.settings import EXPERIMENT_ORDER
 from reports.study import typical
-from reports.study.compare import Study
+from reports.study.compare import Study, question
 from reports.write import names, words
 from reports.write.document import Sentence, Table, say
 from reports.write.parts import engine
@@ -179,6 +179,13 @@ def _caption(frame: pd.DataFrame, reference: str | None) -> list[Sentence]:
     ]
     if (frame["p"].isna() & frame["low"].notna()).any():
         sentences.append(line("In brackets is the range of what was seen, which is no 95 % interval."))
+    if len({question(*sides) for sides in zip(frame["first"], frame["second"], strict=True)}) > 1:
+        sentences.append(
+            line(
+                "Three questions are judged apart: how the engines that bear their frameworks' names"
+                " compare, how another compares with that of its framework, and how any two others do."
+            )
+        )
     if frame["setting"].nunique() > 1:
         sentences.append(line("Rows of different settings are not to be compared with each other."))
     return sentences

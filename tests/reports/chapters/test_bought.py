@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from reports.chapters.engines import chapter
 from reports.chapters.engines.bought import KEY, bought, frame_of
 from reports.chapters.engines.finding import finding
-from reports.study.compare import Study
+from reports.study.compare import Study, question
 from reports.write.document import Table
 from tests.support.precisions import FALLING, HALF, WARP, WHOLE, Side, in_turn, timed_run
 from tests.support.report_files import (
@@ -67,7 +68,7 @@ def test_each_engine_stands_beside_the_one_of_its_frameworks_name(tmp_path: Path
     assert [*frame["precision"]] == ["float32", "float16", "bfloat16"]
     of_pair = given.engines[(given.engines["first"] == "torch") & (given.engines["second"] == HALF.name)]
     assert frame["low"][1] == pytest.approx(1 / of_pair["high"].iloc[0]), "judged once"
-    assert frame["comparisons"].unique() == [10]
+    assert {*frame["comparisons"]} == {3}, "and judged with each other alone"
     ran = dict(zip(given.frames.runs["run"], given.frames.runs["engine"], strict=True))
     for row in frame.itertuples():
         assert {ran[run] for run in row.runs} == {row.engine}
@@ -80,6 +81,25 @@ def test_each_engine_stands_beside_the_one_of_its_frameworks_name(tmp_path: Path
     section = chapter(given)
     assert section is not None
     assert KEY in [getattr(block, "key", "") for block in section.blocks]
+
+
+def test_how_frameworks_compare_is_judged_without_their_further_engines(tmp_path: Path) -> None:
+    """So that whoever measures more engines does not lose that verdict."""
+    sides: tuple[Side, ...] = (("torch", 10.0, "float32"), (LOOM.name, 11.0, "float32"))
+    further: tuple[Side, ...] = (
+        (KNOTS.name, 8.0, "float32"),
+        (HALF.name, 5.0, "float16"),
+        (WARP.name, 40.0, "bfloat16"),
+    )
+    alone = saved(tmp_path / "two", (ANNA, in_turn(*sides)))
+    among = saved(tmp_path / "five", (ANNA, in_turn(*sides, *further)))
+    counts = Counter(question(row.first, row.second) for row in among.engines.itertuples())
+    assert counts == {"frameworks": 1, "one framework": 3, "others": 6}
+    [pair] = alone.engines.to_dict("records")
+    rows = among.engines.to_dict("records")
+    [same] = (row for row in rows if (row["first"], row["second"]) == (pair["first"], pair["second"]))
+    for row in (pair, same):
+        assert (row["comparisons"], row["verdict"]) == (1, "faster")
 
 
 def test_without_an_engine_beside_a_frameworks_own_there_is_no_table(tmp_path: Path) -> None:
