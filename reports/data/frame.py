@@ -78,7 +78,8 @@ def frames(sources: Sources, *, pool_os_builds: bool = False) -> Frames:
     machine_of, machines = labels(entries, pool_os_builds=pool_os_builds)
     letters, table = settings.assign(
         [
-            {name: entry.run[name] for name in settings.ASKED} | {"machine": machine}
+            {name: entry.run[name] for name in settings.ASKED}
+            | {"machine": machine, "says_nothing": _says_nothing(entry)}
             for entry, machine in zip(entries, machine_of, strict=True)
         ]
     )

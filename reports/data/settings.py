@@ -53,6 +53,9 @@ Key = tuple[Hashable, ...]
 def assign(rows: Sequence[Row]) -> tuple[list[str], pd.DataFrame]:
     """A letter for each row, and a frame that says what each letter stands for.
 
+    A row is a run's fields ASKED, its machine, and why it `says_nothing` about its framework, or None.
+    Runs that are compared with no other decide nothing here.
+
     Runs share a letter if profile, data set, image size and test images are the same and, within each
     experiment, recipe, network, method, first weights' origin, the framework's public version, the
     engine's precision as measured and the images themselves. A is the setting with the fullest profile,
@@ -77,15 +80,21 @@ def _variations(rows: Sequence[Row]) -> list[int]:
     ways: dict[Key, Counter[Key]] = defaultdict(Counter)
     own = [_way(row) for row in rows]
     experiments = [(*(row[name] for name in SESSION), row["experiment"]) for row in rows]
+    votes = [*map(_is_compared, rows)]
     images = _ranks(
         [(*key, row["seed"]) for key, row in zip(experiments, rows, strict=True)],
         [row["data_sha256"] for row in rows],
+        votes,
     )
-    versions = _ranks([_framework(row) for row in rows], [_known(row, release(row)) for row in rows])
-    precisions = _ranks([row["engine"] for row in rows], [_known(row, row["precision"]) for row in rows])
+    versions = _ranks(
+        [_framework(row) for row in rows], [_known(row, release(row)) for row in rows], votes
+    )
+    precisions = _ranks(
+        [row["engine"] for row in rows], [_known(row, row["precision"]) for row in rows], votes
+    )
     full = [(*way, *rest) for way, *rest in zip(own, images, versions, precisions, strict=True)]
     for key, way, row in zip(experiments, full, rows, strict=True):
-        if row["validity"] == "valid":  # others are compared with nothing, and may have been cut short
+        if _is_compared(row):  # others may have been cut short, or be of a size that suits their device
             ways[key][way] += 1
     places = {
         key: {
@@ -95,6 +104,11 @@ def _variations(rows: Sequence[Row]) -> list[int]:
         for key, c in ways.items()
     }
     return [places.get(key, {}).get(way, 0) for key, way in zip(experiments, full, strict=True)]
+
+
+def _is_compared(row: Row) -> bool:
+    """Whether it is valid, and not on a device that says nothing about its framework."""
+    return row["validity"] == "valid" and row["says_nothing"] is None
 
 
 def _way(row: Row) -> Key:
@@ -123,15 +137,15 @@ def _known(row: Row, value: str | None) -> str | None:
     return UNKNOWN if value is None and row["validity"] == "valid" else value
 
 
-def _ranks(groups: Sequence[Hashable], values: Sequence[Hashable]) -> list[int]:
-    """The place of each value among its group's, the most frequent first: 0 where all are alike.
+def _ranks(groups: Sequence[Hashable], values: Sequence[Hashable], votes: Sequence[bool]) -> list[int]:
+    """The place of each value among its group's, that with the most votes first: 0 where all are alike.
 
-    None counts as the most frequent.
+    None counts as that with the most.
     """
     counts: dict[Hashable, Counter[Hashable]] = defaultdict(Counter)
-    for group, value in zip(groups, values, strict=True):
+    for group, value, vote in zip(groups, values, votes, strict=True):
         if value is not None:
-            counts[group][value] += 1
+            counts[group][value] += vote
     order = {
         group: [value for value, _ in sorted(c.items(), key=lambda item: (-item[1], str(item[0])))]
         for group, c in counts.items()
@@ -187,15 +201,15 @@ def _differs(mine: Sequence[Row], usual: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _values(rows: Sequence[Row]) -> dict[tuple[str, str, str, int | None], set[str]]:
-    """(field, experiment, framework or engine, seed) -> the values of the valid runs, as they are shown.
+    """(field, experiment, framework or engine, seed) -> the values of compared runs, as they are shown.
 
     Values are held against each other only within what they belong to: a version is a framework's, a
     precision an engine's, and each seed draws images of its own.
     """
     values: dict[tuple[str, str, str, int | None], set[str]] = {}
-    valid = sorted((row for row in rows if row["validity"] == "valid"), key=_order)
+    compared = sorted(filter(_is_compared, rows), key=_order)
     for name in WORDS:
-        for row in valid:
+        for row in compared:
             kin = {
                 "framework_version": FRAMEWORKS[_framework(row)].label,
                 "precision": ENGINES[row["engine"]].label,

@@ -236,6 +236,7 @@ def test_another_batch_size_or_rate_is_another_setting(tmp_path: Path) -> None:
     assert letters == ["A", "A", "B"]
     assert list(made.settings["differs"]) == [(), ("images a batch: 32 instead of 64 (scratch)",)]
     rows: list[Any] = made.runs[made.runs["setting"] == "A"].to_dict("records")
+    rows = [row | {"says_nothing": None} for row in rows]
     letters, table = assign([*rows, rows[0] | {"learning_rates": ("0.01",)}])
     assert letters == ["A", "A", "B"]
     assert list(table["differs"]) == [(), ("learning rates: 0.01 instead of 0.001 (scratch)",)]

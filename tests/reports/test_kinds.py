@@ -111,6 +111,7 @@ def test_runs_of_two_methods_never_share_a_letter() -> None:
             "engine": "torch",
             "machine": machine,
             "validity": "valid",
+            "says_nothing": None,
             "weights_origin": "he-uniform",
             "framework_version": "2.14",
             "data_sha256": "0",

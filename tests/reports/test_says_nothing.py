@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace as replace_row
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from alexnet.frameworks import registry
 from reports import report as written
@@ -18,13 +20,16 @@ from reports.study.compare import Study
 from reports.study.speeds import speeds
 from reports.write.document import Paragraph, Report, Section, Table
 from tests.support.report_files import (
+    ANNA,
+    BOB,
+    FULL,
     JITTER,
     LOOM,
     add_engines,
     epochs_of,
     run_of,
 )
-from tests.support.report_study import saved_runs
+from tests.support.report_study import saved, saved_runs
 from tests.support.report_text import put_together, text, whole_text
 
 WHY = "Loom's kernels for this device were never written."
@@ -77,16 +82,47 @@ def test_they_are_in_no_comparison_speed_or_judgement(given: Study) -> None:
 def test_no_figure_of_any_chapter_is_made_of_them(given: Study) -> None:
     [silent] = given.frames.says_nothing["run"]
     made = written.report(given)
-    about_it = {"Left out, and caveats", "How it was measured", "In short", "The networks"}
+    about_it = {"Left out, and caveats", "How it was measured", "The networks"}
     for place, number in made.numbers():
-        assert silent not in number.runs or place in about_it, number
+        is_told = place in about_it or number.what.endswith("in no comparison")
+        assert silent not in number.runs or is_told, number
     for figure in made.figures:
         assert silent not in figure.number.runs
     for key, frame in data.frames(made).items():
-        for column in {"run", "runs", "first_runs", "second_runs"} & {*frame.columns}:
+        for column in (name for name in frame.columns if re.fullmatch(r"run|(\w+_)?runs", name)):
+            if not isinstance(frame[column].iloc[0], str | tuple | list):
+                continue  # how many there are
             named = {str(run) for runs in frame[column] for run in np.atleast_1d(np.array(runs))}
             whole = ("runs", "epochs", "conditions", "gates", "numbers", "networks")
             assert silent not in named or key in whole, key
+
+
+def test_they_are_compared_with_no_other_machine(tmp_path: Path) -> None:
+    both = [run("torch", 100.0, device="cpu"), run(LOOM.name, 1.0, device="cpu")]
+    faster = [run("torch", 50.0, device="cpu"), run(LOOM.name, 0.1, device="cpu")]
+    study = saved(tmp_path, (ANNA, both), (BOB, faster))
+    assert {*study.machines["engine"]} == {"torch"}
+    assert study.means["ratio"].tolist() == pytest.approx([2.0])
+    silent = {*study.frames.says_nothing["run"]}
+    assert len(silent) == 2
+    for row in study.machines.itertuples():
+        assert silent.isdisjoint((*row.machine_runs, *row.baseline_runs))
+
+
+def test_their_size_is_no_setting_of_the_others(tmp_path: Path) -> None:
+    """They may be of a size that suits their device, and be many."""
+    few = replace(FULL, epochs=7)
+    runs = [run("torch", 100.0), run("tensorflow", 150.0), run("torch", 90.0, seed=1)]
+    runs += [
+        run(LOOM.name, 1.0, device="cpu", plan=few, seed=seed, repeat=repeat)
+        for seed in (0, 1)
+        for repeat in range(3)
+    ]
+    given = saved_runs(tmp_path, *runs)
+    letters = given.frames.runs.groupby("engine", observed=True)["setting"].unique()
+    assert [*letters["torch"]] == [*letters["tensorflow"]] == ["A"]
+    assert given.main == "A"
+    assert len(given.runs) == 3
 
 
 def test_the_report_says_that_they_are_kept_and_why(given: Study) -> None:
