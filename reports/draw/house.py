@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import Bbox
 
 from alexnet.frameworks.registry import ENGINES
 from reports.draw import fonts
@@ -215,9 +216,27 @@ def svg(figure: Figure) -> str:
         mpl.rcParams["font.family"] = families
         for label in figure.findobj(Text):
             label.set_fontfamily(families)
+    _settle(figure)
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return REMARKS.sub("", out.getvalue())
+
+
+def _settle(figure: Figure) -> None:
+    """Lays the figure out, with places of the axes that the last digits of the solution do not move.
+
+    They were seen to differ between two drawings of one report.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    figure.set_dpi(72)  # as SVG is drawn
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        for which in ("original", "active"):
+            place = axes.get_position(original=which == "original").bounds
+            axes.set_position(Bbox.from_bounds(*(round(share, 5) for share in place)), which=which)
 
 
 def picture(

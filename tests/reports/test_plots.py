@@ -12,6 +12,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.transforms import Bbox
 from msgspec.structs import replace
 
 from bench.records.types import GateNotRun
@@ -168,3 +170,23 @@ class TestACrowd:
 def test_names_are_cut_in_the_middle_and_drawn_as_they_are() -> None:
     assert house.cut("a very very long machine name (2)", 20) == "a very very l…me (2)"
     assert house.text("$x^2$ ✓✗") == "$x^2$ ✓✗"
+
+
+@pytest.mark.parametrize(("moved", "is_seen"), [(1e-9, False), (1e-3, True)])
+@house.styled
+def test_the_last_digits_of_a_layout_are_in_no_drawing(moved: float, is_seen: bool) -> None:
+    """They were seen to differ between two drawings of one report."""
+
+    class Moved(ConstrainedLayoutEngine):
+        def execute(self, figure: Figure) -> None:
+            super().execute(figure)
+            for axes in figure.axes:
+                left, *rest = axes.get_position().bounds
+                axes.set_position(Bbox.from_bounds(left + moved, *rest))
+
+    def drawn(engine: ConstrainedLayoutEngine) -> str:
+        figure = Figure((3, 2), layout=engine)
+        figure.add_subplot().plot([1, 2, 4], [-1, 0.5, 3])
+        return house.svg(figure)
+
+    assert (drawn(Moved()) != drawn(ConstrainedLayoutEngine())) is is_seen
