@@ -1633,8 +1633,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="The mean of a machine is of engines that compute in float32 (docs/report.md)",
         fault="engines of every precision are in it",
         file="reports/study/compare.py",
-        old='of_float32(both, "engine").to_dict("records")',
-        new='both.to_dict("records")',
+        old="in_means(cells).groupby",
+        new="cells.groupby",
         tests=(
             "tests/reports/test_precisions.py::test_machines_are_ranked_by_their_engines_in_float32",
         ),
@@ -1901,7 +1901,7 @@ FAULTS: tuple[Fault, ...] = (
         claim="The first page ranks the machines by their speed (docs/report.md)",
         fault="they stand in the order of their files",
         file="reports/chapters/front/shown.py",
-        old="return sorted(rows, key=lambda row: -row.speeds[0].value)",
+        old="return sorted(rows, key=lambda row: (not row.speeds[0].is_exact, -row.speeds[0].value))",
         new="return rows",
         tests=(
             "tests/reports/test_many_machines.py::"

@@ -13,7 +13,7 @@ from reports.data.settings import engines_of
 from reports.draw import house
 from reports.draw.forest import Block, Mark, Row, forest
 from reports.draw.palette import LIGHT
-from reports.study.compare import Study, of_float32, virtual_macs
+from reports.study.compare import Study, in_means, virtual_macs
 from reports.study.ratios import LEAST_EPOCHS
 from reports.write import names, words
 from reports.write.document import MOST_MACHINES, Picture, RowKind, Section, Sentence, Table, say
@@ -127,7 +127,7 @@ def picture(study: Study) -> Picture | None:
     if title is None:
         return None
     rows = fitted(every)
-    cells = study.main_rows(study.machines)
+    cells = in_means(study.main_rows(study.machines))
     cells = cells[cells["machine"].isin(rows["machine"])]
     cells_of = dict(tuple(cells.groupby("machine", sort=False)))
     marks = tuple(_row(row, cells_of.get(row.machine)) for row in rows.itertuples())
@@ -223,7 +223,7 @@ def ranking(study: Study) -> dict[str, Table]:
         "means",
         "Machine against machine",
         _fields(study, shown, kinds),
-        _caption(shown, is_exact=len(of_float32(study.machines, "engine")) < len(study.machines)),
+        _caption(shown, is_exact=len(in_means(study.machines)) < len(study.machines)),
         kinds=kinds,
         left_out=len(study.means) - of_means,
         frame=_with_bodies(study, study.means),
@@ -262,7 +262,7 @@ def _fields(study: Study, shown: pd.DataFrame, kinds: Sequence[RowKind]) -> list
         figures(
             "Cells",
             of_others(lambda row: words.count(row.cells)),
-            constant="Each has {value} cells (an experiment in an engine) in common with the baseline.",
+            constant="Cells (an experiment in an engine) in each mean: {value}.",
             values=shown["cells"],
             minor=True,
         ),
@@ -297,7 +297,7 @@ def _caption(shown: pd.DataFrame, *, is_exact: bool) -> list[Sentence]:
 def _short(study: Study) -> Sentence | None:
     """That cells with too few epochs are in no mean."""
     means = study.main_rows(study.means)
-    cells = study.main_rows(study.machines)
+    cells = in_means(study.main_rows(study.machines))
     in_mean = cells["machine"].isin(means.loc[means["short_cells"] > 0, "machine"])
     short = cells[in_mean & (cells["verdict"] == "too few epochs")]
     if short.empty:

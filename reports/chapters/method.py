@@ -352,8 +352,8 @@ def _gate(study: Study, gate: pd.DataFrame) -> Sentence | None:
             names=cut(names, "checks not passed"),
         )
     return put(
-        "Before the first epoch a correctness gate compares what the device computes with the CPU in"
-        " float64, by {n} of {runs}: {result}.",
+        "Before the first epoch a correctness gate compares what the device computes with a reference in"
+        " numpy and float64, by {n} of {runs}: {result}.",
         n=figure(total, "gate checks", ids(asked), "check"),
         runs=of_runs(ids(asked), "with a gate"),
         result=result,

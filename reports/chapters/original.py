@@ -18,7 +18,7 @@ ORDER = ("contradicted", "not reproduced", "not contradicted", "confirmed")
 ENDS = {
     "contradicted": "it is contradicted",
     "not reproduced": "it was not reproduced",
-    "not contradicted": "it held",
+    "not contradicted": "it is not contradicted",
     "confirmed": "it is confirmed",
 }
 """A state -> how the title puts it."""

@@ -69,7 +69,7 @@ def _chapter(chapter: Chapter) -> dict[str, Any]:
 
 def _block(block: Block) -> dict[str, Any]:
     shown = (
-        brief(block, FIRST_ROWS if block.id == "table-front" and block.brief else ROWS)
+        brief(block, FIRST_ROWS if block.id == "table-front" else ROWS)
         if block.kind == "table"
         else block
     )

@@ -59,6 +59,8 @@ MEANS = (
     *("machine_runs", "baseline_runs"),
 )
 
+FLOAT32 = "float32"
+"""The precision that findings are about, where an engine computes in it."""
 Samples = dict[tuple[Hashable, ...], Sample]
 Baselines = dict[str, str]
 """Setting -> the machine that its others are compared with; without the settings that have none."""
@@ -325,14 +327,18 @@ def question(first: str, second: str) -> Literal["frameworks", "one framework", 
     return "one framework" if own and sides[0].framework == sides[1].framework else "others"
 
 
+def is_float32(engine: str) -> bool:
+    """Whether an engine computes in float32. Its gate holds it to that, so a valid run did."""
+    return ENGINES[engine].precision == FLOAT32
+
+
 def of_float32(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """The rows whose engines, in these columns, all compute in float32; all rows where there is none.
+    """The rows whose engines, in these columns, all compute in float32; all rows where no engine does.
 
     What a finding is about: an engine of lower precision is faster for another reason.
     """
-    exact = {name for name, row in ENGINES.items() if row.precision == "float32"}
-    chosen = rows[rows[list(columns)].isin(exact).all(axis="columns")]
-    return rows if chosen.empty else chosen
+    exact = rows[list(columns)].isin([*filter(is_float32, ENGINES)])
+    return rows[exact.all(axis="columns")] if exact.any(axis=None) else rows
 
 
 def _sides(by_cell: Samples, row: Any) -> Pair:
@@ -344,10 +350,12 @@ def _sides(by_cell: Samples, row: Any) -> Pair:
 
 
 def over_the_same_cells(means: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Those of the means that may be ranked: the most machines with the same cells, of `Study.machines`.
+    """Those of the means that may be ranked: the most machines whose means are over the same cells, of
+    `Study.machines`.
 
     Of as many machines with other cells those with more cells.
     """
+    cells = in_means(cells)
     names = list(zip(cells["experiment"], cells["engine"], strict=True))
     of_machine: dict[str, set[Any]] = {}
     for machine, name, verdict in zip(cells["machine"], names, cells["verdict"], strict=True):
@@ -531,16 +539,23 @@ def _pair(by_cell: Samples, row: Mapping[str, Any]) -> Pair:
     )
 
 
-def means(by_cell: Samples, cells: pd.DataFrame) -> pd.DataFrame:
-    """The geometric mean over the cells that a machine and the baseline both have, by setting.
+def in_means(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of `Study.machines` that `Study.means` are over.
 
-    Of engines of several precisions those of float32 count.
+    Of a machine's cells in engines of several precisions they are those in float32.
     """
+    of_machine = [cells[name] for name in ("machine", "baseline", "setting")]
+    exact = cells["engine"].map(is_float32).astype(bool)
+    return cells[exact | ~exact.groupby(of_machine).transform("any").astype(bool)]
+
+
+def means(by_cell: Samples, cells: pd.DataFrame) -> pd.DataFrame:
+    """The geometric mean over the cells that a machine and the baseline both have, by setting."""
     rows, estimates = [], []
     groups: dict[tuple[str, str, str], list[Pair]] = {}
-    of_machines = cells.groupby(["machine", "baseline", "setting"], sort=False)
+    of_machines = in_means(cells).groupby(["machine", "baseline", "setting"], sort=False)
     for key, both in of_machines:
-        groups[key] = [_pair(by_cell, row) for row in of_float32(both, "engine").to_dict("records")]
+        groups[key] = [_pair(by_cell, row) for row in both.to_dict("records")]
     for (machine, base, setting), pairs in groups.items():
         estimates.append(estimate(pairs))
         rows.append(

@@ -10,12 +10,9 @@ from statistics import variance
 from scipy import special
 
 from alexnet.recipe import EXPERIMENTS
-from reports.study.compare import CELL, Study, of_study
+from reports.study.compare import CELL, Study, is_float32, of_study
 from reports.study.ratios import CONFIDENCE, LEAST_EPOCHS, LEAST_REPEATS, Basis, Sample
 from reports.write.words import listed
-
-TRUE = "float32"
-"""The precision that findings are about, where an engine computes in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +41,8 @@ class Speed:
 
     @property
     def is_exact(self) -> bool:
-        """Whether its device computed in float32 in all its runs."""
-        return self.precision == TRUE
+        """Whether it is of an engine that computes in float32."""
+        return is_float32(self.engine)
 
     @property
     def has_interval(self) -> bool:
@@ -159,5 +156,5 @@ def headline(study: Study, cells: Sequence[Speed]) -> tuple[Speed, list[Speed]]:
 
 
 def exact_cells(cells: Sequence[Speed]) -> list[Speed]:
-    """The cells whose devices computed in float32; all where none did."""
+    """The cells of engines that compute in float32; all where there is none."""
     return [cell for cell in cells if cell.is_exact] or list(cells)

@@ -84,6 +84,52 @@ def test_machines_are_ranked_by_their_engines_in_float32(tmp_path: Path) -> None
     assert front(given).title == "bob trains AlexNet 2.0 times as fast as anna"
 
 
+def test_machines_are_ranked_where_their_means_are_over_the_same_cells(tmp_path: Path) -> None:
+    """Anna and bob have an engine of lower precision besides, which is in no mean."""
+
+    def runs(seconds: float, *, with_half: bool) -> list[dict[str, Any]]:
+        of_both = [timed_run("torch", seconds), timed_run("tensorflow", seconds)]
+        half = timed_run(HALF.name, seconds, precision="float16")
+        return [*of_both, half] if with_half else of_both
+
+    seconds = {"anna": 10.0, "bob": 2.0, "cleo": 5.0, "dora": 6.0}
+    files = [
+        (replace(ANNA, name=name), runs(of_one, with_half=name in ("anna", "bob")))
+        for name, of_one in seconds.items()
+    ]
+    given = saved(tmp_path, *files)
+    assert {*given.means["cells"]} == {2}
+    assert front(given).title == "bob trains AlexNet 5.0 times as fast as anna"
+
+
+def test_an_engine_of_lower_precision_that_was_measured_as_float32_is_none_of_float32(
+    tmp_path: Path,
+) -> None:
+    """As one that asks for TF32 is on a GPU that has none."""
+    sides: tuple[Side, ...] = (
+        (HALF.name, 5.0, "float32"),
+        ("torch", 10.0, "float32"),
+        (LOOM.name, 20.0, "float32"),
+    )
+    made = front(saved(tmp_path, (ANNA, in_turn(*sides))))
+    assert made.title == "PyTorch trains AlexNet 2.00 times as fast as Loom on anna"
+    assert made.figures[1].lines[0] == "PyTorch over Loom, scratch"
+
+
+def test_a_machine_without_an_engine_in_float32_stands_last(tmp_path: Path) -> None:
+    """It would be the first by its speed, and the first page's short table has it all the same."""
+    half = in_turn((HALF.name, 1.0, "float16"))
+    files = [(replace(ANNA, name=name), in_turn(*SIX)) for name in ("anna", "bob", "cleo", "dora")]
+    given = saved(tmp_path, *files, (replace(ANNA, name="erik"), half))
+    shown = all_rows(given)
+    assert [row.name for row in shown.rows][-1] == "erik"
+    table = first_table(given, shown)["front"]
+    brief = [table.rows[place][:2] for place in table.brief]
+    assert ("erik", "PyTorch half") in brief
+    assert ("anna", "PyTorch half") not in brief
+    assert len(brief) == 4 * 4 + 1
+
+
 def test_engines_of_lower_precision_alone_are_a_finding_all_the_same(tmp_path: Path) -> None:
     runs = in_turn((HALF.name, 5.0, "float16"), (WARP.name, 10.0, "bfloat16"))
     assert front(saved(tmp_path, (ANNA, runs))).title == (
@@ -130,7 +176,7 @@ def test_the_chart_of_machines_with_many_engines_has_those_in_float32(tmp_path: 
     assert drawn.lanes == 3 * 4
     assert all(len(row.speeds) == len(row.times) for row in drawn.rows)
     [chart] = [block for block in front(given).blocks if isinstance(block, Picture)]
-    assert "less precision than float32 are in the table" in " ".join(
+    assert "Engines of less precision than float32 are in report-data/front.csv." in " ".join(
         sentence.text for sentence in chart.caption
     )
 

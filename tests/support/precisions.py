@@ -70,7 +70,7 @@ def timed_run(
     return run
 
 
-def in_turn(*engines: Side, repeats: int = 3) -> list[dict[str, Any]]:
+def in_turn(*engines: Side, repeats: int = 3, experiment: str = "scratch") -> list[dict[str, Any]]:
     """Runs of (engine, seconds an epoch, precision), the order turned each time: leads decide."""
     runs: list[dict[str, Any]] = []
     for repeat in range(repeats):
@@ -78,6 +78,14 @@ def in_turn(*engines: Side, repeats: int = 3) -> list[dict[str, Any]]:
         for engine, seconds, precision in order:
             slower = 1 + 0.002 * repeat
             at = f"2026-11-20T{9 + len(runs) // 60:02d}:{len(runs) % 60:02d}:00+00:00"
-            made = timed_run(engine, seconds * slower, precision=precision, repeat=repeat, started_at=at)
-            runs.append(made)
+            runs.append(
+                timed_run(
+                    engine,
+                    seconds * slower,
+                    precision=precision,
+                    repeat=repeat,
+                    started_at=at,
+                    experiment=experiment,
+                )
+            )
     return runs

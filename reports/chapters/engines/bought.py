@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import geometric_mean, median
+from statistics import geometric_mean
 from typing import Any
 
 import pandas as pd
@@ -14,9 +14,8 @@ from alexnet.frameworks.registry import ENGINES
 from reports.chapters.engines.turned import turned
 from reports.data.settings import EXPERIMENT_ORDER
 from reports.study.accuracy import Accuracies, Comparison, System, accuracies
-from reports.study.compare import Study, question
+from reports.study.compare import FLOAT32, Study, question
 from reports.study.resources import host_memory
-from reports.study.speeds import TRUE
 from reports.write import names, words
 from reports.write.document import Sentence, Table, say
 from reports.write.parts import FEW, engine
@@ -29,15 +28,9 @@ COLUMNS = (
     *("setting", "experiment", "engine", "against", "machine", "device", "machines"),
     *("precision", "against_precision", "ratio", "low", "high", "p", "basis", "verdict", "comparisons"),
     *("accuracy_lead", "accuracy_low", "accuracy_high", "accuracy_verdict"),
-    *("memory_ratio", "memory_verdict", "compile_seconds", "usual_step_seconds", "runs", "against_runs"),
+    *("memory_ratio", "memory_verdict", "compile_seconds", "runs", "against_runs"),
 )
-USUAL_STEPS = 10
-"""A first step of up to so many usual ones compiles nothing worth telling: every engine's first step
-takes memory and chooses kernels."""
 NO_ACCURACY = "cannot be told"
-
-Sides = tuple[str, str, str, str, str]
-"""(machine, device, experiment, engine, the engine that it is beside)."""
 
 
 def default_of(name: str) -> str:
@@ -49,26 +42,24 @@ def frame_of(study: Study) -> pd.DataFrame:
     """One row an engine that is not its framework's default and an experiment, by machine and device.
 
     Where three machines or more have both engines, their mean has the row and `machine` is empty;
-    `machines` is over how many. Ratio and verdict are those of `Study.engines` or `engine_means`, with
-    the engine first; `accuracy_…` are shares, from its seeds on all machines; `memory_ratio` is a
-    geometric mean over the machines, and its verdict "" of several. Seconds are medians over the
-    engine's runs; NaN where something was not measured.
+    `machines` is over how many. What is in no mean, such as a CPU beside a GPU, has rows of its own.
+    Ratio and verdict are those of `Study.engines` or `engine_means`, with the engine first; `accuracy_…`
+    are shares, from its seeds on all machines; `memory_ratio` is a geometric mean over the machines, and
+    its verdict "" of several. Seconds are medians over the engine's runs; NaN where something was not
+    measured.
     """
     means = study.main_rows(study.engine_means).to_dict("records")
     means = [row | {"machine": "", "device": ""} for row in means if _is_beside_default(row)]
-    over_machines = {(row["experiment"], row["first"], row["second"]) for row in means}
+    over_machines = {run for row in means for run in row["first_runs"]}
     pairs = [
         row | {"cells": 1}
         for row in study.main_engines.to_dict("records")
-        if _is_beside_default(row)
-        and (row["experiment"], row["first"], row["second"]) not in over_machines
+        if _is_beside_default(row) and over_machines.isdisjoint(row["first_runs"])
     ]
     if not means and not pairs:
         return pd.DataFrame(columns=list(COLUMNS))
     judged, memory = accuracies(study), _memory(study)
-    by_run = study.frames.runs.set_index("run")[["compile_seconds", "batch_size", "images_per_second"]]
-    by_run["usual_step_seconds"] = by_run["batch_size"] / by_run["images_per_second"]
-    timed = by_run[["compile_seconds", "usual_step_seconds"]].to_dict("index")
+    compiled = study.frames.runs.set_index("run")["compile_seconds"]
     rows = []
     for row in map(_default_second, sorted((*means, *pairs), key=_place)):
         system = str(row["experiment"]), str(row["first"]), str(row["second"])
@@ -83,10 +74,7 @@ def frame_of(study: Study) -> pd.DataFrame:
                 **{name: row[name] for name in JUDGED},
                 **_accuracy(judged, *system),
                 **_memory_of(memory, row),
-                **{
-                    name: _middle(timed[run][name] for run in row["first_runs"])
-                    for name in ("compile_seconds", "usual_step_seconds")
-                },
+                "compile_seconds": float(compiled[list(row["first_runs"])].median()),
                 "runs": row["first_runs"],
                 "against_runs": row["second_runs"],
             }
@@ -120,11 +108,6 @@ def _precision(study: Study, runs: Iterable[str]) -> str:
     return words.listed(sorted({study.precisions[run] for run in runs if run in study.precisions}))
 
 
-def _middle(values: Iterable[float]) -> float:
-    known = [float(value) for value in values if not words.missing(value)]
-    return median(known) if known else math.nan
-
-
 def _accuracy(judged: Accuracies, experiment: str, first: str, second: str) -> dict[str, Any]:
     """The first's mean test accuracy less the second's, as `reports.study.accuracy` judges it."""
     systems: dict[tuple[str, str], System] = {system.name: system for system in judged.systems}
@@ -142,27 +125,25 @@ def _accuracy(judged: Accuracies, experiment: str, first: str, second: str) -> d
     }
 
 
-def _memory(study: Study) -> dict[Sides, tuple[float, str]]:
-    """How many times the memory of its default an engine takes, and what is judged of that."""
-    ratios: dict[Sides, tuple[float, str]] = {}
-    there = filter(_is_beside_default, host_memory(study).to_dict("records"))
-    for row in map(_default_second, there):
-        place = (row["machine"], row["device"], row["experiment"], row["first"], row["second"])
-        ratios.setdefault(place, (float(row["ratio"]), str(row["verdict"])))
-    return ratios
+def _memory(study: Study) -> list[dict[Any, Any]]:
+    """How many times the memory of its default an engine takes, and what is judged of that, by place."""
+    return [*map(_default_second, filter(_is_beside_default, host_memory(study).to_dict("records")))]
 
 
-def _memory_of(memory: Mapping[Sides, tuple[float, str]], row: Mapping[Any, Any]) -> dict[str, Any]:
-    system = (row["experiment"], row["first"], row["second"])
+def _memory_of(memory: Sequence[Mapping[Any, Any]], row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Of the comparisons of memory those of the runs that the row is of."""
+    sides = [set(row[name]) for name in ("first_runs", "second_runs")]
     there = [
         judged
-        for (machine, device, *sides), judged in memory.items()
-        if tuple(sides) == system and row["machine"] in ("", machine) and row["device"] in ("", device)
+        for judged in memory
+        if not (sides[0].isdisjoint(judged["first_runs"]) or sides[1].isdisjoint(judged["second_runs"]))
     ]
     if not there:
         return {"memory_ratio": math.nan, "memory_verdict": ""}
-    verdict = there[0][1] if len(there) == 1 else ""
-    return {"memory_ratio": geometric_mean(ratio for ratio, _ in there), "memory_verdict": verdict}
+    return {
+        "memory_ratio": geometric_mean(judged["ratio"] for judged in there),
+        "memory_verdict": str(there[0]["verdict"]) if len(there) == 1 else "",
+    }
 
 
 def bought(study: Study) -> dict[str, Table]:
@@ -170,7 +151,9 @@ def bought(study: Study) -> dict[str, Table]:
     frame = frame_of(study)
     if frame.empty:
         return {}
-    return table(KEY, finding(frame), _fields(frame), _caption(frame), frame=frame)
+    runs = study.runs
+    is_alone = len(runs[["machine", "device"]].drop_duplicates()) == 1
+    return table(KEY, finding(frame), _fields(frame, is_alone=is_alone), _caption(frame), frame=frame)
 
 
 def finding(frame: pd.DataFrame) -> str:
@@ -183,7 +166,7 @@ def finding(frame: pd.DataFrame) -> str:
     if len(verdicts) == 1:
         [(name, rows)] = verdicts.items()
         return _of_one(name, rows)
-    costs = f"; {_named(slower)} {'is' if len(slower) == 1 else 'are'} slower" if slower else ""
+    costs = f"; {_slower(slower)}" if slower else ""
     if not faster:
         return f"No precision and no compilation is known to be faster everywhere{costs}"
     if len(faster) > FEW:
@@ -192,12 +175,12 @@ def finding(frame: pd.DataFrame) -> str:
             f"{len(faster)} of {len(verdicts)} engines train {ends} times as fast as their framework's"
             f" own{costs}"
         )
-    leads = [f"{engine(name)} {_span([row.ratio for row in verdicts[name]])}" for name in faster]
-    if len(faster) == 1:
-        own = engine(default_of(faster[0]))
-        name, ends = engine(faster[0]), _span([row.ratio for row in verdicts[faster[0]]])
-        return f"{name} trains {ends} times as fast as {own}{costs}"
-    return f"{words.listed(leads)} times as fast as their framework's own engine{costs}"
+    leads = [
+        f"{engine(name)}{' trains' * (name == faster[0])} {_span([row.ratio for row in verdicts[name]])}"
+        for name in faster
+    ]
+    own = engine(default_of(faster[0])) if len(faster) == 1 else "their framework's own engine"
+    return f"{words.listed(leads)} times as fast as {own}{costs}"
 
 
 def _of_one(name: str, rows: Sequence[Any]) -> str:
@@ -209,13 +192,25 @@ def _of_one(name: str, rows: Sequence[Any]) -> str:
         return f"{sides[1]} trains {_span([1 / row.ratio for row in rows])} times as fast as {sides[0]}"
     if kinds["same"] == len(rows):
         return f"{sides[0]} and {sides[1]} are equally fast"
-    return f"Whether {sides[0]} is faster than {sides[1]} is not decided everywhere"
+    decided = [
+        f"{word} in {kinds[verdict]}"
+        for verdict, word in (("faster", "faster"), ("slower", "slower"), ("same", "as fast"))
+        if kinds[verdict]
+    ]
+    if not decided:
+        return f"Whether {sides[0]} is faster than {sides[1]} is not decided"
+    rest = len(rows) - sum(kinds[verdict] for verdict in ("faster", "slower", "same"))
+    decided += [f"not decided in {rest}"] * bool(rest)
+    return f"Beside {sides[1]}, of {len(rows)} comparisons {sides[0]} is {words.listed(decided)}"
 
 
-def _named(engines: Sequence[str]) -> str:
+def _slower(engines: Sequence[str]) -> str:
+    if len(engines) == 1:
+        return f"{engine(engines[0])} is slower than {engine(default_of(engines[0]))}"
+    named = words.listed([engine(name) for name in engines])
     if len(engines) > FEW:
-        return f"{len(engines)} engines"
-    return words.listed([engine(name) for name in engines])
+        named = f"{len(engines)} engines"
+    return f"{named} are slower than their framework's own"
 
 
 def _span(values: Iterable[float]) -> str:
@@ -223,9 +218,9 @@ def _span(values: Iterable[float]) -> str:
     return " to ".join(dict.fromkeys(words.times(end) for end in (ordered[0], ordered[-1])))
 
 
-def _fields(frame: pd.DataFrame) -> list[Field]:
+def _fields(frame: pd.DataFrame, *, is_alone: bool) -> list[Field]:
+    """The columns; `is_alone`: the report is about one device of one machine."""
     rows = list(frame.itertuples())
-    several = (frame["machine"] == "").any() or frame["machine"].nunique() > 1
     machines = [f"mean of {row.machines:,}" if row.machine == "" else row.machine for row in rows]
     devices = [words.DEVICES.get(row.device, DASH) for row in rows]
     constant = "" if any(cell != NO_ACCURACY for cell in map(_points, rows)) else TOO_LITTLE
@@ -233,17 +228,26 @@ def _fields(frame: pd.DataFrame) -> list[Field]:
         "Compilation",
         map(_compilation, rows),
         values=frame["compile_seconds"],
-        constant="Compilation: {value}, by a first step that is no longer than ten usual ones."
-        if set(map(_compilation, rows)) == {"none"}
-        else "",
-        absent=line("How long compilation took was not recorded."),
+        absent=line("How long compilation took was not recorded.")
+        if any(ENGINES[row.engine].compiler for row in rows)
+        else line("None of these engines is compiled."),
     )
     return [
         text("Engine", names.engines(frame["engine"]), "The engine is {value}."),
-        *([] if set(frame["against_precision"]) <= {"", TRUE} else [text("Beside", map(_beside, rows))]),
+        *(
+            []
+            if set(frame["against_precision"]) <= {"", FLOAT32}
+            else [text("Beside", map(_beside, rows))]
+        ),
         text("Experiment", frame["experiment"], "The experiment is {value}."),
-        *([text("Machine", machines, EACH_MEAN)] if several else []),
-        *([text("Device", devices, minor=True)] if frame["device"].nunique() > 1 else []),
+        *(
+            []
+            if is_alone
+            else [
+                text("Machine", machines, names.ON_MACHINE if frame["machine"].all() else EACH_MEAN),
+                text("Device", devices, names.ON_DEVICE if frame["device"].all() else "", minor=True),
+            ]
+        ),
         text(
             "Computed in",
             frame["precision"],
@@ -278,7 +282,7 @@ TOO_LITTLE = (
 
 def _beside(row: Any) -> str:
     """The framework's default engine, with its precision where that is not float32."""
-    precision = f", {row.against_precision}" if row.against_precision not in ("", TRUE) else ""
+    precision = f", {row.against_precision}" if row.against_precision not in ("", FLOAT32) else ""
     return f"{engine(row.against)}{precision}"
 
 
@@ -307,13 +311,8 @@ def _memory_cell(row: Any) -> str:
 
 
 def _compilation(row: Any) -> str:
-    """The seconds of compilation; none where the first step is no longer than ten usual ones."""
-    if words.missing(row.compile_seconds):
-        return DASH
-    usual = row.usual_step_seconds
-    if not words.missing(usual) and row.compile_seconds <= (USUAL_STEPS - 1) * usual:
-        return "none"
-    return words.seconds(row.compile_seconds)
+    """The seconds of compilation of an engine that is compiled."""
+    return words.seconds(row.compile_seconds) if ENGINES[row.engine].compiler else DASH
 
 
 def _caption(frame: pd.DataFrame) -> list[Sentence]:
@@ -321,7 +320,7 @@ def _caption(frame: pd.DataFrame) -> list[Sentence]:
     sentences = [
         say(
             "{title}: × is the engine's figure as a multiple of that of the engine which bears its"
-            " framework's name, from runs side by side.",
+            " framework's name.",
             title=TITLE,
         )
     ]
@@ -330,7 +329,12 @@ def _caption(frame: pd.DataFrame) -> list[Sentence]:
     if (frame["machine"] == "").any():
         sentences.append(line("A mean is over machines that have both engines."))
     if any(not words.missing(row.accuracy_low) for row in rows):
-        sentences.append(line("Accuracy is a difference of means over seeds ± half its 95 % interval."))
+        sentences.append(
+            line(
+                "Accuracy is a difference of means over the seeds of all machines ± half its 95 %"
+                " interval."
+            )
+        )
         if not set(frame["accuracy_verdict"]) & {"ahead", "behind"}:
             sentences.append(line("None of these differences is decided."))
     if any(_memory_cell(row).endswith("?") for row in rows):
@@ -342,14 +346,11 @@ def _caption(frame: pd.DataFrame) -> list[Sentence]:
                 n=words.count(frame["comparisons"].max(), "comparison"),
             )
         )
-    compiled = {_compilation(row) for row in rows} - {DASH}
-    if compiled - {"none"}:
-        none = " (none: no longer than ten usual steps)" if "none" in compiled else ""
+    if {_compilation(row) for row in rows} - {DASH}:
         sentences.append(
-            say(
-                "Compilation is how much longer a process's first step takes than the usual one{none};"
-                " it is in no speed.",
-                none=none,
+            line(
+                "Compilation is how much longer a process's first step takes than the usual one, of"
+                " engines that are compiled; it is in no speed."
             )
         )
     return sentences

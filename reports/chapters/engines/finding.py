@@ -19,13 +19,14 @@ from reports.write.ratios import Lead, of_engine_mean, of_engines, run_ids
 def finding(study: Study) -> Sentence | None:
     """Of the main setting, over machines if there are three or more; None where no two engines met.
 
-    Of engines of several precisions it is about those in float32.
+    Of engines of several precisions it is about those in float32, and None where no two of these met.
     """
     rows = of_float32(study.main_engines, "first", "second")
     means = of_float32(study.main_rows(study.engine_means), "first", "second")
     if rows.empty:
         return None
-    others = len(study.main_engines) > len(rows)
+    every = study.main_engines if means.empty else study.main_rows(study.engine_means)
+    others = len(every) > len(rows if means.empty else means)
     if means.empty:
         return put("{finding}{of}", finding=_of_rows(rows), of=" (in float32)" if others else "")
     machines = sorted({*means["cells"]})

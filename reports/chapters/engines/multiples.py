@@ -11,13 +11,14 @@ from statistics import fmean, median
 import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES
+from reports.chapters.engines.bought import finding as of_one_framework
+from reports.chapters.engines.bought import frame_of
 from reports.chapters.engines.finding import finding
 from reports.data.settings import EXPERIMENT_ORDER
 from reports.draw import house
 from reports.draw.forest import Block, Mark, Row, forest
 from reports.draw.palette import LIGHT
-from reports.study.compare import Study, of_float32
-from reports.study.speeds import TRUE
+from reports.study.compare import Study, is_float32, of_float32
 from reports.write.document import Picture, Sentence, say
 from reports.write.parts import engine
 from reports.write.words import DEVICES, missing, times
@@ -70,10 +71,12 @@ def reference_engine(rows: pd.DataFrame) -> str:
     So the others' multiples are mostly above 1, as sentences have them.
     """
     logs: dict[str, list[float]] = {}
-    for pair in of_float32(rows, "first", "second").itertuples():
+    exact = of_float32(rows, "first", "second")
+    for pair in (rows if exact.empty else exact).itertuples():
         logs.setdefault(str(pair.first), []).append(math.log(pair.ratio))
         logs.setdefault(str(pair.second), []).append(-math.log(pair.ratio))
-    return max(logs, key=lambda name: (len(logs[name]), -fmean(logs[name])))
+    names = [*filter(is_float32, logs)] or [*logs]
+    return max(names, key=lambda name: (len(logs[name]), -fmean(logs[name])))
 
 
 def against(rows: pd.DataFrame, reference: str) -> list[Speed]:
@@ -107,9 +110,10 @@ def against(rows: pd.DataFrame, reference: str) -> list[Speed]:
 def picture(study: Study) -> Picture | None:
     """Every other engine as a multiple of the reference engine; None where no two met."""
     rows = study.main_engines
-    title = finding(study)
-    if title is None:
+    if rows.empty:
         return None
+    told = finding(study)
+    title = of_one_framework(frame_of(study)) if told is None else told.text
     reference = reference_engine(rows)
     every = against(rows, reference)
     speeds = _drawn(every)
@@ -129,12 +133,12 @@ def picture(study: Study) -> Picture | None:
     )
     return Picture(
         key="engines",
-        title=title.text,
+        title=title,
         caption=(
             *reading(speeds, rows, reference, is_spread=is_spread),
             *([say("Drawn are the engines in float32.")] if len(speeds) < len(every) else []),
         ),
-        alt=f"{title.text}. Speeds as multiples of {engine(reference)}'s: {_in_words(blocks)}.",
+        alt=f"{title}. Speeds as multiples of {engine(reference)}'s: {_in_words(blocks)}.",
         svg=wide,
         narrow_svg=narrow,
     )
@@ -144,7 +148,7 @@ def _drawn(speeds: Sequence[Speed]) -> list[Speed]:
     """Those that have room; of many those of engines in float32, if any."""
     if len({(speed.experiment, speed.engine) for speed in speeds}) <= MOST_ROWS:
         return list(speeds)
-    return [speed for speed in speeds if ENGINES[speed.engine].precision == TRUE] or list(speeds)
+    return [speed for speed in speeds if is_float32(speed.engine)] or list(speeds)
 
 
 def single_blocks(speeds: Sequence[Speed]) -> list[Block]:

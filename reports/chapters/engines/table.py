@@ -21,6 +21,13 @@ from reports.write.ratios import repeated
 from reports.write.table import Field, figures, line, table, text
 
 MOST_ROWS, MANY_ROWS = 500, 40
+"""Rows on the page; and of more than so many only a page that folds them has any."""
+QUESTIONS = {
+    "frameworks": "how the engines that bear their frameworks' names compare",
+    "one framework": "how another engine compares with that of its framework",
+    "others": "how any two others compare",
+}
+"""What `question` says of two engines, in words."""
 
 
 def comparisons(study: Study) -> pd.DataFrame:
@@ -179,13 +186,10 @@ def _caption(frame: pd.DataFrame, reference: str | None) -> list[Sentence]:
     ]
     if (frame["p"].isna() & frame["low"].notna()).any():
         sentences.append(line("In brackets is the range of what was seen, which is no 95 % interval."))
-    if len({question(*sides) for sides in zip(frame["first"], frame["second"], strict=True)}) > 1:
-        sentences.append(
-            line(
-                "Three questions are judged apart: how the engines that bear their frameworks' names"
-                " compare, how another compares with that of its framework, and how any two others do."
-            )
-        )
+    asked = {question(*sides) for sides in zip(frame["first"], frame["second"], strict=True)}
+    if len(asked) > 1:
+        questions = [text for name, text in QUESTIONS.items() if name in asked]
+        sentences.append(say("Judged apart: {questions}.", questions=words.listed(questions)))
     if frame["setting"].nunique() > 1:
         sentences.append(line("Rows of different settings are not to be compared with each other."))
     return sentences

@@ -54,9 +54,7 @@ def picture(shown: Shown) -> Picture:
     """The chart, wide and narrow."""
     drawn = in_chart(shown)
     what = drawn.experiment or "each experiment"
-    ranked = ", the fastest machine first" if len(drawn.rows) > 1 and drawn.experiment else ""
-    if shown.experiment:
-        ranked = ", the fastest machine first"
+    ranked = ", the fastest machine first" if shown.experiment else ""
     alt = "; ".join(
         f"{row.name}: "
         + ", ".join(f"{engine(speed.engine)} {words.rate(speed.value)}" for speed in row.speeds)
@@ -83,11 +81,12 @@ def _reading(shown: Shown, every: Shown) -> list[Sentence]:
         seen = "; a thin line is the range of the runs that were seen" if ranges else ""
         sentences.append(say("A hollow mark has no interval{seen}.", seen=seen))
     sentences.append(_glossary(shown))
-    kinds = {speed.is_exact for speed in shown.speeds}
-    if len(kinds) == 2:
-        sentences.append(say("Engines of less precision than float32 stand in grey, below the others."))
-    elif len({speed.is_exact for speed in every.speeds}) == 2:
-        sentences.append(say("Engines of less precision than float32 are in the table."))
+    drawn, there = (sum(not speed.is_exact for speed in rows.speeds) for rows in (shown, every))
+    if drawn:
+        sentences.append(say("Engines of less precision than float32 stand in grey."))
+    if drawn < there:
+        others = "The other such" if drawn else "Engines of less precision than float32"
+        sentences.append(say("{others} are in report-data/front.csv.", others=others))
     if shown.left_out:
         sentences.append(
             not_shown(

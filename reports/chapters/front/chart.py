@@ -14,7 +14,7 @@ from alexnet.frameworks.registry import ENGINES
 from reports.chapters.front.shown import FEW_ROWS, MOST_LANES, Row, Shown
 from reports.draw import house
 from reports.draw.palette import LIGHT
-from reports.study.speeds import TRUE, Speed
+from reports.study.speeds import Speed
 from reports.write.words import missing, rate, seconds, times
 
 LANE, ROW, BESIDE, NAME = 0.28, 0.42, 0.14, 0.2
@@ -162,8 +162,8 @@ def _lane(panel: Axes, lane: Lane, y: float, *, narrow: bool) -> None:
 
 
 def _is_other(lane: Lane) -> bool:
-    """Whether its one engine computed in another precision than float32."""
-    return len(lane.speeds) == 1 and lane.speeds[0].precision not in ("", TRUE)
+    """Whether it has no engine that computes in float32."""
+    return not any(speed.is_exact for speed in lane.speeds)
 
 
 def _words(lane: Lane, *, narrow: bool) -> str:
@@ -172,7 +172,7 @@ def _words(lane: Lane, *, narrow: bool) -> str:
     engine = f"{ENGINES[first.engine].label} " if len(lane.speeds) == 1 else ""
     speed_text = f"{engine}{rate(first.value)}/s"
     is_other = _is_other(lane)
-    ending = first.precision if is_other else "an epoch"
+    ending = (first.precision or ENGINES[first.engine].precision) if is_other else "an epoch"
     beside = _multiple(lane.row, first)
     if not narrow:
         beside = f"{seconds(first.seconds_per_epoch)}{' ·' if is_other else ''} {ending}"
@@ -241,7 +241,7 @@ def _multiple(row: Row, speed: Speed) -> str:
 
 
 def _multiples(panel: Axes, lanes: Sequence[Lane]) -> None:
-    """At the right edge, of each lane's fastest engine."""
+    """At the right edge, of each lane's first engine."""
     y = 0.0
     for lane in lanes:
         text = _multiple(lane.row, lane.speeds[0])

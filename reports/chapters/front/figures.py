@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-from alexnet.frameworks.registry import ENGINES
 from reports.chapters.front.finding import quick_epoch
 from reports.chapters.front.shown import Shown, cell_of
 from reports.study.accuracy import judged_systems
-from reports.study.compare import Samples, Study, of_float32
+from reports.study.compare import Samples, Study, is_float32, of_float32
 from reports.study.resources import HOST, joules, peaks
-from reports.study.speeds import TRUE, Speed, exact_cells, headline, speeds
+from reports.study.speeds import Speed, exact_cells, headline, speeds
 from reports.write import words
 from reports.write.document import KeyFigure, Number
 from reports.write.parts import between, engine
@@ -96,7 +95,7 @@ def _accuracy(study: Study, experiment: str) -> list[KeyFigure]:
     if not study.says_accuracy:
         return []
     own = [system for system in judged_systems(study) if system.experiment == experiment]
-    own = [system for system in own if ENGINES[system.engine].precision == TRUE] or own
+    own = [system for system in own if is_float32(system.engine)] or own
     if not own:
         return []
     seeds = [share for system in own for share in system.by_seed]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from alexnet.data import DATASETS, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
-from reports.study.compare import PLACE, Study, over_the_same_cells
-from reports.study.speeds import TRUE, Speed, headline, speeds
+from reports.study.compare import FLOAT32, PLACE, Study, over_the_same_cells
+from reports.study.speeds import Speed, headline, speeds
 from reports.write import words
 from reports.write.parts import FEW, engine
 from reports.write.ratios import is_turned
@@ -87,7 +87,7 @@ def _of_engines(study: Study, first: Speed, cells: Sequence[Speed], *, are_all: 
         nearest, furthest = min(decided.values()), max(decided.values())
         if len(others) == 1:
             return best.format(_times(nearest), engine(others[0].engine))
-        number = f"{words.count(len(cells), 'engine')}{'' if are_all else f' in {TRUE}'}"
+        number = f"{words.count(len(cells), 'engine')}{'' if are_all else f' in {FLOAT32}'}"
         return (
             f"{named} is the fastest of {number} on {where}, {_times(nearest)} to {_times(furthest)}"
             " times as fast as the others"
@@ -98,7 +98,7 @@ def _of_engines(study: Study, first: Speed, cells: Sequence[Speed], *, are_all: 
     if len(others) == 1 and any(row.verdict == "same" for row in rows.itertuples()):
         return f"{named} and {engine(others[0].engine)} train AlexNet equally fast on {where}"
     if len(cells) > FEW:
-        number = f"{words.count(len(cells), 'engine')}{'' if are_all else f' in {TRUE}'}"
+        number = f"{words.count(len(cells), 'engine')}{'' if are_all else f' in {FLOAT32}'}"
         return f"Which of {number} trains AlexNet fastest on {where} is not decided"
     names = words.listed([engine(cell.engine) for cell in cells])
     return f"Which of {names} trains AlexNet faster on {where} is not decided"

@@ -99,7 +99,7 @@ def _headline(shown: Shown) -> Shown:
 
 
 def _exact(row: Row) -> Row:
-    """The row without engines that did not compute in float32, if one did."""
+    """The row without engines that do not compute in float32, if one does."""
     kept = [place for place, speed in enumerate(row.speeds) if speed.is_exact]
     if not kept:
         return row
@@ -122,7 +122,7 @@ def _fastest_first(cells: Sequence[Speed], *, experiment: str) -> tuple[Speed, .
 
 
 def in_order(cells: Sequence[Speed]) -> tuple[Speed, ...]:
-    """Those that computed in float32 first, and the fastest of each kind first."""
+    """Those that compute in float32 first, and the fastest of each kind first."""
     return tuple(sorted(cells, key=lambda cell: (not cell.is_exact, -cell.value)))
 
 
@@ -149,7 +149,7 @@ def _machines(study: Study, cells: Sequence[Speed]) -> list[Row]:
                 is_baseline=(machine, device) == base,
             )
         )
-    return sorted(rows, key=lambda row: -row.speeds[0].value)
+    return sorted(rows, key=lambda row: (not row.speeds[0].is_exact, -row.speeds[0].value))
 
 
 def _times(study: Study) -> dict[tuple[Hashable, ...], float]:

@@ -20,6 +20,7 @@ from reports.write.parts import engine
 from reports.write.table import Field, figures, line, table, text
 
 MOST_BRIEF = 24
+"""Rows that stand for all: two engines on each of the machines that the chart has room for."""
 COLUMNS = (
     *("machine", "device", "experiment", "engine", "precision"),
     *("images_per_second", "low", "high", "basis"),
@@ -79,19 +80,16 @@ def first_table(study: Study, shown: Shown) -> dict[str, Table]:
 def _brief(shown: Shown) -> tuple[int, ...]:
     """The places of the rows that stand for all where few are shown: of the chart's rows, in float32.
 
-    Where these are still many, the fastest of each.
+    Where these are still many, the first of each.
     """
-    kept = {row.name for row in in_chart(shown).rows} if shown.experiment else None
+    kept = {row.name for row in (in_chart(shown) if shown.experiment else shown).rows}
     rows = [(row, speed) for row in shown.rows for speed in row.speeds]
-    several = len({speed.is_exact for _, speed in rows}) == 2
-    if kept is None and not several:
-        return ()
     places = [
         place
         for place, (row, speed) in enumerate(rows)
-        if (kept is None or row.name in kept) and (speed.is_exact or not several)
+        if row.name in kept and speed.is_exact is row.speeds[0].is_exact
     ]
-    if several and len(places) > MOST_BRIEF:
+    if len(places) > MOST_BRIEF:
         places = [place for place in places if rows[place][1] is rows[place][0].speeds[0]]
     return tuple(places)
 

@@ -201,6 +201,8 @@ def _few(rows: list[Row]) -> tuple[list[Row], list[Sentence]]:
     groups = {row.group for row in rows}
     first = next(name for name in EXPERIMENT_ORDER if any(group.startswith(name) for group in groups))
     kept = [row for row in rows if row.group.startswith(first)]
+    if kept == rows:
+        return rows, []
     return kept, [say("The experiment is {name}; the others are in the table.", name=first)]
 
 

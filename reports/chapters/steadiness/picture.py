@@ -217,7 +217,9 @@ def _panel(
 def _name(panel: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
     """Each label right of all lines, lower where one above is in the way; dots lead to a line's end."""
     low, high = panel.get_ylim()
-    right = max((float(max(line.get_xdata())) for line in panel.lines), default=0.0)  # type: ignore
+    # A horizontal line over the whole panel has shares of its width for x.
+    lines = [line for line in panel.lines if line.get_transform() == panel.transData]
+    right = max((float(max(line.get_xdata())) for line in lines), default=0.0)  # type: ignore
     room = (high - low) * 0.13
     above = math.inf
     for x, y, label, colour in sorted(labels, key=lambda label: -label[1]):

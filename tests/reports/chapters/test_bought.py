@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace as replace_row
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from alexnet.frameworks import registry
 from reports.chapters.engines import chapter
 from reports.chapters.engines.bought import KEY, bought, frame_of
 from reports.chapters.engines.finding import finding
+from reports.chapters.engines.multiples import picture
 from reports.study.compare import Study, question
 from reports.write.document import Table
 from tests.support.precisions import FALLING, HALF, WARP, WHOLE, Side, in_turn, timed_run
@@ -75,8 +78,8 @@ def test_each_engine_stands_beside_the_one_of_its_frameworks_name(tmp_path: Path
         assert {ran[run] for run in row.against_runs} == {row.against}
     assert [row["Computed in"] for row in cells(given)] == ["float32", "float16", "bfloat16"]
     assert table_of(given).title == (
-        "PyTorch knots 1.25 and PyTorch half 2.00 times as fast as their framework's own engine;"
-        " Loom warp is slower"
+        "PyTorch knots trains 1.25 and PyTorch half 2.00 times as fast as their framework's own engine;"
+        " Loom warp is slower than Loom"
     )
     section = chapter(given)
     assert section is not None
@@ -114,7 +117,7 @@ def test_without_an_engine_beside_a_frameworks_own_there_is_no_table(tmp_path: P
         (5.0, "PyTorch half trains 2.00 times as fast as PyTorch"),
         (20.0, "PyTorch trains 2.00 times as fast as PyTorch half"),
         (10.0, "PyTorch half and PyTorch are equally fast"),
-        (9.9, "Whether PyTorch half is faster than PyTorch is not decided everywhere"),
+        (9.9, "Whether PyTorch half is faster than PyTorch is not decided"),
     ],
 )
 def test_the_title_says_what_is_decided(tmp_path: Path, seconds: float, title: str) -> None:
@@ -122,6 +125,62 @@ def test_the_title_says_what_is_decided(tmp_path: Path, seconds: float, title: s
     if seconds == 9.9:
         runs = runs[:2]
     assert table_of(saved(tmp_path, (ANNA, runs))).title == title
+
+
+@pytest.mark.parametrize(
+    ("seconds", "title"),
+    [
+        ((5.0, 20.0), "faster in 1 and slower in 1"),
+        ((5.0, 10.0), "faster in 1 and as fast in 1"),
+        (
+            (5.0, 9.9),
+            "faster in 1 and not decided in 1",
+        ),
+    ],
+)
+def test_the_title_of_one_engine_counts_unlike_verdicts(
+    tmp_path: Path, seconds: tuple[float, float], title: str
+) -> None:
+    runs: list[dict[str, Any]] = []
+    for experiment, second in zip(("scratch", "mistaken"), seconds, strict=True):
+        sides: tuple[Side, ...] = (("torch", 10.0, "float32"), (HALF.name, second, "float16"))
+        runs += in_turn(*sides, repeats=1 if second == 9.9 else 3, experiment=experiment)
+    made = table_of(saved(tmp_path, (ANNA, runs)))
+    assert made.title == f"Beside PyTorch, of 2 comparisons PyTorch half is {title}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "title"),
+    [
+        (
+            (8.0, 5.0, 4.0, 2.0),
+            "4 of 5 engines train 1.25 to 5.00 times as fast as their framework's own; Loom warp is"
+            " slower than Loom",
+        ),
+        (
+            (20.0, 20.0, 20.0, 20.0),
+            "No precision and no compilation is known to be faster everywhere; 5 engines are slower than"
+            " their framework's own",
+        ),
+    ],
+)
+def test_the_title_of_many_engines_counts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], title: str
+) -> None:
+    extra = [replace_row(HALF, name=f"torch-{n}", label=f"PyTorch {n}") for n in ("third", "fourth")]
+    add_engines(monkeypatch, *extra)
+    names = (KNOTS.name, HALF.name, *(engine.name for engine in extra))
+    sides: list[Side] = [("torch", 10.0, "float32"), (LOOM.name, 20.0, "float32")]
+    sides += [(name, second, "float16") for name, second in zip(names, seconds, strict=True)]
+    sides.append((WARP.name, 40.0, "bfloat16"))
+    assert table_of(saved(tmp_path, (ANNA, in_turn(*sides)))).title == title
+
+
+def test_the_machine_is_named_in_a_report_of_several(tmp_path: Path) -> None:
+    sides: tuple[Side, ...] = (("torch", 10.0, "float32"), (HALF.name, 5.0, "float16"))
+    files = [(ANNA, in_turn(*sides)), (BOB, in_turn(sides[0]))]
+    assert "All on anna." in captions(table_of(saved(tmp_path / "two", *files)))
+    assert "anna" not in captions(table_of(saved(tmp_path / "one", files[0])))
 
 
 def test_an_engine_whose_precision_is_another_than_usual_is_compared_in_its_session(
@@ -153,6 +212,25 @@ def test_over_three_machines_the_mean_has_the_row(tmp_path: Path) -> None:
     assert "Each figure is the mean of 3 machines." in captions(table_of(given))
 
 
+def test_beside_a_mean_stands_what_is_in_none(tmp_path: Path) -> None:
+    """Anna's CPU counts in no mean, of speeds or of memory."""
+
+    def runs(device: str, gigabytes: float) -> list[dict[str, Any]]:
+        half = timed_run(HALF.name, 5.0, precision="float16", gigabytes=gigabytes, device=device)
+        return [timed_run("torch", 10.0, device=device), half]
+
+    names = ("anna", "bob", "cleo")
+    files = [(replace(ANNA, name=name), runs("mps", 1.5)) for name in names]
+    given = saved(tmp_path, *files, (ANNA, runs("cpu", 5.0)))
+    frame = frame_of(given)
+    assert [*zip(frame["machine"], frame["device"], frame["machines"], strict=True)] == [
+        ("", "", 3),
+        ("anna", "cpu", 1),
+    ]
+    assert [*frame["memory_ratio"]] == pytest.approx([0.5, 4.0])
+    assert [row["Machine"] for row in cells(given)] == ["mean of 3", "anna"]
+
+
 def test_memory_is_a_multiple_of_the_other_engines(tmp_path: Path) -> None:
     """Of what is above the baseline of a gigabyte: half a gigabyte to a whole one."""
     runs = [timed_run("torch", 10.0), timed_run(HALF.name, 5.0, precision="float16", gigabytes=1.5)]
@@ -162,24 +240,32 @@ def test_memory_is_a_multiple_of_the_other_engines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first_step", "shown"),
-    [(40.0, "40.0 s"), (0.13, "none"), (None, "")],
+    ("first_step", "compiler", "shown"),
+    [
+        (40.0, "loom.compile", "40.0 s"),
+        (0.13, "loom.compile", "0.12 s"),
+        (None, "loom.compile", "How long compilation took was not recorded."),
+        (0.13, None, "None of these engines is compiled."),
+    ],
 )
-def test_compilation_is_told_where_the_first_step_is_longer_than_ten(
-    tmp_path: Path, first_step: float | None, shown: str
+def test_compilation_is_told_of_engines_that_are_compiled(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first_step: float | None,
+    compiler: str | None,
+    shown: str,
 ) -> None:
     """An epoch of 10 s has 703 steps of 14 ms."""
+    monkeypatch.setitem(registry.ENGINES, HALF.name, replace_row(HALF, compiler=compiler))
     half = timed_run(HALF.name, 10.0, precision="float16", first_step=first_step)
     made = table_of(saved(tmp_path, (ANNA, [timed_run("torch", 10.0), half])))
-    told = captions(made)
     by_head = dict(zip([column.name for column in made.columns], made.rows[0], strict=True))
-    if shown == "40.0 s":
+    if shown.endswith(" s"):
         assert by_head["Compilation"] == shown
-        assert "Compilation is how much longer a process's first step takes than the usual one;" in told
+        assert "Compilation is how much longer a process's first step takes" in captions(made)
     else:
         assert "Compilation" not in by_head
-        expected = "Compilation: none" if shown else "How long compilation took was not recorded."
-        assert expected in told
+        assert shown in captions(made)
 
 
 def test_the_frame_of_runs_has_the_seconds_of_compilation(tmp_path: Path) -> None:
@@ -251,3 +337,18 @@ def test_the_finding_is_about_engines_in_float32(tmp_path: Path) -> None:
     sentence = finding(given)
     assert sentence is not None
     assert sentence.text == "PyTorch trains 2.00 times as fast as Loom in scratch (in float32)"
+
+
+def test_the_finding_is_of_no_pair_with_a_lower_precision(tmp_path: Path) -> None:
+    """Where no two engines in float32 met there is none, and the picture has this table's title."""
+    half: tuple[Side, ...] = (("torch", 10.0, "float32"), (HALF.name, 5.0, "float16"))
+    alone = saved(tmp_path / "alone", (ANNA, in_turn(*half)))
+    assert finding(alone) is None
+    drawn = picture(alone)
+    assert drawn is not None
+    assert drawn.title == "PyTorch half trains 2.00 times as fast as PyTorch"
+    others = [(replace(ANNA, name=name), in_turn(*half)) for name in ("bob", "cleo")]
+    anna = (ANNA, in_turn(*half, ("tensorflow", 20.0, "float32")))
+    sentence = finding(saved(tmp_path / "three", anna, *others))
+    assert sentence is not None
+    assert sentence.text == "PyTorch trains 2.00 times as fast as TensorFlow in scratch (in float32)"

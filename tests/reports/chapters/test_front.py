@@ -143,11 +143,10 @@ class TestFinding:
         machines = [(mac("anna"), [run(100.0)]), (mac("bob"), [run(91.0)]), (mac("carl"), [run(300.0)])]
         assert finding(saved(tmp_path, *machines)) == "anna trains AlexNet 3.0 times as fast as carl"
 
-    def test_is_about_true_float32(self, tmp_path: Path) -> None:
+    def test_another_precision_than_float32_is_told(self, tmp_path: Path) -> None:
         coarse = run(50.0)
         coarse["gate"]["precision"] = "TF32"
         given = saved(tmp_path, (ANNA, [coarse, run(100.0, TENSORFLOW)]))
-        assert finding(given) == "anna trains AlexNet on 450 images a second in TensorFlow"
         assert "As measured, PyTorch in TF32 and TensorFlow in float32." in sure(given)
 
 

@@ -18,12 +18,14 @@ from reports.chapters.machines import chapter, finding, fitted, picture, ranking
 from reports.draw import drawing, forest
 from reports.study.compare import Study
 from reports.write.document import MOST_MACHINES, Paragraph, Picture, Sentence, Table
+from tests.support.precisions import HALF
 from tests.support.prose_figures import wrong
 from tests.support.report_files import (
     ANNA,
     BOB,
     JITTER,
     QUICK,
+    add_engines,
     epochs_of,
     run_of,
     two_machines,
@@ -142,7 +144,7 @@ def test_the_table_ranks_the_machines_with_what_may_explain_it(two: Study) -> No
     assert table.kinds == ("", "baseline")
     text = words(table.caption)
     assert "a machine's speed as a multiple of that of anna: the geometric mean over the cells" in text
-    assert "Each has 7 cells (an experiment in an engine) in common with the baseline." in text
+    assert "Cells (an experiment in an engine) in each mean: 7." in text
     assert "Evidence: one session each." in text
     frame = table.frame
     assert frame is not None
@@ -223,6 +225,25 @@ def test_sessions_earn_an_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert words(drawn.caption) == (
         "A diamond is the geometric mean of a machine's cells, a thick bar a 95 % interval."
     )
+
+
+def test_dots_are_of_the_cells_that_are_in_the_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine's cells of lower precision are in none."""
+    add_engines(monkeypatch, HALF)
+
+    def runs(*seconds: float) -> list[Run]:
+        engines = ("torch", "tensorflow", HALF.name)
+        return [run(value, name) for name, value in zip(engines, seconds, strict=True)]
+
+    given = saved(tmp_path, (ANNA, runs(10.0, 10.0, 10.0)), (BOB, runs(5.0, 4.0, 1.0)))
+    assert len(given.machines) == 3
+    bob, _ = block_of(monkeypatch, given).rows
+    assert sorted(dot.ratio for dot in bob.dots) == pytest.approx([2.0, 2.5])
+    table = ranking(given)["means"]
+    assert "Cells (an experiment in an engine) in each mean: 2." in words(table.caption)
+    assert "those in float32 are in the mean" in words(table.caption)
 
 
 def test_marks_are_the_means_and_dots_the_cells(two: Study, monkeypatch: pytest.MonkeyPatch) -> None:

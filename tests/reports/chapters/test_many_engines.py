@@ -53,7 +53,13 @@ def made_up() -> Iterator[None]:
 def given(made_up: None, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """One machine with seven engines in four experiments, the n-th of n + 9 seconds and n + 1 GB."""
     runs = [
-        timed_run(engine, 10.0 + place, experiment=experiment, gigabytes=2.0 + place)
+        timed_run(
+            engine,
+            10.0 + place,
+            precision=registry.ENGINES[engine].precision,
+            experiment=experiment,
+            gigabytes=2.0 + place,
+        )
         for experiment in EXPERIMENTS
         for place, engine in enumerate(ENGINES)
     ]

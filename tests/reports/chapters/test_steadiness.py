@@ -389,11 +389,12 @@ def test_every_number_is_that_of_the_files(tmp_path: Path, files: Any) -> None:
 def test_a_name_of_a_line_stands_right_of_all_lines() -> None:
     """A run that ended early is named where no other line is, and dots lead there."""
     panel = Figure().subplots()
-    panel.plot([0, 10], [1.0, 0.9])
-    panel.plot([0, 4], [1.0, 0.8])
-    named = [(4.0, 0.8, "early", "#c8500a"), (10.0, 0.9, "late", "#c8500a")]
+    panel.axhline(1)  # which reaches over the whole panel, and ends at no hour
+    panel.plot([0, 0.3], [1.0, 0.9])
+    panel.plot([0, 0.1], [1.0, 0.8])
+    named = [(0.1, 0.8, "early", "#c8500a"), (0.3, 0.9, "late", "#c8500a")]
     _name(panel, named)
     names = [text for text in panel.texts if isinstance(text, Annotation)]
-    assert {name.get_text(): name.xy[0] for name in names} == {"early": 10.0, "late": 10.0}
+    assert {name.get_text(): name.xy[0] for name in names} == {"early": 0.3, "late": 0.3}
     dotted = [line for line in panel.lines if line.get_linestyle() == ":"]
-    assert [np.asarray(line.get_xdata()).tolist() for line in dotted] == [[4.0, 10.0]]
+    assert [np.asarray(line.get_xdata()).tolist() for line in dotted] == [[0.1, 0.3]]
