@@ -56,6 +56,7 @@ LIMITS = {
     "twice the work": (MIN_WORK_RATIO, MAX_WORK_RATIO),
     "nothing left": (0.0, MAX_SHARE_LEFT),
     "momentum": (0.0, MAX_MOMENTUM_ERROR),
+    "weight decay": (0.0, MAX_WEIGHT_DECAY),
     "later rate": (0.0, MAX_RATE_ERROR),
     "dropout share": (0.0, MAX_DROPOUT_SIGMAS),
     "dropout masks": (-MAX_DROPOUT_SIGMAS, MAX_DROPOUT_SIGMAS),
@@ -64,10 +65,7 @@ LIMITS = {
     **dict.fromkeys(NO_FAULTS, (0, 0)),
 }
 """Check -> lower and upper limit, of the checks whose limits are the same for every network."""
-LIMITS_OF_PRECISIONS = {
-    "weight decay": MAX_WEIGHT_DECAY,
-    "dropout scale": MAX_DROPOUT_SCALE_ERROR,
-}
+LIMITS_OF_PRECISIONS = {"dropout scale": MAX_DROPOUT_SCALE_ERROR}
 """Check -> the engine's precision -> upper limit; the lower one is 0."""
 LIMITS_OF_VERSION_4 = {"one network": (0.0, 1e-9)}
 """The same, of checks that only the gates of version 4 had."""

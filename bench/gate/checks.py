@@ -114,9 +114,7 @@ def check_device(
     outputs = collect(trainer, first, batch)
     checks = compare_to_reference(errors(outputs, exact, heartbeat), allowed, exact, on=on)
     del outputs
-    checks += training.check_optimizer(
-        trainer, first, batch, recipe, exact.gradient, precision=allowed.precision
-    )
+    checks += training.check_optimizer(trainer, first, batch, recipe, head=net.head)
     checks += training.check_later_steps(
         trainer,
         first,

@@ -7,9 +7,13 @@ there to train with, and its arithmetic is the same.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +33,8 @@ NARROWER = 16
 BATCH = 64
 """With 16 images one ReLU that flipped put a gradient 0.03 off in float16."""
 RATE = 0.001
+TOO_SMALL_A_SCALE = 2.0**-4
+"""A loss scale that float16 loses gradients by."""
 
 
 def made(backend: Backend, *, dropout: bool, seed: int = 0) -> Any:
@@ -65,13 +71,28 @@ def against_reference(backend: Backend, engine: str) -> dict[str, Any]:
         "error": largest_error(gradient),
         "error of the reference": largest_error(rounded),
         "loss": abs(loss / exact_loss - 1),
-        "zeros": {name: float((array == 0).mean()) for name, array in gradient.items()},
-        "zeros of the reference": {n: float((a == 0).mean()) for n, a in exact.items()},
+        "zeros": zeros(gradient),
+        "zeros of the reference": zeros(exact),
     }
 
 
-def resumed(backend: Backend) -> list[bool]:
-    """Of each tensor of a step with dropout, and of its loss: are they those of a resumed trainer."""
+def zeros(gradient: dict[str, Any]) -> dict[str, float]:
+    return {name: float((array == 0).mean()) for name, array in gradient.items()}
+
+
+def zeros_of_too_small_a_scale(backend: Any) -> dict[str, float]:
+    planted = copy.copy(backend)
+    planted.form = replace(backend.form, loss_scale=TOO_SMALL_A_SCALE)
+    trainer = made(planted, dropout=False)
+    trainer.step(trainer.to_device(*images_and_labels(BATCH)), 0.0)
+    return zeros(trainer.momentum())
+
+
+def resumed(backend: Backend, empty_caches: AbstractContextManager[None]) -> list[bool]:
+    """Of each tensor of a step with dropout, and of its loss: are they those of a resumed trainer.
+
+    It steps with `empty_caches`, as the process does that resumes a run.
+    """
     images, labels = images_and_labels(BATCH)
     first = made(backend, dropout=True)
     for _ in range(2):
@@ -80,11 +101,12 @@ def resumed(backend: Backend) -> list[bool]:
     second = made(backend, dropout=True, seed=5)
     state = first.weights(), first.momentum(), first.random_state()
     ends = []
-    for trainer in (first, second):
+    for trainer, caches in ((first, nullcontext()), (second, empty_caches)):
         if trainer is second:
             second.resume(*state)
-        trainer.step(trainer.to_device(images, labels), RATE)
-        trainer.step(trainer.to_device(images[:7], labels[:7]), RATE)
+        with caches:
+            trainer.step(trainer.to_device(images, labels), RATE)
+            trainer.step(trainer.to_device(images[:7], labels[:7]), RATE)
         ends.append((trainer.weights(), trainer.momentum(), trainer.pop_metrics()[0]))
     ours, theirs = ends
     pairs = zip(ours[:2], theirs[:2], strict=True)
@@ -148,6 +170,23 @@ def graphs(backend: Backend) -> list[int]:
     return counts
 
 
+def resumed_from_nothing(backend: Backend) -> dict[str, Any]:
+    """`resumed` of torch's compiler, and how many graphs the resumed trainer compiled anew."""
+    torch: Any = sys.modules["torch"]
+    counts: Any = torch._dynamo.utils.counters["inductor"]
+    anew: list[int] = []
+
+    @contextmanager
+    def empty_caches() -> Iterator[None]:
+        before = counts["fxgraph_cache_miss"]
+        torch.compiler.reset()  # or it would take what the first trainer has in memory
+        with torch._inductor.utils.fresh_cache():
+            yield
+        anew.append(counts["fxgraph_cache_miss"] - before)
+
+    return {"resumed": resumed(backend, empty_caches()), "compiled anew": sum(anew)}
+
+
 def main() -> None:
     engine = sys.argv[1]
     row = ENGINES[engine]
@@ -157,18 +196,22 @@ def main() -> None:
     backend = module.build(row, "cpu")
     answers = {
         **against_reference(backend, engine),
-        "resumed": resumed(backend),
         "masks": masks(backend),
         "stages": stages(backend),
         "settings": backend.settings(),
         "product's bytes": backend.product(48, 32).bytes,
         "addition's bytes": backend.addition(48).bytes,
     }
+    if row.precision == "float16":
+        answers["zeros of too small a scale"] = zeros_of_too_small_a_scale(backend)
     if row.framework == "torch" and row.compiler:
+        answers |= resumed_from_nothing(backend)
         answers["graphs"] = graphs(backend)
         config: Any = sys.modules["torch"]._inductor.config
         names = ("layout_optimization", "compile_threads")
         answers["inductor"] = {name: getattr(config, name) for name in names}
+    else:
+        answers["resumed"] = resumed(backend, nullcontext())
     answers["refusals"] = refusals(row.framework)
     json.dump(answers, sys.stdout)
 

@@ -26,6 +26,10 @@ LOWER = [*engines(BFLOAT16), *FLOAT16]
 ALL = [*engines(FLOAT32), *LOWER]
 
 
+MAX_LOST = 1e-4
+"""The share of a tensor's gradient that float16 may make 0."""
+
+
 @cache
 def answers(engine: str) -> dict[str, Any]:
     """What the worker prints."""
@@ -61,18 +65,35 @@ def test_a_rounded_gradient_is_as_far_off_as_the_rounded_references(engine: str)
     assert answers(engine)["loss"] < 2e-3
 
 
-@pytest.mark.parametrize("engine", LOWER)
-def test_no_gradient_is_too_small_for_its_format(engine: str) -> None:
-    """Where the reference's gradient is not 0, neither is the engine's; a ReLU or two may flip."""
-    zeros = answers(engine)["zeros"]
-    for name, share in answers(engine)["zeros of the reference"].items():
-        assert zeros[name] < share + 0.02, name
+def lost(engine: str, zeros: str = "zeros") -> float:
+    """The largest share of a tensor's gradient that is 0 and is not in the reference."""
+    exact: dict[str, float] = answers(engine)["zeros of the reference"]
+    ours: dict[str, float] = answers(engine)[zeros]
+    return max(ours[name] - exact[name] for name in exact)
+
+
+@pytest.mark.parametrize("engine", engines(BFLOAT16))
+def test_no_gradient_is_too_small_for_bfloat16(engine: str) -> None:
+    """A ReLU or two may flip. Seen: 0.008."""
+    assert lost(engine) < 0.02
+
+
+@pytest.mark.parametrize("engine", FLOAT16)
+def test_the_loss_scale_keeps_float16s_gradients_from_being_0(engine: str) -> None:
+    """Seen: none is lost, and 0.0027 of a tensor at a scale of 1/16."""
+    assert lost(engine) < MAX_LOST
+    assert lost(engine, "zeros of too small a scale") > MAX_LOST
 
 
 @pytest.mark.parametrize("engine", ALL)
 def test_a_resumed_trainer_goes_on_to_the_bit(engine: str) -> None:
     """Weights and velocities after two more steps with dropout, the second of a shorter batch."""
     assert answers(engine)["resumed"] == [True] * (2 * 16 + 1)
+
+
+def test_a_resumed_trainer_that_compiles_from_nothing_goes_on_to_the_bit() -> None:
+    """The resumed trainer of the test above: forward and backward, for two lengths of a batch."""
+    assert answers("torch-compile")["compiled anew"] == 4
 
 
 @pytest.mark.parametrize("engine", ALL)

@@ -15,7 +15,8 @@ from bench.gate.checks import check_device, check_protocol
 from bench.gate.outputs import Batch
 from bench.gate.reference import ReferenceOutputs, compute_outputs
 from bench.gate.tolerances import allowed_in
-from bench.gate.training import check_later_steps
+from bench.gate.training import check_later_steps, check_optimizer
+from bench.records.limits import MAX_WEIGHT_DECAY
 from bench.records.types import Check
 from tests.support.abacus.backend import AbacusBackend
 from tests.support.narrow import narrow_network
@@ -70,6 +71,57 @@ def later_steps(
         trainer, FIRST, BATCH, recipe, exact, gradient_tolerance=0.02, rates=RATES
     )
     return {check.name: check for check in checks}
+
+
+def optimizer(
+    step: Callable[[int, Any, Any, float], None] = sound, *, operand_bits: int | None = None
+) -> dict[str, Check]:
+    """Checks of momentum and weight decay, in float32 with operands of so many bits."""
+    trainer: Any = AbacusBackend().trainer(NET.without_dropout(), FIRST, RECIPE, seed=0)
+    trainer.network.operand_bits = operand_bits
+    checks = check_optimizer(Planted(trainer, step), FIRST, BATCH, RECIPE, head=NET.head)
+    return {check.name: check for check in checks}
+
+
+@pytest.mark.parametrize("operand_bits", [None, 10, 7])
+def test_the_roundings_of_a_precision_are_no_weight_decay(operand_bits: int | None) -> None:
+    checks = optimizer(operand_bits=operand_bits)
+    assert checks["momentum"].passed
+    assert (checks["weight decay"].measured, checks["weight decay"].passed) == (0.0, True)
+
+
+@pytest.mark.parametrize("operand_bits", [None, 10, 7])
+@pytest.mark.parametrize("decayed", [["conv3.weight"], [n for n in FIRST if n.endswith("weight")]])
+def test_a_weight_decay_of_some_tensors_alone_is_named(
+    decayed: list[str], operand_bits: int | None
+) -> None:
+    """Ten times the limit, in every precision."""
+
+    def step(number: int, trainer: Any, batch: Any, rate: float) -> None:
+        trainer.step(batch, rate)
+        for name in decayed:
+            trainer.network.velocity[name] += 10 * MAX_WEIGHT_DECAY * trainer.network.weights[name]
+
+    checks = optimizer(step, operand_bits=operand_bits)
+    assert checks["momentum"].passed
+    check = checks["weight decay"]
+    assert check.measured == pytest.approx(10 * MAX_WEIGHT_DECAY, rel=1e-3)
+    assert not check.passed
+    assert check.description.split()[3] in decayed
+
+
+@pytest.mark.parametrize("lost", [{}, {"conv3.weight": float("nan")}])
+def test_a_velocity_that_is_missing_or_no_number_is_no_lack_of_weight_decay(
+    lost: dict[str, float],
+) -> None:
+    def step(number: int, trainer: Any, batch: Any, rate: float) -> None:
+        trainer.step(batch, rate)
+        if number == 3:
+            velocities = {name: trainer.network.velocity[name] * factor for name, factor in lost.items()}
+            trainer.network.velocity = velocities
+
+    check = optimizer(step)["weight decay"]
+    assert (check.measured, check.passed) == (None, False)
 
 
 def test_later_steps_without_a_fault_pass(reference: ReferenceOutputs) -> None:
