@@ -847,9 +847,7 @@ FAULTS: tuple[Fault, ...] = (
         file="bench/session/session.py",
         old="        remove_references(self.folder)  # left if the earlier session was killed\n",
         new="",
-        tests=(
-            "tests/bench/session/test_resume.py::test_a_reference_that_a_killed_session_left_is_removed",
-        ),
+        tests=("tests/bench/session/test_resume.py::test_what_a_killed_session_left_is_removed",),
     ),
     Fault(
         name="gate-dropout",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alexnet.frameworks.protocol import Device, Precision
+from alexnet.frameworks.toolchain import Toolchain
 
 Release = tuple[int, ...]
 """The numbers of a version: (2, 18) is 2.18."""
@@ -55,11 +56,13 @@ class Engine:
     """One way to run a framework: its precision, and what compiles it. Engines are what is compared.
 
     `name` is its name in records and options; the engine of its framework's name is that framework's
-    default engine. `compiler` is what turns a whole training step into one program, by the name that
-    its framework gives it, or None. `not_on` has the devices on which the framework runs and this engine
-    does not, each with the reason, a sentence; `variables` are environment variables that it needs from
-    before the framework is imported. A report calls it `label` and draws it with `light_hue` or
-    `dark_hue`, `marker`, `line` and `shape`; `line` is matplotlib's dashes.
+    default engine. `compiler` is what compiles a training step or the larger part of it, by the name
+    that its framework gives it, or None. `not_on` has the devices on which the framework runs and this
+    engine does not, each with the reason, a sentence. `builds_with` has what must be installed for its
+    compiler, for each device where that is more than the framework's packages. `variables` are
+    environment variables that it needs from before the framework is imported. A report calls it `label`
+    and draws it with `light_hue` or `dark_hue`, `marker`, `line` and `shape`; `line` is matplotlib's
+    dashes.
     """
 
     name: str
@@ -73,7 +76,12 @@ class Engine:
     line: str | tuple[int, tuple[float, ...]]
     shape: str
     not_on: Mapping[Device, str] = field(default_factory=dict)
+    builds_with: Mapping[Device, Toolchain] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    def lacks(self, device: Device) -> str:
+        """What its compiler misses here for a device, a sentence without full stop; "" if nothing."""
+        return self.builds_with[device].missing() if device in self.builds_with else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +95,8 @@ class FrameworkInfo:
     that it cannot use. `default_platforms` are those (`sys.platform`) on which a session runs the engine
     of its name unasked. `says_nothing_on` has the devices whose speed says nothing about the framework,
     each with the reason, a sentence: runs there are kept, and compared with no other. `cache_variables`
-    are the environment variables that name a folder in which it keeps what it compiled.
+    are the environment variables that name a folder in which its compiled engines keep what they
+    compiled.
     """
 
     name: str

@@ -18,6 +18,7 @@ RULES: dict[str, Rule] = {
     "versions": installation.versions,
     "CUDA libraries": gpu.cuda_libraries,
     "GPU": gpu.gpu,
+    "engines": gpu.engines,
     "device": gpu.device_that_says_nothing,
     "environment": installation.environment,
     "open files": storage.open_files,

@@ -23,8 +23,10 @@ from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import FLOAT32_BYTES, IMAGENET_CLASSES, network
 from bench.host.condition import CAFFEINATE, current_condition
 from bench.host.machine import describe, likely_gpu
+from bench.ipc.compile_folder import place
 from bench.paths import ROOT
 from bench.plan import prepare
+from bench.plan.engines import obstacle_on
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
 from bench.records.types import Condition, Machine
@@ -36,6 +38,9 @@ VARIABLES = {name: row for info in FRAMEWORKS.values() for name, row in info.var
 
 ARCHIVE_BYTES = 170_052_171
 CIFAR10_BYTES = len((*TRAIN_FILES, *TEST_FILES)) * RECORDS_PER_FILE * RECORD_BYTES
+# What torch.compile keeps for one cell on a CPU: 154 MB, 152 of them precompiled headers (torch 2.14.1,
+# seen); with `pretrained`, other lengths of batches and a GPU's kernels it may be more.
+COMPILED_BYTES = 500_000_000
 FRAMEWORK_BYTES = 3_000_000_000  # a framework's libraries and buffers, and one batch's activations
 RECORDS_BYTES = 50_000_000  # an upper bound for journals, logs and the saved file
 # Copies of the weights: a checkpoint has two, the next one is written before the old one is removed
@@ -59,8 +64,9 @@ class Facts:
 
     Package versions are in `machine.packages`. `cuda_packages` has those of the installed packages that
     are named for a version of CUDA, such as nvidia-cudnn-cu13. `device` is the one requested, `devices`
-    has the one that each engine will use, and `refusals` the reason why an engine cannot use the GPU.
-    `parameters` is the count of the run's largest network.
+    has the one that each engine will use, `obstacles` why an engine cannot run on its device, without a
+    full stop, and `refusals` the reason why an engine cannot use the GPU. `compiled` is the disk of what
+    engines compile. `parameters` is the count of the run's largest network.
     """
 
     machine: Machine
@@ -73,6 +79,7 @@ class Facts:
     caffeinate: bool
     results: Disk
     cache: Disk
+    compiled: Disk
     parameters: int
     data: DataState
     profile: str
@@ -80,6 +87,7 @@ class Facts:
     engines: tuple[str, ...]
     gpu: Device | None
     devices: Mapping[str, Device]
+    obstacles: Mapping[str, str]
     refusals: Mapping[str, str]
 
     @property
@@ -164,9 +172,16 @@ def gather_facts(
         for engine in options.engine
         if can_probe_gpu(ENGINES[engine].framework, sys.platform, machine.packages)
     ]
+    obstacles = {
+        engine: why
+        for engine in options.engine
+        # What a session has asked is known better, and a framework without its plugin takes the CPU.
+        if engine not in known and (gpu is None or engine in usable)
+        if (why := obstacle_on(engine, options.device, gpu))
+    }
     if probe and gpu and options.device in ("auto", gpu):
         for engine in usable:
-            if engine in known:
+            if engine in known or engine in obstacles:
                 continue
             try:  # the GPU by name: with "auto" a framework takes the CPU and gives no reason
                 known |= prepare.find_devices(replace(options, engine=(engine,), device=gpu))
@@ -190,6 +205,7 @@ def gather_facts(
         caffeinate=Path(CAFFEINATE[0]).exists(),
         results=_disk(results / machine.name, COPIES_ON_DISK * weights_bytes + RECORDS_BYTES),
         cache=_disk(prepare.cache_folder(), _download_bytes(options, data)),
+        compiled=_disk(place(), _compiled_bytes(options)),
         parameters=parameters,
         data=data,
         profile=profile,
@@ -197,6 +213,7 @@ def gather_facts(
         engines=options.engine,
         gpu=gpu,
         devices=known,
+        obstacles=obstacles,
         refusals=refusals,
     )
 
@@ -237,6 +254,13 @@ def _download_bytes(options: Options, data: DataState) -> int:
     if pretrained and not any(prepare.cache_folder().glob("*.safetensors")):
         needed += 2 * network("torchvision", classes=IMAGENET_CLASSES).parameters * FLOAT32_BYTES
     return needed
+
+
+def _compiled_bytes(options: Options) -> int:
+    """What the temporary folder must hold: one cell's, since they run one after another."""
+    rows = (ENGINES[engine] for engine in options.engine)
+    keeps = any(row.compiler and FRAMEWORKS[row.framework].cache_variables for row in rows)
+    return COMPILED_BYTES if keeps else 0
 
 
 def _largest_parameters(options: Options, profile: str) -> int:

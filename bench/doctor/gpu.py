@@ -8,6 +8,7 @@ from alexnet.frameworks.info import REINSTALL
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from bench.doctor.facts import Facts, can_probe_gpu, plugin_clash, release_numbers
 from bench.doctor.findings import Findings, error, warning
+from bench.plan.engines import ALL
 
 GPU_LABELS: dict[str, str] = {"mps": "Apple silicon GPU", "cuda": "NVIDIA GPU with its driver"}
 
@@ -53,6 +54,18 @@ def cuda_libraries(facts: Facts) -> Findings:
         )
 
 
+def engines(facts: Facts) -> Findings:
+    """Every engine must exist on its device, with all that its compiler needs there."""
+    for engine, why in facts.obstacles.items():
+        rest = [name for name in facts.engines if name not in facts.obstacles]
+        yield error(
+            f"{ENGINES[engine].label} cannot run here. {why}.",
+            f"leave it out with --engine {','.join(rest)}"
+            if rest
+            else f"--engine {ALL} takes those that can",
+        )
+
+
 def gpu(facts: Facts) -> Findings:
     """Every engine must be able to use the GPU."""
     requested = facts.device in GPU_LABELS
@@ -78,13 +91,15 @@ def gpu(facts: Facts) -> Findings:
 def device_that_says_nothing(facts: Facts) -> Findings:
     """The speed of a framework on a device that its makers did not build for speed says nothing."""
     for engine in facts.engines:
+        if engine in facts.obstacles:
+            continue  # it does not run
         info = FRAMEWORKS[ENGINES[engine].framework]
         on_cpu = facts.device == "cpu" or facts.gpu is None
-        device = "cpu" if on_cpu else facts.devices.get(engine)
-        if device and device in info.says_nothing_on:
+        runs_on = "cpu" if on_cpu else facts.devices.get(engine)
+        if runs_on and runs_on in info.says_nothing_on:
             rest = [name for name in facts.engines if ENGINES[name].framework != info.name]
             yield warning(
-                f"{ENGINES[engine].label} runs on the {device.upper()}, and no report ranks that:"
-                f" {info.says_nothing_on[device]}",
+                f"{ENGINES[engine].label} runs on the {runs_on.upper()}, and no report ranks that:"
+                f" {info.says_nothing_on[runs_on]}",
                 f"leave it out with --engine {','.join(rest)}" if rest else "run it on a Mac",
             )

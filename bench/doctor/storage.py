@@ -5,6 +5,8 @@ from __future__ import annotations
 from bench.doctor.facts import Facts
 from bench.doctor.findings import Finding, Findings, Level, error, gigabytes, warning
 
+TEMPORARY = "temporary files"
+
 
 def open_files(facts: Facts) -> Findings:
     """A process must be able to open hundreds of files."""
@@ -14,19 +16,25 @@ def open_files(facts: Facts) -> Findings:
 
 
 def disk(facts: Facts) -> Findings:
-    """The disk must have room for downloads, checkpoints and results."""
-    results, cache = facts.results, facts.cache
-    needs = [("results/", results, results.needs_bytes)]
-    if results.volume is not None and results.volume == cache.volume:
-        needs = [("results/ and of the downloads", results, results.needs_bytes + cache.needs_bytes)]
-    else:
-        needs += [("the downloads", cache, cache.needs_bytes)]
-    for content, disk, needed_bytes in needs:
+    """The disk must have room for downloads, checkpoints, results and what is compiled."""
+    disks = {
+        "results/": facts.results,
+        "the downloads": facts.cache,
+        TEMPORARY: facts.compiled,
+    }
+    volumes: dict[object, list[str]] = {}
+    for content, disk in disks.items():
+        if disk.needs_bytes:  # one of unknown volume shares it with no other
+            volumes.setdefault(content if disk.volume is None else disk.volume, []).append(content)
+    for contents in volumes.values():
+        disk = disks[contents[0]]
+        needed_bytes = sum(disks[content].needs_bytes for content in contents)
         if disk.free_bytes is not None and disk.free_bytes < needed_bytes:
+            elsewhere = "; or set TMPDIR to a folder of another disk" if TEMPORARY in contents else ""
             yield error(
-                f"The disk of {content} has {gigabytes(disk.free_bytes)} free, and this run needs"
-                f" {gigabytes(needed_bytes)}.",
-                "make room: what is in the Trash counts too",
+                f"The disk of {' and of '.join(contents)} has {gigabytes(disk.free_bytes)} free, and"
+                f" this run needs {gigabytes(needed_bytes)}.",
+                f"make room: what is in the Trash counts too{elsewhere}",
             )
 
 

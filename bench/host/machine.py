@@ -8,13 +8,13 @@ import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 from msgspec.structs import replace
 
+from alexnet.frameworks.packages import installed_versions
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import FRAMEWORKS
 from bench.host import macos
@@ -96,21 +96,9 @@ def describe_unnamed() -> Machine:
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
         architecture=platform.machine(),  # Python's: x86_64 under Rosetta
-        packages=_packages(),
+        packages=installed_versions(PACKAGES),
         **fields,
     )
-
-
-def _packages() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            version: str | None = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-        if version:  # None after an installation that was broken off
-            versions[name] = version
-    return versions
 
 
 def _mac() -> dict[str, Any]:

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Thread
 from time import monotonic
 from typing import IO
 
 from bench.ipc.child import ACK, STOP
+from bench.ipc.compile_folder import compile_folder
 from bench.ipc.messages import Heartbeat, Job, Record, from_line, job_to_json
 from bench.paths import ROOT
 from bench.records.types import Epoch
@@ -65,10 +66,12 @@ def worker_process(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[C
 
     The child is in its own process session, so that Ctrl-C reaches only the parent, which then decides.
     Its stdin stays open while the parent lives. If the parent is killed, the child reads the end of its
-    stdin and exits.
+    stdin and exits. What its engine compiles goes into an empty folder, which goes with it.
     """
-    read_end, write_end = os.pipe()
-    with os.fdopen(read_end, "rb", buffering=0) as pipe:
+    with ExitStack() as stack:
+        caches = stack.enter_context(compile_folder(job.cell.engine))
+        read_end, write_end = os.pipe()
+        pipe = stack.enter_context(os.fdopen(read_end, "rb", buffering=0))
         try:
             process = subprocess.Popen(
                 [*command, str(write_end)],
@@ -77,6 +80,7 @@ def worker_process(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[C
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
+                env=os.environ | caches,
                 pass_fds=(write_end,),
                 start_new_session=True,
             )

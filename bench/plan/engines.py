@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+from typing import cast
 
+from alexnet.frameworks.packages import installed_versions
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from bench.host.machine import likely_gpu
@@ -29,19 +30,23 @@ def all_runnable(device: str) -> tuple[str, ...]:
 
 
 def _obstacle(name: str, device: str, gpu: Device | None) -> str:
-    engine = ENGINES[name]
-    framework = FRAMEWORKS[engine.framework]
-    missing = [package for package in framework.required if not _is_installed(package)]
+    required = FRAMEWORKS[ENGINES[name].framework].required
+    installed = installed_versions(required)
+    missing = [package for package in required if package not in installed]
     if missing:
         return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
+    return obstacle_on(name, device, gpu)
+
+
+def obstacle_on(name: str, device: str, gpu: Device | None) -> str:
+    """Why an engine cannot run on the device of the option, as in `obstacles`, if it is installed.
+
+    `gpu` is the one for which there is a driver.
+    """
+    engine = ENGINES[name]
+    never_on = FRAMEWORKS[engine.framework].never_on
     if device == "auto":
-        device = "cpu" if gpu is None or gpu in framework.never_on else gpu
-    reasons = (*engine.not_on.items(), *framework.never_on.items())
-    return next((why.rstrip(".") for there, why in reasons if there == device), "")
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return bool(metadata.version(package))
-    except metadata.PackageNotFoundError:
-        return False
+        device = "cpu" if gpu is None or gpu in never_on else gpu
+    reasons = (*engine.not_on.items(), *never_on.items())
+    refusal = next((why.rstrip(".") for there, why in reasons if there == device), "")
+    return refusal or engine.lacks(cast("Device", device))

@@ -38,7 +38,8 @@ def _names(noun: str, known: Collection[str], *also: str) -> Callable[[str], lis
     def names(text: str) -> list[str]:
         given = [name.strip() for name in text.split(",")]
         if unknown := [name for name in given if name not in (*known, *also)]:
-            raise ArgumentTypeError(f"there is no {noun} {unknown[0]!r}; there are {', '.join(known)}")
+            names_known = ", ".join((*known, *also))
+            raise ArgumentTypeError(f"there is no {noun} {unknown[0]!r}; there are {names_known}")
         return given
 
     return names

@@ -16,10 +16,10 @@ import pooch
 from alexnet import download
 from alexnet.data import FOLDER, DataError, DatasetName, read_cifar10
 from alexnet.frameworks.protocol import Device
-from alexnet.frameworks.registry import ENGINES
 from alexnet.imagenet import TORCHVISION_FILE
 from bench.host.machine import likely_gpu
 from bench.paths import ROOT
+from bench.plan.engines import obstacle_on
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
 from bench.records.cell_recipe import IllegalPlan
@@ -64,8 +64,8 @@ def find_devices(options: Options) -> dict[str, Device]:
     """
     if options.device == "cpu" or (options.device == "auto" and likely_gpu() is None):
         for engine in options.engine:
-            if reason := ENGINES[engine].not_on.get("cpu"):
-                raise NotPrepared(f"{engine} cannot run on cpu. {reason}")
+            if reason := obstacle_on(engine, "cpu", None):
+                raise NotPrepared(f"{engine} cannot run on cpu. {reason}.")
         return dict.fromkeys(options.engine, "cpu")
     return {engine: _probe(engine, options.device) for engine in options.engine}
 

@@ -5,14 +5,11 @@ Prints and warnings go to stdout and stderr, which the parent writes to the cell
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from alexnet import data, imagenet
@@ -20,7 +17,6 @@ from alexnet import weights as canonical
 from alexnet.data import Dataset
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Backend, DeviceUnavailable, Trainer
-from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
 from alexnet.spec import IMAGENET_CLASSES, Network, network
@@ -99,22 +95,6 @@ def prepare(job: Job, send: Send) -> TrainingLoop:
     )
     first.weights.clear()  # the trainer has them now, and the peak must not count them twice
     return training
-
-
-@contextmanager
-def empty_caches(job: Job) -> Iterator[None]:
-    """Lets the engine's framework keep what it compiles in an empty folder of this process alone.
-
-    So each process compiles as on a computer that has never run the engine. Must precede the import.
-    """
-    variables = FRAMEWORKS[ENGINES[job.cell.engine].framework].cache_variables
-    with ExitStack() as stack:
-        for variable in variables:
-            folder = TemporaryDirectory(
-                prefix="compiled-", dir=job.session_folder or None, ignore_cleanup_errors=True
-            )
-            os.environ[variable] = stack.enter_context(folder)
-        yield
 
 
 def load_data(job: Job) -> Dataset:
@@ -240,8 +220,7 @@ def serve(work: Callable[[Job, ParentPipe], None]) -> int:
     parent = ParentPipe(int(sys.argv[-1]))
     try:
         job = job_from_json(parent.job())
-        with empty_caches(job):
-            work(job, parent)
+        work(job, parent)
     except BrokenPipeError:
         return ORPHANED
     except EXPECTED_ERRORS as error:

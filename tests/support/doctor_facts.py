@@ -39,6 +39,7 @@ MAC = Facts(
     caffeinate=True,
     results=Disk(free_bytes=90 * GB, needs_bytes=3 * GB, writable=True, volume=1),
     cache=Disk(free_bytes=90 * GB, needs_bytes=0, writable=True, volume=1),
+    compiled=Disk(free_bytes=90 * GB, needs_bytes=0, writable=True, volume=1),
     parameters=202_839_952,
     data="cached",
     profile="full",
@@ -46,6 +47,7 @@ MAC = Facts(
     engines=("torch", "tensorflow"),
     gpu="mps",
     devices={"torch": "mps", "tensorflow": "mps"},
+    obstacles={},
     refusals={},
 )
 

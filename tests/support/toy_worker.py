@@ -9,7 +9,6 @@ which every later step depends. `TOY` takes `share=N` (the share of time that ch
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from time import sleep
 from typing import Any
 
@@ -195,8 +194,6 @@ def main() -> int:
     vars(worker_job)["TrainingLoop"] = HeldTrainingLoop
     if REAL:
         spec.VARIANTS.update(narrow_variants(REAL_WIDTH_DIVISOR))
-        # What one process has compiled serves the next: each would else take MLX 15 seconds.
-        vars(worker_job)["empty_caches"] = lambda job: nullcontext()
     else:
         spec.VARIANTS.update(standard=TOY, mistaken=TOY)
         vars(registry)["backend"] = lambda engine, device: ToyBackend()

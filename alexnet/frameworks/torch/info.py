@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo, Variable
+from alexnet.frameworks.toolchain import Toolchain
+
+COMPILER = "torch.compile"
+OVERRIDDEN = ("TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE", "TORCH_COMPILE_OVERRIDE_BACKENDS")
+"""With these a step is not compiled, or not by Inductor, and mostly nothing says so.
+
+Read in torch/_dynamo/eval_frame.py and config.py of torch 2.14.1."""
 
 # The effects of PYTORCH_* were read out of the published libraries of torch 2.14.1; KMP_DUPLICATE_LIB_OK
 # is from pytorch#193520.
-COMPILER = "torch.compile"
-
 INFO = FrameworkInfo(
     name="torch",
     label="PyTorch",
@@ -35,6 +42,16 @@ INFO = FrameworkInfo(
             marker="D",
             line=(0, (6.0, 1.2)),
             shape="◆",
+            builds_with={
+                # Read in torch/_inductor/config.py; on a GPU it is Triton that builds its launcher
+                # (triton/runtime/build.py). For Apple's GPU it builds nothing but Metal.
+                "cpu": Toolchain(
+                    language="C++",
+                    variable="CXX",
+                    programs=("clang++" if sys.platform == "darwin" else "g++",),
+                ),
+                "cuda": Toolchain(language="C", variable="CC", programs=("gcc", "clang")),
+            },
             variables={
                 # On Apple's GPU its own layout trains convolutions 4.5 to 9 times slower
                 # (pytorch#192551).
@@ -100,6 +117,13 @@ INFO = FrameworkInfo(
         "PYTORCH_MPS_PREFER_METAL": Variable(
             effect="makes PyTorch multiply matrices with other GPU kernels"
         ),
+        **{
+            name: Variable(
+                effect="keeps torch.compile from compiling, and is ignored by this suite",
+                overridden=True,
+            )
+            for name in OVERRIDDEN
+        },
         "OMP_NUM_THREADS": Variable(effect="changes how many processor threads PyTorch computes with"),
         "KMP_DUPLICATE_LIB_OK": Variable(
             effect="hides a doubled OpenMP library, which can stop a run for good"
@@ -107,14 +131,16 @@ INFO = FrameworkInfo(
     },
     recorded_prefixes=(
         "PYTORCH_",
-        "TORCHINDUCTOR_LAYOUT_",
-        "TORCHINDUCTOR_COMPILE_",
+        "TORCH_COMPILE_",
+        "TORCHDYNAMO_",
+        "TORCHINDUCTOR_",
         "OMP_",
         "MKL_",
         "KMP_",
         "CUDA_VISIBLE_DEVICES",
     ),
-    cache_variables=("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
+    # Inductor keeps its precompiled headers in the system's temporary folder alone.
+    cache_variables=("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
     device_fixes={
         "mps": f"update macOS to 14 or newer, then {REINSTALL}",
         "cuda": "see what nvidia-smi says; the CPU is measured with --device cpu",

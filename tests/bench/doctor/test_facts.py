@@ -216,6 +216,34 @@ def test_packages_of_a_cuda_version_are_found(tmp_path: Path, monkeypatch: pytes
     }
 
 
+@pytest.mark.usefixtures("probes")
+def test_what_an_engine_compiles_needs_room_among_temporary_files() -> None:
+    needs = {
+        engine: gather_facts(replace(AUTO, engine=(engine,)), machine=MAC.machine).compiled.needs_bytes
+        for engine in ("torch", "tensorflow-xla", "torch-compile")
+    }
+    assert needs == {"torch": 0, "tensorflow-xla": 0, "torch-compile": facts.COMPILED_BYTES}
+
+
+def test_an_engine_that_its_device_does_not_have_is_not_asked(probes: list[tuple[str, str]]) -> None:
+    options = replace(AUTO, engine=("torch", "torch-tf32"))
+    gathered = gather_facts(options, machine=MAC.machine, probe=True)
+    assert gathered.obstacles == {"torch-tf32": "TF32 is a format of NVIDIA's GPUs"}
+    assert probes == [("torch", "mps")]
+    cpu = gather_facts(replace(options, device="cpu"), machine=MAC.machine, probe=True)
+    assert set(cpu.obstacles) == {"torch-tf32"}
+    by_session = gather_facts(options, machine=MAC.machine, devices={"torch-tf32": "cuda"})
+    assert by_session.obstacles == {}
+
+
+@pytest.mark.usefixtures("probes")
+def test_without_its_plugin_a_framework_takes_the_cpu_and_the_gpu_is_no_obstacle() -> None:
+    options = replace(AUTO, engine=("tensorflow-xla",))
+    assert set(gather_facts(options, machine=MAC.machine).obstacles) == {"tensorflow-xla"}
+    without = msgspec.structs.replace(MAC.machine, packages=packages(tensorflow_metal=None))
+    assert gather_facts(options, machine=without).obstacles == {}
+
+
 @pytest.mark.parametrize("name", sorted(VARIABLES.keys() - {"KERAS_BACKEND"}))
 def test_what_the_doctor_warns_of_stands_in_a_result_too(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -227,7 +255,21 @@ def test_what_the_doctor_warns_of_stands_in_a_result_too(
     assert registry.environment()[name] == "1"
 
 
-@pytest.mark.parametrize("name", ["HOME", "USER", "PATH", "HTTPS_PROXY", "TF_CPP_MIN_LOG_LEVEL"])
+@pytest.mark.parametrize("name", ["TORCHINDUCTOR_MAX_AUTOTUNE", "TORCHDYNAMO_SUPPRESS_ERRORS"])
+def test_what_makes_another_engine_of_a_compiled_one_stands_in_a_result(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert registry.environment()[name] == "1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("HOME", "USER", "PATH", "HTTPS_PROXY", "TF_CPP_MIN_LOG_LEVEL"),
+        *("TMPDIR", "TORCHINDUCTOR_CACHE_DIR"),
+    ],
+)
 def test_what_changes_no_figure_stays_out_of_a_result(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

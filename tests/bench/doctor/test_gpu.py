@@ -133,6 +133,26 @@ FAULTS = [
     ),
     Fault("GPU", MAC, {"device": "cuda"}, "error", "--device cuda was asked for", "leave --device out"),
     Fault(
+        "engines",
+        LINUX,
+        {"engines": ("torch", "torch-tf32"), "obstacles": {"torch-tf32": "TF32 is NVIDIA's"}},
+        "error",
+        "PyTorch TF32 cannot run here. TF32 is NVIDIA's.",
+        "leave it out with --engine torch",
+    ),
+    Fault(
+        "engines",
+        LINUX,
+        {
+            "engines": ("mlx-tf32",),
+            "obstacles": {"mlx-tf32": "TF32 is a format of GPUs"},
+            "packages": packages(mlx="0.32.4"),
+        },
+        "error",
+        "MLX TF32 cannot run here. TF32 is a format of GPUs.",
+        "--engine all takes those that can",
+    ),
+    Fault(
         "device",
         LINUX,
         {"engines": ("torch", "mlx"), "packages": packages(mlx="0.32.4")},

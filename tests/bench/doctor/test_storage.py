@@ -21,7 +21,7 @@ FAULTS = [
         MAC,
         {"results": disk(2 * GB, 3 * GB), "cache": disk(2 * GB, 0)},
         "error",
-        "disk of results/ and of the downloads has 2.0 GB free, and this run needs 3.0 GB",
+        "disk of results/ has 2.0 GB free, and this run needs 3.0 GB",
         "make room",
     ),
     Fault(
@@ -45,8 +45,16 @@ FAULTS = [
         MAC,
         {"results": disk(4 * GB, 3 * GB), "cache": disk(4 * GB, 2 * GB)},
         "error",
-        "needs 5.0 GB",
+        "disk of results/ and of the downloads has 4.0 GB free, and this run needs 5.0 GB",
         "make room",
+    ),
+    Fault(
+        "disk",
+        LINUX,
+        {"compiled": disk(GB // 10, GB // 2, volume=3)},
+        "error",
+        "disk of temporary files has 0.1 GB free, and this run needs 0.5 GB",
+        "set TMPDIR to a folder of another disk",
     ),
     Fault(
         "data", LINUX, {"data": "missing"}, "error", "does not hold all files", "cifar-10-batches-bin"

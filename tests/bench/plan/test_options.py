@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS, default_engines
+from alexnet.frameworks.toolchain import Toolchain
 from alexnet.recipe import EXPERIMENTS
 from bench.plan import engines
 from bench.plan.options import CELL_OPTIONS, OPTIONS, Options
@@ -27,6 +28,12 @@ def parsed(*arguments: str) -> Options:
     values = {f"--{name.replace('_', '-')}": value for name, value in namespace.items()}
     config: Any = SimpleNamespace(getoption=values.__getitem__)
     return Options.from_config(config)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
+    """Makes these the installed packages, of a computer that can build what compilers ask for."""
+    monkeypatch.setattr(engines, "installed_versions", {*packages}.intersection)
+    monkeypatch.setattr(Toolchain, "missing", lambda toolchain: "")
 
 
 @pytest.fixture
@@ -56,22 +63,34 @@ def test_an_engine_that_no_framework_is_named_after_runs_only_if_it_is_asked_for
 
 def test_all_stands_for_every_engine_that_this_computer_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "likely_gpu", lambda: None)
-    monkeypatch.setattr(engines, "_is_installed", lambda package: "tensor" not in package)
+    install(monkeypatch, "torch", "torchvision", "jax", "jaxlib")
     names = parsed("--engine", "all").engine
     assert names == parsed("--engine", "torch,all").engine
     assert {"torch", "torch-compile", "torch-bf16"} <= set(names)
     assert not {"torch-tf32", "torch-fp16", "tensorflow"} & set(names)
     reasons = engines.obstacles("auto")
-    assert reasons["tensorflow"] == "tensorflow is not installed"
+    assert reasons["tensorflow"] == "tensorflow and keras are not installed"
+    assert reasons["mlx"] == "mlx is not installed"
     assert reasons["torch-tf32"] == "TF32 is a format of NVIDIA's GPUs"
     assert engines.obstacles("cuda")["torch-tf32"] == ""
     assert parsed("--engine", "all").explicit == ("engine",)
 
 
+def test_all_leaves_out_an_engine_whose_compiler_cannot_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, "torch", "torchvision")
+    monkeypatch.setattr(engines, "likely_gpu", lambda: None)
+    assert "torch-compile" in parsed("--engine", "all").engine
+    monkeypatch.setattr(Toolchain, "missing", lambda toolchain: f"There is no {toolchain.variable}")
+    assert parsed("--engine", "all").engine == ("torch", "torch-bf16")
+    assert engines.obstacles("cpu")["torch-compile"] == "There is no CXX"
+    assert engines.obstacles("cuda")["torch-compile"] == "There is no CC"
+    assert engines.obstacles("mps")["torch-compile"] == ""
+
+
 def test_on_a_mac_all_has_those_that_run_on_its_cpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """JAX is one, unless Apple's GPU is asked for; an engine whose framework has that GPU is none."""
     monkeypatch.setattr(engines, "likely_gpu", lambda: "mps")
-    monkeypatch.setattr(engines, "_is_installed", lambda package: True)
+    install(monkeypatch, *(name for info in FRAMEWORKS.values() for name in info.required))
     assert {"torch", "tensorflow", "mlx", "jax", "jax-bf16"} <= set(parsed("--engine", "all").engine)
     assert "tensorflow-xla" not in parsed("--engine", "all").engine
     assert "jax" not in parsed("--engine", "all", "--device", "mps").engine
@@ -127,10 +146,10 @@ def test_experiments_are_named_with_commas_or_one_by_one(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--engine", "loom"), f"there is no engine 'loom'; there are {', '.join(ENGINES)}"),
-        (("--engine", "torch,loom"), f"there is no engine 'loom'; there are {', '.join(ENGINES)}"),
-        (("--engine", "torch,"), f"there is no engine ''; there are {', '.join(ENGINES)}"),
-        (("--engine", "Torch"), f"there is no engine 'Torch'; there are {', '.join(ENGINES)}"),
+        (("--engine", "loom"), f"there is no engine 'loom'; there are {', '.join(ENGINES)}, all"),
+        (("--engine", "torch,loom"), f"there is no engine 'loom'; there are {', '.join(ENGINES)}, all"),
+        (("--engine", "torch,"), f"there is no engine ''; there are {', '.join(ENGINES)}, all"),
+        (("--engine", "Torch"), f"there is no engine 'Torch'; there are {', '.join(ENGINES)}, all"),
         (("--framework", "all"), f"there is no framework 'all'; there are {', '.join(FRAMEWORKS)}"),
         (
             ("--experiment", "scratch,magic"),

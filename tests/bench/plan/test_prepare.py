@@ -9,6 +9,7 @@ import pytest
 
 from alexnet import download
 from alexnet.data import FOLDER
+from alexnet.frameworks.toolchain import Toolchain
 from bench.plan import engines, prepare
 from bench.plan.options import Options
 from bench.plan.prepare import NotPrepared
@@ -100,19 +101,29 @@ def test_an_engine_that_no_cpu_has_is_refused_before_anything_runs() -> None:
         prepare.find_devices(replace(OPTIONS, device="cpu", engine=("torch", "torch-tf32")))
 
 
+def test_an_engine_whose_compiler_cannot_build_is_refused_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    options = replace(OPTIONS, device="cpu", engine=("torch-compile",))
+    with pytest.raises(NotPrepared, match=r"^torch-compile cannot run on cpu\. Its compiler needs one"):
+        prepare.find_devices(options)
+
+
 def test_the_header_says_which_engines_run_and_why_not_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prepare, "likely_gpu", lambda: None)
     monkeypatch.setattr(engines, "likely_gpu", lambda: None)
-    monkeypatch.setattr(engines, "_is_installed", lambda package: package != "tensorflow")
+    monkeypatch.setattr(engines, "installed_versions", {"torch", "torchvision"}.intersection)
+    monkeypatch.setattr(Toolchain, "missing", lambda toolchain: "")
     session = open_session(auto(dataset="synthetic", engine=("torch", "torch-bf16")), tmp_path)
     run, rest = header.engine_lines(session)
     assert run == "engines: torch, torch-bf16"
     assert rest.startswith("not run: ")
     assert "torch-compile" in rest.split("(only if asked for, with --engine NAME or all)")[0]
     assert "torch-tf32 (TF32 is a format of NVIDIA's GPUs)" in rest
-    assert "(tensorflow is not installed)" in rest
+    assert "(tensorflow and keras are not installed)" in rest
     assert "torch-bf16," not in rest
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from alexnet import weights
+from bench.ipc import parent
 from bench.ipc.messages import Heartbeat, Record
 from bench.records.run import SessionRun
 from bench.records.types import Cell, Epoch
@@ -92,9 +94,13 @@ def test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted(
     experiment: str,
     epochs: int,
 ) -> None:
-    """Covers dropout's masks, momentum, and in `pretrained` the change from the head to all layers."""
-    for name, value in (ONE_THREAD | compile_caches() | {"TOY": "real beat=0"}).items():
+    """Covers dropout's masks, momentum, and in `pretrained` the change from the head to all layers.
+
+    What one process has compiled serves the next: each would else take MLX 15 seconds.
+    """
+    for name, value in (ONE_THREAD | {"TOY": "real beat=0"}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(parent, "compile_folder", lambda engine: nullcontext(compile_caches()))
     cell = cpu_cell(experiment, engine)
     uninterrupted = run_uninterrupted(tmp_path / "whole", cell, epochs, pretrained_weights)
     interrupted = run_with_interruptions(tmp_path / "parts", cell, epochs, pretrained_weights)

@@ -1,0 +1,62 @@
+"""The folder in which a child keeps what it compiles: empty at first, and gone when the child is."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+
+PREFIX, LOCK = "alexnet-compiled-", "lock"
+PLACE_WITHOUT_SPACES = "/tmp"
+
+
+@contextmanager
+def compile_folder(engine: str) -> Iterator[dict[str, str]]:
+    """The environment in which an engine's framework keeps what it compiles in an empty folder.
+
+    So each process compiles as on a computer that has never run the engine. The parent makes and removes
+    the folder, since a child that is killed removes nothing; what a killed parent left is removed before
+    the next folder is made, and as the next session begins. The environment is empty for an engine that
+    compiles nothing or keeps nothing. Raises OSError.
+    """
+    row = ENGINES[engine]
+    variables = FRAMEWORKS[row.framework].cache_variables if row.compiler else ()
+    if not variables:
+        yield {}
+        return
+    remove_abandoned()
+    outer = Path(mkdtemp(prefix=PREFIX, dir=place()))
+    try:
+        # Renamed once it is locked, so that nobody takes the folder for an abandoned one before.
+        with (outer / f"{LOCK}.new").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            inner = outer / "files"
+            inner.mkdir()
+            Path(lock.name).rename(outer / LOCK)
+            yield dict.fromkeys(variables, str(inner))
+    finally:
+        shutil.rmtree(outer, ignore_errors=True)
+
+
+def place() -> Path:
+    """Where the folders lie: in the system's temporary folder, unless its path has a space.
+
+    There torch.compile would fail: it splits its command lines at spaces (pytorch 2.14.1,
+    torch/_inductor/cpp_builder.py).
+    """
+    temporary = gettempdir()
+    return Path(PLACE_WITHOUT_SPACES if len(temporary.split()) > 1 else temporary)
+
+
+def remove_abandoned() -> None:
+    """Removes the folders of parents that were killed: those whose lock nobody holds."""
+    for lock_file in place().glob(f"{PREFIX}*/{LOCK}"):
+        # Held by a living parent, made by another user, or gone by now.
+        with suppress(OSError), lock_file.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock_file.parent, ignore_errors=True)

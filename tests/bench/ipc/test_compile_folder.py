@@ -1,0 +1,126 @@
+"""Each process compiles as on a computer that has never run its engine, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from alexnet.frameworks.registry import FRAMEWORKS
+from bench.ipc.compile_folder import compile_folder
+from bench.ipc.parent import worker_process
+from bench.paths import ROOT
+from tests.bench.ipc.test_child import becomes_true
+from tests.support.samples import job
+
+COMPILED = "torch-compile"
+VARIABLES = FRAMEWORKS["torch"].cache_variables
+JOB = replace(job(""), cell=replace(job("").cell, engine=COMPILED))
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, empty."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def test_the_folder_is_empty_at_first_and_goes_with_all_that_is_in_it(temporary: Path) -> None:
+    with compile_folder(COMPILED) as environment:
+        assert environment.keys() == set(VARIABLES)
+        (folder,) = {Path(value) for value in environment.values()}
+        assert temporary in folder.parents
+        assert list(folder.iterdir()) == []
+        (folder / "kernel.so").touch()
+        with compile_folder(COMPILED) as other:
+            assert set(other.values()).isdisjoint(environment.values())
+        assert (folder / "kernel.so").exists(), "a folder in use is not an abandoned one"
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("engine", ["torch", "torch-bf16", "tensorflow-xla"])
+def test_an_engine_that_keeps_nothing_gets_no_folder(engine: str, temporary: Path) -> None:
+    with compile_folder(engine) as environment:
+        assert environment == {}
+        assert list(temporary.iterdir()) == []
+
+
+def test_a_path_with_a_space_is_not_taken(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.compile splits its command lines there, and would compile another file."""
+    spaced = temporary / "two words"
+    spaced.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spaced))
+    with compile_folder(COMPILED) as environment:
+        assert all(len(value.split()) == 1 for value in environment.values())
+        assert Path(environment["TMPDIR"]).is_dir()
+    assert not Path(environment["TMPDIR"]).parent.exists()
+    assert list(spaced.iterdir()) == []
+
+
+HANGS = """
+import os, sys, time
+from pathlib import Path
+Path(os.environ["TMPDIR"], "kernel.so").touch()
+os.write(int(sys.argv[1]), b".")
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_child_has_compiled_is_removed(temporary: Path) -> None:
+    """The session kills a child that hangs, and such a one removes nothing."""
+    log_file = temporary / "log"
+    with (
+        log_file.open("w") as log,
+        worker_process(JOB, [sys.executable, "-c", HANGS], log) as child,
+    ):
+        assert child.pipe.read(1) == b".", log_file.read_text()
+        assert len(list(temporary.glob("*/*/kernel.so"))) == 1
+    assert [file.name for file in temporary.iterdir()] == ["log"]
+
+
+PARENT = f"""
+import time
+from bench.ipc.compile_folder import compile_folder
+with compile_folder({COMPILED!r}) as environment:
+    print(environment["TMPDIR"], flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_parent_left_is_removed_before_the_next_child(temporary: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        left = Path(parent.stdout.readline().strip())
+        with compile_folder(COMPILED):
+            assert left.is_dir(), "its parent lives"
+        parent.kill()
+    assert left.is_dir()
+    with compile_folder(COMPILED):
+        assert not left.parent.exists()
+
+
+HEADERS = """
+import json, os, sys
+from torch._inductor import codecache
+from torch._inductor.runtime.cache_dir_utils import cache_dir, triton_cache_dir
+folders = [codecache._HEADER_DIR, cache_dir(), triton_cache_dir(0)]
+os.write(int(sys.argv[1]), json.dumps(folders).encode())
+"""
+
+
+def test_all_that_inductor_keeps_lies_in_the_folder(temporary: Path) -> None:
+    """Its precompiled headers too, which it puts elsewhere than its other files, on purpose."""
+    log_file = temporary / "log"
+    with log_file.open("w") as log, worker_process(JOB, [sys.executable, "-c", HEADERS], log) as child:
+        assert becomes_true(lambda: child.process.poll() is not None)
+        folders = json.loads(child.pipe.read(65536) or log_file.read_text())
+        (folder,) = temporary.glob("*/files")
+        assert [Path(name).is_relative_to(folder) for name in folders] == [True] * 3, folders
