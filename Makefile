@@ -8,9 +8,7 @@ SAVE := $(if $(NAME),--benchmark-save=$(NAME))
 RESULTS = results
 OUT = report
 # pyproject.toml's extras that are installed. FRAMEWORKS=tensorflow-cuda is for a clone of its own: docs/cuda.md
-ON_MACS := $(if $(filter Darwin,$(shell uname -s)),mlx)
-comma := ,
-FRAMEWORKS = torch,tensorflow$(if $(ON_MACS),$(comma)$(ON_MACS))
+FRAMEWORKS = default
 # After a session, whatever became of it: what was measured is written up, and the session's status stays.
 WRITE = ended=$$?; $(PYTHON) -m reports $(RESULTS) --out $(OUT); exit $$ended
 
@@ -37,7 +35,7 @@ test: .venv/installed ## the project's own tests, with the engines torch and ten
 test-fast: .venv/installed ## those that train nothing and run no whole session, in a minute (ARGS=…)
 	$(TESTS) -m "not slow and not engines" $(ARGS)
 
-test-engines: .venv/engines ## the tests of all other engines; installs MLX and JAX (ARGS=…)
+test-engines: .venv/engines ## the tests of all other engines; installs their frameworks (ARGS=…)
 	$(TESTS) -m engines -rs $(ARGS)
 
 torture: .venv/installed ## kill, stop, fill and damage sessions, and resume them (ARGS="--faults 200")
@@ -80,5 +78,5 @@ export RUNS_HERE
 	@touch $@
 
 .venv/engines: .venv/installed
-	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[$(FRAMEWORKS),mlx,jax,dev]'
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[$(FRAMEWORKS),engines,dev]'
 	@touch $@

@@ -1,4 +1,7 @@
-"""What the benchmarks may ask of any framework: a `Backend`, its `Trainer` and its `Kernel`s."""
+"""What the benchmarks may ask of any framework: a `Backend`, its `Trainer` and its `Kernel`s.
+
+`alexnet.frameworks.module.Module` is where a backend comes from.
+"""
 
 from __future__ import annotations
 
@@ -163,6 +166,17 @@ def check_same_shapes(
     wrong |= {n for n in set(arrays) & set(expected) if tuple(arrays[n].shape) != tuple(expected[n])}
     if wrong:
         raise ResumeError(f"this {what} is of another network or stage: {', '.join(sorted(wrong))}")
+
+
+def check_random_state(framework: str, random_state: RandomState, expected: RandomState) -> None:
+    """Raises ResumeError unless the arrays have the names, shapes and dtypes of `expected`."""
+    check_same_shapes("random state", random_state, {n: a.shape for n, a in expected.items()})
+    for name, array in expected.items():
+        if random_state[name].dtype != array.dtype:
+            raise ResumeError(
+                f"{framework} does not take this random state: its {name} is {random_state[name].dtype},"
+                f" not {array.dtype}"
+            )
 
 
 def operands(size: int, depth: int) -> tuple[Any, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo
+from alexnet.frameworks.module import Module
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable
 
 FRAMEWORKS: dict[str, FrameworkInfo] = {
@@ -34,9 +34,17 @@ def default_engines(platform: str = sys.platform) -> tuple[str, ...]:
 
 
 def environment() -> dict[str, str]:
-    """The environment variables that are set and affect speed or results."""
+    """The environment variables that are set and affect speed or results.
+
+    Those that name a folder for what is compiled are left out: each process has a folder of its own.
+    """
     prefixes = tuple(prefix for info in FRAMEWORKS.values() for prefix in info.recorded_prefixes)
-    return {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
+    caches = {name for info in FRAMEWORKS.values() for name in info.cache_variables}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(prefixes) and name not in caches
+    }
 
 
 def backend(engine: str, device: Device | Literal["auto"] = "auto") -> Backend:
@@ -50,20 +58,25 @@ def backend(engine: str, device: Device | Literal["auto"] = "auto") -> Backend:
     row = ENGINES[engine]
     os.environ.update(row.variables)
     try:
-        module = importlib.import_module(f"alexnet.frameworks.{row.framework}.backend")
+        imported = importlib.import_module(f"alexnet.frameworks.{row.framework}.backend")
     except Exception as error:  # a mismatched plugin may raise any exception of its loader
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DeviceUnavailable(
             f"{row.framework} cannot be imported here ({reason}): {REINSTALL}"
         ) from error
-    usable: Sequence[Device] = module.usable_devices()
+    module = cast("Module", imported)
+    usable = module.usable_devices()
+    if not usable:
+        raise DeviceUnavailable(
+            f"{row.framework} {module.VERSION} sees no device here. {module.why_unavailable('cpu')}"
+        )
     chosen = usable[0] if device == "auto" else device
-    if chosen in row.not_on:
-        raise DeviceUnavailable(f"{engine} cannot run on {chosen}. {row.not_on[chosen]}")
+    excluded = {**FRAMEWORKS[row.framework].never_on, **row.not_on}
+    if chosen in excluded:
+        raise DeviceUnavailable(f"{engine} cannot run on {chosen}. {excluded[chosen]}")
     if chosen not in usable:
         raise DeviceUnavailable(
             f"{row.framework} {module.VERSION} cannot use {chosen} here: it sees {', '.join(usable)}."
             f" {module.why_unavailable(chosen)}"
         )
-    built: Backend = module.build(row, chosen)
-    return built
+    return module.build(row, chosen)

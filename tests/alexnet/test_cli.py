@@ -9,7 +9,7 @@ import pytest
 
 from alexnet.__main__ import main
 from alexnet.frameworks.protocol import Device
-from alexnet.frameworks.registry import ENGINES
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from alexnet.recipe import EXPERIMENTS
 from bench.paths import ROOT
 from tests.support.engines import engines
@@ -65,7 +65,8 @@ def test_a_device_that_is_not_there_is_one_sentence(engine: str) -> None:
     command = [sys.executable, "-m", "alexnet", "device", engine, absent]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert process.returncode == 2
-    reason = ENGINES[engine].not_on.get(absent)
+    row = ENGINES[engine]
+    reason = {**FRAMEWORKS[row.framework].never_on, **row.not_on}.get(absent)
     said = f"{engine} cannot run on {absent}. {reason}" if reason else "it sees"
     assert said in process.stderr.splitlines()[-1]
 

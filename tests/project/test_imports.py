@@ -19,7 +19,8 @@ FILES = [ROOT / "conftest.py", *(f for house in HOUSES for f in sorted((ROOT / h
 FOLDER = ROOT / "alexnet" / "frameworks"
 ORIGINAL_REPORT = (ROOT / "reports" / "original" / "published.py",)
 """What was published in 2025, of the two frameworks that it was of."""
-TORCH, TENSORFLOW = {"torch", "torchvision"}, {"tensorflow", "keras"}
+LIBRARIES = {name: set(row.required) for name, row in FRAMEWORKS.items()}
+"""Framework -> the packages that its folder alone imports."""
 STDLIB_ONLY = ("alexnet.layers", "alexnet.spec", "alexnet.recipe")
 READS_FILES = ("bench.check", "reports")
 """What loads no framework and measures nothing: of `bench` it may know the records alone."""
@@ -35,7 +36,7 @@ BENCH: dict[str, set[str]] = {
     "hosted_mac": {"check", "host", "paths", "records"},
     "worker": {"ipc", "meters", "records"},
     "gate": {"ipc", "meters", "records", "worker"},
-    "doctor": {"host", "paths", "plan", "records"},
+    "doctor": {"host", "ipc", "paths", "plan", "records"},
     "session": {"gate", "host", "ipc", "meters", "paths", "plan", "records"},
     "plugin": {"doctor", "host", "ipc", "plan", "records", "session"},
     "overhead": {"host", "ipc", "meters", "plan", "records", "worker"},
@@ -85,7 +86,7 @@ def test_the_import_law_holds(file: Path) -> None:
     house = file.relative_to(ROOT).parts[0]
     names = list(imported(file))
     tops = {name.split(".")[0] for name in names}
-    for framework, libraries in (("torch", TORCH), ("tensorflow", TENSORFLOW)):
+    for framework, libraries in LIBRARIES.items():
         if FOLDER / framework not in file.parents:
             assert not tops & libraries
     if house == "alexnet":
@@ -146,7 +147,7 @@ def test_no_framework_or_engine_is_named_outside_its_folder(file: Path) -> None:
 
 def test_the_law_is_a_lint_rule_too() -> None:
     settings = (ROOT / "pyproject.toml").read_text()
-    for name in sorted(TORCH | TENSORFLOW):
+    for name in sorted(set().union(*LIBRARIES.values())):
         assert f'"{name}".msg' in settings
 
 
@@ -154,7 +155,7 @@ def test_the_report_loads_nothing_that_measures() -> None:
     """It reads files, on any computer, also where no framework is installed."""
     script = "import sys, reports.__main__\nprint(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True).split())
-    assert not loaded & (TORCH | TENSORFLOW | {"pytest", "psutil"})
+    assert not loaded & {"pytest", "psutil"}.union(*LIBRARIES.values())
     assert not {name for name in loaded if name.startswith(("bench.worker", "bench.session"))}
 
 

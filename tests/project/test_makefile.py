@@ -10,7 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS, default_engines
 from bench.paths import ROOT
 
 BROKEN = "#!/bin/sh\nexit 127\n"  # a version manager's stub for a Python that is not installed
@@ -22,6 +24,18 @@ case "$*" in
   --version) echo "Python 3.11.7";;
 esac
 """
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+
+
+def brought_by(extra: str, platform: str) -> set[str]:
+    """The extras that an extra of this project consists of on a platform."""
+    parts = [Requirement(line) for line in EXTRAS[extra]]
+    assert {part.name for part in parts} == {PROJECT["name"]}
+    there = [p for p in parts if p.marker is None or p.marker.evaluate({"sys_platform": platform})]
+    return {name for part in there for name in part.extras}
 
 
 @pytest.fixture
@@ -61,8 +75,7 @@ def test_a_stub_is_passed_over_for_a_python_that_runs(checkout: Path) -> None:
     calls = (checkout / "calls").read_text().splitlines()
     assert calls[-2] == "-m pytest bench --benchmark-save=mine --profile smoke"
     assert calls[-1] == "-m reports results --out report"
-    frameworks = "torch,tensorflow,mlx" if sys.platform == "darwin" else "torch,tensorflow"
-    assert any(f"--constraint constraints.txt --editable .[{frameworks},dev]" in c for c in calls)
+    assert any("--constraint constraints.txt --editable .[default,dev]" in c for c in calls)
 
 
 @pytest.mark.parametrize("target", ["bench", "resume"])
@@ -100,8 +113,8 @@ def test_the_frameworks_that_are_installed_can_be_named(checkout: Path) -> None:
     assert make(checkout, "bench", "FRAMEWORKS=tensorflow-cuda").returncode == 0
     calls = (checkout / "calls").read_text().splitlines()
     assert any("--editable .[tensorflow-cuda,dev]" in call for call in calls)
-    extras = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert {"torch", "tensorflow", "tensorflow-cuda", "mlx", "jax", "jax-cuda", "dev"} == set(extras)
+    of_frameworks = {info.pip_extra for info in FRAMEWORKS.values()}
+    assert of_frameworks | {"tensorflow-cuda", "jax-cuda", "default", "engines", "dev"} == set(EXTRAS)
 
 
 def test_the_fast_tests_are_those_that_are_not_slow(checkout: Path) -> None:
@@ -114,13 +127,16 @@ def test_the_fast_tests_are_those_that_are_not_slow(checkout: Path) -> None:
     )
 
 
-def test_a_mac_gets_mlx_too(checkout: Path) -> None:
-    install(checkout, "python3", WORKING)
-    (checkout / "bin" / "uname").unlink()
-    install(checkout, "uname", "#!/bin/sh\necho Darwin\n")
-    assert make(checkout, "bench").returncode == 0
-    calls = (checkout / "calls").read_text().splitlines()
-    assert any("--editable .[torch,tensorflow,mlx,dev]" in call for call in calls)
+@pytest.mark.parametrize("platform", ["darwin", "linux"])
+def test_what_is_installed_is_what_a_session_runs_unasked(platform: str) -> None:
+    """MLX on Macs alone."""
+    frameworks = {ENGINES[name].framework for name in default_engines(platform)}
+    assert brought_by("default", platform) == {FRAMEWORKS[name].pip_extra for name in frameworks}
+
+
+def test_the_tests_of_the_engines_have_every_framework() -> None:
+    expected = {info.pip_extra for info in FRAMEWORKS.values()}
+    assert brought_by("engines", sys.platform) == expected
 
 
 def test_the_tests_of_the_other_engines_install_their_frameworks_once(checkout: Path) -> None:
@@ -128,7 +144,7 @@ def test_the_tests_of_the_other_engines_install_their_frameworks_once(checkout: 
     for _ in range(2):
         assert make(checkout, "test-engines").returncode == 0
     calls = (checkout / "calls").read_text().splitlines()
-    assert sum(",mlx,jax,dev]" in call for call in calls) == 1
+    assert sum(",engines,dev]" in call for call in calls) == 1
     assert calls[-1] == "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -m engines -rs"
 
 

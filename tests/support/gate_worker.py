@@ -29,7 +29,9 @@ from bench.gate.checks import check_device
 from bench.gate.outputs import Batch
 from bench.gate.reference import compute_outputs, errors_when_rounded
 from bench.gate.tolerances import allowed_in
+from bench.records.limits import MAX_WEIGHT_DECAY
 from tests.support.narrow import narrow_variants
+from tests.support.shared_faults import OF_PIXELS, Plant, of_dropouts, preprocessed
 
 RECIPE = replace(
     SCRATCH,
@@ -202,26 +204,6 @@ def later_loss(trainer: Any) -> Any:
     return Velocities(trainer, change)
 
 
-def preprocessed(trainer: Any, change: Callable[[Any], Any]) -> Any:
-    """What is made of the pixels on the device is changed."""
-    own = trainer.preprocess
-    trainer.preprocess = lambda images: change(own(images))
-    return trainer
-
-
-def blue_first(trainer: Any) -> Any:
-    """BGR in the place of RGB."""
-    is_torch = hasattr(trainer, "optimizer")
-    return preprocessed(trainer, lambda x: x.flip(1) if is_torch else x[..., ::-1])
-
-
-def swapped_statistics(trainer: Any) -> Any:
-    """Mean and standard deviation have changed places."""
-    pixels = trainer.preprocess
-    pixels._mean, pixels._std = pixels._std, pixels._mean
-    return trainer
-
-
 def aligned_corners(trainer: Any) -> Any:
     """Upsampled from corner to corner, and not with half-pixel centres."""
     size, trainer.preprocess.size = trainer.preprocess.size, IMAGE_SHAPE[0]
@@ -277,6 +259,10 @@ class Velocities:
         now = {name: first[name] - rate * self._now[name] for name in first}
         self._trainer.resume(now, self._now, self._trainer.random_state())
 
+    def resume(self, weights: Any, momentum: Any, random_state: Any) -> None:
+        self._trainer.resume(weights, momentum, random_state)
+        self._now = dict(momentum)
+
     def momentum(self) -> Any:
         return self._now
 
@@ -296,8 +282,8 @@ def dampened(trainer: Any) -> Any:
 
 
 def decayed(trainer: Any) -> Any:
-    """A weight decay of 1e-5, a tenth of what is usual."""
-    return Velocities(trainer, lambda name, w, before, v: v + 1e-5 * w)
+    """A weight decay of 1e-5, a tenth of what is usual and 10 times the limit of every precision."""
+    return Velocities(trainer, lambda name, w, before, v: v + 10 * MAX_WEIGHT_DECAY * w)
 
 
 def dropouts(trainer: Any) -> list[Any]:
@@ -328,16 +314,6 @@ def replaced(trainer: Any, call: Callable[[Any, Any], Any], *, count: int = 99) 
     return trainer
 
 
-def unscaled(trainer: Any) -> Any:
-    """What is kept is not scaled up."""
-    return replaced(trainer, lambda own, x: own(x) / 2)
-
-
-def one_off(trainer: Any) -> Any:
-    """One of two layers drops nothing."""
-    return replaced(trainer, lambda own, x: x, count=1)
-
-
 class Periodic:
     """A trainer that draws the same two masks in turn."""
 
@@ -359,19 +335,6 @@ class Periodic:
         self._steps += 1
 
 
-def zero_dropout(trainer: Any) -> Any:
-    """Dropout gives zeros, as it did on Apple's GPU with TensorFlow 2.7."""
-    if hasattr(trainer.model, "named_modules"):
-        for module in trainer.model.modules():
-            if type(module).__name__.endswith("Dropout"):
-                module.forward = lambda x: x * 0
-    else:
-        for layer in trainer.model.layers:
-            if type(layer).__name__.endswith("Dropout"):
-                layer.call = lambda x, training=False: x * 0
-    return trainer
-
-
 def wrong_when_compiled(trainer: Any) -> Any:
     """Dense+ReLU is wrong in graphs and right eagerly, as with Apple's plugin and later Keras."""
     import tensorflow as tf
@@ -382,8 +345,6 @@ def wrong_when_compiled(trainer: Any) -> Any:
     trainer.model.get_layer("fc6").activation = activation
     return trainer
 
-
-Plant = Callable[[Any], Any]
 
 FAULTS: dict[str, Plant] = {
     "none": lambda trainer: trainer,
@@ -400,19 +361,16 @@ FAULTS: dict[str, Plant] = {
     "later loss": later_loss,
     "periodic": Periodic,
     "not a number": not_a_number,
+    **OF_PIXELS,
 }
 """What can be planted in any framework's trainer."""
 WITH_LAYER_OBJECTS = ("torch", "tensorflow")
 OF_LAYER_OBJECTS: dict[str, Plant] = {
-    "zero dropout": zero_dropout,
+    **of_dropouts(replaced),
     "misplaced": Misplaced,
     "other momentum": other_momentum,
-    "blue first": blue_first,
-    "swapped statistics": swapped_statistics,
     "aligned corners": aligned_corners,
     "other dropout": other_rate,
-    "unscaled": unscaled,
-    "one off": one_off,
 }
 """What is planted in the layers of torch and Keras. Another framework has a module of its own."""
 

@@ -15,6 +15,7 @@ import numpy as np
 from alexnet.data import IMAGE_SHAPE
 from alexnet.frameworks.jax.layers import dropout
 from alexnet.layers import Dropout
+from tests.support.shared_faults import Plant, of_dropouts, preprocessed
 
 
 class Misplaced:
@@ -39,25 +40,6 @@ class Misplaced:
 def other_momentum(trainer: Any) -> Any:
     """0.8 where the recipe says 0.9."""
     trainer.recipe = replace(trainer.recipe, momentum=0.8)
-    return trainer
-
-
-def preprocessed(trainer: Any, change: Callable[[Any], Any]) -> Any:
-    """What is made of the pixels on the device is changed."""
-    own = trainer.preprocess
-    trainer.preprocess = lambda images: change(own(images))
-    return trainer
-
-
-def blue_first(trainer: Any) -> Any:
-    """BGR in the place of RGB."""
-    return preprocessed(trainer, lambda x: x[..., ::-1])
-
-
-def swapped_statistics(trainer: Any) -> Any:
-    """Mean and standard deviation have changed places."""
-    pixels = trainer.preprocess
-    pixels._mean, pixels._std = pixels._std, pixels._mean
     return trainer
 
 
@@ -92,26 +74,11 @@ def _dropouts(trainer: Any) -> list[str]:
     return [row.layer.name for row in trainer.net.rows if isinstance(row.layer, Dropout)]
 
 
-def zero_dropout(trainer: Any) -> Any:
-    """Dropout gives zeros in training."""
-    return replaced(trainer, lambda own, x: x * 0)
-
-
 def other_rate(trainer: Any) -> Any:
     """Dropout of 0.4 where the table says 0.5."""
     for name in _dropouts(trainer):
         trainer.layers[name] = partial(dropout, 0.4)
     return trainer
-
-
-def unscaled(trainer: Any) -> Any:
-    """What is kept is not scaled up."""
-    return replaced(trainer, lambda own, x: own(x) / 2)
-
-
-def one_off(trainer: Any) -> Any:
-    """One of two layers drops nothing."""
-    return replaced(trainer, lambda own, x: x, count=1)
 
 
 def one_key(trainer: Any) -> Any:
@@ -121,15 +88,11 @@ def one_key(trainer: Any) -> Any:
     return trainer
 
 
-FAULTS: dict[str, Callable[[Any], Any]] = {
-    "zero dropout": zero_dropout,
+FAULTS: dict[str, Plant] = {
+    **of_dropouts(replaced),
     "misplaced": Misplaced,
     "other momentum": other_momentum,
-    "blue first": blue_first,
-    "swapped statistics": swapped_statistics,
     "aligned corners": aligned_corners,
     "other dropout": other_rate,
-    "unscaled": unscaled,
-    "one off": one_off,
     "one key": one_key,
 }

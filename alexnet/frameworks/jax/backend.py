@@ -16,10 +16,12 @@ import jaxlib
 from jax import lax
 
 from alexnet.frameworks.info import Engine
-from alexnet.frameworks.jax.info import COMPILER, INFO
+from alexnet.frameworks.jax.info import COMPILER, CUDA_PACKAGES, CUDNN
 from alexnet.frameworks.jax.layers import GENERATOR, convolution, product
 from alexnet.frameworks.jax.trainer import JaxTrainer, put
-from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
+from alexnet.frameworks.module import check_row
+from alexnet.frameworks.packages import installed_versions
+from alexnet.frameworks.protocol import Device, operands
 from alexnet.frameworks.registry import environment
 from alexnet.layers import Conv
 from alexnet.recipe import Recipe
@@ -32,6 +34,8 @@ VERSION = jax.__version__
 jax.config.update("jax_enable_x64", False)
 jax.config.update("jax_disable_jit", False)
 jax.config.update("jax_enable_compilation_cache", False)
+jax.config.update("jax_numpy_dtype_promotion", "standard")
+jax.config.update("jax_numpy_rank_promotion", "allow")
 
 
 def usable_devices() -> tuple[Device, ...]:
@@ -50,8 +54,6 @@ def _first(device: Device) -> Any:
 
 def why_unavailable(device: Device) -> str:
     """One sentence on why JAX cannot use a device."""
-    if device in INFO.never_on:
-        return INFO.never_on[device]
     if device == "cpu":
         return "JAX_PLATFORMS hides the CPU: unset it."
     return "JAX sees no NVIDIA GPU: it needs a driver, and a clone of its own with the extra jax-cuda."
@@ -145,6 +147,7 @@ class JaxBackend:
     def versions(self) -> dict[str, str]:
         versions = {"jax": jax.__version__, "jaxlib": jaxlib.__version__, "numpy": np.__version__}
         if self.device == "cuda":
+            versions |= installed_versions((*CUDA_PACKAGES, CUDNN))
             versions["cuda"] = " ".join(self._device.client.platform_version.split())
         return versions
 
@@ -174,8 +177,5 @@ def build(engine: Engine, device: Device) -> JaxBackend:
 
     Raises DeviceUnavailable for an engine whose precision or compiler this backend does not have.
     """
-    if engine.precision not in OPERANDS or engine.compiler != COMPILER:
-        raise DeviceUnavailable(
-            f"{engine.name}: JAX trains here in {', '.join(OPERANDS)}, and compiled by {COMPILER} alone"
-        )
+    check_row(engine, OPERANDS, (COMPILER,))
     return JaxBackend(device, OPERANDS[engine.precision])

@@ -11,6 +11,11 @@ NO_APPLE_GPU = (
 )
 """jax's PR #34485 removed what was left of jax-metal."""
 
+CUDA_PACKAGES = ("jax-cuda13-plugin", "jax-cuda13-pjrt")
+"""What compiles and runs JAX's programs on an NVIDIA GPU."""
+CUDNN = "nvidia-cudnn-cu13"
+"""What convolves there; torch brings it too, so that its presence says nothing about JAX."""
+
 # The effects of JAX_* and XLA_PYTHON_* are those of JAX's documentation; XLA reads NPROC where it makes
 # its pool of threads.
 INFO = FrameworkInfo(
@@ -42,7 +47,7 @@ INFO = FrameworkInfo(
             shape="⬣",
         ),
     ),
-    packages=("jax", "jaxlib"),
+    packages=("jax", "jaxlib", *CUDA_PACKAGES),
     required=("jax", "jaxlib"),
     pip_extra="jax",
     variables={
@@ -75,6 +80,12 @@ INFO = FrameworkInfo(
         ),
         "JAX_COMPILATION_CACHE_DIR": Variable(
             effect="is ignored by this suite, which compiles in each process", overridden=True
+        ),
+        "JAX_NUMPY_DTYPE_PROMOTION": Variable(
+            effect="is ignored by this suite", overridden=True, harmless="standard"
+        ),
+        "JAX_NUMPY_RANK_PROMOTION": Variable(
+            effect="is ignored by this suite", overridden=True, harmless="allow"
         ),
     },
     recorded_prefixes=("JAX_", "XLA_", "NPROC"),

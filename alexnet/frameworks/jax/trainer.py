@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import jax
@@ -12,7 +12,8 @@ import numpy as np
 from alexnet.data import Images, Labels
 from alexnet.frameworks.jax.layers import GENERATOR, function
 from alexnet.frameworks.jax.preprocess import Preprocess
-from alexnet.frameworks.protocol import RandomState, ResumeError, check_same_shapes
+from alexnet.frameworks.outputs import channels_first
+from alexnet.frameworks.protocol import RandomState, check_random_state, check_same_shapes
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import INPUT, Network
@@ -125,30 +126,29 @@ class JaxTrainer:
         return metrics
 
     def synchronize(self) -> None:
-        # All arrays of the process: JAX has no call that waits for a device, and on the CPU a program
-        # does not wait for another whose results it does not need.
-        jax.block_until_ready([array for array in jax.live_arrays() if not array.is_deleted()])
+        # All arrays of this device's kind: JAX has no call that waits for a device, and on the CPU a
+        # program does not wait for another whose results it does not need. Unless a platform is named,
+        # `live_arrays` gives those of JAX's default one alone, which is a GPU wherever there is one.
+        arrays = jax.live_arrays(self.device.platform)
+        jax.block_until_ready([array for array in arrays if not array.is_deleted()])
 
     def logits(self, images: Images) -> Logits:
         logits: Logits = _numpy(self._logits(self._weights, put(images, self.device)))
         return logits
 
     def activations(self, images: Images) -> dict[str, Any]:
-        # Operation by operation, so that what XLA makes of the whole network is held against it.
-        shapes = {row.layer.name: row.output_shape for row in self.net.rows}
-        dense, (channels, rows, columns) = self.net.flattened
+        return channels_first(self.net, self._outputs(images))
+
+    def _outputs(self, images: Images) -> Iterator[tuple[str, Any]]:
+        """INPUT and each layer's name -> its output, channels last.
+
+        Operation by operation, so that what XLA makes of the whole network is held against it.
+        """
         x = self.preprocess(put(images, self.device))
-        outputs = {INPUT: _numpy(jnp.moveaxis(x, -1, 1))}
-        flat_map = True  # until the first Dense a flat output is a channels-last map
+        yield INPUT, np.asarray(x)
         for name, apply in self.layers.items():
             x = apply(self._weights, x, None)
-            flat_map = flat_map and name != dense
-            output = x
-            if x.ndim == 2 and flat_map:
-                output = x.reshape(-1, rows, columns, channels)
-            output = jnp.moveaxis(output, -1, 1)
-            outputs[name] = _numpy(output.reshape(len(images), *shapes[name]))
-        return outputs
+            yield name, np.asarray(x)
 
     def weights(self) -> Weights:
         return self._canonical(self._weights)
@@ -195,12 +195,8 @@ class JaxTrainer:
     def resume(self, weights: Weights, momentum: Weights, random_state: RandomState) -> None:
         check(weights, self.net)
         check_same_shapes("momentum", momentum, {n: self.net.tensors[n] for n in self._velocities})
-        own = self.random_state()
-        check_same_shapes("random state", random_state, {n: a.shape for n, a in own.items()})
-        key = random_state["key"]
-        if key.dtype != own["key"].dtype:
-            raise ResumeError(f"JAX does not take this random state: its key is of {key.dtype}")
-        self._key = put(key, self.device)
+        check_random_state("JAX", random_state, self.random_state())
+        self._key = put(random_state["key"], self.device)
         self.load(weights)
         self._assign(self._velocities, momentum)
 

@@ -18,7 +18,9 @@ from alexnet.frameworks.info import Engine
 from alexnet.frameworks.mlx.info import COMPILER, INFO
 from alexnet.frameworks.mlx.layers import product
 from alexnet.frameworks.mlx.trainer import MlxTrainer, submit, synchronize
-from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
+from alexnet.frameworks.module import check_row
+from alexnet.frameworks.packages import installed_versions
+from alexnet.frameworks.protocol import Device, operands
 from alexnet.frameworks.registry import environment
 from alexnet.layers import Conv, Dense
 from alexnet.recipe import Recipe
@@ -35,7 +37,7 @@ def usable_devices() -> tuple[Device, ...]:
 
 def why_unavailable(device: Device) -> str:
     """One sentence on why MLX cannot use a device."""
-    return INFO.never_on.get(device, "Metal needs macOS 14 or newer on Apple silicon.")
+    return "Metal needs macOS 14 or newer on Apple silicon."
 
 
 class Product:
@@ -113,8 +115,8 @@ class MlxBackend:
         return "CPU" if self.device == "cpu" else str(mx.device_info()["device_name"])
 
     def versions(self) -> dict[str, str]:
-        installed = {package: _version(package) for package in INFO.packages}
-        return {n: v for n, v in installed.items() if v} | {"numpy": np.__version__}
+        # MLX has one package for macOS and another for Linux.
+        return installed_versions(INFO.packages) | {"numpy": np.__version__}
 
     def settings(self) -> dict[str, str]:
         settings = {
@@ -146,14 +148,6 @@ def _channels_first(array: mx.array) -> Any:
     return np.moveaxis(np.array(array), -1, 1) if array.ndim == 4 else np.array(array)
 
 
-def _version(package: str) -> str:
-    """Empty if the package is not installed: MLX has one for macOS and another for Linux."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
 OPERANDS = {"float32": mx.float32, "TF32": mx.float32, "bfloat16": mx.bfloat16}
 
 
@@ -162,8 +156,5 @@ def build(engine: Engine, device: Device) -> MlxBackend:
 
     Raises DeviceUnavailable for an engine whose precision or compiler this backend does not have.
     """
-    if engine.precision not in OPERANDS or engine.compiler != COMPILER:
-        raise DeviceUnavailable(
-            f"{engine.name}: MLX trains here in {', '.join(OPERANDS)}, and is compiled by {COMPILER}"
-        )
+    check_row(engine, OPERANDS, (COMPILER,))
     return MlxBackend(device, operands=OPERANDS[engine.precision])

@@ -80,7 +80,7 @@ INFO = FrameworkInfo(
     never_on={"cuda": "MLX is run here on Apple's GPU and on the CPU alone."},
     device_fixes={
         "mps": f"update macOS to 14 or newer, then {REINSTALL}",
-        "cuda": "MLX is run here on Apple's GPU and on the CPU; an NVIDIA GPU has torch and TensorFlow",
+        "cuda": "MLX is run here on Apple's GPU and on the CPU; an NVIDIA GPU has the other frameworks",
     },
     default_platforms=("darwin",),
     says_nothing_on={

@@ -9,13 +9,13 @@ import numpy as np
 
 from alexnet.data import Images, Labels
 from alexnet.frameworks.mlx.model import Model, Tensors
+from alexnet.frameworks.outputs import channels_first
 from alexnet.frameworks.protocol import (
     PlacementNotReported,
     RandomState,
-    ResumeError,
+    check_random_state,
     check_same_shapes,
 )
-from alexnet.layers import Dense, Flatten
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import Network
@@ -83,20 +83,8 @@ class MlxTrainer:
         return np.array(self._logits(self._tensors, mx.array(images)))
 
     def activations(self, images: Images) -> dict[str, Any]:
-        rows = {row.layer.name: row for row in self.net.rows}
-        _, (channels, height, width) = self.net.flattened
-        outputs: dict[str, Any] = {}
-        flattened_map = False  # True from Flatten to the first Dense: a flattened channels-last map
-        for name, x in self.model.outputs(self._tensors, mx.array(images)):
-            output, row = np.array(x.astype(mx.float32)), rows.get(name)
-            flattened_map = row is not None and (
-                isinstance(row.layer, Flatten) or (flattened_map and not isinstance(row.layer, Dense))
-            )
-            if flattened_map:
-                output = output.reshape(-1, height, width, channels)
-            output = np.ascontiguousarray(np.moveaxis(output, -1, 1))
-            outputs[name] = output if row is None else output.reshape(-1, *row.output_shape)
-        return outputs
+        outputs = self.model.outputs(self._tensors, mx.array(images))
+        return channels_first(self.net, ((name, np.array(x.astype(mx.float32))) for name, x in outputs))
 
     def weights(self) -> Weights:
         return self._canonical(self._tensors)
@@ -137,13 +125,10 @@ class MlxTrainer:
         check_same_shapes(
             "momentum", momentum, {name: self.net.tensors[name] for name in self._velocities}
         )
-        check_same_shapes("random state", random_state, {"key": self._key.shape})
-        key = random_state["key"]
-        if key.dtype != np.uint32:
-            raise ResumeError(f"MLX does not take this random state: its key is {key.dtype}, not uint32")
+        check_random_state("MLX", random_state, self.random_state())
         self.load(weights)
         self._velocities = self._converted(momentum)
-        self._key = mx.array(key)
+        self._key = mx.array(random_state["key"])
 
 
 def submit(arrays: Any) -> None:

@@ -20,7 +20,8 @@ import keras
 import tensorflow as tf
 
 from alexnet.frameworks.info import Engine
-from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
+from alexnet.frameworks.module import check_row
+from alexnet.frameworks.protocol import Device, operands
 from alexnet.frameworks.registry import environment
 from alexnet.frameworks.tensorflow.arithmetic import OneLayer, compiled_sums
 from alexnet.frameworks.tensorflow.form import FLOAT32, Form
@@ -180,11 +181,7 @@ def build(engine: Engine, device: Device) -> TensorflowBackend:
 
     Raises DeviceUnavailable for an engine whose precision or compiler this backend does not have.
     """
-    if engine.precision not in POLICIES or engine.compiler not in (TF_FUNCTION, XLA):
-        raise DeviceUnavailable(
-            f"{engine.name}: TensorFlow trains here in {', '.join(POLICIES)}, compiled by {TF_FUNCTION}"
-            f" or {XLA}"
-        )
+    check_row(engine, POLICIES, (TF_FUNCTION, XLA))
     form = Form(
         policy=POLICIES[engine.precision],
         loss_scale=FLOAT16_LOSS_SCALE if engine.precision == "float16" else 1.0,

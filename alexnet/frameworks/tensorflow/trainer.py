@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import keras
@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet.data import IMAGE_SHAPE, Images, Labels
+from alexnet.frameworks.outputs import channels_first
 from alexnet.frameworks.protocol import Device, RandomState, ResumeError, check_same_shapes
 from alexnet.frameworks.tensorflow.form import FLOAT32, Form
 from alexnet.frameworks.tensorflow.layers import HOST, HostSeededDropout, given_seeds, keras_layers
 from alexnet.frameworks.tensorflow.placement import ops_off_device
 from alexnet.frameworks.tensorflow.preprocess import Preprocess
-from alexnet.layers import Dense, Flatten
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import INPUT, Network
@@ -155,7 +155,7 @@ class TensorflowTrainer:
 
     def pop_metrics(self) -> tuple[float, float]:
         metrics = float(self._loss_sum) / self._steps, float(self._correct) / self._images
-        with tf.device(self.device):  # the float64 reference stays on the CPU
+        with tf.device(self.device):  # where the two variables are
             self._loss_sum.assign(0.0)
             self._correct.assign(0.0)
         self._steps = self._images = 0
@@ -177,26 +177,18 @@ class TensorflowTrainer:
         return logits
 
     def activations(self, images: Images) -> dict[str, Any]:
-        rows = {row.layer.name: row for row in self.net.rows}
-        _, (channels, height, width) = self.net.flattened
-        outputs: dict[str, Any] = {}
-        flattened_map = False  # True from Flatten to the first Dense: a flattened channels-last map
         with tf.device(self.device):
-            x = self.preprocess(_on_device(images))
-            outputs[INPUT] = np.moveaxis(x.numpy(), -1, 1)
-            for layer in self.model.layers:
-                x = layer(x, training=False)
-                if layer.name not in rows:
-                    continue
-                row, output = rows[layer.name], tf.cast(x, tf.float32).numpy()
-                flattened_map = isinstance(row.layer, Flatten) or (
-                    flattened_map and not isinstance(row.layer, Dense)
-                )
-                if flattened_map:
-                    output = output.reshape(-1, height, width, channels)
-                output = np.moveaxis(output, -1, 1)
-                outputs[layer.name] = output.reshape(-1, *row.output_shape)
-        return outputs
+            return channels_first(self.net, self._outputs(images))
+
+    def _outputs(self, images: Images) -> Iterator[tuple[str, Any]]:
+        """INPUT and each row's name -> its output, float32, channels last; padding is no row."""
+        names = {row.layer.name for row in self.net.rows}
+        x = self.preprocess(_on_device(images))
+        yield INPUT, x.numpy()
+        for layer in self.model.layers:
+            x = layer(x, training=False)
+            if layer.name in names:
+                yield layer.name, tf.cast(x, tf.float32).numpy()
 
     def _variables(self) -> dict[str, Any]:
         """Canonical name -> Keras variable."""

@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 
-# This variable makes operations that Apple's GPU lacks run silently on the CPU, and be timed there.
-os.environ.pop("PYTORCH_ENABLE_MPS_FALLBACK", None)
+from alexnet.frameworks.torch.info import COMPILER, OVERRIDDEN
+
+# The first makes operations that Apple's GPU lacks run silently on the CPU, and be timed there.
+for variable in ("PYTORCH_ENABLE_MPS_FALLBACK", *OVERRIDDEN):
+    os.environ.pop(variable, None)
 
 import torch
-import torchvision
 
 from alexnet.frameworks.info import Engine
+from alexnet.frameworks.module import check_row
+from alexnet.frameworks.packages import installed_versions
 from alexnet.frameworks.protocol import Device, DeviceUnavailable, operands
 from alexnet.frameworks.registry import environment
-from alexnet.frameworks.torch.info import COMPILER
 from alexnet.frameworks.torch.layers import modules
 from alexnet.frameworks.torch.trainer import Form, TorchTrainer, memory_format, synchronize
 from alexnet.recipe import Recipe
@@ -132,8 +135,9 @@ class TorchBackend:
     def versions(self) -> dict[str, str]:
         versions = {
             "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
             "numpy": np.__version__,
+            # It is imported for the file of ImageNet's weights alone, since that takes a second.
+            **installed_versions(("torchvision",)),
         }
         if self.device == "cuda":
             versions["cuda"] = str(torch.version.cuda)
@@ -177,13 +181,12 @@ for a batch of 128; this scale keeps those, too, above 6 x 10^-5, where float16 
 def build(engine: Engine, device: Device) -> TorchBackend:
     """The backend of an engine for a device from `usable_devices`.
 
-    Raises DeviceUnavailable for an engine whose precision or compiler this backend does not have.
+    Raises DeviceUnavailable for an engine whose precision or compiler this backend does not have, and
+    where that compiler lacks what it builds with.
     """
-    if engine.precision not in AUTOCAST or engine.compiler not in (None, COMPILER):
-        raise DeviceUnavailable(
-            f"{engine.name}: torch trains here in {', '.join(AUTOCAST)}, and is compiled by {COMPILER}"
-            " alone or not at all"
-        )
+    check_row(engine, AUTOCAST, (None, COMPILER))
+    if reason := engine.lacks(device):
+        raise DeviceUnavailable(f"{engine.name} cannot run on {device}. {reason}.")
     form = Form(
         autocast=AUTOCAST[engine.precision],
         loss_scale=FLOAT16_LOSS_SCALE if engine.precision == "float16" else 1.0,

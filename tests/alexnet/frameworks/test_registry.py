@@ -6,7 +6,7 @@ import importlib
 import re
 import tomllib
 from dataclasses import replace
-from typing import get_args
+from typing import Any, Literal, get_args
 
 import pytest
 
@@ -63,6 +63,57 @@ def test_an_engine_whose_framework_cannot_be_imported_says_so(monkeypatch: pytes
     monkeypatch.setitem(registry.ENGINES, "paper", row)
     with pytest.raises(DeviceUnavailable, match=r"paper cannot be imported here \(No module named"):
         registry.backend("paper", "cpu")
+
+
+class Paper:
+    """The module of a framework that sees what it is told."""
+
+    VERSION = "1.0"
+
+    def __init__(self, *usable: Device) -> None:
+        self.usable = usable
+
+    def usable_devices(self) -> tuple[Device, ...]:
+        return self.usable
+
+    def why_unavailable(self, device: Device) -> str:
+        return f"Buy a {device}."
+
+    def build(self, engine: Engine, device: Device) -> Any:
+        return f"{engine.name} on {device}"
+
+
+@pytest.mark.parametrize(
+    ("usable", "device", "sentence"),
+    [
+        ((), "auto", "torch 1.0 sees no device here. Buy a cpu."),
+        ((), "cpu", "torch 1.0 sees no device here. Buy a cpu."),
+        (("cuda", "cpu"), "mps", "torch 1.0 cannot use mps here: it sees cuda, cpu. Buy a mps."),
+        (("mps", "cpu"), "auto", "torch cannot run on mps. It is asleep."),
+        (("mps", "cpu"), "cuda", "torch cannot run on cuda. It is never there."),
+    ],
+)
+def test_what_cannot_be_run_is_one_sentence(
+    usable: tuple[Device, ...],
+    device: Device | Literal["auto"],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib, "import_module", lambda name: Paper(*usable))
+    if "cannot run" in sentence:
+        engine = replace(ENGINES["torch"], not_on={"mps": "It is asleep."})
+        framework = replace(FRAMEWORKS["torch"], never_on={"cuda": "It is never there."})
+        monkeypatch.setitem(ENGINES, "torch", engine)
+        monkeypatch.setitem(FRAMEWORKS, "torch", framework)
+    with pytest.raises(DeviceUnavailable, match=f"^{re.escape(sentence)}$"):
+        registry.backend("torch", device)
+
+
+def test_the_best_device_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib, "import_module", lambda name: Paper("cuda", "cpu"))
+    asked: tuple[Device | Literal["auto"], ...] = ("auto", "cuda", "cpu")
+    built: list[Any] = [registry.backend("torch", device) for device in asked]
+    assert built == ["torch on cuda", "torch on cuda", "torch on cpu"]
 
 
 @pytest.mark.parametrize("info", ROWS, ids=lambda info: info.name)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from alexnet.data import Images, Labels
 from alexnet.frameworks.info import Engine
+from alexnet.frameworks.module import check_row
 from alexnet.frameworks.protocol import (
     Device,
-    DeviceUnavailable,
     RandomState,
     check_same_shapes,
     operands,
@@ -188,6 +188,5 @@ class AbacusBackend:
 
 def build(engine: Engine, device: Device) -> AbacusBackend:
     """The backend of Abacus's only engine."""
-    if (engine.precision, engine.compiler) != ("float32", None):
-        raise DeviceUnavailable(f"{engine.name}: Abacus trains in float32, uncompiled")
+    check_row(engine, ("float32",), (None,))
     return AbacusBackend()
