@@ -158,7 +158,7 @@ def compare_to_reference(device: Errors, allowed: Allowed, exact: Outputs, *, on
         "three losses": allowed.of(own.losses, floor=KINK_GRADIENT),
         "three steps": allowed.of(max(own.displacement.values()), floor=KINK_STEPS),
     }
-    where = f"on {on}, against the CPU in float64"
+    where = f"on {on}, against the reference in float64"
     measured = {
         "layers": (device.layers[layer], f"{_words(layer)} {where}"),
         "logits": (device.logits, f"the compiled logits {where}"),
@@ -186,7 +186,7 @@ def check_own_network(
 ) -> Check:
     """The logits of the network that will train. In evaluation its dropout must do nothing."""
     error = relative_max_error(trainer.logits(batch.images), exact.logits)
-    description = f"the logits of the cell's own network on {on}, against the CPU in float64"
+    description = f"the logits of the cell's own network on {on}, against the reference in float64"
     return _at_most("own logits", error, allowed.of(allowed.errors.logits), description)
 
 

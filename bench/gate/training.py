@@ -167,7 +167,7 @@ def check_later_steps(
             measured=finite_or_none(gradient_errors[worst]),
             lower=0.0,
             upper=gradient_tolerance,
-            description=f"the gradient of {worst} in a later step, against the CPU in float64",
+            description=f"the gradient of {worst} in a later step, against the reference in float64",
         ),
         Check(
             name="later rate",

@@ -137,7 +137,7 @@ def test_nothing_valid_is_said_so(tmp_path: Path) -> None:
     assert told(given, "front") == (
         "No run is valid, so nothing is compared and nothing is claimed: 1 failed and 1 invalid."
         " The reasons are: killed by {x}; not <b>{0}</b>: there was nothing to measure, or not a number:"
-        " the compiled logits on cpu, against the CPU in float64."
+        " the compiled logits on cpu, against the reference in float64."
     )
 
 

@@ -75,7 +75,7 @@ CHECK = Check(
     measured=1.5e-6,
     lower=0.0,
     upper=2.4e-5,
-    description="the compiled logits on cpu, against the CPU in float64",
+    description="the compiled logits on cpu, against the reference in float64",
 )
 
 ARITHMETIC = Arithmetic(

@@ -103,7 +103,7 @@ INFO = FrameworkInfo(
                 package="keras",
                 first=(3, 7),
                 warning="Keras {version} builds Dense layers that Apple's plugin can compute wrongly;"
-                " this suite switches that part of it off, and checks the GPU against the CPU before"
+                " this suite switches that part of it off, and checks the GPU against a reference before"
                 " each cell.",
             ),
         ),

@@ -194,7 +194,7 @@ def test_a_gradient_that_is_another_from_some_step_on_names_its_tensor(
     check = checks["later gradient"]
     assert not check.passed
     assert check.measured == pytest.approx(0.1, rel=1e-3)
-    words = "the gradient of conv3.bias in a later step, against the CPU in float64"
+    words = "the gradient of conv3.bias in a later step, against the reference in float64"
     assert check.description == words
 
 

@@ -50,7 +50,7 @@ FAULTS = [
     ("later rate", "later rate", "how far a later step's rate is from 0"),
     ("cached rate", "later rate", "how far a later step's rate is from 0, as the protocol has it"),
     ("kept rate", "later rate", "how far a later step's rate is from 0.0001, as the protocol has it"),
-    ("later loss", "later gradient", "in a later step, against the CPU in float64"),
+    ("later loss", "later gradient", "in a later step, against the reference in float64"),
     ("blue first", "layers", "the pixels that are the network's input on cpu"),
     ("swapped statistics", "layers", "the pixels that are the network's input on cpu"),
     ("aligned corners", "layers", "the pixels that are the network's input on cpu"),

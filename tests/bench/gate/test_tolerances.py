@@ -164,7 +164,8 @@ def test_the_cells_own_network_must_answer_as_the_one_without_dropout() -> None:
     dropping.now["fc.weight"] = dropping.now["fc.weight"] * (np.arange(3072) % 2)
     check = own_logits(dropping)
     assert (check.name, check.passed) == ("own logits", False)
-    assert check.description == "the logits of the cell's own network on mps, against the CPU in float64"
+    told = "the logits of the cell's own network on mps, against the reference in float64"
+    assert check.description == told
     dropping.now["fc.bias"][0] = np.nan
     assert own_logits(dropping).measured is None
 
@@ -191,7 +192,7 @@ def test_pixels_that_are_off_are_named_before_the_layers_behind_them() -> None:
     )[0]
     assert check.name == "layers"
     assert check.measured == pytest.approx(0.1)
-    words = "the pixels that are the network's input on mps, against the CPU in float64"
+    words = "the pixels that are the network's input on mps, against the reference in float64"
     assert check.description == words
 
 

@@ -171,7 +171,7 @@ def test_reasons_warnings_and_meters_without_a_reading_are_told_in_words() -> No
     )
     session.runs, session.warnings = [valid, invalid, failed], {"it may fall asleep"}
     session.skipped = [SkippedCell(cell=replace(CELL, seed=3), plan=PLAN, reason="no weights")]
-    description = "the compiled logits on cpu, against the CPU in float64"
+    description = "the compiled logits on cpu, against the reference in float64"
     assert summary.explanations(session) == [
         "scratch-torch-cpu-s1 is invalid:"
         f" logits: 0.9 where 2.4e-05 at most is allowed ({description});"

@@ -97,8 +97,8 @@ def test_runs_that_are_invalid_or_failed_have_their_reason(two: Study) -> None:
     assert cells(found, "State") == ["invalid", "failed"]
     assert cells(found, "On") == ["bob, Apple GPU", "anna, Apple GPU"]
     assert cells(found, "Reason") == [
-        "logits: 0.3 where 2.4e-05 at most is allowed (the compiled logits on cpu, against the CPU in"
-        " float64)",
+        "logits: 0.3 where 2.4e-05 at most is allowed (the compiled logits on cpu, against the reference"
+        " in float64)",
         "its worker was killed by signal 9",
     ]
     assert cells(found, "Runs") == ["R22", "R10"]
