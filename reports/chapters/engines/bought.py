@@ -157,9 +157,13 @@ def bought(study: Study) -> dict[str, Table]:
 
 
 def finding(frame: pd.DataFrame) -> str:
-    """Which engines are faster than their framework's own, wherever both met, and which are slower."""
+    """Which engines are faster than their framework's own, wherever both met, and which are slower.
+
+    A comparison of too few epochs is none, unless there is no other.
+    """
+    enough = frame[frame["verdict"] != "too few epochs"]
     verdicts: dict[str, list[Any]] = {}
-    for row in frame.itertuples():
+    for row in (frame if enough.empty else enough).itertuples():
         verdicts.setdefault(str(row.engine), []).append(row)
     faster = [name for name, rows in verdicts.items() if all(row.verdict == "faster" for row in rows)]
     slower = [name for name, rows in verdicts.items() if all(row.verdict == "slower" for row in rows)]

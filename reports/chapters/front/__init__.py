@@ -81,12 +81,10 @@ def _reading(shown: Shown, every: Shown) -> list[Sentence]:
         seen = "; a thin line is the range of the runs that were seen" if ranges else ""
         sentences.append(say("A hollow mark has no interval{seen}.", seen=seen))
     sentences.append(_glossary(shown))
-    drawn, there = (sum(not speed.is_exact for speed in rows.speeds) for rows in (shown, every))
-    if drawn:
+    if not all(speed.is_exact for speed in shown.speeds):
         sentences.append(say("Engines of less precision than float32 stand in grey."))
-    if drawn < there:
-        others = "The other such" if drawn else "Engines of less precision than float32"
-        sentences.append(say("{others} are in report-data/front.csv.", others=others))
+    elif not all(speed.is_exact for speed in every.speeds):
+        sentences.append(say("Engines of less precision than float32 are in report-data/front.csv."))
     if shown.left_out:
         sentences.append(
             not_shown(

@@ -149,6 +149,18 @@ def test_the_title_of_one_engine_counts_unlike_verdicts(
     assert made.title == f"Beside PyTorch, of 2 comparisons PyTorch half is {title}"
 
 
+def test_the_title_leaves_out_comparisons_of_too_few_epochs(tmp_path: Path) -> None:
+    sides: tuple[Side, ...] = (("torch", 10.0, "float32"), (HALF.name, 5.0, "float16"))
+    few = [
+        timed_run(engine, seconds, precision=precision, experiment="mistaken", jitter=(1.0, 1.0))
+        for engine, seconds, precision in sides
+    ]
+    made = table_of(saved(tmp_path, (ANNA, [*in_turn(*sides), *few])))
+    assert made.title == "PyTorch half trains 2.00 times as fast as PyTorch"
+    heads = [column.name for column in made.columns]
+    assert [row[heads.index("Verdict")] for row in made.rows] == ["faster", "too few epochs"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "title"),
     [
