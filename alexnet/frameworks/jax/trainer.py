@@ -59,10 +59,11 @@ class JaxTrainer:
     def begin_stage(self, train: Literal["all", "head"]) -> None:
         # The old momentum is freed before the new one is allocated.
         self._velocities: Arrays = {}
-        head = head_tensors(self.net)
-        trained = [name for name in self.net.tensors if train == "all" or name in head]
+        trained = self.net.tensors if train == "all" else head_tensors(self.net)
         self._velocities = {
-            name: put(np.zeros(self._weights[name].shape, np.float32), self.device) for name in trained
+            name: put(np.zeros(tensor.shape, np.float32), self.device)
+            for name, tensor in self._weights.items()
+            if name in trained
         }
 
     def to_device(self, images: Images, labels: Labels) -> Batch:

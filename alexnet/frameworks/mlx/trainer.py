@@ -19,7 +19,7 @@ from alexnet.frameworks.protocol import (
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import Network
-from alexnet.weights import Weights, channels_last_outputs_first, check
+from alexnet.weights import Weights, channels_last_outputs_first, check, head_tensors
 
 Batch = tuple[mx.array, mx.array]
 
@@ -44,10 +44,9 @@ class MlxTrainer:
     def begin_stage(self, train: Literal["all", "head"]) -> None:
         # The old momentum is freed before the new one is allocated, or peak memory would include both.
         self._velocities: Tensors = {}
+        trained = self.net.tensors if train == "all" else head_tensors(self.net)
         self._velocities = {
-            name: mx.zeros_like(tensor)
-            for name, tensor in self._tensors.items()
-            if train == "all" or name.split(".")[0] == self.net.head
+            name: mx.zeros_like(tensor) for name, tensor in self._tensors.items() if name in trained
         }
         self._step: Any = mx.compile(self.model.step)
 
