@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 IMAGE_SHAPE = (32, 32, 3)
@@ -223,24 +225,36 @@ def _first_of_each_class(
     return pool.take(order[rank < per_class]), order[rank >= per_class]
 
 
-def epoch_batches(
-    data: Split, *, batch_size: int, seed: int, epoch: int, augment: bool
+def epoch_chunks(
+    data: Split, *, chunk_size: int, seed: int, epoch: int, augment: bool
 ) -> Iterator[tuple[Images, Labels]]:
-    """The training batches of one epoch: uint8 (batch_size, 32, 32, 3) and int32 (batch_size,).
+    """The training images of one epoch in chunks: uint8 (chunk_size, 32, 32, 3), int32 (chunk_size,).
 
-    Order, crops and flips depend on (seed, epoch) alone, so every framework sees the same bytes.
-    The order is the same with and without augmentation. A short last batch is dropped.
+    Order, crops and flips depend on (seed, epoch) alone, so every framework sees the same bytes,
+    whatever the size of a chunk. The order is the same with and without augmentation. The last chunk is
+    filled up with the epoch's first images: a compiled step takes chunks of one size.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(data))
     flips = rng.random(len(data)) < 0.5
     offsets = rng.integers(0, 2 * CROP_PADDING + 1, (len(data), 2))
-    for start in range(0, len(data) - batch_size + 1, batch_size):
-        chosen = order[start : start + batch_size]
+    chunks = math.ceil(len(data) / chunk_size)
+    for chosen in np.resize(order, (chunks, chunk_size)):
         images = data.images[chosen]
         if augment:
             images = crop_and_flip(images, offsets=offsets[chosen], flips=flips[chosen])
         yield images, data.labels[chosen]
+
+
+def epoch_batches(
+    data: Split, *, batch_size: int, seed: int, epoch: int, augment: bool
+) -> Iterator[tuple[Images, Labels]]:
+    """The training batches of one epoch: uint8 (batch_size, 32, 32, 3) and int32 (batch_size,).
+
+    They are the same images as those of `epoch_chunks`. A short last batch is dropped.
+    """
+    batches = epoch_chunks(data, chunk_size=batch_size, seed=seed, epoch=epoch, augment=augment)
+    return itertools.islice(batches, len(data) // batch_size)
 
 
 def crop_and_flip(
@@ -249,11 +263,12 @@ def crop_and_flip(
     """Pads by 4 black pixels, crops 32x32 at each image's (row, column) offset of 0 to 8, then flips."""
     pad = CROP_PADDING
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    rows = offsets[:, 0, None] + np.arange(IMAGE_SHAPE[0])
-    columns = offsets[:, 1, None] + np.arange(IMAGE_SHAPE[1])
-    columns = np.where(flips[:, None], columns[:, ::-1], columns)
-    crops = padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return np.ascontiguousarray(crops)
+    # (n, 9, 9, 1, 32, 32, 3): every window of every image, as a view.
+    # The types of numpy 2.0 know no window of several axes.
+    windows: Any = sliding_window_view(padded, IMAGE_SHAPE, axis=(1, 2, 3))  # type: ignore[call-overload, unused-ignore]
+    crops: Images = windows[np.arange(len(images)), offsets[:, 0], offsets[:, 1], 0]
+    crops[flips] = crops[flips, :, ::-1]
+    return crops
 
 
 def evaluation_batches(data: Split, *, batch_size: int) -> Iterator[tuple[Images, Labels]]:

@@ -38,15 +38,20 @@ class ResumeError(Exception):
 class Trainer(Protocol):
     """A network on a device, trained one step at a time.
 
-    `to_device` moves a uint8 batch (n, 32, 32, 3) and its int32 labels (n,) to the device. Every later
-    call scales the pixels to [0, 1], normalises and upsamples them there. The batch that it returns has
-    the framework's own type and is valid for this trainer only.
+    `to_device` moves uint8 images (n, 32, 32, 3) and their int32 labels (n,) to the device, and `part`
+    names a part of them, which `step` takes where they lie. `step` scales the pixels to [0, 1],
+    normalises and upsamples them there. A batch has the framework's own type and is valid for this
+    trainer only.
     """
 
     def begin_stage(self, train: Literal["all", "head"]) -> None:
         """Chooses the layers to train and resets the momentum."""
 
-    def to_device(self, images: Images, labels: Labels) -> Any: ...
+    def to_device(self, images: Images, labels: Labels) -> Any:
+        """All these images as one batch. The caller may change the arrays afterwards."""
+
+    def part(self, batch: Any, start: int, size: int) -> Any:
+        """The `size` images from `start` on of a batch from `to_device`. Copies nothing on the host."""
 
     def step(self, batch: Any, learning_rate: float) -> None:
         """Takes one step of SGD. Nothing is read from the device."""

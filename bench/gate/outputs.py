@@ -77,10 +77,11 @@ class Steps(Protocol):
 
 
 def watched(trainer: Trainer, heartbeat: Callable[[], None]) -> Trainer:
-    """The trainer, calling `heartbeat` after each of its calls.
+    """The trainer, calling `heartbeat` after each of its calls, with batches as an epoch has them.
 
     A parent that hears nothing for five minutes ends the gate, and a computer that swaps may take
-    minutes for a step.
+    minutes for a step. In an epoch a batch is part of a chunk that lies on the device; here it is the
+    second half, and the first has other pixels and labels: a step on it would fail the checks.
     """
     return cast("Trainer", _Watched(trainer, heartbeat))
 
@@ -88,6 +89,12 @@ def watched(trainer: Trainer, heartbeat: Callable[[], None]) -> Trainer:
 class _Watched:
     def __init__(self, trainer: Any, heartbeat: Callable[[], None]) -> None:
         self._trainer, self._heartbeat = trainer, heartbeat
+
+    def to_device(self, images: Images, labels: Labels) -> Any:
+        chunk = np.concatenate([255 - images, images]), np.concatenate([(labels + 1) % 10, labels])
+        on_device = self._trainer.to_device(*chunk)
+        self._heartbeat()
+        return self.part(on_device, len(labels), len(labels))
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._trainer, name)

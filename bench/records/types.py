@@ -31,14 +31,16 @@ from alexnet.frameworks.protocol import Device
 # 7 (2026-11): step_seconds and step_interference, what else ran while the bare step was timed. Where it
 #   was disturbed in every try, the result has no check `pipeline`.
 # 8 (2026-11): weight_transfer, how each of ImageNet's tensors came into the engine.
-SCHEMA_VERSION = 8
+# 9 (2026-11): feed_seconds, how long an epoch's loop waited for its images.
+SCHEMA_VERSION = 9
 
-METHOD = 1
+METHOD = 2
 """It rises with each change of what the clock, memory or energy covers. Figures of different methods
 are never pooled.
 
 1 (2026-11): a round is an epoch of training with its input pipeline, the device synchronised before and
 after; peak host memory and energy are those of the same span.
+2 (2026-11): an epoch's images are put on the device in chunks, of which a step takes its batch there.
 """
 
 VIRTUAL_MAC = "VirtualMac"
@@ -548,6 +550,8 @@ class Epoch(Record, frozen=True, kw_only=True):
 
     `train_seconds` is the round: training alone, the device synchronised before and after.
     `wall_seconds` is the same span by the time of day, which goes on while a computer sleeps.
+    `feed_seconds` is how much of it the loop submitted no step, since it waited for images or put them
+    on the device; the device waited no longer for them. None in files before version 9.
     `first_step_seconds` is what a process's first step took, until the device had done it: an engine
     that is compiled compiles in it. None in the other epochs, and in older files. The other
     durations are timed separately, and None if the step did not take place. A loss that is not finite
@@ -561,6 +565,7 @@ class Epoch(Record, frozen=True, kw_only=True):
     images: Count
     train_seconds: Seconds
     wall_seconds: float | None
+    feed_seconds: NotNegative | None
     evaluate_seconds: Seconds
     best_weights_seconds: Seconds | None
     checkpoint_seconds: Seconds | None

@@ -129,6 +129,19 @@ def _as_record(run: Json, machine: Any) -> Run:
     return build(Run, run)
 
 
+# From 8 to 9
+
+
+def _from_8(content: Json) -> Json:
+    return _with_parts(content, 8, _run_from_8, lambda skipped, machine: skipped)
+
+
+def _run_from_8(run: Json, machine: Any) -> Json:
+    _require_schema(run, 8)
+    epochs = [_added(epoch, 9, feed_seconds=None) for epoch in _list(run["epochs"])]
+    return run | {"schema": 9, "epochs": epochs}
+
+
 # From 7 to 8
 
 
@@ -337,12 +350,19 @@ def _reads_from_4(text: str) -> Json:
     raise RecordError(f"start.meters has a sentence that version 4 never wrote: {text[:60]!r}")
 
 
-UPGRADES: dict[int, Callable[[Json], Json]] = {4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7}
+UPGRADES: dict[int, Callable[[Json], Json]] = {
+    4: _from_4,
+    5: _from_5,
+    6: _from_6,
+    7: _from_7,
+    8: _from_8,
+}
 """Version -> what brings a file of it to the next version."""
 RUN_UPGRADES: dict[int, Upgrade] = {
     4: _run_from_4,
     5: _run_from_5,
     6: _run_from_6,
     7: _run_from_7,
+    8: _run_from_8,
 }
 """The same of one run."""

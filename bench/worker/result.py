@@ -124,6 +124,7 @@ class StepTry:
 def _time_steps(training: TrainingLoop, last: Epoch) -> StepTry:
     """Times the training step on a batch that is already on the device; returns the try that counts.
 
+    The batch is part of a chunk, as in an epoch, and the step is the one that was compiled for it.
     It is compared with `last`, an epoch. The learning rate is 0: the work is the same and the weights
     stay. The steps are timed again after a pause, up to eight times, until a try that nothing disturbed
     is about as fast as the epoch. The fastest undisturbed try counts, and the fastest of all only if
@@ -134,8 +135,7 @@ def _time_steps(training: TrainingLoop, last: Epoch) -> StepTry:
     seconds_per_step = last.train_seconds / (last.images / size)
     steps = round(STEP_RATE_SECONDS / seconds_per_step)
     steps = min(max(steps, MIN_RATE_STEPS), MAX_RATE_STEPS)
-    train = training.dataset.train
-    batch = training.trainer.to_device(train.images[:size], train.labels[:size])
+    batch = resident_batch(training)
     training.trainer.step(batch, 0.0)  # compiles, if the run was resumed after its last epoch
     tries: list[StepTry] = []
     for attempt in range(MAX_RATE_TRIES):
@@ -148,6 +148,14 @@ def _time_steps(training: TrainingLoop, last: Epoch) -> StepTry:
         # Beside other programs eight tries may take longer than a worker may be silent.
         training.send(Heartbeat(epoch=len(training.completed_epochs), step=training.steps_per_epoch))
     return counted
+
+
+def resident_batch(training: TrainingLoop) -> Any:
+    """The first training images on the device, in a chunk as long as an epoch's: its last batch."""
+    feed, train = training.feed_of(epoch=1), training.dataset.train
+    chunk = feed.chunk_steps * feed.batch_size
+    on_device = training.trainer.to_device(train.images[:chunk], train.labels[:chunk])
+    return training.trainer.part(on_device, chunk - feed.batch_size, feed.batch_size)
 
 
 def _try_steps(training: TrainingLoop, batch: Any, steps: int) -> StepTry:

@@ -170,6 +170,23 @@ def stages(backend: Backend) -> Arrays:
     return {"stages moved": np.array(moved), "stages kept": np.array(unchanged)}
 
 
+def parts(backend: Backend) -> Arrays:
+    """What differs, in any bit, if steps take parts of a chunk and not batches put there one by one."""
+    images, labels = images_and_labels(3 * BATCH)
+    net = network("standard", image_size=IMAGE_SIZE)
+    ends: list[Arrays] = []
+    for in_parts in (True, False):
+        trainer = backend.trainer(net, weights.initialise(net, seed=2), SCRATCH, seed=0)
+        chunk = trainer.to_device(images, labels)
+        for start in (2 * BATCH, 0, BATCH):
+            chosen = slice(start, start + BATCH)
+            whole = trainer.to_device(images[chosen], labels[chosen])
+            trainer.step(trainer.part(chunk, start, BATCH) if in_parts else whole, 0.01)
+        ends.append({"metrics": np.array(trainer.pop_metrics()), **trainer.weights()})
+    differing = [name for name, array in ends[0].items() if not np.array_equal(array, ends[1][name])]
+    return {"parts that differ": np.array(differing, str)}
+
+
 def dropout(backend: Backend) -> Arrays:
     """Two training losses of the same batch and weights under dropout, and two evaluations."""
     images, labels = images_and_labels(BATCH)
@@ -294,7 +311,7 @@ def main() -> None:
     backend = registry.backend(framework, DEVICE)
     answers = torchvisions_own(state, canonical) if framework == "torch" else {}
     answers |= carried_over(backend, canonical)
-    sections = [layers, float64, one_step, stages, dropout, kernels, settings, peaks]
+    sections = [layers, float64, one_step, stages, parts, dropout, kernels, settings, peaks]
     if DEVICE == "cpu":
         answers |= parameters(backend)
         sections += [losses, placement]

@@ -26,7 +26,7 @@ from alexnet.recipe import FINETUNE, SCRATCH
 from alexnet.reference import Reference
 from bench.gate.outputs import relative_norm_error
 from bench.records.precision import OPERAND_BITS
-from tests.support.framework_worker import images_and_labels
+from tests.support.framework_worker import images_and_labels, parts
 from tests.support.narrow import narrow_network
 
 NARROWER = 16
@@ -198,6 +198,7 @@ def main() -> None:
         **against_reference(backend, engine),
         "masks": masks(backend),
         "stages": stages(backend),
+        "parts that differ": parts(backend)["parts that differ"].tolist(),
         "settings": backend.settings(),
         "product's bytes": backend.product(48, 32).bytes,
         "addition's bytes": backend.addition(48).bytes,

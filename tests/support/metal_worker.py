@@ -42,6 +42,9 @@ from tests.support.narrow import narrow_network
 HOST, GPU = "CPU:0", "/CPU:1"
 NARROWER = 16
 SIZES = (64, 224)
+PART = 32
+"""The images of a step, part of a longer chunk."""
+
 KERNELS = {"metal": metal_kernel, "cuda": cuda_kernel}
 
 
@@ -57,7 +60,7 @@ def graphs(made: trainer.TensorflowTrainer, experiment: str) -> Iterator[tuple[s
     yield "evaluation", made._logits.get_concrete_function()
     for stage in dict.fromkeys(stage.train for stage in EXPERIMENTS[experiment].recipe.stages):
         made.begin_stage(stage)
-        yield f"step of {stage}", made._step.get_concrete_function()
+        yield f"step of {stage}", made._compiled_step(PART).get_concrete_function()
 
 
 def optimized(run: Callable[[], Any]) -> list[Any]:
@@ -185,7 +188,7 @@ def losses() -> dict[str, list[float]]:
 
 
 def step_problems(experiment: str = "pretrained") -> list[str]:
-    function = make_trainer(experiment, 64)._step.get_concrete_function()
+    function = make_trainer(experiment, 64)._compiled_step(PART).get_concrete_function()
     return check_concrete_function(function, host=HOST).problems
 
 

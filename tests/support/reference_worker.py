@@ -263,6 +263,7 @@ def main() -> None:
         single,
         kernels,
         framework_worker.stages,
+        framework_worker.parts,
         framework_worker.dropout,
         resumed,
         seeds,

@@ -169,6 +169,7 @@ def epochs_of(
             images=images,
             train_seconds=seconds[i],
             wall_seconds=seconds[i],
+            feed_seconds=seconds[i] / 200,
             evaluate_seconds=1.0,
             best_weights_seconds=None,
             checkpoint_seconds=None,

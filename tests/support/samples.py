@@ -138,6 +138,7 @@ EPOCH = Epoch(
     first_step_seconds=0.3,
     train_seconds=2.0,
     wall_seconds=2.0,
+    feed_seconds=0.01,
     evaluate_seconds=0.5,
     best_weights_seconds=0.1,
     checkpoint_seconds=None,

@@ -135,6 +135,7 @@ def make_epoch(
         images=640,
         train_seconds=train_seconds,
         wall_seconds=train_seconds + 1e-5,
+        feed_seconds=0.01,
         evaluate_seconds=0.5,
         best_weights_seconds=0.1 if best else None,
         checkpoint_seconds=0.3 if number % 2 else None,

@@ -60,6 +60,9 @@ class ToyTrainer:
     def to_device(self, images: Images, labels: Labels) -> Any:
         return self._features(images), labels
 
+    def part(self, batch: Any, start: int, size: int) -> Any:
+        return tuple(array[start : start + size] for array in batch)
+
     def _features(self, images: Images) -> Any:
         inputs = self._weights[f"{self.net.head}.weight"].shape[1]
         return images.reshape(len(images), -1)[:, :inputs].astype(np.float32) / 255

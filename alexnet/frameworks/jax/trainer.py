@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from alexnet.data import Images, Labels
 from alexnet.frameworks.jax.layers import GENERATOR, function
@@ -21,7 +22,6 @@ from alexnet.weights import Weights, channels_last, check, head_tensors
 
 Array = Any
 Arrays = dict[str, Array]
-Batch = tuple[Array, Array]
 State = tuple[Arrays, Arrays, Array, tuple[Array, Array]]
 """The weights that are trained, their velocities, the key, and the sums of losses and right answers."""
 
@@ -29,6 +29,15 @@ State = tuple[Arrays, Arrays, Array, tuple[Array, Array]]
 def put(array: Any, device: Any) -> Array:
     """A copy of a numpy array on the device, finished: JAX goes on reading an array after the call."""
     return jax.device_put(array, device, may_alias=False).block_until_ready()
+
+
+class Batch(NamedTuple):
+    """The `size` images from `start` on of those that lie on the device, and their labels."""
+
+    images: Array
+    labels: Array
+    start: int
+    size: int
 
 
 class JaxTrainer:
@@ -49,10 +58,11 @@ class JaxTrainer:
         self._sums = self._zeros()
         self._steps = self._images = 0
         self._rate: tuple[float | None, Array] = None, None
+        self._starts: dict[int, Array] = {}
         self._weights: Arrays = {}
         self.load(weights)
         # Both are compiled anew for each length of a batch, and the step for each stage.
-        self._step = jax.jit(self._train, donate_argnums=0)
+        self._step = jax.jit(self._train, donate_argnums=0, static_argnames="size")
         self._logits = jax.jit(self._evaluate)
         self.begin_stage("all")
 
@@ -69,24 +79,41 @@ class JaxTrainer:
     def to_device(self, images: Images, labels: Labels) -> Batch:
         # Copied on the host first, since waiting for the device's copy could wait for the last step.
         own = np.array(images), np.array(labels)
-        return jax.device_put(own[0], self.device), jax.device_put(own[1], self.device)
+        images, labels = (jax.device_put(array, self.device) for array in own)
+        return Batch(images, labels, start=0, size=len(labels))
+
+    def part(self, batch: Batch, start: int, size: int) -> Batch:
+        return batch._replace(start=start, size=size)
 
     def step(self, batch: Batch, learning_rate: float) -> None:
         if learning_rate != self._rate[0]:  # or every step would copy it to the device
             self._rate = learning_rate, put(np.float32(learning_rate), self.device)
+        if batch.start not in self._starts:
+            self._starts[batch.start] = put(np.int32(batch.start), self.device)
         trained = {name: self._weights[name] for name in self._velocities}
         frozen = {n: array for n, array in self._weights.items() if n not in self._velocities}
         state = trained, self._velocities, self._key, self._sums
-        state = self._step(state, frozen, batch, self._rate[1])
+        part = batch.images, batch.labels, self._starts[batch.start]
+        state = self._step(state, frozen, part, self._rate[1], size=batch.size)
         trained, self._velocities, self._key, self._sums = state
         self._weights |= trained
         self._steps += 1
-        self._images += len(batch[1])
+        self._images += batch.size
 
-    def _train(self, state: State, frozen: Arrays, batch: Batch, learning_rate: Array) -> State:
-        """The state after one step."""
+    def _train(
+        self,
+        state: State,
+        frozen: Arrays,
+        part: tuple[Array, Array, Array],
+        learning_rate: Array,
+        *,
+        size: int,
+    ) -> State:
+        """The state after one step. `part` has images, labels, and where the `size` of them begin."""
         trained, velocities, key, (loss_sum, correct) = state
-        images, labels = batch
+        images, labels, start = part
+        if size < len(labels):
+            images, labels = (lax.dynamic_slice_in_dim(array, start, size) for array in (images, labels))
         key, masks = self.keys(key)
         prepared = self.preprocess(images)
 
@@ -174,8 +201,9 @@ class JaxTrainer:
         arrays |= dict(zip(("losses", "right answers"), self._sums, strict=True))
         arrays |= {
             "key": self._key,
-            "images": batch[0],
-            "labels": batch[1],
+            "images": batch.images,
+            "labels": batch.labels,
+            "start": self._starts[batch.start],
             "learning rate": self._rate[1],
         }
         return [name for name, array in arrays.items() if array.devices() != {self.device}]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import mlx.core as mx
 
+from alexnet.data import IMAGE_SHAPE
 from alexnet.frameworks.mlx.layers import average_pool, biased, dropout, max_pool, product
 from alexnet.frameworks.mlx.preprocess import Preprocess
 from alexnet.layers import AdaptiveAvgPool, Conv, Dense, Dropout, Flatten, MaxPool
@@ -66,10 +67,21 @@ class Model:
         return logits
 
     def step(
-        self, state: State, frozen: Tensors, images: mx.array, labels: mx.array, learning_rate: mx.array
+        self,
+        state: State,
+        frozen: Tensors,
+        batch: tuple[mx.array, mx.array, mx.array, int],
+        learning_rate: mx.array,
     ) -> State:
-        """The state after a step of SGD on a batch; `frozen` are the weights that are not trained."""
+        """The state after a step of SGD; `frozen` are the weights that are not trained.
+
+        `batch` has images, labels, and the part to train on: its start, int32 (1,), and its length.
+        """
         trained, velocities, key, losses, correct = state
+        images, labels, start, size = batch
+        if size < len(labels):
+            images = mx.slice(images, start, (0,), (size, *IMAGE_SHAPE))
+            labels = mx.slice(labels, start, (0,), (size,))
         keys = mx.random.split(key, 1 + len(self.dropouts))
 
         def loss_and_logits(tensors: Tensors) -> tuple[mx.array, mx.array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import mlx.core as mx
 import numpy as np
@@ -21,7 +21,14 @@ from alexnet.score import Logits
 from alexnet.spec import Network
 from alexnet.weights import Weights, channels_last_outputs_first, check, head_tensors
 
-Batch = tuple[mx.array, mx.array]
+
+class Batch(NamedTuple):
+    """The `size` images from `start` on of those that lie on the device, and their labels."""
+
+    images: mx.array
+    labels: mx.array
+    start: Any
+    size: int
 
 
 class MlxTrainer:
@@ -51,21 +58,23 @@ class MlxTrainer:
         self._step: Any = mx.compile(self.model.step)
 
     def to_device(self, images: Images, labels: Labels) -> Batch:
-        return mx.array(images), mx.array(labels)
+        return Batch(mx.array(images), mx.array(labels), start=0, size=len(labels))
+
+    def part(self, batch: Batch, start: int, size: int) -> Batch:
+        return batch._replace(start=start, size=size)
 
     def step(self, batch: Batch, learning_rate: float) -> None:
-        images, labels = batch
         trained = {name: self._tensors[name] for name in self._velocities}
         frozen = {n: tensor for n, tensor in self._tensors.items() if n not in self._velocities}
         state = trained, self._velocities, self._key, self._losses, self._correct
-        # An array: for each number the step would be compiled anew.
-        rate = mx.array(learning_rate, mx.float32)
-        state = self._step(state, frozen, images, labels, rate)
+        # Arrays: for each number the step would be compiled anew.
+        part = batch._replace(start=mx.array([batch.start]))
+        state = self._step(state, frozen, tuple(part), mx.array(learning_rate, mx.float32))
         trained, self._velocities, self._key, self._losses, self._correct = state
         self._tensors |= trained
         submit(state)
         self._steps += 1
-        self._images += len(labels)
+        self._images += batch.size
 
     def pop_metrics(self) -> tuple[float, float]:
         losses: Any = self._losses.item()

@@ -10,7 +10,7 @@ from alexnet.recipe import Recipe
 
 
 class Preprocess:
-    """Integer pixels (n, 32, 32, 3) -> normalised float32 (n, size, size, 3), on the device."""
+    """Pixels (n, 32, 32, 3) of 0 to 255 -> normalised float32 (n, size, size, 3), on the device."""
 
     def __init__(self, recipe: Recipe, *, size: int) -> None:
         self.size = size

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from contextlib import nullcontext
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -21,22 +22,27 @@ from alexnet.score import Logits
 from alexnet.spec import INPUT, Network
 from alexnet.weights import Weights, channels_last, check
 
-Batch = tuple[Any, Any]
 
-_PIXELS = np.int16
-"""The type in which pixels are sent to the device: 0 to 255 is exact. Apple's plugin casts no uint8 to
-float32, and converting a batch of 64 on the host takes 20 microseconds (AMD EPYC)."""
-_IMAGES = tf.TensorSpec((None, *IMAGE_SHAPE), _PIXELS)
+class Batch(NamedTuple):
+    """The `size` images from `start` on of those that lie on the device, and their labels."""
+
+    images: Any
+    labels: Any
+    start: int
+    size: int
+
+
+def sent_as(device: Device) -> Any:
+    """The numpy dtype in which pixels and labels are sent to a device: 0 to 255 is exact in both.
+
+    Apple's plugin slices float16, bfloat16 and float32 alone, and casts no uint8 to float32.
+    """
+    return np.float16 if device == "mps" else np.uint8
 
 
 def device_string(device: Device) -> str:
     """TensorFlow's name for a device."""
     return HOST if device == "cpu" else "/GPU:0"
-
-
-def _on_device(images: Images) -> Any:
-    """uint8 pixels as the int16 tensor that `Preprocess` takes, on the device of the scope."""
-    return tf.constant(images.astype(_PIXELS))
 
 
 class TensorflowTrainer:
@@ -53,7 +59,8 @@ class TensorflowTrainer:
         form: Form = FLOAT32,
     ) -> None:
         self.net, self.recipe, self.form = net, recipe, form
-        self.device = device_string(device)
+        self.device, self._sent_as = device_string(device), sent_as(device)
+        self._images_spec = tf.TensorSpec((None, *IMAGE_SHAPE), self._sent_as)
         self.conversions = channels_last(net)
         with tf.device(self.device):
             size = net.image_size
@@ -68,29 +75,49 @@ class TensorflowTrainer:
             self._correct = tf.Variable(0.0)
         self._steps = self._images = 0
         self._rate: tuple[float | None, Any] = None, None
+        self._starts: dict[int, tuple[Any, Any]] = {}
         self.load(weights)
-        self._logits = self._compile(self._evaluate, [_IMAGES])
+        self._logits = self._compile(self._evaluate, [self._images_spec])
         self._dropouts = [layer for layer in self.model.layers if isinstance(layer, HostSeededDropout)]
         self._draw_seeds = self._compile(self._next_seeds, [])
         self.begin_stage("all")
 
     def begin_stage(self, train: Literal["all", "head"]) -> None:
         # The old momentum is freed before the new one is allocated, or peak memory would include both.
-        self._step: Any = None
+        self._compiled_steps: dict[int | None, Any] = {}
         self._velocities: list[Any] = []
         trained = self.model.layers if train == "all" else [self.model.get_layer(self.net.head)]
         self._trainable = [w.value for layer in trained for w in layer.trainable_weights]
         with tf.device(self.device):
             self._velocities = [tf.Variable(tf.zeros_like(w)) for w in self._trainable]
-        # A new function: the old one is compiled for the old stage's variables.
-        self._step = self._compiled_step()
 
-    def _compiled_step(self) -> Any:
-        signature = [_IMAGES, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32)]
-        if not self.form.jit_compile:
-            return self._compile(self._train, signature)
-        seeds = tf.TensorSpec((len(self._dropouts), 2), tf.int32)
-        return self._compile(self._train_seeded, [*signature, seeds], jit_compile=True)
+    def _step(self, batch: Batch) -> Any:
+        """The compiled step of a stage for the length of a part, or for a whole batch."""
+        length = batch.size if batch.size < len(batch.labels) else None
+        if length not in self._compiled_steps:
+            self._compiled_steps[length] = self._compiled_step(length)
+        return self._compiled_steps[length]
+
+    def _compiled_step(self, length: int | None) -> Any:
+        """A step on the `length` images from where its `starts` say, or on all of them."""
+
+        def step(images: Any, labels: Any, starts: tuple[Any, Any], rate: Any, *seeds: Any) -> None:
+            if length is not None:
+                images = tf.slice(images, starts[0], (length, *IMAGE_SHAPE))
+                labels = tf.slice(labels, starts[1], (length,))
+            # XLA takes no variable of another device, so its dropouts' seeds are an argument.
+            with given_seeds(self._dropouts, *seeds) if seeds else nullcontext():
+                self._train(images, labels, rate)
+
+        signature = [
+            self._images_spec,
+            tf.TensorSpec((None,), self._sent_as),
+            (tf.TensorSpec((1 + len(IMAGE_SHAPE),), tf.int32), tf.TensorSpec((1,), tf.int32)),
+            tf.TensorSpec((), tf.float32),
+        ]
+        if self.form.jit_compile:
+            signature.append(tf.TensorSpec((len(self._dropouts), 2), tf.int32))
+        return self._compile(step, signature, jit_compile=self.form.jit_compile)
 
     def _compile(
         self, function: Callable[..., Any], signature: list[Any], *, jit_compile: bool = False
@@ -103,14 +130,23 @@ class TensorflowTrainer:
             seeds = [layer.next_seed() for layer in self._dropouts]
             return tf.stack(seeds) if seeds else tf.zeros((0, 2), tf.int32)
 
-    def _train_seeded(self, images: Any, labels: Any, learning_rate: Any, seeds: Any) -> None:
-        """The step with its dropouts' seeds as an argument: XLA takes no variable of another device."""
-        with given_seeds(self._dropouts, seeds):
-            self._train(images, labels, learning_rate)
-
     def to_device(self, images: Images, labels: Labels) -> Batch:
         with tf.device(self.device):
-            return _on_device(images), tf.constant(labels.astype(np.int64))
+            return Batch(self._sent(images), self._sent(labels), start=0, size=len(labels))
+
+    def _sent(self, array: Images | Labels) -> Any:
+        """The pixels or labels in the type in which they are sent, on the device of the scope."""
+        return tf.constant(array.astype(self._sent_as))
+
+    def part(self, batch: Batch, start: int, size: int) -> Batch:
+        return batch._replace(start=start, size=size)
+
+    def _start(self, image: int) -> tuple[Any, Any]:
+        """Where a part begins in images and labels, int32 on the host, as every device has it."""
+        if image not in self._starts:
+            with tf.device(HOST):
+                self._starts[image] = tf.constant([image, 0, 0, 0]), tf.constant([image])
+        return self._starts[image]
 
     def _train(self, images: Any, labels: Any, learning_rate: Any) -> None:
         prepared = self.preprocess(images)
@@ -118,7 +154,9 @@ class TensorflowTrainer:
             tape.watch(self._trainable)
             logits = tf.cast(self.model(prepared, training=True), tf.float32)
             loss = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+                tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    labels=tf.cast(labels, tf.int64), logits=logits
+                )
             )
             scale = self.form.loss_scale
             scaled = loss if scale == 1 else loss * scale
@@ -144,14 +182,14 @@ class TensorflowTrainer:
         self._correct.assign_add(tf.reduce_sum(tf.cast(correct, tf.float32)))
 
     def step(self, batch: Batch, learning_rate: float) -> None:
-        images, labels = batch
         with tf.device(self.device):
             if learning_rate != self._rate[0]:  # or every step would copy it to the device
                 self._rate = learning_rate, tf.constant(learning_rate, tf.float32)
             seeds = [self._draw_seeds()] if self.form.jit_compile else []
-            self._step(images, labels, self._rate[1], *seeds)
+            step = self._step(batch)
+            step(batch.images, batch.labels, self._start(batch.start), self._rate[1], *seeds)
         self._steps += 1
-        self._images += labels.shape[0]
+        self._images += batch.size
 
     def pop_metrics(self) -> tuple[float, float]:
         metrics = float(self._loss_sum) / self._steps, float(self._correct) / self._images
@@ -173,7 +211,7 @@ class TensorflowTrainer:
 
     def logits(self, images: Images) -> Logits:
         with tf.device(self.device):
-            logits: Logits = self._logits(_on_device(images)).numpy()
+            logits: Logits = self._logits(self._sent(images)).numpy()
         return logits
 
     def activations(self, images: Images) -> dict[str, Any]:
@@ -183,7 +221,7 @@ class TensorflowTrainer:
     def _outputs(self, images: Images) -> Iterator[tuple[str, Any]]:
         """INPUT and each row's name -> its output, float32, channels last; padding is no row."""
         names = {row.layer.name for row in self.net.rows}
-        x = self.preprocess(_on_device(images))
+        x = self.preprocess(self._sent(images))
         yield INPUT, x.numpy()
         for layer in self.model.layers:
             x = layer(x, training=False)
@@ -227,7 +265,7 @@ class TensorflowTrainer:
         if self.form.jit_compile:
             return self._tensors_off_device(batch)
         # TensorFlow records placement when it compiles, so the step is compiled again.
-        self._step = self._compiled_step()
+        self._compiled_steps.clear()
         return ops_off_device(lambda: self.step(batch, 0.0), self.device)
 
     def _tensors_off_device(self, batch: Batch) -> list[str]:
@@ -239,7 +277,7 @@ class TensorflowTrainer:
         self.step(batch, 0.0)
         tensors = {name: variable.value for name, variable in self._variables().items()}
         tensors |= {f"{name} momentum": v for name, v in self._momentum_variables().items()}
-        tensors |= {"images": batch[0], "labels": batch[1]}
+        tensors |= {"images": batch.images, "labels": batch.labels}
         places = {name: tensor.device.split("device:")[-1] for name, tensor in tensors.items()}
         expected = self.device.strip("/")
         return [f"{name} on {place}" for name, place in places.items() if place != expected]

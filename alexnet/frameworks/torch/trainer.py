@@ -91,11 +91,14 @@ class TorchTrainer:
 
     def to_device(self, images: Images, labels: Labels) -> Batch:
         host = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
-        # A copy from pinned memory does not wait for the previous step. On MPS it may; the column
+        # A copy from pinned memory does not wait for the steps before it. On MPS it may; the column
         # `input %` shows the cost.
         if self.device.type == "cuda":
-            return tuple(part.pin_memory().to(self.device, non_blocking=True) for part in host)
-        return tuple(part.to(self.device) for part in host)
+            return tuple(tensor.pin_memory().to(self.device, non_blocking=True) for tensor in host)
+        return tuple(tensor.to(self.device, copy=True) for tensor in host)
+
+    def part(self, batch: Batch, start: int, size: int) -> Batch:
+        return tuple(tensor[start : start + size] for tensor in batch)
 
     def step(self, batch: Batch, learning_rate: float) -> None:
         images, labels = batch

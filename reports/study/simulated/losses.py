@@ -114,6 +114,7 @@ def _epoch(number: int, train_loss: float, validation_loss: float) -> Epoch:
         images=1,
         train_seconds=1.0,
         wall_seconds=1.0,
+        feed_seconds=None,
         evaluate_seconds=1.0,
         best_weights_seconds=None,
         checkpoint_seconds=None,

@@ -220,6 +220,12 @@ def test_dropout_is_random_in_training_and_absent_in_evaluation(engine: str) -> 
 
 
 @each_engine
+def test_a_step_on_a_part_of_a_chunk_is_that_on_a_batch_of_its_own(engine: str) -> None:
+    """To the bit, in every tensor and in the sums of losses and right answers."""
+    assert answers(engine)["parts that differ"].tolist() == []
+
+
+@each_engine
 def test_the_head_stage_moves_the_head_alone(engine: str) -> None:
     assert sorted(answers(engine)["stages moved"]) == ["fc8.bias", "fc8.weight"]
     assert answers(engine)["stages kept"], "momentum of the head's stage moved the next one"

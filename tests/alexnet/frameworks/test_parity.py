@@ -160,6 +160,14 @@ def test_the_head_stage_moves_the_head_alone(both: dict[str, Arrays], framework:
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_a_step_on_a_part_of_a_chunk_is_that_on_a_batch_of_its_own(
+    both: dict[str, Arrays], framework: str
+) -> None:
+    """To the bit, in every tensor and in the sums of losses and right answers."""
+    assert both[framework]["parts that differ"].tolist() == []
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_dropout_is_random_in_training_and_absent_in_evaluation(
     both: dict[str, Arrays], framework: str
 ) -> None:

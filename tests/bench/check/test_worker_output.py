@@ -34,6 +34,9 @@ class PaperTrainer:
     def to_device(self, images: Any, labels: Any) -> Any:
         return len(images)
 
+    def part(self, batch: Any, start: int, size: int) -> Any:
+        return size
+
     def step(self, batch: Any, learning_rate: float) -> None: ...
 
     def synchronize(self) -> None: ...

@@ -88,6 +88,9 @@ class PaperTrainer:
     def to_device(self, images: Images, labels: Labels) -> Any:
         return images, labels
 
+    def part(self, batch: Any, start: int, size: int) -> Any:
+        return tuple(array[start : start + size] for array in batch)
+
     def step(self, batch: Any, learning_rate: float) -> None:
         self.rates.append(learning_rate)
 
@@ -586,7 +589,7 @@ def test_an_epoch_that_is_faster_than_its_steps_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of the batches are left out, and their images are counted all the same."""
-    whole, measure = data.epoch_batches, TrainingLoop.measure
+    whole, measure = data.epoch_chunks, TrainingLoop.measure
 
     def half(*arguments: Any, **keywords: Any) -> Iterator[Any]:
         batches = list(whole(*arguments, **keywords))
@@ -594,7 +597,7 @@ def test_an_epoch_that_is_faster_than_its_steps_is_named(
 
     sound, trainer = slow_training(tmp_path, monkeypatch)
     assert (check_of(sound, "pipeline").measured, trainer.tries) == (1.0, 1)
-    monkeypatch.setattr(data, "epoch_batches", half)
+    monkeypatch.setattr(data, "epoch_chunks", half)
     monkeypatch.setattr(TrainingLoop, "measure", lambda loop, number: 2 * measure(loop, number))
     result, trainer = slow_training(tmp_path, monkeypatch)
     assert check_of(result, "images").passed, "it is what was counted"
@@ -738,7 +741,7 @@ def test_each_try_that_is_repeated_gives_a_sign_of_life(
 def test_images_exchanged_in_the_last_batch_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = data.epoch_batches
+    whole = data.epoch_chunks
 
     def exchanged(train: data.Split, **keywords: Any) -> Iterator[Any]:
         *batches, (images, labels) = whole(train, **keywords)
@@ -748,7 +751,7 @@ def test_images_exchanged_in_the_last_batch_are_named(
     recipe = replace(short_recipe(2, patience=2), batch_size=25)
     _, sound, _ = train(tmp_path, [2, 1], recipe)
     assert check_of(sound, "same pixels").passed
-    monkeypatch.setattr(data, "epoch_batches", exchanged)
+    monkeypatch.setattr(data, "epoch_chunks", exchanged)
     _, result, _ = train(tmp_path, [2, 1], recipe)
     pixels = check_of(result, "same pixels")
     assert (pixels.measured, pixels.passed) == (1, False)
@@ -789,13 +792,13 @@ def test_a_leaked_test_image_is_named(tmp_path: Path) -> None:
 
 def test_an_epoch_of_half_its_batches_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would double the rate, so images are counted as they are trained on."""
-    whole = data.epoch_batches
+    whole = data.epoch_chunks
 
     def half(*arguments: Any, **keywords: Any) -> Iterator[Any]:
         batches = list(whole(*arguments, **keywords))
         return iter(batches[: len(batches) // 2])
 
-    monkeypatch.setattr(data, "epoch_batches", half)
+    monkeypatch.setattr(data, "epoch_chunks", half)
     uneven = replace(short_recipe(2, patience=2), batch_size=25)
     epochs, result, _ = train(tmp_path, [2, 1], uneven)
     assert [epoch.images for epoch in epochs] == [50, 50]

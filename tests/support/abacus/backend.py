@@ -59,6 +59,10 @@ class AbacusTrainer:
     def to_device(self, images: Images, labels: Labels) -> tuple[Images, Labels]:
         return images.copy(), labels.copy()
 
+    def part(self, batch: tuple[Images, Labels], start: int, size: int) -> tuple[Images, Labels]:
+        images, labels = batch
+        return images[start : start + size], labels[start : start + size]
+
     def step(self, batch: tuple[Images, Labels], learning_rate: float) -> None:
         images, labels = batch
         loss, logits = self.network.step(images, labels, learning_rate)
