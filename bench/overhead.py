@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
 from typing import get_args
@@ -47,12 +48,19 @@ PLAN = Plan(
 )
 
 
-def prepare_training(engine: str, device: Device) -> TrainingLoop:
-    """`scratch` on synthetic images at the `quick` profile's size, ready to train."""
+def prepare_training(
+    engine: str,
+    device: Device,
+    *,
+    experiment: str = "scratch",
+    plan: Plan = PLAN,
+    data_folder: Path | None = None,
+) -> TrainingLoop:
+    """A cell ready to train: by default `scratch` on synthetic images at the `quick` profile's size."""
     job = Job(
-        cell=Cell(experiment="scratch", engine=engine, device=device, seed=0),
-        plan=PLAN,
-        data_folder=None,
+        cell=Cell(experiment=experiment, engine=engine, device=device, seed=0),
+        plan=plan,
+        data_folder=str(data_folder) if data_folder else None,
         weights_file=None,
         session_folder="",
         idle_watts=None,

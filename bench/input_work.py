@@ -1,0 +1,97 @@
+"""`python -m bench.input_work ENGINE`: what a step's input costs from a chunk on the device.
+
+Steps that take their batches from a chunk are timed in turns with the same steps on one batch that lies
+there by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from itertools import cycle
+from statistics import median, quantiles
+from time import perf_counter
+from typing import Any, get_args
+
+from msgspec.structs import replace
+from rich.console import Console
+
+from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import Device, Trainer
+from bench.host.lock import Busy, Lock
+from bench.overhead import PLAN, prepare_training
+from bench.worker.training_loop import TrainingLoop
+
+MAX_SECONDS, MAX_SHARE = 50e-6, 0.01
+"""What a step's slice may cost: so much, or this share of the bare step where that is more."""
+BLOCK = 20
+"""Steps between two readings of the clock, since reading it waits for the device."""
+
+
+def timed(trainer: Trainer, work: Callable[[], Any]) -> float:
+    """Seconds of `work`, until the device has done it."""
+    trainer.synchronize()
+    began = perf_counter()
+    work()
+    trainer.synchronize()
+    return perf_counter() - began
+
+
+def seconds_on_slices_and_on_one_batch(run: TrainingLoop, steps: int) -> list[tuple[float, float]]:
+    """For each block of steps, the seconds of a step on slices of a chunk, and on a batch by itself."""
+    trainer, size, train = run.trainer, run.recipe.batch_size, run.dataset.train
+    chunk = trainer.to_device(train.images, train.labels)
+    alone = trainer.to_device(train.images[:size], train.labels[:size])
+    starts = cycle(range(0, len(train) - size + 1, size))
+
+    def on_slices() -> None:
+        for _ in range(BLOCK):
+            trainer.step(trainer.part(chunk, next(starts), size), 0.0)
+
+    def on_one() -> None:
+        for _ in range(BLOCK):
+            trainer.step(alone, 0.0)
+
+    for warm_up in (on_slices, on_one):
+        timed(trainer, warm_up)
+    seconds = []
+    for block in range(max(steps // BLOCK, 2)):
+        pair = {}
+        for work in (on_slices, on_one) if block % 2 else (on_one, on_slices):
+            pair[work] = timed(trainer, work) / BLOCK
+        seconds.append((pair[on_slices], pair[on_one]))
+    return seconds
+
+
+def main() -> int:
+    """Prints the difference. Returns 1 if a step's slice cost more than it may."""
+    parser = argparse.ArgumentParser(prog="python -m bench.input_work", description=__doc__)
+    parser.add_argument("engine", choices=registry.ENGINES)
+    parser.add_argument("--device", choices=get_args(Device), default="cpu")
+    parser.add_argument("--image-size", type=int, default=PLAN.image_size, metavar="PX")
+    parser.add_argument("--steps", type=int, default=1000, help="of each kind; 1,000 by default")
+    args = parser.parse_args()
+    lock = Lock()
+    try:
+        lock.acquire(f"bench.input_work {args.engine}")
+    except Busy as error:
+        parser.error(str(error))
+    run = prepare_training(args.engine, args.device, plan=replace(PLAN, image_size=args.image_size))
+    seconds = seconds_on_slices_and_on_one_batch(run, args.steps)
+    bare = median(alone for _, alone in seconds)
+    costs = [slices - alone for slices, alone in seconds]
+    cost, (low, _, high) = median(costs), quantiles(costs, n=4)
+    lock.release()
+    allowed = max(MAX_SECONDS, MAX_SHARE * bare)
+    Console(highlight=False, soft_wrap=True).print(
+        f"{args.engine} on {args.device} at {args.image_size} px: a step took {1e6 * cost:.0f} us longer"
+        f" on a slice of a chunk than on a batch by itself, which took {1e6 * bare:.0f} us (median of"
+        f" {len(costs)} blocks of {BLOCK} steps; the middle half lies from {1e6 * low:.0f} to"
+        f" {1e6 * high:.0f} us). {1e6 * allowed:.0f} us are allowed."
+    )
+    return int(cost > allowed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
