@@ -258,11 +258,8 @@ def faults() -> dict[str, Any]:
         "int64 argmax in a branch": argmax(in_a_branch),
         "condition on the GPU": argmax(on_condition),
         "int64 argmax in a loop": argmax(in_a_loop),
-        "uint8 pixels": patch.multiple(
-            trainer,
-            _PIXELS=np.uint8,
-            _IMAGES=tf.TensorSpec((None, *data.IMAGE_SHAPE), tf.uint8),
-        ),
+        "uint8 pixels": patch.object(trainer, "sent_as", lambda device: np.uint8),
+        "int16 pixels": patch.object(trainer, "sent_as", lambda device: np.int16),
         "seed on the GPU": patch.object(layers, "HOST", GPU),
         "seed on the host, cast on the GPU": patch.object(
             layers.HostSeededDropout, "call", keras.layers.Dropout.call
