@@ -96,7 +96,8 @@ class FrameworkInfo:
     of its name unasked. `says_nothing_on` has the devices whose speed says nothing about the framework,
     each with the reason, a sentence: runs there are kept, and compared with no other. `cache_variables`
     are the environment variables that name a folder in which its compiled engines keep what they
-    compiled.
+    compiled. `usual_loop` is the address of the official example after which the file `usual_loop.py` in
+    its folder trains; "" if there is no such file.
     """
 
     name: str
@@ -113,3 +114,4 @@ class FrameworkInfo:
     default_platforms: tuple[str, ...] = ("darwin", "linux")
     says_nothing_on: Mapping[Device, str] = field(default_factory=dict)
     cache_variables: tuple[str, ...] = ()
+    usual_loop: str = ""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from alexnet.data import Split
 from alexnet.frameworks.info import Engine
-from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable
+from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable, UsualLoop
+from alexnet.recipe import Recipe
+from alexnet.spec import Network
 
 
 class Module(Protocol):
@@ -36,6 +39,13 @@ class Module(Protocol):
 
         Raises DeviceUnavailable for one whose precision or compiler it does not have (`check_row`).
         """
+
+
+class UsualLoopModule(Protocol):
+    """What the module `usual_loop` of a framework's folder has, if its row names an example."""
+
+    def build(self, backend: Any, net: Network, recipe: Recipe, train: Split, *, seed: int) -> UsualLoop:
+        """The loop of the official example for an engine, by the framework's own `backend` of it."""
 
 
 def check_row(engine: Engine, precisions: Collection[str], compilers: Collection[str | None]) -> None:

@@ -35,6 +35,10 @@ class ResumeError(Exception):
     """A trainer cannot resume from a saved state; the message says why."""
 
 
+class WayUnavailable(Exception):
+    """A usual loop cannot load its images in one of its ways here; the message says why."""
+
+
 class Trainer(Protocol):
     """A network on a device, trained one step at a time.
 
@@ -161,6 +165,30 @@ class Backend(Protocol):
         """Peak device memory since the last reset, or None if the framework does not report it."""
 
     def reset_peak_device_bytes(self) -> None: ...
+
+
+class UsualLoop(Protocol):
+    """A network that trains as the framework's official example does, beside the trainer.
+
+    It has the trainer's network, recipe and images, and weights of its own.
+    """
+
+    parameters: int
+    """The number of trained parameters of its model."""
+    rows: Sequence[str]
+    """The loops that it has, such as one that reads the loss in every step, and one that does not."""
+    ways: Sequence[str]
+    """The ways in which it can load its images. Which one is fastest depends on the computer."""
+
+    def use(self, way: str) -> None:
+        """Loads the images in this way from now on. The first epoch after it takes longer."""
+
+    def train(self, row: str, steps: int) -> tuple[int, float]:
+        """(steps taken, mean training loss) of the first `steps` steps of a new epoch.
+
+        Fewer are taken if the epoch has fewer. May return before the device has finished. Raises
+        WayUnavailable.
+        """
 
 
 def check_same_shapes(

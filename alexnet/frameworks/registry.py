@@ -8,7 +8,7 @@ import sys
 from typing import Literal, cast
 
 from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo
-from alexnet.frameworks.module import Module
+from alexnet.frameworks.module import Module, UsualLoopModule
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable
 
 FRAMEWORKS: dict[str, FrameworkInfo] = {
@@ -26,6 +26,15 @@ ENGINES: dict[str, Engine] = {
     engine.name: engine for info in FRAMEWORKS.values() for engine in info.engines
 }
 """Name -> row, framework by framework. `ENGINES[framework]` is a framework's default engine."""
+
+
+USUAL_LOOPS: dict[str, str] = {
+    engine.name: info.usual_loop
+    for info in FRAMEWORKS.values()
+    for engine in info.engines
+    if info.usual_loop
+}
+"""Engine -> the address of the official example of its framework, where `usual_loop` has one."""
 
 
 def default_engines(platform: str = sys.platform) -> tuple[str, ...]:
@@ -80,3 +89,9 @@ def backend(engine: str, device: Device | Literal["auto"] = "auto") -> Backend:
             f" {module.why_unavailable(chosen)}"
         )
     return module.build(row, chosen)
+
+
+def usual_loop(engine: str) -> UsualLoopModule:
+    """The module with the usual loop of an engine in `USUAL_LOOPS`, after its `backend` was made."""
+    folder = f"alexnet.frameworks.{ENGINES[engine].framework}"
+    return cast("UsualLoopModule", importlib.import_module(f"{folder}.usual_loop"))

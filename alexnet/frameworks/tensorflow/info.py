@@ -84,6 +84,7 @@ INFO = FrameworkInfo(
         ),
     },
     recorded_prefixes=("MPS_", "TF_MTL_", "TF_MPS_", "TF_XLA_", "TF_ENABLE_ONEDNN_OPTS"),
+    usual_loop="https://www.tensorflow.org/tutorials/load_data/images",
     device_fixes={
         "mps": REINSTALL,
         "cuda": "in a second clone: make bench FRAMEWORKS=tensorflow-cuda ARGS='--framework tensorflow'",

@@ -141,6 +141,7 @@ INFO = FrameworkInfo(
     ),
     # Inductor keeps its precompiled headers in the system's temporary folder alone.
     cache_variables=("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
+    usual_loop="https://github.com/pytorch/examples/tree/main/imagenet",
     device_fixes={
         "mps": f"update macOS to 14 or newer, then {REINSTALL}",
         "cuda": "see what nvidia-smi says; the CPU is measured with --device cpu",
