@@ -90,6 +90,7 @@ INFO = FrameworkInfo(
     },
     recorded_prefixes=("JAX_", "XLA_", "NPROC"),
     never_on={"mps": NO_APPLE_GPU},
+    usual_loop="https://docs.jax.dev/en/latest/notebooks/Neural_Network_and_Data_Loading.html",
     device_fixes={
         "mps": f"measure JAX with --device cpu. {NO_APPLE_GPU}",
         "cuda": "in a clone of its own: make bench FRAMEWORKS=jax-cuda ARGS='--framework jax'",

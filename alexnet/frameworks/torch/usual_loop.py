@@ -25,7 +25,7 @@ from alexnet.frameworks.torch.layers import modules
 from alexnet.recipe import Recipe
 from alexnet.spec import Network
 
-READING, NOT_READING = "usual", "usual without .item()"
+READING, NOT_READING = "usual", "usual, no .item()"
 
 
 class Images(CIFAR10):  # type: ignore[misc]
@@ -122,7 +122,7 @@ class TorchUsualLoop:
             output = self.called(images)
             loss = self.criterion(output, labels)
         self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return loss, (output.argmax(1) == labels).sum()
