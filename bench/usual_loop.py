@@ -157,7 +157,12 @@ def prepare(
     """Both loops, ready to train on the same images; ours is made first, and imports the framework."""
     ours = prepare_training(engine, device, experiment=experiment, plan=plan, data_folder=data_folder)
     usual = registry.usual_loop(engine).build(
-        ours.backend, ours.net, ours.recipe, ours.dataset.train, seed=ours.job.cell.seed
+        ours.backend,
+        ours.net,
+        ours.trainer.weights(),
+        ours.recipe,
+        ours.dataset.train,
+        seed=ours.job.cell.seed,
     )
     return Comparison(ours=ours, usual=usual)
 

@@ -10,6 +10,7 @@ from alexnet.frameworks.info import Engine
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable, UsualLoop
 from alexnet.recipe import Recipe
 from alexnet.spec import Network
+from alexnet.weights import Weights
 
 
 class Module(Protocol):
@@ -44,8 +45,20 @@ class Module(Protocol):
 class UsualLoopModule(Protocol):
     """What the module `usual_loop` of a framework's folder has, if its row names an example."""
 
-    def build(self, backend: Any, net: Network, recipe: Recipe, train: Split, *, seed: int) -> UsualLoop:
-        """The loop of the official example for an engine, by the framework's own `backend` of it."""
+    def build(
+        self,
+        backend: Any,
+        net: Network,
+        weights: Weights,
+        recipe: Recipe,
+        train: Split,
+        *,
+        seed: int,
+    ) -> UsualLoop:
+        """The loop of the official example for one engine, whose `backend` is the framework's own.
+
+        It starts from `weights`, and draws its order and its dropout masks from `seed`.
+        """
 
 
 def check_row(engine: Engine, precisions: Collection[str], compilers: Collection[str | None]) -> None:

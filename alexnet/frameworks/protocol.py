@@ -170,7 +170,7 @@ class Backend(Protocol):
 class UsualLoop(Protocol):
     """A network that trains as the framework's official example does, beside the trainer.
 
-    It has the trainer's network, recipe and images, and weights of its own.
+    It has the trainer's network, first weights, recipe and images, in an order and with masks of its own.
     """
 
     parameters: int

@@ -21,6 +21,7 @@ from alexnet.frameworks.jax.layers import function
 from alexnet.layers import Conv, Dense
 from alexnet.recipe import Recipe
 from alexnet.spec import Network, Row
+from alexnet.weights import Weights, channels_last
 
 Arrays = dict[str, Any]
 
@@ -32,7 +33,14 @@ class JaxUsualLoop:
     ways = ("numpy",)
 
     def __init__(
-        self, backend: JaxBackend, net: Network, recipe: Recipe, train: Split, *, seed: int
+        self,
+        backend: JaxBackend,
+        net: Network,
+        weights: Weights,
+        recipe: Recipe,
+        train: Split,
+        *,
+        seed: int,
     ) -> None:
         self.net, self.recipe, self.images, self.dtype = net, recipe, train, backend.dtype
         self.random = np.random.default_rng(seed)
@@ -40,20 +48,13 @@ class JaxUsualLoop:
         exact = backend.dtype == jnp.float32
         self.precision = lax.Precision.HIGHEST if exact else lax.Precision.DEFAULT
         self.key = jax.random.key(seed)
-        self.weights = {name: array for row in net.rows for name, array in self._drawn(row)}
+        conversions = channels_last(net)
+        self.weights = {
+            name: jnp.array(conversions[name].to_framework(array)) for name, array in weights.items()
+        }
         self.velocities = jax.tree.map(jnp.zeros_like, self.weights)
         self.parameters = sum(array.size for array in self.weights.values())
         self.update = jax.jit(self._update, donate_argnums=(0, 1))
-
-    def _drawn(self, row: Row) -> Iterator[tuple[str, Any]]:
-        """The first weights of a row, channels last: He-normal kernels, and biases of 0."""
-        for name, shape in row.tensors.items():
-            self.key, key = jax.random.split(self.key)
-            if len(shape) == 1:
-                yield name, jnp.zeros(shape)
-            else:
-                outputs, inputs, *window = shape
-                yield name, jax.nn.initializers.he_normal()(key, (*window, inputs, outputs))
 
     def use(self, way: str) -> None:
         """There is one way alone."""
@@ -120,6 +121,8 @@ class JaxUsualLoop:
         return jax.nn.relu(x + bias)
 
 
-def build(backend: JaxBackend, net: Network, recipe: Recipe, train: Split, *, seed: int) -> JaxUsualLoop:
+def build(
+    backend: JaxBackend, net: Network, weights: Weights, recipe: Recipe, train: Split, *, seed: int
+) -> JaxUsualLoop:
     """The usual loop of one engine of JAX."""
-    return JaxUsualLoop(backend, net, recipe, train, seed=seed)
+    return JaxUsualLoop(backend, net, weights, recipe, train, seed=seed)

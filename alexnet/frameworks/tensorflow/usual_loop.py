@@ -19,6 +19,7 @@ from alexnet.frameworks.tensorflow.layers import HOST, keras_layers
 from alexnet.layers import Dropout
 from alexnet.recipe import Recipe
 from alexnet.spec import Network, Row
+from alexnet.weights import Weights, channels_last
 
 BY_IMAGE, BY_BATCH = "image by image", "batch by batch"
 
@@ -40,7 +41,14 @@ class TensorflowUsualLoop:
     ways = (BY_IMAGE, BY_BATCH)
 
     def __init__(
-        self, backend: TensorflowBackend, net: Network, recipe: Recipe, train: Split, *, seed: int
+        self,
+        backend: TensorflowBackend,
+        net: Network,
+        weights: Weights,
+        recipe: Recipe,
+        train: Split,
+        *,
+        seed: int,
     ) -> None:
         keras.utils.set_random_seed(seed)
         keras.config.set_dtype_policy(backend.form.policy)
@@ -52,6 +60,9 @@ class TensorflowUsualLoop:
                 keras.layers.Activation("linear", dtype="float32"),
             ]
         )
+        conversions = channels_last(net)
+        for variable, (name, array) in zip(self.model.trainable_weights, weights.items(), strict=True):
+            variable.assign(np.ascontiguousarray(conversions[name].to_framework(array)))
         self.parameters = sum(int(np.prod(w.shape)) for w in self.model.trainable_weights)
         self.model.compile(
             optimizer=keras.optimizers.SGD(recipe.stages[0].learning_rate, momentum=recipe.momentum),
@@ -94,7 +105,13 @@ class TensorflowUsualLoop:
 
 
 def build(
-    backend: TensorflowBackend, net: Network, recipe: Recipe, train: Split, *, seed: int
+    backend: TensorflowBackend,
+    net: Network,
+    weights: Weights,
+    recipe: Recipe,
+    train: Split,
+    *,
+    seed: int,
 ) -> TensorflowUsualLoop:
     """The usual loop of one engine of TensorFlow."""
-    return TensorflowUsualLoop(backend, net, recipe, train, seed=seed)
+    return TensorflowUsualLoop(backend, net, weights, recipe, train, seed=seed)

@@ -24,6 +24,7 @@ from alexnet.frameworks.torch.backend import TorchBackend
 from alexnet.frameworks.torch.layers import modules
 from alexnet.recipe import Recipe
 from alexnet.spec import Network
+from alexnet.weights import Weights
 
 READING, NOT_READING = "usual", "usual, no .item()"
 
@@ -57,12 +58,23 @@ class TorchUsualLoop:
     rows = (READING, NOT_READING)
 
     def __init__(
-        self, backend: TorchBackend, net: Network, recipe: Recipe, train: Split, *, seed: int
+        self,
+        backend: TorchBackend,
+        net: Network,
+        weights: Weights,
+        recipe: Recipe,
+        train: Split,
+        *,
+        seed: int,
     ) -> None:
         torch.manual_seed(seed)
         self.device, self.form = torch.device(backend.device), backend.form
         layers = (m for row in net.rows for m in modules(row.layer, row.input_shape[0]))
-        self.model: nn.Module = nn.Sequential(*layers).to(self.device)
+        self.model: nn.Module = nn.Sequential(*layers)
+        with torch.no_grad():
+            for parameter, array in zip(self.model.parameters(), weights.values(), strict=True):
+                parameter.copy_(torch.from_numpy(array))
+        self.model.to(self.device)
         self.parameters = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
         self.criterion = nn.CrossEntropyLoss()
         rate = recipe.stages[0].learning_rate
@@ -129,7 +141,7 @@ class TorchUsualLoop:
 
 
 def build(
-    backend: TorchBackend, net: Network, recipe: Recipe, train: Split, *, seed: int
+    backend: TorchBackend, net: Network, weights: Weights, recipe: Recipe, train: Split, *, seed: int
 ) -> TorchUsualLoop:
     """The usual loop of one engine of torch."""
-    return TorchUsualLoop(backend, net, recipe, train, seed=seed)
+    return TorchUsualLoop(backend, net, weights, recipe, train, seed=seed)
