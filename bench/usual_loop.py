@@ -28,6 +28,7 @@ from bench.host.lock import Busy, Lock
 from bench.meters.time import TimeMeter
 from bench.overhead import PLAN, prepare_training
 from bench.records.clock import utc_now
+from bench.records.codec import finite_or_none
 from bench.records.types import Plan
 from bench.worker.job import EXPECTED_ERRORS
 from bench.worker.training_loop import TrainingLoop
@@ -242,11 +243,18 @@ def record(
         "parameters": {"ours": ours.net.parameters, "usual": comparison.usual.parameters},
         "way": way,
         "images_per_second_of_each_way": dict(tried),
-        "rows": {name: {"seconds": row.seconds, "losses": row.losses} for name, row in rows.items()},
+        "rows": {
+            name: {"seconds": row.seconds, "losses": [*map(_for_json, row.losses)]}
+            for name, row in rows.items()
+        },
         "machine": to_builtins(machine.describe()),
         "versions": ours.start.versions,
         "settings": ours.start.settings,
     }
+
+
+def _for_json(loss: float | None) -> float | None:
+    return None if loss is None else finite_or_none(loss)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

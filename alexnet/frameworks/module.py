@@ -1,16 +1,18 @@
-"""What the registry asks of the file `backend.py` in a framework's folder."""
+"""What the registry asks of the files `backend.py` and `usual_loop.py` in a framework's folder."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from alexnet.data import Split
 from alexnet.frameworks.info import Engine
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable, UsualLoop
-from alexnet.recipe import Recipe
-from alexnet.spec import Network
-from alexnet.weights import Weights
+
+if TYPE_CHECKING:
+    from alexnet.data import Split
+    from alexnet.recipe import Recipe
+    from alexnet.spec import Network
+    from alexnet.weights import Weights
 
 
 class Module(Protocol):

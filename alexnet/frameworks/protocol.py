@@ -170,15 +170,19 @@ class Backend(Protocol):
 class UsualLoop(Protocol):
     """A network that trains as the framework's official example does, beside the trainer.
 
-    It has the trainer's network, first weights, recipe and images, in an order and with masks of its own.
+    Network, first weights, recipe and images are the trainer's; order and dropout masks are its own.
     """
 
     parameters: int
     """The number of trained parameters of its model."""
-    rows: Sequence[str]
-    """The loops that it has, such as one that reads the loss in every step, and one that does not."""
-    ways: Sequence[str]
-    """The ways in which it can load its images. Which one is fastest depends on the computer."""
+
+    @property
+    def rows(self) -> Sequence[str]:
+        """The loops that it has, such as one that reads the loss in every step and one that does not."""
+
+    @property
+    def ways(self) -> Sequence[str]:
+        """The ways in which it can load its images; which one is fastest depends on the computer."""
 
     def use(self, way: str) -> None:
         """Loads the images in this way from now on. The first epoch after it takes longer."""

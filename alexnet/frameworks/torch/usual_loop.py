@@ -122,6 +122,7 @@ class TorchUsualLoop:
             taken += 1
             loss, right = self._step(images, labels)
             running_loss += loss.item() if row == READING else loss.detach()
+            # The examples show the accuracy too. Here it is counted for what that costs.
             correct += right.item() if row == READING else right
         return taken, float(running_loss) / taken
 
