@@ -2151,6 +2151,37 @@ FAULTS: tuple[Fault, ...] = (
             "::test_the_finding_ranks_machines_over_the_same_cells_alone",
         ),
     ),
+    Fault(
+        name="usual-steps",
+        claim="The usual loop takes as many steps as ours, or there is no comparison (docs/speed.md)",
+        fault="fewer steps count as many",
+        file="bench/usual_loop.py",
+        old="if taken != steps:",
+        new="if taken > steps:",
+        tests=("tests/bench/test_usual_loop.py::test_another_network_or_fewer_steps_are_no_comparison",),
+    ),
+    Fault(
+        name="usual-turns",
+        claim="The usual loop and ours take turns, and the first place moves on (docs/speed.md)",
+        fault="the same loop is always the first of a round",
+        file="bench/usual_loop.py",
+        old="first = number % len(names)",
+        new="first = 0",
+        tests=(
+            "tests/bench/test_usual_loop.py::test_every_loop_trains_once_a_round_and_the_first_place_moves_on",
+        ),
+    ),
+    Fault(
+        name="usual-way",
+        claim="The usual loop loads its images in its fastest way (docs/speed.md)",
+        fault="the slowest is taken",
+        file="bench/usual_loop.py",
+        old="best = max(rates,",
+        new="best = min(rates,",
+        tests=(
+            "tests/bench/test_usual_loop.py::test_the_fastest_way_is_kept_and_one_that_fails_is_said",
+        ),
+    ),
 )
 
 

@@ -8,6 +8,7 @@ https://docs.pytorch.org/docs/stable/notes/amp_examples.html.
 from __future__ import annotations
 
 import os
+import sys
 from itertools import islice
 from typing import Any
 
@@ -52,6 +53,11 @@ def prepare_v2(size: int, *, augment: bool) -> Any:
     return v2.Compose([v2.ToImage(), *(random if augment else []), *scaled])
 
 
+def _processors() -> int:
+    """How many processors this process may use, as DataLoader counts them before it warns."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 class TorchUsualLoop:
     """The `UsualLoop` of torch. A way is a version of the transforms and a number of workers."""
 
@@ -88,7 +94,7 @@ class TorchUsualLoop:
                 workers,
             )
             for name, transform in (("transforms", prepare), ("transforms.v2", prepare_v2))
-            for workers in sorted({0, 2, os.cpu_count() or 1})
+            for workers in sorted({0, 2, _processors()})
         }
         self.ways = tuple(self._loaders)
         self.use(self.ways[0])
