@@ -784,7 +784,7 @@ FAULTS: tuple[Fault, ...] = (
         claim="A loss that is scaled from some step on is seen (docs/gate.md)",
         fault="the gradient of a later step is compared with itself",
         file="bench/gate/training.py",
-        old="(now - recipe.momentum * earlier, part)",
+        old="(later - momentum * earlier, part)",
         new="(part, part)",
         tests=(
             "tests/bench/gate/test_checks.py::test_a_gradient_that_is_another_from_some_step_on_names_its_tensor",
@@ -795,8 +795,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="The rate of a later step is held against the protocol (docs/gate.md)",
         fault="it is held against the recipe's own",
         file="bench/gate/training.py",
-        old="zip(asked, (0.0, rates[0], rates[-1]), strict=True)",
-        new="zip(asked, asked, strict=True)",
+        old="        before = velocity\n",
+        new="        before, rate = velocity, recipe.learning_rate(epoch, steps_per_epoch=1)\n",
         tests=("tests/bench/gate/test_checks.py::test_a_recipe_with_another_rate_is_named",),
     ),
     Fault(

@@ -54,8 +54,9 @@ MIN_DIFFERENT, MAX_DIFFERENT = 4, 64
 LARGE_IMAGE_SIZE, MAX_DIFFERENT_LARGE = 128, 16
 
 
-def check_dropout(trainer: Trainer, batch: Batch) -> Check:
-    """Two steps with the same batch and weights give two losses if each draws a new dropout mask."""
+def check_dropout(trainer: Trainer, first: canonical.Weights, batch: Batch) -> Check:
+    """Two steps of one batch from the weights `first` give two losses if each draws a new mask."""
+    trainer.load(first)
     device_batch, losses = trainer.to_device(batch.images, batch.labels), []
     for _ in range(2):
         trainer.step(device_batch, 0.0)
@@ -128,14 +129,15 @@ def check_device(
     gc.collect()
     trainer = watched(backend.trainer(net, first, recipe, seed=seed), heartbeat)
     checks.append(check_own_network(trainer, allowed, exact, batch, on=on))
+    # Before any step: where a step must be compiled anew to tell, it has not been compiled yet.
+    placement = check_placement(trainer, batch, on=on)
+    if isinstance(placement, Check):
+        checks.append(placement)
     if net.has_dropout:
         checks += training.check_dropout_masks(
             trainer, net, first, batch, recipe, precision=allowed.precision
         )
-        checks.append(check_dropout(trainer, batch))
-    placement = check_placement(trainer, batch, on=on)
-    if isinstance(placement, Check):
-        checks.append(placement)
+        checks.append(check_dropout(trainer, first, batch))
     checks += timing.check_timing(backend, trainer, batch.images, batch.labels)
     return DeviceChecks(
         checks=tuple(checks),

@@ -7,7 +7,6 @@ framework for its layers.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,7 +19,7 @@ from alexnet.frameworks.protocol import Precision, Trainer
 from alexnet.layers import Dense, Dropout
 from alexnet.recipe import Recipe
 from alexnet.spec import Network
-from bench.gate.outputs import Array, Batch, blockwise, norm_error
+from bench.gate.outputs import LAYER_IMAGES, Array, Batch, blockwise, norm_error
 from bench.records.codec import finite_or_none
 from bench.records.limits import (
     MAX_DROPOUT_SCALE_ERROR,
@@ -34,18 +33,11 @@ from bench.records.types import Check
 CERTAIN = 1000.0
 """A logit so far above all others that float32's softmax is exactly 1 and 0: e^-104 is 0 there. float16
 holds it. The largest logit of first weights was 17 (`standard` at 64 px, ten seeds)."""
-STILL_STEPS = 3
-"""Steps at rate 0 before the one whose gradient is asked, which is the tenth of its trainer."""
+STILL_STEPS = 2
+"""Steps at rate 0 before those at the recipe's rates: the last one is the tenth of its trainer."""
 MASKS = 8
 MIN_INPUT = 0.05
 """Smaller inputs, as shares of the largest, are left out: dividing by them would magnify roundings."""
-MIN_GRADIENT = 1e-3
-"""A step's mask is read from a gradient that is at least so large a share of the velocity. A smaller one
-would be a difference of two numbers that are alike, of which a rounding of 6e-8 is more than 6e-5. That
-happens where a mask leaves an image that the network answers with certainty: the loss was then seen to
-be exactly 0, in one step of eight of a narrow network."""
-MIN_MASKS = MASKS // 2
-"""Of how many steps each layer's mask must be readable."""
 
 
 def check_optimizer(
@@ -65,11 +57,7 @@ def check_optimizer(
     trainer.step(device_batch, 0.0)
     momentum = _along(trainer.momentum(), velocity) - 1
     del velocity, device_batch
-    bias = np.zeros_like(first[f"{head}.bias"])
-    bias[0] = CERTAIN
-    certain = first | {f"{head}.bias": bias}
-    still = {name: np.zeros(array.shape, np.float32) for name, array in first.items()}
-    trainer.resume(certain, still, trainer.random_state())
+    certain = _become_certain(trainer, first, head)
     trainer.step(trainer.to_device(batch.images, np.zeros_like(batch.labels)), 0.0)
     velocity = trainer.momentum()
     trainer.pop_metrics()
@@ -91,6 +79,16 @@ def check_optimizer(
             description=f"how much of {worst} is in its gradient where the loss is 0, and should not be",
         ),
     ]
+
+
+def _become_certain(trainer: Trainer, first: canonical.Weights, head: str) -> canonical.Weights:
+    """Takes the weights `first` with a `head` certain of class 0, and no velocity; returns them."""
+    bias = np.zeros_like(first[f"{head}.bias"])
+    bias[0] = CERTAIN
+    certain = first | {f"{head}.bias": bias}
+    still = {name: np.zeros(array.shape, np.float32) for name, array in first.items()}
+    trainer.resume(certain, still, trainer.random_state())
+    return certain
 
 
 def _decay(velocity: Array | None, weight: Array) -> float:
@@ -129,38 +127,32 @@ def check_later_steps(
 ) -> list[Check]:
     """The gradient and the rate of steps after the first few, where a scale or a rate may have changed.
 
-    At rate 0 from the weights `first`, v - m v_before must still be the reference's gradient `exact`.
-    Then a step at the rate of the recipe's first stage, and one at that of its last, must each move the
-    weights by minus the rate of `rates` times the velocity; these are not taken from the recipe.
+    Steps at rate 0, one at the rate of the recipe's first stage and one at that of its last, each from
+    the weights `first`. They must move the weights by minus the rate of `rates` times the velocity;
+    these are not taken from the recipe. In the latter two v - m v_before must still be the reference's
+    gradient `exact`.
     """
-    trainer.load(first)
     device_batch = trainer.to_device(batch.images, batch.labels)
     for _ in range(STILL_STEPS):
-        trainer.step(device_batch, 0.0)
-    before = trainer.momentum()
-    trainer.step(device_batch, 0.0)
-    velocity = trainer.momentum()
-    gradient_errors = {
-        name: norm_error(
-            (now - recipe.momentum * earlier, part)
-            for now, earlier, part in blockwise(velocity[name], before[name], exact[name])
-        )
-        if name in before
-        else math.inf
-        for name in exact
-    }
-    del before, velocity
-    # Rate 0 too: a trainer that keeps the first rate it was ever given would move the weights.
-    asked = (0.0, *(recipe.learning_rate(at, steps_per_epoch=1) for at in (0, recipe.epochs - 1)))
-    rate_errors: list[tuple[float, float]] = []
-    for own, rate in zip(asked, (0.0, rates[0], rates[-1]), strict=True):
         trainer.load(first)
-        trainer.step(device_batch, own)
-        error = abs(_rate_of_last_step(trainer, first) - rate) / (rate or rates[-1])
-        rate_errors.append((error if math.isfinite(error) else math.inf, rate))
+        trainer.step(device_batch, 0.0)
+    # Rate 0 too: a trainer that keeps the first rate it was ever given would move the weights.
+    velocity = trainer.momentum()
+    rate_errors = [_rate_error(trainer, first, velocity, 0.0, rates[-1])]
+    gradient_errors = dict.fromkeys(exact, 0.0)
+    for epoch, rate in ((0, rates[0]), (recipe.epochs - 1, rates[-1])):
+        before = velocity
+        trainer.load(first)
+        trainer.step(device_batch, recipe.learning_rate(epoch, steps_per_epoch=1))
+        velocity = trainer.momentum()
+        for name, part in exact.items():
+            error = _gradient_error(velocity.get(name), before.get(name), part, recipe.momentum)
+            gradient_errors[name] = max(gradient_errors[name], error)
+        del before
+        rate_errors.append(_rate_error(trainer, first, velocity, rate, rate))
     trainer.pop_metrics()
     worst = max(gradient_errors, key=gradient_errors.__getitem__)
-    rate_error, rate = max(rate_errors)
+    rate_error, off = max(rate_errors)
     return [
         Check(
             name="later gradient",
@@ -174,24 +166,40 @@ def check_later_steps(
             measured=finite_or_none(rate_error),
             lower=0.0,
             upper=MAX_RATE_ERROR,
-            description=f"how far a later step's rate is from {rate:g}, as the protocol has it",
+            description=f"how far a later step's rate is from {off:g}, as the protocol has it",
         ),
     ]
 
 
-def _rate_of_last_step(trainer: Trainer, first: canonical.Weights) -> float:
-    """What a step from the weights `first` subtracted, as a multiple of the velocity.
+def _gradient_error(now: Array | None, before: Array | None, exact: Array, momentum: float) -> float:
+    """The norm error of the gradient between two velocities; infinite if one is missing."""
+    if now is None or before is None:
+        return math.inf
+    triples = blockwise(now, before, exact)
+    return norm_error((later - momentum * earlier, part) for later, earlier, part in triples)
 
-    Over the whole network, where the weights' roundings average out.
+
+def _rate_error(
+    trainer: Trainer,
+    first: canonical.Weights,
+    velocity: Mapping[str, Array],
+    rate: float,
+    unit: float,
+) -> tuple[float, float]:
+    """(how far the last step, which began with `first`, is from the rate, in units of `unit`; the rate).
+
+    What it subtracted is a multiple of its velocity, over the whole network, where the weights'
+    roundings average out. Infinite if a velocity is missing or something is not finite.
     """
-    now, velocity = trainer.weights(), trainer.momentum()
-    if not set(first) <= set(velocity):
-        return math.nan
-    return _projection(
-        (before - after, direction)
-        for name in first
-        for before, after, direction in blockwise(first[name], now[name], velocity[name])
-    )
+    now, found = trainer.weights(), math.nan
+    if set(first) <= set(velocity):
+        found = _projection(
+            (before - after, direction)
+            for name in first
+            for before, after, direction in blockwise(first[name], now[name], velocity[name])
+        )
+    error = abs(found - rate) / unit
+    return error if math.isfinite(error) else math.inf, rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,15 +224,12 @@ def check_dropout_masks(
     *,
     precision: Precision,
 ) -> list[Check]:
-    """Steps at rate 0 on one image: which inputs of each Dense are dropped, how the others are scaled.
+    """Steps at rate 0: which of one image's inputs of each Dense are dropped, how others are scaled.
 
-    A layer that the table has no dropout before must pass on all of its inputs as they are. The trainer
-    must not have a velocity yet.
+    A layer that the table has no dropout before must pass on all of its inputs as they are.
     """
-    all_masks = list(_masks(trainer, net, first, batch, recipe))
-    masks = [mask for mask in all_masks if len(mask.places)]
-    readable = Counter(mask.layer for mask in masks)
-    complete = all(readable[mask.layer] >= MIN_MASKS for mask in all_masks)
+    masks = list(_masks(trainer, net, first, batch, recipe))
+    complete = all(len(mask.places) for mask in masks)
     factors = [
         float(np.abs(mask.factors[_kept(mask)] * (1 - mask.rate) - 1).max(initial=0.0)) for mask in masks
     ]
@@ -256,39 +261,43 @@ def check_dropout_masks(
 def _masks(
     trainer: Trainer, net: Network, first: canonical.Weights, batch: Batch, recipe: Recipe
 ) -> Iterator[Mask]:
-    """The masks of each step and Dense layer, from the gradient g: g_weight = g_bias x (its inputs)."""
-    images, labels = batch.images[:1], batch.labels[:1]
-    device_batch = trainer.to_device(images, labels)
-    flat = _input_of_first_dense(trainer, net, batch)
+    """The masks of each step and Dense layer, from the gradient g: g_weight = g_bias x (its inputs).
+
+    The last layer is certain that every image is of class 0, and wrong about the first one alone. So the
+    gradient is the first image's, exactly, in steps of the very batch size that will be trained.
+    """
+    x = _input_of_first_dense(trainer, net, batch)
     dense = [row.layer.name for row in net.rows if isinstance(row.layer, Dense)]
-    names = [f"{name}.{part}" for name in dense for part in ("weight", "bias")]
-    velocity: dict[str, Array] = {name: np.zeros(net.tensors[name]) for name in names}
+    names = {f"{name}.{part}" for name in dense for part in ("weight", "bias")}
+    certain = _become_certain(trainer, first, net.head)
+    labels = np.zeros_like(batch.labels)
+    labels[0] = 1
+    device_batch = trainer.to_device(batch.images, labels)
+    velocity: Mapping[str, Array] = {name: np.zeros_like(first[name]) for name in names}
     for _ in range(MASKS):
         trainer.step(device_batch, 0.0)
         now = trainer.momentum()
-        if not set(names) <= set(now):  # a trainer without velocities drops nothing that could be seen
+        if not names <= set(now):  # a trainer without velocities drops nothing that could be seen
             yield Mask(layer=dense[0], rate=0.0, places=np.zeros(0, np.intp), factors=np.zeros(0))
             return
-        gradient = {name: now[name] - recipe.momentum * velocity[name] for name in names}
-        velocity = {name: now[name] for name in names}
-        smallest = {
-            name: MIN_GRADIENT * float(np.abs(now[f"{name}.bias"]).max(initial=0.0)) for name in dense
-        }
-        yield from _masks_of_step(net, first, gradient, flat, smallest)
+        yield from _masks_of_step(net, certain, x, now=now, before=velocity, momentum=recipe.momentum)
+        velocity = now
     trainer.pop_metrics()
 
 
 def _masks_of_step(
     net: Network,
-    first: canonical.Weights,
-    gradient: Mapping[str, Array],
+    certain: canonical.Weights,
     x: Array,
-    smallest: Mapping[str, float],
+    *,
+    now: Mapping[str, Array],
+    before: Mapping[str, Array],
+    momentum: float,
 ) -> Iterator[Mask]:
-    """`x` are the inputs of the first Dense layer, or of the Dropout before it.
+    """The masks of one step, from the velocities after and before it.
 
-    `smallest` has the least gradient of a bias from which each layer's mask can be read; a mask has no
-    places otherwise.
+    `x` are the inputs of the first Dense layer, or of the Dropout before it. A mask that cannot be read
+    has no places: the gradient of the layer's biases is 0 or not finite.
     """
     rate = 0.0
     for row in net.rows:
@@ -297,16 +306,17 @@ def _masks_of_step(
                 rate = row.layer.rate
             case Dense():
                 name = row.layer.name
-                bias = gradient[f"{name}.bias"]
-                unit = int(np.abs(bias).argmax())
+                bias, weight = f"{name}.bias", f"{name}.weight"
+                gradient = now[bias] - momentum * before[bias]
+                unit = int(np.abs(gradient).argmax())
                 places = np.flatnonzero(np.abs(x) > MIN_INPUT * np.abs(x).max(initial=0.0))
                 inputs = np.zeros_like(x)
-                if abs(bias[unit]) > smallest[name]:
-                    inputs = gradient[f"{name}.weight"][unit] / bias[unit]
+                if 0 < abs(gradient[unit]) < math.inf:
+                    inputs = (now[weight][unit] - momentum * before[weight][unit]) / gradient[unit]
                 else:
                     places = places[:0]
                 yield Mask(layer=name, rate=rate, places=places, factors=inputs[places] / x[places])
-                x = first[f"{name}.weight"] @ inputs + first[f"{name}.bias"]
+                x = certain[weight] @ inputs + certain[bias]
                 x = np.maximum(x, 0) if row.layer.relu else x
                 rate = 0.0
             case _:
@@ -317,8 +327,9 @@ def _input_of_first_dense(trainer: Trainer, net: Network, batch: Batch) -> Array
     """The flattened map of the first image, in the canonical order."""
     _, shape = net.flattened
     at = next(i for i, row in enumerate(net.rows) if row.layer.name == "flatten")
-    outputs = trainer.activations(batch.images[:1])
-    flat: Array = outputs[net.rows[at - 1].layer.name].reshape(math.prod(shape)).astype(np.float64)
+    # As many images as were asked for before, or an engine would compile each layer once more.
+    outputs = trainer.activations(batch.images[:LAYER_IMAGES])[net.rows[at - 1].layer.name]
+    flat: Array = outputs[0].reshape(math.prod(shape)).astype(np.float64)
     return flat
 
 
