@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from bench.gate.checks import run_gate
+from bench.ipc.child import end_process
 from bench.worker.job import serve
 
 if __name__ == "__main__":
-    sys.exit(serve(run_gate))
+    end_process(serve(run_gate))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
@@ -41,6 +41,29 @@ def compile_folder(engine: str) -> Iterator[dict[str, str]]:
             yield dict.fromkeys(variables, str(inner))
     finally:
         shutil.rmtree(outer, ignore_errors=True)
+
+
+class CompileFolders:
+    """A folder for each engine, that its processes share until `close`.
+
+    Gates share one: what a gate compiles is no part of any measurement, and its precision is asked of
+    the same operations in every gate of an engine. A worker has its own, since its first step is timed.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._environments: dict[str, dict[str, str]] = {}
+
+    def environment(self, engine: str) -> dict[str, str]:
+        """The environment of a process of the engine. Raises OSError."""
+        if engine not in self._environments:
+            self._environments[engine] = self._stack.enter_context(compile_folder(engine))
+        return self._environments[engine]
+
+    def close(self) -> None:
+        """Removes all folders."""
+        self._stack.close()
+        self._environments.clear()
 
 
 def place() -> Path:

@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Thread
@@ -61,15 +61,19 @@ class Child:
 
 
 @contextmanager
-def worker_process(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[Child]:
+def worker_process(
+    job: Job, command: Sequence[str], log: IO[str], caches: Mapping[str, str] | None = None
+) -> Iterator[Child]:
     """Starts a child, sends it its job, and kills its whole process group on leaving.
 
     The child is in its own process session, so that Ctrl-C reaches only the parent, which then decides.
     Its stdin stays open while the parent lives. If the parent is killed, the child reads the end of its
-    stdin and exits. What its engine compiles goes into an empty folder, which goes with it.
+    stdin and exits. What its engine compiles goes where the variables of `caches` say, or else into an
+    empty folder, which goes with it.
     """
     with ExitStack() as stack:
-        caches = stack.enter_context(compile_folder(job.cell.engine))
+        if caches is None:
+            caches = stack.enter_context(compile_folder(job.cell.engine))
         read_end, write_end = os.pipe()
         pipe = stack.enter_context(os.fdopen(read_end, "rb", buffering=0))
         try:
@@ -80,7 +84,7 @@ def worker_process(job: Job, command: Sequence[str], log: IO[str]) -> Iterator[C
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env=os.environ | caches,
+                env={**os.environ, **caches},
                 pass_fds=(write_end,),
                 start_new_session=True,
             )

@@ -247,6 +247,7 @@ class Session:
         if unfinished := self.unfinished():
             why = self.interrupts.requested_by or f"no result of {', '.join(unfinished)}"
             self.log.add("stopped", Stopped(why=why))
+        self.gates.close()
         self.lock.release()
         if self.weights_file and self.options.weights:
             self.weights_file.unlink(missing_ok=True)

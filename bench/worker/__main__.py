@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
+from bench.ipc.child import end_process
 from bench.worker.job import run_cell, serve
 
 if __name__ == "__main__":
-    sys.exit(serve(run_cell))
+    end_process(serve(run_cell))

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from bench.gate import ask as ask_module
 from bench.gate.ask import GateReply, Gates, ask_gate
 from bench.ipc.cell_files import journal_file, partial_reference, reference_folder
+from bench.ipc.compile_folder import CompileFolders
 from bench.ipc.messages import Job
 from bench.records import journal
 from bench.records.journal import Journal
@@ -25,7 +26,11 @@ from tests.support.scripted_child import PREAMBLE
 def ask(tmp_path: Path, script: str, *, timeout_seconds: float = 20.0) -> GateReply:
     command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)]
     return ask_gate(
-        job(str(tmp_path)), folder=tmp_path, command=command, timeout_seconds=timeout_seconds
+        job(str(tmp_path)),
+        folder=tmp_path,
+        command=command,
+        timeout_seconds=timeout_seconds,
+        compiled=CompileFolders(),
     )
 
 
@@ -85,7 +90,9 @@ class PaperGates:
 @pytest.fixture
 def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaperGates:
     gates = PaperGates(tmp_path)
-    monkeypatch.setattr(ask_module, "ask_gate", lambda job, *, folder: gates.ask(job, folder=folder))
+    monkeypatch.setattr(
+        ask_module, "ask_gate", lambda job, *, folder, compiled: gates.ask(job, folder=folder)
+    )
     return gates
 
 
@@ -164,7 +171,7 @@ def test_the_reference_is_computed_once_and_removed_after_the_last_gate(paper: P
 def test_the_reference_is_removed_if_a_gate_is_interrupted(
     paper: PaperGates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cut_off(job: Job, *, folder: Path) -> GateReply:
+    def cut_off(job: Job, *, folder: Path, compiled: CompileFolders) -> GateReply:
         reference = reference_folder(folder, job.cell)
         for made in (reference, partial_reference(reference)):
             made.mkdir()

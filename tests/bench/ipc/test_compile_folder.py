@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from alexnet.frameworks.registry import FRAMEWORKS
-from bench.ipc.compile_folder import compile_folder
+from bench.ipc.compile_folder import CompileFolders, compile_folder
 from bench.ipc.parent import worker_process
 from bench.paths import ROOT
 from tests.bench.ipc.test_child import becomes_true
@@ -41,6 +41,20 @@ def test_the_folder_is_empty_at_first_and_goes_with_all_that_is_in_it(temporary:
         with compile_folder(COMPILED) as other:
             assert set(other.values()).isdisjoint(environment.values())
         assert (folder / "kernel.so").exists(), "a folder in use is not an abandoned one"
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_gates_of_an_engine_share_a_folder_until_the_session_ends(temporary: Path) -> None:
+    folders = CompileFolders()
+    environment = folders.environment(COMPILED)
+    (folder,) = {Path(value) for value in environment.values()}
+    (folder / "kernel.so").touch()
+    assert folders.environment(COMPILED) == environment
+    assert folders.environment("mlx").values() != environment.values()
+    with compile_folder(COMPILED) as of_a_worker:
+        assert set(of_a_worker.values()).isdisjoint(environment.values())
+    assert (folder / "kernel.so").exists()
+    folders.close()
     assert list(temporary.iterdir()) == []
 
 
