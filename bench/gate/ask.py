@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alexnet.frameworks.protocol import Device
+from alexnet.frameworks.registry import ENGINES
 from bench.ipc.cell_files import journal_file, remove_references
 from bench.ipc.compile_folder import CompileFolders
 from bench.ipc.messages import Job
@@ -89,6 +90,19 @@ class Gates:
         self._in_journal[cell] = gate
         if for_repeats:
             self.gates[cell.first_repeat] = gate
+
+    def roofline_of(self, cell: Cell) -> Roofline | None:
+        """What was measured on the cell's device in its framework and precision, whatever compiles it.
+
+        Both kernels are calls of their own, which no engine compiles with a step.
+        """
+        row = ENGINES[cell.engine]
+        for (engine, device), roofline in self.rooflines.items():
+            measured = ENGINES[engine]
+            same = (measured.framework, measured.precision) == (row.framework, row.precision)
+            if same and device == cell.device:
+                return roofline
+        return None
 
     def gate_of(
         self, cell: Cell, peers: Sequence[Cell], job_of: Callable[[Cell], Job], folder: Path

@@ -17,7 +17,7 @@ _ROUGH_SPEED: dict[Device, tuple[float, float]] = {
     "cuda": (15e12, 800e9),
 }
 # Two processes that each import a framework, and the gate's checks that do not depend on the network.
-_START_SECONDS = 18.0
+_START_SECONDS = 10.0
 # In float32 steps: three steps in float64, which take eight times as long, and six in float32.
 _GATE_STEPS = 30
 

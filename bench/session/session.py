@@ -207,7 +207,7 @@ class Session:
             weights_file=str(self.weights_file) if needs_weights(cell) else None,
             session_folder=str(self.folder.resolve()),
             idle_watts=self.idle_watts,
-            roofline=self.gates.rooflines.get((cell.engine, cell.device)),
+            roofline=self.gates.roofline_of(cell),
             saved_epochs=None,
         )
 

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from alexnet.frameworks.registry import FRAMEWORKS
 from bench.ipc.messages import Job, Record
-from bench.ipc.parent import WORKER_COMMAND
 from bench.paths import ROOT
 from bench.records.run import SessionRun
 from bench.records.types import Cell, Plan
 from bench.session.cell_runner import CellRunner
+from tests.support.brief_worker import BRIEF_COMMAND
 from tests.support.samples import PLAN
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
@@ -69,7 +69,7 @@ def run_to_end(
     *,
     data_folder: Path | None = None,
     weights_file: Path | None = None,
-    command: Sequence[str] = WORKER_COMMAND,
+    command: Sequence[str] = BRIEF_COMMAND,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> SessionRun:
     """Runs a cell to its end, or until `on_record` raises, and returns the run."""

@@ -194,6 +194,7 @@ def main() -> int:
     checkpoint.MAX_CHECKPOINT_SHARE = float(OPTIONS.get("share", 1e9))
     vars(training_loop)["HEARTBEAT_SECONDS"] = float(OPTIONS.get("beat", 0.1))
     vars(reference_kernel)["WAKING_SECONDS"] = vars(result)["STEP_RATE_SECONDS"] = 0.01
+    vars(result)["PAUSE_SECONDS"] = 0.01
     vars(worker_job)["TrainingLoop"] = HeldTrainingLoop
     if REAL:
         spec.VARIANTS.update(narrow_variants(REAL_WIDTH_DIVISOR))

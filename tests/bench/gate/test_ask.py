@@ -80,7 +80,7 @@ class PaperGates:
         return GateReply(gate=gate, roofline=roofline, reason="")
 
     def job_of(self, cell: Cell) -> Job:
-        roofline = self.gates.rooflines.get((cell.engine, cell.device))
+        roofline = self.gates.roofline_of(cell)
         return replace(job(str(self.folder)), cell=cell, roofline=roofline)
 
     def gate_of(self, cell: Cell, peers: Sequence[Cell]) -> Gate:
@@ -120,6 +120,17 @@ def test_one_gate_process_is_enough_for_all_repeats_of_a_cell(paper: PaperGates)
     for engine in ("torch", "tensorflow"):
         assert len({gates[cell].seconds for cell in repeats(engine, 3)}) == 1
     assert gates[cells[0]].seconds != gates[cells[1]].seconds
+
+
+def test_a_roofline_serves_all_engines_of_a_framework_and_a_precision(paper: PaperGates) -> None:
+    engines = ("torch", "torch-compile", "torch-bf16", "tensorflow", "tensorflow-xla")
+    cells = [replace(CELL, engine=engine) for engine in engines]
+    for cell in cells:
+        paper.gate_of(cell, [cell])
+        assert paper.gates.roofline_of(cell) == ROOFLINE
+        assert paper.gates.roofline_of(replace(cell, device="cuda")) is None
+    measured = [cell.engine for cell in cells if in_journal(paper.folder, cell, "roofline")]
+    assert measured == ["torch", "torch-bf16", "tensorflow"]
 
 
 def test_each_repeat_has_the_gate_in_its_own_journal(paper: PaperGates) -> None:

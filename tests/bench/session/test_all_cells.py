@@ -34,7 +34,8 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     )
     subprocess.run([sys.executable, "-c", script, weights], cwd=ROOT, check=True)
     few = ("--batch-size", "32", "--train-images", "160")
-    done = bench(folder, *SYNTHETIC, *few, "--weights", str(weights), **ONE_THREAD)
+    brief = ("-p", "tests.support.brief_plugin")
+    done = bench(folder, *brief, *SYNTHETIC, *few, "--weights", str(weights), **ONE_THREAD)
     assert done.returncode == PASSED, done.stdout + done.stderr
     return folder, done.stdout
 
