@@ -30,6 +30,7 @@ from bench.session import interrupts
 from bench.session.open import open_session
 from bench.session.resume import SessionRefused
 from bench.session.session import Session
+from bench.trial.ask import TrialFailed
 
 BENCH, RESULTS = ROOT / "bench", ROOT / "results"
 DEFAULT_STORAGE = "file://./.benchmarks"  # pytest-benchmark's, one folder for all machines
@@ -44,6 +45,7 @@ USAGE_ERRORS = (
     IllegalPlan,
     IllegalRecipe,
     NotPrepared,
+    TrialFailed,
 )
 
 
@@ -188,6 +190,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             if bench_session.picked:
                 _run_doctor(session.config, bench_session)
             if any("run" in _fixtures(item) for item in session.items):
+                with (
+                    progress.terminal(session.config) as console,
+                    progress.progress_bar(console) as bar,
+                ):
+                    bar.add_task("how many steps an epoch has", total=None, note="a trial")
+                    bench_session.cut_epochs()
                 bench_session.begin(_plugin(session.config).save)
         except USAGE_ERRORS as error:
             raise pytest.UsageError(str(error)) from error
@@ -198,10 +206,11 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     session = config.stash.get(SESSION, None)
     if session is None or config.option.collectonly:
         return []
-    estimate = progress.format_seconds(header.expected_seconds(session))
     return [
         *header.resumed_from(session),
-        f"{len(session.picked)} cells, roughly {estimate} (guessed, not yet measured)",
+        *header.trial_lines(session),
+        header.time_line(session),
+        *header.speed_note(session),
         *header.cell_lines(session),
         *header.accepted_differences(session),
         *summary.finding_lines(config.stash.get(FINDINGS, ())),
@@ -215,7 +224,9 @@ def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
     if reason := session.skip_reason(cell):
         pytest.skip(reason)
     with progress.terminal(request.config) as console, progress.progress_bar(console) as bar:
-        bar.add_task(f"correctness gate  {cell.id}", total=None, note="device against CPU")
+        left = progress.format_seconds(session.seconds_left())
+        name = f"correctness gate  {cell.id}  ({left} left in all)"
+        bar.add_task(name, total=None, note="device against CPU")
         return session.gate(cell)
 
 
@@ -227,7 +238,8 @@ def run(request: pytest.FixtureRequest, cell: Cell) -> SessionRun:
         session.skip(cell, reason)
         pytest.skip(reason)
     number = len(session.runs) + len(session.skipped) + 1
-    name = f"cell {number} of {len(session.picked)}  {cell.id}"
+    left = progress.format_seconds(session.seconds_left())
+    name = f"cell {number} of {len(session.picked)}  {cell.id}  ({left} left in all)"
     with progress.terminal(request.config) as console, progress.progress_bar(console) as bar:
         session.interrupts.notify = console.print
         task = bar.add_task(name, total=None, note="starting")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from alexnet.frameworks.registry import ENGINES
 from alexnet.spec import Network
 from bench.records import plausible
-from bench.records.cell_recipe import images_of
+from bench.records.cell_recipe import images_of, scored_validation_images, steps_of
 from bench.records.consistency import steps_were_disturbed, trained_in_last_process
 from bench.records.limits import (
     MAX_CLOCK_ERROR,
@@ -161,9 +161,9 @@ def _result_check_follows(run: LoadedRun, result: Result, check: Check) -> Probl
             losses = [loss for e in run.epochs for loss in (e.train_loss, e.validation_loss)]
             expected["measured"] = losses.count(None)
         case "images":
-            size = run.plan.batch_size
-            whole = run.start.train_images // size * size if run.start else 0
-            expected["measured"] = sum(epoch.images != whole for epoch in run.epochs)
+            steps = steps_of(run.plan, run.start.train_images) if run.start else 0
+            planned_images = steps * run.plan.batch_size
+            expected["measured"] = sum(epoch.images != planned_images for epoch in run.epochs)
         case "sets" if run.start:
             planned, start = images_of(run.plan), run.start
             sizes = {
@@ -187,7 +187,7 @@ def _result_check_follows(run: LoadedRun, result: Result, check: Check) -> Probl
                     result.test_accuracy,
                     best[0],
                     test_images=result.test_images,
-                    validation_images=run.start.validation_images,
+                    validation_images=scored_validation_images(run.plan, run.start.validation_images),
                 )
     for field, value in expected.items():
         path = f"result.checks {check.name}.{field}"

@@ -27,15 +27,27 @@ class Resumed(types.Record, frozen=True, kw_only=True):
     went_back_because: str | None
 
 
-Record = Gate | Roofline | Start | Heartbeat | Resumed | Epoch | Result | Failure
+class Trial(types.Record, frozen=True, kw_only=True):
+    """So many training steps took so long, from an idle device to an idle device; never saved."""
+
+    steps: types.Count
+    seconds: types.Seconds
+
+    @property
+    def step_seconds(self) -> float:
+        return self.seconds / self.steps
+
+
+Record = Gate | Roofline | Start | Heartbeat | Resumed | Trial | Epoch | Result | Failure
 
 _RECORDS: dict[str, type[Record]] = {
-    kind.__name__: kind for kind in (Gate, Roofline, Start, Heartbeat, Resumed, Epoch, Result, Failure)
+    kind.__name__: kind
+    for kind in (Gate, Roofline, Start, Heartbeat, Resumed, Trial, Epoch, Result, Failure)
 }
 
 
 class Job(types.Record, frozen=True, kw_only=True):
-    """The input of a worker or gate process. It names folders, so it is never saved.
+    """The input of a worker, a gate or a trial. It names folders, so it is never saved.
 
     `saved_epochs` are the epochs on disk of a run that resumes, None for a new run.
     """

@@ -23,6 +23,7 @@ from bench.records.types import Epoch
 # Unbuffered, and with a traceback for a crash in C: the end of the log is what explains a failure.
 PYTHON = (sys.executable, "-u", "-X", "faulthandler", "-m")
 WORKER_COMMAND, GATE_COMMAND = (*PYTHON, "bench.worker"), (*PYTHON, "bench.gate")
+TRIAL_COMMAND = (*PYTHON, "bench.trial")
 
 # Importing a framework and compiling its first graph from a cold disk take far less.
 MIN_TIMEOUT_SECONDS = 300.0

@@ -10,6 +10,7 @@ from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
+from bench.records.cell_recipe import IllegalPlan
 from bench.records.types import Cell, Plan
 
 
@@ -34,12 +35,33 @@ def cells(
     ]
 
 
+STEPS = (10, 20, 40, 80, 160, 320)
+"""How many steps a cut epoch may have."""
+
+
+def steps_for(seconds: float, step_seconds: float, *, of: int) -> int | None:
+    """The fewest of STEPS that take so long, of the steps of an epoch; None for all of these."""
+    return next((steps for steps in STEPS if steps < of and steps * step_seconds >= seconds), None)
+
+
 def plan_cell(
-    cell: Cell, options: Options, *, profile: str, dataset: DatasetName, data_provenance: str
+    cell: Cell,
+    options: Options,
+    *,
+    profile: str,
+    dataset: DatasetName,
+    data_provenance: str,
+    steps_per_epoch: int | None = None,
 ) -> Plan:
-    """The plan of one cell. An option comes before the profile, and the profile before the recipe."""
+    """The plan of one cell. An option comes before the profile, and the profile before the recipe.
+
+    Raises IllegalPlan for epochs that are cut short in a profile whose epochs are whole.
+    """
+    if options.steps and PROFILES[profile].epoch_seconds is None:
+        raise IllegalPlan(f"--steps {options.steps}: {profile} trains whole epochs; add --profile speed")
     defaults, recipe = PROFILES[profile], EXPERIMENTS[cell.experiment].recipe
     budget = defaults.budgets.get(cell.experiment, defaults.budget)
+    epochs = options.epochs or budget.epochs or recipe.epochs
     return Plan(
         profile=profile,
         dataset=dataset,
@@ -47,7 +69,8 @@ def plan_cell(
         image_size=options.image_size or defaults.image_size,
         train_images=options.train_images or budget.train_images,
         test_images=defaults.test_images,
-        epochs=options.epochs or budget.epochs or recipe.epochs,
-        patience=options.patience or recipe.patience,
+        epochs=epochs,
+        patience=options.patience or (recipe.patience if defaults.stops_early else epochs),
         batch_size=options.batch_size or recipe.batch_size,
+        steps_per_epoch=options.steps or steps_per_epoch,
     )

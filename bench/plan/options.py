@@ -76,7 +76,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "NAME",
         "help": (
             f"run these experiments, of {', '.join(EXPERIMENTS)}; takes commas, and may be repeated;"
-            f" default: all"
+            f" default: all, in the profile speed scratch alone"
         ),
         **_REPEATABLE,
     },
@@ -88,7 +88,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--dataset": {
         "choices": ["auto", *get_args(DatasetName)],
         "default": "auto",
-        "help": "auto: cifar10; if it cannot be had, and the profile is not full, synthetic images",
+        "help": "auto: cifar10; if it cannot be had, in smoke and quick synthetic images",
     },
     "--data-dir": {
         "type": Path,
@@ -104,6 +104,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": _at_least(10),
         "metavar": "N",
         "help": "training images per epoch; default: the profile's",
+    },
+    "--steps": {
+        "type": _at_least(1),
+        "metavar": "N",
+        "help": (
+            "with the profile speed: train the first N steps of each epoch; default: as many as take the"
+            " fastest engine 25 s, by a trial before the first cell"
+        ),
     },
     "--epochs": {
         "type": _at_least(2),
@@ -124,11 +132,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--repeats": {
         "type": _at_least(1),
         "metavar": "N",
-        "default": 1,
         "help": (
             "run every cell N times, each in a fresh process, the engines in turn, one gate for all;"
-            " default: 1. The epochs of one run cannot tell how much the next run would differ: three"
-            " repeats or more do"
+            " default: 1, in the profile speed 3. The epochs of one run cannot tell how much the next"
+            " run would differ: three repeats or more do"
         ),
     },
     "--batch-size": {
@@ -179,6 +186,7 @@ class Options:
     batch_size: int | None
     weights: Path | None
     machine: str | None
+    steps: int | None = None
     ignore_doctor: bool = False
     resume: bool = False
     resume_anyway: bool = False
@@ -197,7 +205,10 @@ class Options:
         named = values["engine"] or default_engines()
         named = all_runnable(values["device"]) if ALL in named else named
         values["engine"] = tuple(dict.fromkeys(named))
-        values["experiment"] = tuple(dict.fromkeys(values["experiment"] or EXPERIMENTS))
+        # What `auto` becomes has the defaults of `full`.
+        profile = PROFILES.get(values["profile"], PROFILES["full"])
+        values["experiment"] = tuple(dict.fromkeys(values["experiment"] or profile.experiments))
+        values["repeats"] = values["repeats"] or profile.repeats
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
@@ -223,7 +234,7 @@ _NOT_SAVED = ("ignore_doctor", "resume", "resume_anyway", "explicit", "machine")
 
 CELL_OPTIONS = {
     *("profile", "engine", "experiment", "device", "dataset", "image_size", "train_images"),
-    *("epochs", "patience", "seeds", "repeats", "batch_size"),
+    *("steps", "epochs", "patience", "seeds", "repeats", "batch_size"),
 }
 """The options that decide which cells a session has and how much of the protocol they run."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alexnet import data
 from bench.plan import estimate
 from bench.plan.engines import ALL, obstacles
+from bench.plugin.progress import format_seconds
 from bench.records.types import Cell
 from bench.session.session import Session
 
@@ -23,10 +24,13 @@ def conditions_line(session: Session) -> str:
     devices = sorted({f"{cell.engine} on {cell.device}" for cell in cells})
     plan = session.plans[cells[0]]
     counts = sorted({session.plans[cell].train_images or data.TRAINED_IMAGES for cell in cells})
+    steps = sorted({session.plans[cell].steps_per_epoch or 0 for cell in cells})
     images = " or ".join(f"{count:,}" for count in counts)
+    cut = " or ".join(f"{count:,} steps" if count else "all" for count in steps)
+    first = f"the first {cut} of an epoch of " if any(steps) else ""
     return (
-        f"{session.profile}: {images} {DATASETS[plan.dataset]} training images at {plan.image_size} px;"
-        f" {', '.join(devices)}; {session.machine.name}"
+        f"{session.profile}: {first}{images} {DATASETS[plan.dataset]} training images at"
+        f" {plan.image_size} px; {', '.join(devices)}; {session.machine.name}"
     )
 
 
@@ -82,13 +86,52 @@ def _state(session: Session, cell: Cell) -> str:
     return f" (cut off after epoch {epochs})" if epochs else " (cut off before its first epoch ended)"
 
 
-def expected_seconds(session: Session) -> float:
-    """A rough estimate of the time left, made before anything is measured."""
-    return sum(
-        estimate.expected_seconds(cell, session.plans[cell])
-        for cell in session.picked
-        if session.skip_reason(cell) is None and not session.log.is_done(cell)
-    )
+def time_line(session: Session) -> str:
+    """How many cells there are, how long those take that are left, and how that is known."""
+    left = session.cells_left()
+    known = [estimate.kind_of(cell, session.plans[cell]) in session.paces for cell in left]
+    tried = [session.pace(cell) is not None for cell in left]
+    if left and all(known):
+        how = "by earlier runs on this machine"
+    elif any(known):
+        how = "partly by earlier runs on this machine, partly guessed"
+    elif left and all(tried):
+        how = "by the trial; what is no training is guessed"
+    else:
+        how = "guessed, not yet measured"
+    about = "about" if all(known) else "roughly"
+    return f"{len(session.picked)} cells, {about} {format_seconds(session.seconds_left())} ({how})"
+
+
+def trial_lines(session: Session) -> list[str]:
+    """How many steps the epochs of each experiment have where they are cut short, and why so many."""
+    lines = []
+    for experiment in dict.fromkeys(cell.experiment for cell in session.picked):
+        cells = [cell for cell in session.picked if cell.experiment == experiment]
+        plan = session.plans[cells[0]]
+        kinds = {cell.engine: estimate.kind_of(cell, session.plans[cell]) for cell in cells}
+        times = ", ".join(
+            f"{engine} {1e3 * session.step_seconds[kind]:,.0f} ms"
+            for engine, kind in kinds.items()
+            if kind in session.step_seconds
+        )
+        if plan.steps_per_epoch is None and not times:
+            continue
+        steps = plan.steps_per_epoch
+        which = "is whole" if steps is None else f"is its first {steps:,} steps"
+        why = f" (a step in the trial: {times})" if times else ""
+        lines.append(f"an epoch of {experiment} {which}{why}")
+    return lines
+
+
+def speed_note(session: Session) -> list[str]:
+    """Where the whole protocol runs on a GPU: that speeds alone take minutes."""
+    if session.profile != "full" or all(cell.device == "cpu" for cell in session.picked):
+        return []
+    return [
+        "note: this is the whole protocol, to convergence. How fast each engine is, without accuracies,"
+        " --profile speed tells in minutes"
+    ]
 
 
 def resume_hint(session: Session) -> list[str]:

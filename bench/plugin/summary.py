@@ -16,7 +16,7 @@ from bench.plugin import header
 from bench.records import derive, diff
 from bench.records.precision import cells_by_precision
 from bench.records.run import SessionRun
-from bench.records.types import Run
+from bench.records.types import Result, Run
 from bench.records.upgrade import upgraded_run
 from bench.records.words import precisions_text, reads_text, warning_text
 from bench.records.write import extra_info, rejection_text
@@ -101,6 +101,12 @@ def _figures(run: Run) -> Figures:
         "MB": _peak_memory(run),
         "J/image": _or_dash(result.joules_per_image, "{:.2f}"),
         "M": f"{run.start.parameters / 1e6:.1f}",
+        **({} if run.plan.is_for_speed_alone else _learnt(result)),
+    }
+
+
+def _learnt(result: Result) -> Figures:
+    return {
         "test %": _or_dash(result.test_accuracy and 100 * result.test_accuracy, "{:.1f}"),
         "converged": f"epoch {result.converged_at}" if result.converged_at else "not yet",
     }

@@ -17,7 +17,7 @@ from alexnet.data import CLASSES
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS
 from bench.records import derive, plausible
-from bench.records.cell_recipe import IllegalPlan, check_plan, images_of
+from bench.records.cell_recipe import IllegalPlan, check_plan, images_of, steps_of
 from bench.records.clock import parse_time
 from bench.records.early_stopping import converged_at, training_end
 from bench.records.flops import AchievedSpeed, training_flops
@@ -73,7 +73,7 @@ def start_follows_from_the_plan(run: LoadedRun) -> Problems:
         "parameters": run.net.parameters,
         "forward_flops": run.net.forward_flops,
         **{f"{name}_images": images for name, images in images_of(plan).items()},
-        "steps_per_epoch": start.train_images // plan.batch_size,
+        "steps_per_epoch": steps_of(plan, start.train_images),
     }
     for field, value in expected.items():
         yield from mismatch(f"start.{field}", getattr(start, field), value, by="by cell and plan it is")
@@ -101,7 +101,7 @@ def epochs_follow_the_recipe(run: LoadedRun) -> Problems:
 
 
 def epochs_have_all_images(run: LoadedRun) -> Problems:
-    """Each epoch trained on all images that make whole batches."""
+    """Each epoch trained on all images of its steps."""
     if run.start is None:
         return
     images = run.start.steps_per_epoch * run.plan.batch_size

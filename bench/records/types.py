@@ -31,7 +31,7 @@ from alexnet.frameworks.protocol import Device
 # 7 (2026-11): step_seconds and step_interference, what else ran while the bare step was timed. Where it
 #   was disturbed in every try, the result has no check `pipeline`.
 # 8 (2026-11): weight_transfer, how each of ImageNet's tensors came into the engine.
-# 9 (2026-11): feed_seconds, how long an epoch's loop waited for its images.
+# 9 (2026-11): the plan's steps_per_epoch, and feed_seconds, how long an epoch's loop waited for images.
 SCHEMA_VERSION = 9
 
 METHOD = 2
@@ -97,10 +97,15 @@ class Cell(Record, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, repeat=0)
 
 
+SPEED = "speed"
+"""The profile whose runs say nothing of accuracy: their epochs are too few for that, by design."""
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """How much of the protocol a cell runs; every number is fixed before it starts.
 
-    `train_images` and `test_images` of None mean all there are.
+    `train_images` and `test_images` of None mean all there are. `steps_per_epoch` is how many of an
+    epoch's steps are trained, the first ones of its order; None means all.
     """
 
     profile: str
@@ -112,6 +117,12 @@ class Plan(Record, frozen=True, kw_only=True):
     epochs: Count
     patience: Count
     batch_size: Count
+    steps_per_epoch: Count | None = None
+
+    @property
+    def is_for_speed_alone(self) -> bool:
+        """Whether accuracies, the best epoch and the end of training say nothing of the network."""
+        return self.profile == SPEED or self.steps_per_epoch is not None
 
 
 class Machine(Record, frozen=True, kw_only=True):

@@ -133,13 +133,18 @@ def _as_record(run: Json, machine: Any) -> Run:
 
 
 def _from_8(content: Json) -> Json:
-    return _with_parts(content, 8, _run_from_8, lambda skipped, machine: skipped)
+    return _with_parts(content, 8, _run_from_8, _plan_from_8)
 
 
 def _run_from_8(run: Json, machine: Any) -> Json:
     _require_schema(run, 8)
     epochs = [_added(epoch, 9, feed_seconds=None) for epoch in _list(run["epochs"])]
-    return run | {"schema": 9, "epochs": epochs}
+    return _plan_from_8(run, machine) | {"schema": 9, "epochs": epochs}
+
+
+def _plan_from_8(part: Json, machine: Any) -> Json:
+    """A run or a skipped cell, whose epochs were all whole."""
+    return part | {"plan": _added(part["plan"], 9, steps_per_epoch=None)}
 
 
 # From 7 to 8

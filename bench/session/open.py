@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alexnet.frameworks.protocol import Device
 from bench.host import machine
-from bench.plan import grid, prepare
+from bench.plan import estimate, grid, prepare
 from bench.plan.options import CELL_OPTIONS, Options
 from bench.records.types import Cell, Machine, Plan
 from bench.session import resume
@@ -42,6 +42,7 @@ def open_session(options: Options, results: Path, *, only_list: bool = False) ->
             options, profile, source, devices, last_engine_first=_saved_sessions(runs.parent) % 2 == 1
         ),
         log=SessionLog(folder=_new_folder(runs, profile)),
+        paces={} if only_list else estimate.measured_paces(runs.parent),
         unfinished_session_note=None if only_list else resume.unfinished_session_note(runs),
     )
 
@@ -63,7 +64,14 @@ def _open_resumed(
         if "device" in options.explicit or not set(merged.engine) <= set(devices):
             devices = prepare.find_devices(merged)
         began_with_the_last = next(iter(earlier_plans)).engine == merged.engine[-1]
-        plans = _plans(merged, profile, source, devices, last_engine_first=began_with_the_last)
+        plans = _plans(
+            merged,
+            profile,
+            source,
+            devices,
+            last_engine_first=began_with_the_last,
+            steps={cell.experiment: plan.steps_per_epoch for cell, plan in earlier_plans.items()},
+        )
     return Session(
         options=merged,
         machine=this_machine,
@@ -71,6 +79,7 @@ def _open_resumed(
         source=source,
         plans=plans,
         log=SessionLog(folder=earlier.folder, earlier=earlier),
+        paces={} if only_list else estimate.measured_paces(earlier.folder.parents[1]),
     )
 
 
@@ -86,7 +95,9 @@ def _plans(
     devices: Mapping[str, Device],
     *,
     last_engine_first: bool,
+    steps: Mapping[str, int | None] | None = None,
 ) -> dict[Cell, Plan]:
+    """The cells and their plans. `steps` has how many steps an epoch has, by experiment, if known."""
     return {
         cell: grid.plan_cell(
             cell,
@@ -94,6 +105,7 @@ def _plans(
             profile=profile,
             dataset=source.dataset,
             data_provenance=source.provenance,
+            steps_per_epoch=(steps or {}).get(cell.experiment),
         )
         for cell in grid.cells(options, devices, last_engine_first=last_engine_first)
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
 from alexnet.frameworks.registry import environment
 from alexnet.recipe import EXPERIMENTS
@@ -19,9 +19,10 @@ from bench.ipc.cell_files import remove_checkpoint, remove_references
 from bench.ipc.compile_folder import remove_abandoned
 from bench.ipc.messages import Job, Record
 from bench.meters import energy
-from bench.plan import estimate, prepare
+from bench.plan import estimate, grid, prepare
 from bench.plan.options import Options
-from bench.records.cell_recipe import check_plan
+from bench.plan.profiles import PROFILES
+from bench.records.cell_recipe import check_plan, images_of, steps_of
 from bench.records.run import SessionRun
 from bench.records.types import METHOD, SCHEMA_VERSION, Cell, Gate, Machine, Plan, SkippedCell, Watts
 from bench.records.verdict import judge
@@ -31,6 +32,7 @@ from bench.session.interrupts import Interrupts
 from bench.session.log import SessionLog
 from bench.session.manifest import Manifest, PlannedCell, code_hashes
 from bench.session.resume import Stopped
+from bench.trial.ask import ask_trial
 
 
 @dataclass(kw_only=True)
@@ -40,7 +42,8 @@ class Session:
     conftest.py calls `pick` and `begin`, then `gate` and `run_cell` for each cell, then `close`;
     pytest-benchmark saves the file before `close`. `plans` has all cells of the grid, `picked` those
     that are left after pytest's own selection (-k, node ids). `unfinished_session_note` tells the user
-    that an earlier session can be resumed.
+    that an earlier session can be resumed. `paces` are those of earlier runs on this machine and of this
+    session's, `step_seconds` what trials measured.
     """
 
     options: Options
@@ -50,6 +53,8 @@ class Session:
     plans: dict[Cell, Plan]
     log: SessionLog
     unfinished_session_note: str | None = None
+    paces: estimate.Paces = field(default_factory=dict)
+    step_seconds: dict[estimate.Kind, float] = field(default_factory=dict)
     picked: list[Cell] = field(default_factory=list)
     weights_file: Path | None = None
     weights_problem: str | None = None
@@ -100,6 +105,36 @@ class Session:
             experiment=tuple(dict.fromkeys(cell.experiment for cell in self.picked)),
             engine=tuple(dict.fromkeys(cell.engine for cell in self.picked)),
         )
+
+    def cut_epochs(self) -> None:
+        """Cuts epochs short where the profile does, to one number of steps for all of an experiment.
+
+        They are as many as take the fastest of its picked engines so long; each is asked in a trial. A
+        session that resumes keeps its own number, and `--steps` names one. Raises TrialFailed.
+        """
+        seconds, earlier = PROFILES[self.profile].epoch_seconds, self.log.earlier
+        if seconds is None or self.options.steps:
+            return
+        decided = {cell.experiment for cell in earlier.histories} if earlier else set[str]()
+        cells = {(cell.experiment, cell.engine): cell for cell in reversed(self.picked)}
+        for experiment in dict.fromkeys(cell.experiment for cell in self.picked):
+            if experiment in decided:
+                continue
+            kin = [cell for (name, _), cell in cells.items() if name == experiment]
+            with condition.keep_awake():
+                fastest = min(map(self._ask_trial, kin))
+            for cell, plan in self.plans.items():
+                if cell.experiment == experiment:
+                    whole = steps_of(plan, images_of(plan)["train"])
+                    steps = grid.steps_for(seconds, fastest, of=whole)
+                    self.plans[cell] = structs.replace(plan, steps_per_epoch=steps)
+
+    def _ask_trial(self, cell: Cell) -> float:
+        """The seconds that a step of the cell takes. Raises TrialFailed."""
+        self.interrupts.raise_if_requested()
+        taken = ask_trial(self._job(cell), folder=self.folder).step_seconds
+        self.step_seconds[estimate.kind_of(cell, self.plans[cell])] = taken
+        return taken
 
     def begin(self, save_as: str) -> None:
         """Writes the manifest of a new session, or the pause of a resumed one. Raises SessionRefused."""
@@ -184,6 +219,8 @@ class Session:
                         remove_checkpoint(self.folder, cell.id)
             finally:
                 run.verdict = judge(run, self.machine)
+                if pace := estimate.pace_of(run):
+                    self.paces[estimate.kind_of(cell, run.plan)] = pace
         if run.result is None:  # a run with a result must become a benchmark first
             self.interrupts.raise_if_requested()
         return run
@@ -210,6 +247,32 @@ class Session:
             roofline=self.gates.roofline_of(cell),
             saved_epochs=None,
         )
+
+    # How long it takes
+
+    def cells_left(self) -> list[Cell]:
+        """The picked cells that have no result yet and are not skipped."""
+        return [
+            cell
+            for cell in self.picked
+            if cell.id in self.unfinished()
+            and self.skip_reason(cell) is None
+            and not self.log.is_done(cell)
+        ]
+
+    def pace(self, cell: Cell) -> estimate.Pace | None:
+        """How fast such a cell is by earlier runs or a trial; None where nothing is known."""
+        return estimate.pace_for(cell, self.plans[cell], self.paces, self.step_seconds)
+
+    def seconds_left(self) -> float:
+        """About how long the cells that are left take. A gate that has been asked takes no time."""
+        seconds, gates = 0.0, {*self.gates.gates}
+        for cell in self.cells_left():
+            is_new = cell.first_repeat not in gates
+            gates.add(cell.first_repeat)
+            plan = self.plans[cell]
+            seconds += estimate.expected_seconds(cell, plan, self.pace(cell), gate=is_new)
+        return seconds
 
     # The saved file, and the end
 

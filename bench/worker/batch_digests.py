@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 import numpy as np
 
@@ -33,9 +33,17 @@ class BatchDigests:
 
 
 def defined_batches(
-    train: Split, *, batch_size: int, seed: int, epoch: int, augment: bool
+    train: Split,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    augment: bool,
+    steps: int | None = None,
 ) -> BatchDigests:
     """The digests of an epoch's batches by their definition, which every framework has in common.
+
+    Of its first `steps` batches; None means all.
 
     A PCG64 generator, seeded with seed and epoch, draws the order of all images, then for each image
     whether it is flipped (a number below 0.5), then its row and column of 0 to 8 in a black frame of 4
@@ -52,7 +60,7 @@ def defined_batches(
         return _cropped(image, *corners[index], flip=bool(flipped[index])) if augment else image
 
     batches = BatchDigests(epoch=epoch)
-    for chosen in _whole_batches(order.tolist(), batch_size):
+    for chosen in islice(_whole_batches(order.tolist(), batch_size), steps):
         batches.add(np.stack([shown(index) for index in chosen]), train.labels[chosen])
     return batches
 

@@ -21,7 +21,7 @@ the device at a time, 18 MB of 45,000 images."""
 
 @dataclass(kw_only=True)
 class Feed:
-    """The batches of one epoch, as parts of chunks that lie on the device.
+    """The first `steps` batches of one epoch, as parts of chunks that lie on the device.
 
     `seconds` is how long the loop submitted no step because it waited for a chunk or put it on the
     device. The device waited no longer for its data: it may have had steps left to do.
@@ -29,6 +29,7 @@ class Feed:
 
     trainer: Trainer
     train: Split
+    steps: int
     batch_size: int
     seed: int
     epoch: int
@@ -41,35 +42,35 @@ class Feed:
         A thread makes a chunk. The thread that trains puts it on the device, as soon as it is made:
         frameworks for Apple's GPU take no work from two threads at once.
         """
-        steps, left = self.chunk_steps, len(self.train) // self.batch_size
         chunks = islice(
             data.epoch_chunks(
                 self.train,
-                chunk_size=steps * self.batch_size,
+                chunk_size=self.chunk_steps * self.batch_size,
                 seed=self.seed,
                 epoch=self.epoch,
                 augment=self.augment,
             ),
-            math.ceil(left / steps),
+            math.ceil(self.steps / self.chunk_steps),
         )
+        left = self.steps
         with ThreadPoolExecutor(1) as thread:
             chunk = self._put(thread.submit(next, chunks, None))
             while chunk:
                 following, coming = None, thread.submit(next, chunks, None)
                 images, labels, on_device = chunk
-                for step in range(min(steps, left)):
+                for step in range(min(self.chunk_steps, left)):
                     if not following and coming.done():
                         following = self._put(coming)
                     start, end = step * self.batch_size, (step + 1) * self.batch_size
                     part = self.trainer.part(on_device, start, self.batch_size)
                     yield part, images[start:end], labels[start:end]
-                left -= steps
+                left -= self.chunk_steps
                 chunk = following or self._put(coming)
 
     @property
     def chunk_steps(self) -> int:
         """The steps of a chunk: a 16th of the epoch's, rounded up."""
-        return math.ceil(len(self.train) // self.batch_size / CHUNKS)
+        return math.ceil(self.steps / CHUNKS)
 
     def _put(self, coming: Future[tuple[Images, Labels] | None]) -> tuple[Images, Labels, Any] | None:
         """Waits for a chunk and puts it on the device; None if there is no other."""

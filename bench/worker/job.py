@@ -25,7 +25,7 @@ from bench.ipc.messages import Job, job_from_json
 from bench.meters.memory import HostMemoryMeter
 from bench.meters.meters import Meters
 from bench.meters.reference_kernel import ReferenceKernel
-from bench.records.cell_recipe import recipe_of
+from bench.records.cell_recipe import recipe_of, steps_of
 from bench.records.clock import utc_now
 from bench.records.types import Failure, Start, TransferredTensor
 from bench.worker.checkpoint import UnusableCheckpoint
@@ -126,7 +126,7 @@ def build_start(
         variant=net.variant,
         parameters=net.parameters,
         forward_flops=net.forward_flops,
-        steps_per_epoch=len(dataset.train) // job.plan.batch_size,
+        steps_per_epoch=steps_of(job.plan, len(dataset.train)),
         data_sha256=dataset.fingerprint(),
         train_images=len(dataset.train),
         validation_images=len(dataset.validation),

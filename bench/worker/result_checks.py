@@ -10,7 +10,7 @@ from alexnet.data import Dataset
 from alexnet.recipe import Recipe
 from alexnet.score import Score
 from bench.records import plausible
-from bench.records.cell_recipe import images_of
+from bench.records.cell_recipe import images_of, scored_validation_images, steps_of
 from bench.records.limits import MAX_CLOCK_ERROR, MAX_PIPELINE_RATIO
 from bench.records.types import Check, Epoch, Plan
 from bench.worker.batch_digests import BatchDigests, defined_batches
@@ -72,8 +72,7 @@ def _finite_losses(epochs: Sequence[Epoch]) -> Check:
 
 def _all_images(run: EndedRun) -> Check:
     """An epoch with fewer images would be a faster one."""
-    size = run.recipe.batch_size
-    expected = len(run.dataset.train) // size * size
+    expected = steps_of(run.plan, len(run.dataset.train)) * run.recipe.batch_size
     return _none_allowed(
         name="images",
         measured=sum(epoch.images != expected for epoch in run.epochs),
@@ -144,6 +143,7 @@ def _same_pixels(run: EndedRun) -> list[Check]:
         seed=run.seed,
         epoch=run.given.epoch,
         augment=run.recipe.augment,
+        steps=run.plan.steps_per_epoch,
     )
     return [
         _none_allowed(
@@ -187,7 +187,7 @@ def _validated(run: EndedRun, test: Score) -> list[Check]:
         test.accuracy,
         chosen[0],
         test_images=test.images,
-        validation_images=len(run.dataset.validation),
+        validation_images=scored_validation_images(run.plan, len(run.dataset.validation)),
     )
     return [
         Check(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -21,6 +22,7 @@ from bench.ipc.cell_files import remove_checkpoint
 from bench.ipc.messages import Heartbeat, Job, Record, Resumed
 from bench.meters.meters import Meters
 from bench.meters.reference_kernel import ReferenceKernel
+from bench.records.cell_recipe import scored_validation_images, steps_of
 from bench.records.codec import finite_or_none
 from bench.records.early_stopping import EarlyStopping
 from bench.records.types import Epoch, Start, StopReason
@@ -66,9 +68,16 @@ class TrainingLoop:
         self._checkpoint_seconds: float | None = None
         self._first_step_seconds: float | None = None
 
+    @cached_property
+    def validation(self) -> Split:
+        """The validation images that are scored after each epoch."""
+        every = self.dataset.validation
+        scored = scored_validation_images(self.job.plan, len(every))
+        return every if scored == len(every) else every.take(np.arange(scored))
+
     @property
     def steps_per_epoch(self) -> int:
-        return len(self.dataset.train) // self.recipe.batch_size
+        return steps_of(self.job.plan, len(self.dataset.train))
 
     def resume(self, saved_epochs: Sequence[Epoch]) -> Resumed:
         """Resumes from the checkpoint, or starts from the beginning if there is no usable one."""
@@ -115,8 +124,8 @@ class TrainingLoop:
         probe_seconds = self.kernel.measure_after(train_seconds)  # while the device is still warm
         loss, accuracy = self.trainer.pop_metrics()
         began = perf_counter()
-        logits = evaluate(self.trainer, self.dataset.validation, self.recipe.batch_size)
-        validation = score(logits, self.dataset.validation.labels)
+        logits = evaluate(self.trainer, self.validation, self.recipe.batch_size)
+        validation = score(logits, self.validation.labels)
         evaluate_seconds = perf_counter() - began
         improved = self.stopping.update_best(number, finite_or_none(validation.loss))
         best_weights_seconds = self.checkpoints.save_best(self.trainer, number) if improved else None
@@ -179,6 +188,7 @@ class TrainingLoop:
         return Feed(
             trainer=self.trainer,
             train=self.dataset.train,
+            steps=self.steps_per_epoch,
             batch_size=self.recipe.batch_size,
             seed=self.job.cell.seed,
             epoch=epoch,

@@ -182,11 +182,13 @@ def _trained(loaded: LoadedRun) -> Row:
         return {}
     epochs, device, start = loaded.epochs, loaded.cell.device, loaded.start
     counted, last = derive.undisturbed_epochs(epochs, device), epochs[-1]
-    best = training_end(loaded.recipe, loaded.net.classes, epochs).best_epoch if loaded.result else None
+    ended = loaded.result is not None and not loaded.plan.is_for_speed_alone
+    best = training_end(loaded.recipe, loaded.net.classes, epochs).best_epoch if ended else None
     drift = derive.drift(epochs, device, cold_probe_seconds=start.probe_seconds) if start else None
     steps = start.steps_per_epoch if start else None
     metered = _metered_epochs(loaded)
     joules = derive.run_energy(metered, best, device)
+    whole = _whole_epoch(loaded)
     impossible = {kind.of for kind in plausible.implausible_memory(loaded.cell, start, epochs)}
     host = None if "host" in impossible else derive.peak_host_bytes(epochs)
     card = None if "device" in impossible else derive.peak_device_bytes(epochs)
@@ -197,7 +199,7 @@ def _trained(loaded: LoadedRun) -> Row:
         "steady_epochs": len(derive.steady_epochs(epochs)),
         "disturbed_epochs": len(derive.disturbed_epochs(epochs, device)),
         "slow_epochs": len(derive.slow_epochs(epochs, device)),
-        "seconds_per_epoch": median(e.train_seconds for e in counted),
+        "seconds_per_epoch": whole * median(e.train_seconds for e in counted),
         "images_per_second": derive.typical_images_per_second(epochs, device),
         "train_seconds": sum(e.train_seconds for e in epochs),
         "compile_seconds": derive.compile_seconds(epochs, steps) if steps else None,
@@ -209,35 +211,56 @@ def _trained(loaded: LoadedRun) -> Row:
         "peak_host_bytes": host,
         "grown_host_bytes": None if host is None or baseline is None else host - baseline,
         "peak_device_bytes": card,
-        "joules_per_epoch": joules.per_epoch,
+        "joules_per_epoch": _times(joules.per_epoch, whole),
         "joules_per_image": joules.per_image,
         "joules_to_best_epoch": joules.to_best_epoch,
-        "gpu_joules_per_epoch": derive.gpu_joules_per_epoch(metered, device),
-        "train_accuracy": last.train_accuracy,
-        "train_loss": last.train_loss,
+        "gpu_joules_per_epoch": _times(derive.gpu_joules_per_epoch(metered, device), whole),
+        "train_accuracy": None if loaded.plan.is_for_speed_alone else last.train_accuracy,
+        "train_loss": None if loaded.plan.is_for_speed_alone else last.train_loss,
         "validation_accuracy": epochs[best - 1].validation_accuracy if best else None,
         "validation_loss": epochs[best - 1].validation_loss if best else None,
     }
 
 
+def _whole_epoch(loaded: LoadedRun) -> float:
+    """How many times as many images a whole epoch has as those that were trained; 1 but for cut ones."""
+    start, plan = loaded.start, loaded.plan
+    if start is None or plan.steps_per_epoch is None:
+        return 1.0
+    return (start.train_images // plan.batch_size) / start.steps_per_epoch
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else factor * value
+
+
 def _ended(loaded: LoadedRun) -> Row:
-    """How the run ended, by its epochs and by its answers to the test images."""
+    """How the run ended, by its epochs and by its answers to the test images.
+
+    Of a run for speed alone nothing is told that it has learnt.
+    """
     result, start = loaded.result, loaded.start
     if result is None or start is None:
         return {}
-    end = training_end(loaded.recipe, loaded.net.classes, loaded.epochs)
     typical = derive.typical_images_per_second(loaded.epochs, loaded.cell.device)
     speed = AchievedSpeed.from_run(loaded.net, loaded.recipe, loaded.epochs[-1], typical, start.roofline)
-    right = [row[i] for i, row in enumerate(result.confusion)] if result.confusion else None
     return {
-        "best_epoch": end.best_epoch,
-        "stopped": end.stopped,
-        "converged_at": converged_at(end.best_epoch, end.stopped),
         "total_seconds": result.total_seconds,
         "step_images_per_second": result.step_images_per_second,
         "pipeline_ratio": _pipeline_ratio(loaded, result),
         "achieved_flops_per_second": speed.flops_per_second,
         "roofline_share": speed.roofline_share,
+        **({} if loaded.plan.is_for_speed_alone else _learnt(loaded, result)),
+    }
+
+
+def _learnt(loaded: LoadedRun, result: Result) -> Row:
+    end = training_end(loaded.recipe, loaded.net.classes, loaded.epochs)
+    right = [row[i] for i, row in enumerate(result.confusion)] if result.confusion else None
+    return {
+        "best_epoch": end.best_epoch,
+        "stopped": end.stopped,
+        "converged_at": converged_at(end.best_epoch, end.stopped),
         "test_accuracy": sum(right) / sum(map(sum, result.confusion or ())) if right else None,
         "test_loss": result.test_loss,
     }
@@ -286,7 +309,12 @@ def epochs(loaded: LoadedRun) -> bytes:
 
 
 def confusion(loaded: LoadedRun) -> bytes:
-    """int64 (classes, answers): what the test images of each class were taken for; empty without."""
+    """int64 (classes, answers): what the test images of each class were taken for; empty without.
+
+    Of a run for speed alone it is empty too.
+    """
+    if loaded.plan.is_for_speed_alone:
+        return b""
     rows = (loaded.result and loaded.result.confusion) or ()
     return array("q", (images for row in rows for images in row)).tobytes()
 

@@ -173,7 +173,9 @@ def _run(loaded: LoadedRun, texts: Texts, pixels: dict[str, bytes]) -> SavedRun 
     if wrong := next(_impossible(loaded), None):
         why = plain(f"{wrong} (python -m bench.check says all that is wrong with a file)")
         return UnusableRun(cell=plain(loaded.cell.id), checksum=loaded.computed_checksum, why=why)
-    start, before, pictures = loaded.start, loaded.before, loaded.result and loaded.result.pictures
+    start, before = loaded.start, loaded.before
+    learnt = None if loaded.plan.is_for_speed_alone else loaded.result
+    pictures = learnt and learnt.pictures
     began = start.started_at if start else before.taken_at if before else ""
     return SavedRun(
         row=rows.run(loaded),

@@ -10,10 +10,11 @@ import pandas as pd
 
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from alexnet.recipe import EXPERIMENTS
+from bench.records.types import SPEED
 from reports.write.words import listed
 
 EXPERIMENT_ORDER = tuple(EXPERIMENTS)
-PROFILE_ORDER = ("full", "quick", "smoke")
+PROFILE_ORDER = ("full", SPEED, "quick", "smoke")
 
 SESSION = ("profile", "dataset", "image_size", "test_images")
 """What all experiments of a setting have in common."""

@@ -14,7 +14,7 @@ import pandas as pd
 from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
 from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
-from bench.records.types import is_virtual_mac
+from bench.records.types import SPEED, is_virtual_mac
 from reports.data.frame import Frames
 from reports.data.settings import EXPERIMENT, SESSION
 from reports.study.ratios import (
@@ -170,6 +170,11 @@ def follows_the_recipe(runs: pd.DataFrame) -> pd.Series[bool]:
         & (runs["batch_size"] == [recipe.batch_size for recipe in recipes])
     )
     return whole
+
+
+def is_for_speed_alone(study: Study) -> bool:
+    """Whether the main setting's runs were made for their speed, and tell nothing of accuracy."""
+    return bool(study.setting["profile"] == SPEED)
 
 
 def least_patience(experiment: str) -> int:

@@ -18,6 +18,10 @@ FEW = 3
 """Up to so many machines are told one by one; of more, a sentence tells how many and the extremes."""
 LISTED = 4
 """So many of anything else are named before the rest is only counted."""
+AT_THE_RATE = (
+    "In the profile speed an epoch's time is that of a whole one, at the rate of its first steps, which"
+    " were timed."
+)
 
 
 def put(template: str, **parts: Part) -> Sentence:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.records.types import SPEED
 from reports.chapters.engines.finding import engines_in
 from reports.chapters.engines.multiples import reference_engine
 from reports.chapters.engines.turned import turned
@@ -16,7 +17,7 @@ from reports.study import typical
 from reports.study.compare import Study, question
 from reports.write import names, words
 from reports.write.document import Sentence, Table, say
-from reports.write.parts import engine
+from reports.write.parts import AT_THE_RATE, engine
 from reports.write.ratios import repeated
 from reports.write.table import Field, figures, line, table, text
 
@@ -106,12 +107,18 @@ def pairs(study: Study) -> dict[str, Table]:
         "pairs",
         "Engine against engine",
         _fields(shown, frame, reference),
-        _caption(frame, reference),
+        [*_caption(frame, reference), *_cut_epochs(study, shown)],
         left_out=len(frame) - len(shown),
         frame=frame,
     )
     is_summed_up = not study.main_rows(study.engine_means).empty or len(frame) > MANY_ROWS
     return {name: replace(each, only_in_html=is_summed_up) for name, each in made.items()}
+
+
+def _cut_epochs(study: Study, shown: pd.DataFrame) -> list[Sentence]:
+    table = study.frames.settings
+    cut = table.loc[table["profile"] == SPEED, "setting"]
+    return [line(AT_THE_RATE)] if shown["setting"].isin(cut).any() else []
 
 
 def _reference(study: Study) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from reports.chapters.front.finding import quick_epoch
 from reports.chapters.front.shown import Shown, cell_of
 from reports.study.accuracy import judged_systems
-from reports.study.compare import Samples, Study, is_float32, of_float32
+from reports.study.compare import Samples, Study, is_float32, is_for_speed_alone, of_float32
 from reports.study.resources import HOST, joules, peaks
 from reports.study.speeds import Speed, exact_cells, headline, speeds
 from reports.write import words
@@ -27,11 +27,11 @@ def key_figures(study: Study, shown: Shown) -> list[KeyFigure]:
 
 
 def _fastest(study: Study, fastest: Speed) -> KeyFigure:
-    """Its epoch; or its rate, where an epoch is not of all of CIFAR-10."""
+    """Its epoch; or its rate, where an epoch is not of all of CIFAR-10 or was not timed whole."""
     where = f"{engine(fastest.engine)}, {fastest.machine}"
     rate = f"{words.rate(fastest.value)} images/s"
     seconds = words.seconds(fastest.seconds_per_epoch)
-    if quick_epoch(study):
+    if quick_epoch(study) or is_for_speed_alone(study):
         return KeyFigure(
             number=_number(rate, fastest.value, "images a second", fastest.runs),
             lines=(f"in {fastest.experiment} at best", where),

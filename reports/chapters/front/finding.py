@@ -9,7 +9,7 @@ import pandas as pd
 
 from alexnet.data import DATASETS, TRAINED_IMAGES
 from alexnet.recipe import EXPERIMENTS
-from reports.study.compare import FLOAT32, PLACE, Study, over_the_same_cells
+from reports.study.compare import FLOAT32, PLACE, Study, is_for_speed_alone, over_the_same_cells
 from reports.study.speeds import Speed, headline, speeds
 from reports.write import words
 from reports.write.parts import FEW, engine
@@ -137,7 +137,8 @@ def eyebrow(study: Study) -> str:
         "AlexNet training",
         named,
         f"{setting['profile']} profile, {images} at {setting['image_size']} px"
-        + (f", an epoch of {few} images" if few else ""),
+        + (f", an epoch of {few} images" if few else "")
+        + (", the first steps of its epochs" if is_for_speed_alone(study) else ""),
         " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "",
     ]
     return " · ".join(part for part in parts if part)

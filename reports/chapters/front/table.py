@@ -10,13 +10,13 @@ import pandas as pd
 
 from reports.chapters.front.shown import Shown, cell_of, in_chart
 from reports.study.accuracy import judged_systems
-from reports.study.compare import Study
+from reports.study.compare import Study, is_for_speed_alone
 from reports.study.ratios import LEAST_EPOCHS
 from reports.study.resources import HOST, joules, peaks
 from reports.study.resources import values as pooled
 from reports.write import names, words
 from reports.write.document import Sentence, Table, say
-from reports.write.parts import engine
+from reports.write.parts import AT_THE_RATE, engine
 from reports.write.table import Field, figures, line, table, text
 
 MOST_BRIEF = 24
@@ -61,7 +61,7 @@ def first_table(study: Study, shown: Shown) -> dict[str, Table]:
             values=frame["images_per_second"],
         ),
         *([_baseline(frame)] if of_machines else []),
-        *_accuracies(frame, of_machines=of_machines),
+        *_accuracies(study, frame, of_machines=of_machines),
         figures("Memory, GB", [words.gigabytes(row.memory_bytes, "") for row in rows], minor=True),
         figures(
             "J/image",
@@ -151,9 +151,10 @@ def _accuracy_by_system(study: Study) -> dict[tuple[str, str], float]:
     return {system.name: system.mean for system in judged_systems(study)}
 
 
-def _accuracies(frame: pd.DataFrame, *, of_machines: bool) -> list[Field]:
+def _accuracies(study: Study, frame: pd.DataFrame, *, of_machines: bool) -> list[Field]:
     if not of_machines:
-        return [figures("Test, %", names.percents(frame["accuracy"]))]
+        absent = line("") if is_for_speed_alone(study) else None
+        return [figures("Test, %", names.percents(frame["accuracy"]), absent=absent)]
     return [
         figures("scratch, %", names.percents(frame["scratch_accuracy"]), absent=line("")),
         figures("pretrained, %", names.percents(frame["pretrained_accuracy"]), absent=line("")),
@@ -173,7 +174,7 @@ def how_sure(row: Any) -> str:
 
 
 def _reading(study: Study, shown: Shown) -> list[Sentence]:
-    sentences = []
+    sentences = [line(AT_THE_RATE)] if is_for_speed_alone(study) else []
     if shown.experiment is not None:
         sentences.append(
             say(
@@ -212,6 +213,6 @@ def _seeds(study: Study) -> list[Sentence]:
 
 
 def _accuracy_note(study: Study) -> list[Sentence]:
-    if study.says_accuracy:
+    if study.says_accuracy or is_for_speed_alone(study):
         return []
     return [line("The runs are not the whole protocol, so nothing is claimed of these accuracies.")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.chapters.learning import accuracy, cost, curves, endings, levels, overfitting
 from reports.study.accuracy import Accuracies, accuracies, judged_runs
-from reports.study.compare import Study
+from reports.study.compare import Study, is_for_speed_alone
 from reports.study.learning import overfitting as judge_overfitting
 from reports.write.document import Block, Section, Sentence
 from reports.write.parts import paragraph
@@ -30,7 +30,7 @@ def best_accuracy(study: Study) -> Sentence | None:
 
 
 def _no_claims(study: Study) -> list[Block]:
-    picture = curves.picture(study, ())
+    picture = None if is_for_speed_alone(study) else curves.picture(study, ())
     return [*paragraph(*endings.no_claim(study)), *([picture] if picture else [])]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
-from reports.study.compare import Study
+from reports.study.compare import Study, is_for_speed_alone
 from reports.write.document import Sentence
 from reports.write.parts import between, figure, ids, of_runs, part_of, put, row
 
@@ -41,6 +41,15 @@ def ending(runs: pd.DataFrame) -> Sentence:
 def no_claim(study: Study) -> list[Sentence]:
     """Why nothing is claimed of accuracy, and what the curves are good for."""
     runs = study.runs
+    if is_for_speed_alone(study):
+        return [
+            put(
+                "Nothing is claimed of accuracy or overfitting: {profile} runs have {epochs}, the first"
+                " steps of each, to be timed and not to learn.",
+                profile=str(study.setting["profile"]),
+                epochs=_range(runs, "epochs", "epoch"),
+            )
+        ]
     if study.setting["dataset"] != "cifar10":
         why = put(
             "Nothing is claimed of accuracy or overfitting: the images are synthetic, made to be timed."

@@ -32,10 +32,16 @@ class Shelf:
         return images[start : start + size], labels[start : start + size]
 
 
-def feed_of(shelf: Shelf, images: int, *, augment: bool = True) -> Feed:
-    split = data.synthetic(images, seed=0)
+def feed_of(shelf: Shelf, steps: int, *, augment: bool = True) -> Feed:
+    """A few images are left over."""
     return Feed(
-        trainer=cast("Trainer", shelf), train=split, batch_size=BATCH, seed=3, epoch=2, augment=augment
+        trainer=cast("Trainer", shelf),
+        train=data.synthetic(steps * BATCH + 3, seed=0),
+        steps=steps,
+        batch_size=BATCH,
+        seed=3,
+        epoch=2,
+        augment=augment,
     )
 
 
@@ -46,7 +52,7 @@ def feed_of(shelf: Shelf, images: int, *, augment: bool = True) -> Feed:
 def test_the_batches_are_those_of_the_epoch(steps: int, chunks: int, augment: bool) -> None:
     """In chunks of one size, none of which is made in vain, and without the last short batch."""
     shelf = Shelf()
-    feed = feed_of(shelf, steps * BATCH + 3, augment=augment)
+    feed = feed_of(shelf, steps, augment=augment)
     settings: dict[str, Any] = {"seed": 3, "epoch": 2, "augment": augment}
     expected = list(data.epoch_batches(feed.train, batch_size=BATCH, **settings))
     given = list(feed)
@@ -57,6 +63,16 @@ def test_the_batches_are_those_of_the_epoch(steps: int, chunks: int, augment: bo
             np.testing.assert_array_equal(ours[1], right_labels)
     assert len(shelf.chunks) == chunks <= CHUNKS
     assert {len(labels) for _, labels in shelf.chunks} == {BATCH * -(-steps // CHUNKS)}
+
+
+def test_the_first_steps_of_an_epoch_are_its_first_batches() -> None:
+    whole, short = feed_of(Shelf(), 40), feed_of(Shelf(), 40)
+    short.steps = 10
+    given = list(short)
+    assert len(given) == 10
+    for (_, images, labels), (_, all_images, all_labels) in zip(given, whole, strict=False):
+        np.testing.assert_array_equal(images, all_images)
+        np.testing.assert_array_equal(labels, all_labels)
 
 
 def test_two_chunks_are_on_the_device_and_a_third_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +88,7 @@ def test_two_chunks_are_on_the_device_and_a_third_is_not_made(monkeypatch: pytes
     monkeypatch.setattr(data, "epoch_chunks", noted)
     shelf = Shelf()
     seen = []
-    for step, _ in enumerate(feed_of(shelf, 64 * BATCH)):
+    for step, _ in enumerate(feed_of(shelf, 64)):
         sleep(0.05 if step < 8 else 0)  # a step that takes longer than a chunk
         seen.append((len(shelf.chunks), len(made)))
     assert seen[0] in {(1, 1), (1, 2)}, "the second is under way"
@@ -91,10 +107,10 @@ def test_the_seconds_are_those_that_the_loop_waited(monkeypatch: pytest.MonkeyPa
             yield chunk
 
     monkeypatch.setattr(data, "epoch_chunks", slow)
-    hidden = feed_of(Shelf(), 4 * BATCH)
+    hidden = feed_of(Shelf(), 4)
     for _ in hidden:
         sleep(0.2)
-    waiting = feed_of(Shelf(), 4 * BATCH)
+    waiting = feed_of(Shelf(), 4)
     for _ in waiting:
         pass
     assert hidden.seconds >= 0.05, "for the first chunk"
@@ -109,4 +125,4 @@ def test_what_fails_while_a_chunk_is_made_reaches_the_loop(monkeypatch: pytest.M
 
     monkeypatch.setattr(data, "epoch_chunks", broken)
     with pytest.raises(MemoryError, match="no memory for a chunk"):
-        list(feed_of(Shelf(), 2 * BATCH))
+        list(feed_of(Shelf(), 2))

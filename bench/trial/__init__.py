@@ -1,0 +1,1 @@
+"""How long a training step takes, asked before a session decides how many an epoch has."""
