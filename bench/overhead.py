@@ -45,6 +45,7 @@ PLAN = Plan(
     epochs=1000,  # more than any number of pairs needs
     patience=5,
     batch_size=EXPERIMENTS["scratch"].recipe.batch_size,
+    steps_per_epoch=None,
 )
 
 

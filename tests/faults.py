@@ -1317,12 +1317,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="stand-in",
-        claim="Only below `full` is there a synthetic stand-in (README)",
+        claim="Only `smoke` and `quick` have a synthetic stand-in (README)",
         fault="`full` takes it as well",
         file="bench/plan/profiles.py",
-        old="synthetic_allowed=False,",
-        new="synthetic_allowed=True,",
-        tests=("tests/bench/plan/test_grid.py::test_only_full_refuses_the_stand_in",),
+        old="        synthetic_allowed=False,\n    ),\n}",
+        new="        synthetic_allowed=True,\n    ),\n}",
+        tests=("tests/bench/plan/test_grid.py::test_only_the_small_profiles_have_a_stand_in",),
     ),
     Fault(
         name="learning",

@@ -117,7 +117,7 @@ class Plan(Record, frozen=True, kw_only=True):
     epochs: Count
     patience: Count
     batch_size: Count
-    steps_per_epoch: Count | None = None
+    steps_per_epoch: Count | None
 
     @property
     def is_for_speed_alone(self) -> bool:

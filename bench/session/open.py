@@ -70,7 +70,11 @@ def _open_resumed(
             source,
             devices,
             last_engine_first=began_with_the_last,
-            steps={cell.experiment: plan.steps_per_epoch for cell, plan in earlier_plans.items()},
+            steps={
+                cell.experiment: plan.steps_per_epoch
+                for cell, plan in earlier_plans.items()
+                if plan.profile == profile
+            },
         )
     return Session(
         options=merged,

@@ -53,7 +53,7 @@ LAST_COMMITS = {
     (5, 1): "b67c0eb",
     (6, 1): "0542dcb",
     (7, 1): "28391bc",
-    (8, 1): "1dc15a2",
+    (8, 1): "3109000",
 }
 """(Schema, method) of an earlier version -> the last commit that can resume its sessions."""
 

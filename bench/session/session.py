@@ -115,7 +115,9 @@ class Session:
         seconds, earlier = PROFILES[self.profile].epoch_seconds, self.log.earlier
         if seconds is None or self.options.steps:
             return
-        decided = {cell.experiment for cell in earlier.histories} if earlier else set[str]()
+        decided = set[str]()
+        if earlier and earlier.manifest.profile == self.profile:
+            decided = {cell.experiment for cell in earlier.histories}
         cells = {(cell.experiment, cell.engine): cell for cell in reversed(self.picked)}
         for experiment in dict.fromkeys(cell.experiment for cell in self.picked):
             if experiment in decided:

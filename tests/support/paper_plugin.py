@@ -2,6 +2,7 @@
 
 PAPER is a list of PART=BEHAVIOUR: cells with PART in their id crash or hang after their first epoch,
 diverge, fail their gate (wrong) or get no answer from it (mute). `doctor=LEVEL` plants a finding.
+`trial=S` is how many seconds a step takes in a trial; of `trial=mute` there is no time.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from bench.doctor.findings import Finding
 from bench.gate import ask
 from bench.session import session
 from bench.session.cell_runner import CellRunner
+from bench.trial.ask import ask_trial
 
 COMMAND = [sys.executable, "-m", "tests.support.paper_worker"]
 vars(session)["CellRunner"] = partial(CellRunner, command=COMMAND)
+vars(session)["ask_trial"] = partial(ask_trial, command=[*COMMAND, "trial"])
 vars(ask)["ask_gate"] = partial(ask.ask_gate, command=[*COMMAND, "gate"])
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from bench.ipc.messages import Job, Record, Resumed, job_from_json, to_line
+from bench.ipc.messages import Job, Record, Resumed, Trial, job_from_json, to_line
+from bench.records.types import Failure
 from tests.support.samples import CHECK, EPOCH, GATE, RESULT, ROOFLINE, START
 
 
@@ -22,6 +23,15 @@ def gate(job: Job, behaviour: str) -> Iterator[Record]:
     names = ("logits", "loss", "three losses")
     check = replace(CHECK, measured=0.9 if behaviour == "wrong" else 1e-6)
     yield replace(GATE, checks=tuple(replace(check, name=name) for name in names))
+
+
+def trial(job: Job, behaviour: str) -> Iterator[Record]:
+    """A step takes TensorFlow twice as long."""
+    if behaviour == "mute":
+        yield Failure(reason="the device was lost", log_tail="")
+    else:
+        seconds = float(behaviour) * (2 if job.cell.engine == "tensorflow" else 1)
+        yield Trial(steps=8, seconds=8 * seconds)
 
 
 def records(job: Job, behaviour: str) -> Iterator[Record]:
@@ -55,7 +65,9 @@ def main() -> None:
     job = job_from_json(sys.stdin.readline())
     behaviours = dict(pair.split("=") for pair in os.environ.get("PAPER", "").split())
     matching = [behaviour for part, behaviour in behaviours.items() if part in job.cell.id]
-    answer = gate if sys.argv[1] == "gate" else records
+    answer = {"gate": gate, "trial": trial}.get(sys.argv[1], records)
+    if answer is trial:
+        matching = [behaviours.get("trial", "0.5")]
     with os.fdopen(int(sys.argv[-1]), "w", buffering=1) as pipe:
         for record in answer(job, matching[0] if matching else "good"):
             pipe.write(to_line(record))

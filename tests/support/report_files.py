@@ -25,7 +25,7 @@ from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import Network, network
 from alexnet.weights import channels_last
 from bench.records import derive
-from bench.records.cell_recipe import images_of, recipe_of
+from bench.records.cell_recipe import images_of, recipe_of, steps_of
 from bench.records.checksum import run_checksum
 from bench.records.early_stopping import converged_at, training_end
 from bench.records.flops import AchievedSpeed, training_flops
@@ -76,6 +76,7 @@ FULL = Plan(
     epochs=20,
     patience=1,
     batch_size=64,
+    steps_per_epoch=None,
 )
 """Its patience is one, so that a run of any length ends with its first epoch that is not the best."""
 QUICK = replace(
@@ -277,7 +278,7 @@ def run_of(
         "parameters": net.parameters,
         "forward_flops": net.forward_flops,
         **{f"{name}_images": number for name, number in images.items()},
-        "steps_per_epoch": images["train"] // plan.batch_size,
+        "steps_per_epoch": steps_of(plan, images["train"]),
         "weights_origin": {"he-uniform": "he-uniform", "imagenet": "torchvision"}[
             EXPERIMENTS[experiment].weights
         ],

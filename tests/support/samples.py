@@ -37,6 +37,7 @@ PLAN = Plan(
     epochs=3,
     patience=5,
     batch_size=64,
+    steps_per_epoch=None,
 )
 
 MACHINE = Machine(

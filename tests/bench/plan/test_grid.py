@@ -141,10 +141,63 @@ def test_numbers_that_make_no_run_name_the_option(changes: dict[str, int], match
         plan("scratch", "quick", **changes)
 
 
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_speed_times_the_full_protocols_step_and_no_patience_ends_it(experiment: str) -> None:
+    speed, full = plan(experiment, "speed"), plan(experiment, "full")
+    names = ("image_size", "train_images", "test_images", "batch_size")
+    assert [getattr(speed, name) for name in names] == [getattr(full, name) for name in names]
+    assert (speed.epochs, speed.patience) == (7, 7)
+    assert plan(experiment, "speed", epochs=4).patience == 4
+    assert plan(experiment, "speed", patience=2).patience == 2
+
+
+@pytest.mark.parametrize(
+    ("step_seconds", "of", "steps"),
+    [
+        (4.0, 703, 10),
+        (2.5, 703, 10),
+        (2.49, 703, 20),
+        (0.3, 703, 160),
+        (0.08, 703, 320),
+        (0.07, 703, None),
+        (0.3, 160, None),
+        (0.3, 161, 160),
+        (9.0, 10, None),
+    ],
+)
+def test_an_epoch_has_the_fewest_steps_that_take_25_seconds_or_all(
+    step_seconds: float, of: int, steps: int | None
+) -> None:
+    seconds = PROFILES["speed"].epoch_seconds
+    assert seconds == 25.0
+    assert grid.steps_for(seconds, step_seconds, of=of) == steps
+
+
+def test_steps_come_from_the_option_before_the_trial() -> None:
+    cell = Cell(experiment="scratch", engine="torch", device="cpu", seed=0)
+    terms: dict[str, Any] = {"profile": "speed", "dataset": "cifar10", "data_provenance": ""}
+    assert grid.plan_cell(cell, OPTIONS, **terms, steps_per_epoch=40).steps_per_epoch == 40
+    named = replace(OPTIONS, steps=5)
+    assert grid.plan_cell(cell, named, **terms, steps_per_epoch=40).steps_per_epoch == 5
+
+
+@pytest.mark.parametrize(
+    ("profile", "match"),
+    [
+        ("quick", "--steps 704: quick trains whole epochs; add --profile speed"),
+        ("speed", "--steps 704: an epoch of scratch has 703"),
+    ],
+)
+def test_steps_that_no_epoch_has_name_the_option(profile: str, match: str) -> None:
+    with pytest.raises(IllegalPlan, match=match):
+        plan("scratch", profile, steps=704)
+
+
 def test_an_image_too_small_names_the_layer() -> None:
     with pytest.raises(IllegalNetwork, match="pool5"):
         plan("scratch", "quick", image_size=32)
 
 
-def test_only_full_refuses_the_stand_in() -> None:
-    assert [name for name, profile in PROFILES.items() if not profile.synthetic_allowed] == ["full"]
+def test_only_the_small_profiles_have_a_stand_in() -> None:
+    allowed = [name for name, profile in PROFILES.items() if profile.synthetic_allowed]
+    assert allowed == ["smoke", "quick"]

@@ -53,6 +53,17 @@ def test_without_a_name_each_frameworks_own_engine_runs_every_experiment() -> No
     assert options.explicit == ()
 
 
+def test_speed_runs_scratch_three_times_unless_others_are_asked_for() -> None:
+    options = parsed("--profile", "speed")
+    assert (options.experiment, options.repeats) == (("scratch",), 3)
+    assert options.explicit == ("profile",)
+    asked = parsed("--profile", "speed", "--experiment", "mistaken", "--repeats", "1", "--steps", "40")
+    assert (asked.experiment, asked.repeats, asked.steps) == (("mistaken",), 1, 40)
+    for others in ("auto", "full", "quick", "smoke"):
+        assert parsed("--profile", others).repeats == 1
+        assert parsed("--profile", others).experiment == tuple(EXPERIMENTS)
+
+
 @pytest.mark.usefixtures("second_torch_engine")
 def test_an_engine_that_no_framework_is_named_after_runs_only_if_it_is_asked_for() -> None:
     assert "torch-other" not in parsed().engine

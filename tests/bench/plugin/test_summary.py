@@ -94,6 +94,25 @@ def test_the_title_says_what_every_figure_stands_under() -> None:
     )
 
 
+def test_a_run_for_speed_alone_has_no_accuracy_and_no_convergence() -> None:
+    session: Any = OneRun()
+    assert {"test %", "converged"} <= set(only_row(session))
+    for plan in (replace(PLAN, profile="speed"), replace(PLAN, steps_per_epoch=5)):
+        session.runs[0].plan = plan
+        assert not {"test %", "converged"} & set(only_row(session))
+        assert only_row(session)["images/s"] == "320"
+
+
+def test_the_title_says_where_epochs_are_cut_short() -> None:
+    session: Any = OneRun()
+    (cell,) = session.plans
+    session.plans[cell] = replace(PLAN, profile="speed", train_images=None, steps_per_epoch=80)
+    session.profile = "speed"
+    assert str(summary.summary_table(session).title).startswith(
+        "speed: the first 80 steps of an epoch of 45,000 SYNTHETIC training images at 64 px;"
+    )
+
+
 def test_the_title_says_how_exactly_the_cells_computed() -> None:
     session: Any = OneRun()
     (run,) = session.runs
@@ -205,5 +224,7 @@ def test_a_saved_run_that_cannot_be_upgraded_has_another_method() -> None:
     entry = content["benchmarks"][0]
     entry["extra_info"]["start"]["schema"] = 3
     assert summary.saved_differences(session, {"0001_old.json": {"train": entry}}) == [
-        "compared: method: 1 here, unknown there (in 0001_old.json): scratch-torch-cpu-s0"
+        "compared: method: 1 here, unknown there (in 0001_old.json): scratch-torch-cpu-s0",
+        "compared: plan steps per epoch: unknown here, absent there (in 0001_old.json):"
+        " scratch-torch-cpu-s0",
     ]

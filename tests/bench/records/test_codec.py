@@ -16,6 +16,7 @@ from bench.ipc.messages import (
     Job,
     Record,
     Resumed,
+    Trial,
     from_line,
     job_from_json,
     job_to_json,
@@ -74,7 +75,8 @@ PAUSE = Pause(
 INTERRUPTION = Interruption(
     **asdict(PAUSE), after_epoch=3, resumed_after=2, went_back_because="checkpoints are taken less often"
 )
-LINES: list[Record] = [GATE, ROOFLINE, START, BEAT, RESUMED, EPOCH, RESULT, FAILURE]
+TRIAL = Trial(steps=8, seconds=2.5)
+LINES: list[Record] = [GATE, ROOFLINE, START, BEAT, RESUMED, TRIAL, EPOCH, RESULT, FAILURE]
 IN_FILES = [CELL, PLAN, MACHINE, VERDICT, CONDITION, PAUSE, INTERRUPTION]
 
 

@@ -32,8 +32,8 @@ def edited(path: str, value: Any) -> Content:
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        ("run/schema", 7, r"^scratch-torch-cpu-s0: Run: Expected `int` >= 8 - at `\$.schema`$"),
-        ("run/schema", 9, r"^scratch-torch-cpu-s0: Run: Expected `int` <= 8 - at `\$.schema`$"),
+        ("run/schema", 8, r"^scratch-torch-cpu-s0: Run: Expected `int` >= 9 - at `\$.schema`$"),
+        ("run/schema", 10, r"^scratch-torch-cpu-s0: Run: Expected `int` <= 9 - at `\$.schema`$"),
         ("run/schema", "new", r"Run: Expected `int`, got `str` - at `\$.schema`"),
         ("run/schema", DELETED, "Run: Object missing required field `schema`"),
         ("run/method", 0, r"Run: Expected `int` >= 1 - at `\$.method`"),
@@ -118,15 +118,15 @@ def of_version_3() -> Content:
         (of_version_3, 3, "an earlier version"),
         (lambda: other_version(1), 1, "an earlier version"),
         (lambda: other_version(3), 3, "an earlier version"),
-        (lambda: other_version(SCHEMA_VERSION + 1), 9, "a later version of this suite"),
+        (lambda: other_version(SCHEMA_VERSION + 1), 10, "a later version of this suite"),
     ],
-    ids=["3, said by its runs", "1", "3", "9"],
+    ids=["3, said by its runs", "1", "3", "10"],
 )
 def test_a_file_of_another_schema_is_one_problem(content: Any, version: int, reader: str) -> None:
     file = load(content())
     assert file.machine == "vm"
     assert (file.runs, file.skipped) == ((), ())
-    text = f"it has version {version} of the schema, and this reads 4 to 8: read it with {reader}"
+    text = f"it has version {version} of the schema, and this reads 4 to 9: read it with {reader}"
     assert file.problems == (Problem(kind="other version", text=text),)
 
 

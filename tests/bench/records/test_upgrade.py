@@ -224,7 +224,7 @@ def test_a_run_of_another_version_than_its_file_is_no_record() -> None:
     content["benchmarks"][0]["extra_info"]["schema"] = SCHEMA_VERSION + 1
     (problem,) = load(content).problems
     assert problem.kind == "not a record"
-    assert problem.text.startswith("scratch-torch-cpu-s0: Run: Expected `int` <= 8 - at `$.schema`")
+    assert problem.text.startswith("scratch-torch-cpu-s0: Run: Expected `int` <= 9 - at `$.schema`")
 
 
 @pytest.mark.parametrize(
@@ -351,6 +351,33 @@ def test_before_version_7_nothing_was_read_of_the_bare_step(version: int) -> Non
     assert run.result is not None
     assert (run.result.step_seconds, run.result.step_interference) == (None, None)
     assert derive.step_disturbances(run.result, "cpu") == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        (("schema",), 7, "its schema is 7, and its file's is 8"),
+        (
+            ("plan", "steps_per_epoch"),
+            40,
+            "steps_per_epoch is in a file before version 9, which has no such field",
+        ),
+        (("plan",), None, "it is no part of version 8 (TypeError"),
+    ],
+)
+def test_what_is_wrong_with_a_run_of_version_8_is_said(
+    path: tuple[Any, ...], value: Any, why: str
+) -> None:
+    (problem,) = load(edited_sample(8, path, value)).problems
+    assert why in problem.text
+    assert problem.text.startswith("scratch-torch-cpu-s0: ")
+
+
+@pytest.mark.parametrize("version", range(OLDEST_VERSION, 9))
+def test_before_version_9_every_epoch_was_whole(version: int) -> None:
+    file = load(sample(version))
+    plans = [run.plan for run in file.runs] + [skipped.plan for skipped in file.skipped]
+    assert {plan.steps_per_epoch for plan in plans} == {None}
 
 
 def test_the_drift_of_version_5_is_derived_anew() -> None:

@@ -39,6 +39,14 @@ def test_the_definition_and_the_loader_agree(
     assert len(given.digests) == 100 // batch_size
 
 
+@pytest.mark.parametrize("augment", [False, True])
+def test_the_first_steps_are_the_first_batches_of_the_whole_order(augment: bool) -> None:
+    settings: dict[str, Any] = {"batch_size": 10, "seed": 0, "epoch": 2, "augment": augment}
+    whole = defined_batches(SPLIT, **settings)
+    assert defined_batches(SPLIT, **settings, steps=4).digests == whole.digests[:4]
+    assert defined_batches(SPLIT, **settings, steps=None).digests == whole.digests
+
+
 @pytest.mark.parametrize("change", [{"seed": 1}, {"epoch": 2}, {"augment": True}, {"batch_size": 11}])
 def test_other_settings_give_other_batches(change: dict[str, Any]) -> None:
     settings: dict[str, Any] = {"batch_size": 10, "seed": 0, "epoch": 1, "augment": False}

@@ -30,7 +30,7 @@ from bench.records.cell_recipe import recipe_of
 from bench.records.types import Cell, Check, Epoch, Interference, Reads, Result
 from bench.worker import checkpoint
 from bench.worker import result as result_module
-from bench.worker.batch_digests import defined_batches
+from bench.worker.batch_digests import BatchDigests, defined_batches
 from bench.worker.result import build_result
 from bench.worker.result_checks import EndedRun, check_result
 from bench.worker.training_loop import TrainingLoop
@@ -155,12 +155,14 @@ def paper_training(
     recipe: Recipe,
     *,
     dataset: data.Dataset = DATASET,
+    steps: int | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> TrainingLoop:
     sent: list[Record] = []
     backend: Any = PaperBackend()
     kernel: Any = PaperProbe()
-    plan = structs.replace(PLAN, train_images=100, test_images=100)
+    plan = structs.replace(PLAN, train_images=100, test_images=100, batch_size=recipe.batch_size)
+    plan = structs.replace(plan, steps_per_epoch=steps)
     return TrainingLoop(
         job=structs.replace(job(str(tmp_path)), plan=plan),
         net=NET,
@@ -229,6 +231,46 @@ def test_it_stops_when_patience_is_out_and_says_where_it_converged(tmp_path: Pat
     assert epochs[2].validation_loss == pytest.approx(1.2, rel=1e-4)
     assert trainer.loaded is not None
     assert trainer.loaded["conv1.bias"][0] == 3, "the test images were not scored by the best epoch"
+
+
+def test_an_epoch_that_is_cut_short_trains_the_first_steps_of_its_own_order(tmp_path: Path) -> None:
+    """Of 100 images in batches of 10, in a process's first epoch and in the next."""
+    recipe = replace(short_recipe(2, patience=2), batch_size=10)
+    trainer = PaperTrainer([2, 1.5, 1.5])
+    training = paper_training(tmp_path, trainer, recipe, steps=3)
+    given: list[bytes] = []
+    to_device = trainer.to_device
+
+    def recorded(images: Images, labels: Labels) -> Any:
+        given.append(data.sha256_of((images, labels)))
+        return to_device(images, labels)
+
+    trainer.to_device = recorded  # type: ignore[method-assign]
+    epochs = list(training.epochs())
+    orders = [
+        defined_batches(DATASET.train, batch_size=10, seed=0, epoch=number, augment=False).digests
+        for number in (1, 2)
+    ]
+    assert given == [*orders[0][:3], *orders[1][:3]]
+    assert [epoch.images for epoch in epochs] == [30, 30]
+    result = build_result(training)
+    assert check_of(result, "same pixels").passed
+    assert check_of(result, "images").passed
+    assert result.batches_sha256 == BatchDigests(epoch=1, digests=orders[0][:3]).sha256()
+    assert (result.stopped, result.converged_at) == ("cap", None)
+
+
+def test_of_an_epoch_that_is_cut_short_500_validation_images_are_scored(tmp_path: Path) -> None:
+    many = replace(DATASET, validation=data.synthetic(620, seed=9))
+    scored = {}
+    for steps in (None, 1):
+        trainer = PaperTrainer([2, 1.5])
+        training = paper_training(
+            tmp_path, trainer, short_recipe(1, patience=1), dataset=many, steps=steps
+        )
+        scored[steps] = len(training.validation)
+        assert np.array_equal(training.validation.images, many.validation.images[: scored[steps]])
+    assert scored == {None: 620, 1: 500}
 
 
 def test_a_run_that_meets_the_cap_has_not_converged(tmp_path: Path) -> None:
