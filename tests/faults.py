@@ -1325,6 +1325,43 @@ FAULTS: tuple[Fault, ...] = (
         tests=("tests/bench/plan/test_grid.py::test_only_the_small_profiles_have_a_stand_in",),
     ),
     Fault(
+        name="speed-steps",
+        claim="An epoch of `speed` has as many steps as take the fastest engine 25 s (README)",
+        fault="the slowest one decides",
+        file="bench/session/session.py",
+        old="fastest = min(map(self._ask_trial, kin))",
+        new="fastest = max(map(self._ask_trial, kin))",
+        tests=(
+            "tests/bench/session/test_speed.py"
+            "::test_the_trial_of_the_fastest_engine_says_how_many_steps_all_have",
+        ),
+    ),
+    Fault(
+        name="speed-resumed",
+        claim="A session of `speed` that goes on keeps its number of steps (docs/resume.md)",
+        fault="it asks for another trial",
+        file="bench/session/session.py",
+        old="if experiment in decided:",
+        new="if not seconds:",
+        tests=(
+            "tests/bench/session/test_speed.py"
+            "::test_a_session_that_goes_on_keeps_its_steps_and_asks_for_no_trial",
+        ),
+    ),
+    Fault(
+        name="speed-accuracy",
+        claim="Nothing is claimed of what runs of `speed` have learnt (docs/report.md)",
+        fault="their accuracies are read as any other run's",
+        file="bench/records/types.py",
+        old="return self.profile == SPEED\n",
+        new="return False\n",
+        tests=(
+            "tests/reports/test_speed_profile.py::test_nothing_is_claimed_of_accuracy",
+            "tests/bench/plugin/test_summary.py"
+            "::test_a_run_for_speed_alone_has_no_accuracy_and_no_convergence",
+        ),
+    ),
+    Fault(
         name="learning",
         claim="Real images are learnt by both frameworks (README)",
         fault="each batch has the labels of other images",

@@ -10,7 +10,6 @@ from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
-from bench.records.cell_recipe import IllegalPlan
 from bench.records.types import Cell, Plan
 
 
@@ -53,12 +52,7 @@ def plan_cell(
     data_provenance: str,
     steps_per_epoch: int | None = None,
 ) -> Plan:
-    """The plan of one cell. An option comes before the profile, and the profile before the recipe.
-
-    Raises IllegalPlan for epochs that are cut short in a profile whose epochs are whole.
-    """
-    if options.steps and PROFILES[profile].epoch_seconds is None:
-        raise IllegalPlan(f"--steps {options.steps}: {profile} trains whole epochs; add --profile speed")
+    """The plan of one cell. An option comes before the profile, and the profile before the recipe."""
     defaults, recipe = PROFILES[profile], EXPERIMENTS[cell.experiment].recipe
     budget = defaults.budgets.get(cell.experiment, defaults.budget)
     epochs = options.epochs or budget.epochs or recipe.epochs

@@ -10,7 +10,7 @@ from alexnet.data import CLASSES, MIN_VALIDATION_IMAGES, TEST_IMAGES, TRAINED_IM
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe, Recipe
 from alexnet.spec import network
 from bench.records.codec import RecordError, build
-from bench.records.types import Cell, Plan
+from bench.records.types import SPEED, Cell, Plan
 
 
 class IllegalPlan(ValueError):
@@ -79,5 +79,9 @@ def check_plan(cell: Cell, plan: Plan) -> None:
             f" raise --train-images or lower --batch-size"
         )
     whole, steps = images // plan.batch_size, plan.steps_per_epoch
+    if steps is not None and not plan.is_for_speed_alone:
+        raise IllegalPlan(
+            f"--steps {steps:,}: the profile {plan.profile} trains whole epochs, and {SPEED} cuts them"
+        )
     if steps is not None and steps > whole:
         raise IllegalPlan(f"--steps {steps:,}: an epoch of {cell.experiment} has {whole:,}")

@@ -98,7 +98,7 @@ class Cell(Record, frozen=True, kw_only=True):
 
 
 SPEED = "speed"
-"""The profile whose runs say nothing of accuracy: their epochs are too few for that, by design."""
+"""The profile whose runs say nothing of accuracy: their epochs are few, and cut short, by design."""
 
 
 class Plan(Record, frozen=True, kw_only=True):
@@ -122,7 +122,7 @@ class Plan(Record, frozen=True, kw_only=True):
     @property
     def is_for_speed_alone(self) -> bool:
         """Whether accuracies, the best epoch and the end of training say nothing of the network."""
-        return self.profile == SPEED or self.steps_per_epoch is not None
+        return self.profile == SPEED
 
 
 class Machine(Record, frozen=True, kw_only=True):

@@ -364,7 +364,7 @@ def plan_of(cell: Cell, plan: Plan, epochs: Sequence[Epoch], test_images: int, *
 
 def as_planned(cell: Cell, plan: Plan, epochs: Sequence[Epoch]) -> list[Epoch]:
     """The epochs with the stage, the rate and the images that the plan gives each."""
-    recipe, steps = recipe_of(cell, plan), images_of(plan)["train"] // plan.batch_size
+    recipe, steps = recipe_of(cell, plan), steps_of(plan, images_of(plan)["train"])
     stages = [recipe.stage_index(number) for number in range(1, len(epochs) + 1)]
     return [
         replace(

@@ -184,7 +184,7 @@ def test_steps_come_from_the_option_before_the_trial() -> None:
 @pytest.mark.parametrize(
     ("profile", "match"),
     [
-        ("quick", "--steps 704: quick trains whole epochs; add --profile speed"),
+        ("quick", "--steps 704: the profile quick trains whole epochs, and speed cuts them"),
         ("speed", "--steps 704: an epoch of scratch has 703"),
     ],
 )

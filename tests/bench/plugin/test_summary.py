@@ -97,10 +97,9 @@ def test_the_title_says_what_every_figure_stands_under() -> None:
 def test_a_run_for_speed_alone_has_no_accuracy_and_no_convergence() -> None:
     session: Any = OneRun()
     assert {"test %", "converged"} <= set(only_row(session))
-    for plan in (replace(PLAN, profile="speed"), replace(PLAN, steps_per_epoch=5)):
-        session.runs[0].plan = plan
-        assert not {"test %", "converged"} & set(only_row(session))
-        assert only_row(session)["images/s"] == "320"
+    session.runs[0].plan = replace(PLAN, profile="speed")
+    assert not {"test %", "converged"} & set(only_row(session))
+    assert only_row(session)["images/s"] == "320"
 
 
 def test_the_title_says_where_epochs_are_cut_short() -> None:
