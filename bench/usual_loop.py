@@ -299,11 +299,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lock.release()
     console.print(
         f"{args.engine} on {comparison.ours.start.device_name}: {args.experiment}, {args.image_size} px,"
-        f" {args.rounds} epochs of {comparison.steps} steps of {plan.batch_size} images ({plan.dataset})"
+        f" {args.rounds} epochs of {comparison.steps} steps of {plan.batch_size} {plan.dataset} images",
+        soft_wrap=True,
     )
     console.print(f"usual: after {registry.USUAL_LOOPS[args.engine]}", soft_wrap=True)
     console.print(table(rows, comparison.steps * plan.batch_size))
-    console.print(loss_line(rows))
+    console.print(loss_line(rows), soft_wrap=True)
     if args.json:
         args.json.write_text(json.dumps(record(comparison, rows, way, tried), indent=1), encoding="utf8")
     return 0
