@@ -190,12 +190,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             if bench_session.picked:
                 _run_doctor(session.config, bench_session)
             if any("run" in _fixtures(item) for item in session.items):
-                with (
-                    progress.terminal(session.config) as console,
-                    progress.progress_bar(console) as bar,
-                ):
-                    bar.add_task("how many steps an epoch has", total=None, note="a trial")
-                    bench_session.cut_epochs()
+                if bench_session.trials():
+                    with (
+                        progress.terminal(session.config) as console,
+                        progress.progress_bar(console) as bar,
+                    ):
+                        bar.add_task("trial", total=None, note="how many steps an epoch has")
+                        bench_session.cut_epochs()
                 bench_session.begin(_plugin(session.config).save)
         except USAGE_ERRORS as error:
             raise pytest.UsageError(str(error)) from error

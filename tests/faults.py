@@ -1329,8 +1329,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="An epoch of `speed` has as many steps as take the fastest engine 25 s (README)",
         fault="the slowest one decides",
         file="bench/session/session.py",
-        old="fastest = min(map(self._ask_trial, kin))",
-        new="fastest = max(map(self._ask_trial, kin))",
+        old="fastest = min(map(self._ask_trial, tried))",
+        new="fastest = max(map(self._ask_trial, tried))",
         tests=(
             "tests/bench/session/test_speed.py"
             "::test_the_trial_of_the_fastest_engine_says_how_many_steps_all_have",
@@ -1341,8 +1341,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="A session of `speed` that goes on keeps its number of steps (docs/resume.md)",
         fault="it asks for another trial",
         file="bench/session/session.py",
-        old="if experiment in decided:",
-        new="if not seconds:",
+        old="            if cell.experiment not in decided:",
+        new="            if cell.experiment:",
         tests=(
             "tests/bench/session/test_speed.py"
             "::test_a_session_that_goes_on_keeps_its_steps_and_asks_for_no_trial",

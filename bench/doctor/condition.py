@@ -51,7 +51,7 @@ def low_power(facts: Facts) -> Findings:
         yield warning(
             "Low Power Mode is on, which makes a computer about a quarter slower.",
             "switch it off, on a Mac in System Settings > Battery",
-            error_if=facts.profile == "full",
+            error_if=facts.is_to_be_compared,
         )
 
 
@@ -62,7 +62,7 @@ def thermal(facts: Facts) -> Findings:
         yield warning(
             f"The computer is hot already (thermal pressure: {thermal}), so it runs slower.",
             "let it cool down for ten minutes, on a hard surface",
-            error_if=thermal != "moderate" and facts.profile == "full",
+            error_if=thermal != "moderate" and facts.is_to_be_compared,
         )
 
 
@@ -73,7 +73,7 @@ def load(facts: Facts) -> Findings:
         yield warning(
             f"Other programs keep the processor busy: load {facts.condition.load:.1f} on {cores} cores.",
             "quit them, and wait a minute: Activity Monitor (or top) shows which they are",
-            error_if=facts.condition.load / cores > 1 and facts.profile == "full",
+            error_if=facts.condition.load / cores > 1 and facts.is_to_be_compared,
         )
 
 

@@ -29,7 +29,7 @@ from bench.plan import prepare
 from bench.plan.engines import obstacle_on
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
-from bench.records.types import Condition, Machine
+from bench.records.types import SPEED, Condition, Machine
 
 DataState = Literal["synthetic", "folder", "missing", "cached", "download"]
 
@@ -89,6 +89,11 @@ class Facts:
     devices: Mapping[str, Device]
     obstacles: Mapping[str, str]
     refusals: Mapping[str, str]
+
+    @property
+    def is_to_be_compared(self) -> bool:
+        """Whether the figures are meant for comparisons, which those of `smoke` and `quick` are not."""
+        return self.profile in ("full", SPEED)
 
     @property
     def frameworks(self) -> tuple[str, ...]:

@@ -39,8 +39,8 @@ def disk(facts: Facts) -> Findings:
 
 
 def data(facts: Facts) -> Findings:
-    """CIFAR-10 must be available, and a full run should use the official archive."""
-    level: Level = "warning" if facts.profile == "full" else "good"
+    """CIFAR-10 must be available, and a run to be compared should use the official archive."""
+    level: Level = "warning" if facts.is_to_be_compared else "good"
     if facts.data == "missing":
         message = "The folder named with --data-dir or ALEXNET_DATA does not hold all files of CIFAR-10."
         yield error(message, "name one that holds cifar-10-batches-bin, or none: it is then downloaded")

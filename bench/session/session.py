@@ -106,25 +106,32 @@ class Session:
             engine=tuple(dict.fromkeys(cell.engine for cell in self.picked)),
         )
 
-    def cut_epochs(self) -> None:
-        """Cuts epochs short where the profile does, to one number of steps for all of an experiment.
+    def trials(self) -> dict[str, list[Cell]]:
+        """Experiment -> a picked cell of each engine, where a trial is to say how many steps to take.
 
-        They are as many as take the fastest of its picked engines so long; each is asked in a trial. A
-        session that resumes keeps its own number, and `--steps` names one. Raises TrialFailed.
+        A session that resumes keeps its number of steps, and `--steps` names one.
         """
-        seconds, earlier = PROFILES[self.profile].epoch_seconds, self.log.earlier
-        if seconds is None or self.options.steps:
-            return
+        if PROFILES[self.profile].epoch_seconds is None or self.options.steps:
+            return {}
+        earlier = self.log.earlier
         decided = set[str]()
         if earlier and earlier.manifest.profile == self.profile:
             decided = {cell.experiment for cell in earlier.histories}
-        cells = {(cell.experiment, cell.engine): cell for cell in reversed(self.picked)}
-        for experiment in dict.fromkeys(cell.experiment for cell in self.picked):
-            if experiment in decided:
-                continue
-            kin = [cell for (name, _), cell in cells.items() if name == experiment]
+        cells: dict[str, dict[str, Cell]] = {}
+        for cell in self.picked:
+            if cell.experiment not in decided:
+                cells.setdefault(cell.experiment, {}).setdefault(cell.engine, cell)
+        return {experiment: list(of_engines.values()) for experiment, of_engines in cells.items()}
+
+    def cut_epochs(self) -> None:
+        """Cuts epochs short where a trial is to say so, to one number of steps for all of an experiment.
+
+        They are as many as take the fastest engine as long as the profile has it. Raises TrialFailed.
+        """
+        seconds = PROFILES[self.profile].epoch_seconds or 0.0
+        for experiment, tried in self.trials().items():
             with condition.keep_awake():
-                fastest = min(map(self._ask_trial, kin))
+                fastest = min(map(self._ask_trial, tried))
             for cell, plan in self.plans.items():
                 if cell.experiment == experiment:
                     whole = steps_of(plan, images_of(plan)["train"])
@@ -254,12 +261,11 @@ class Session:
 
     def cells_left(self) -> list[Cell]:
         """The picked cells that have no result yet and are not skipped."""
+        unfinished = {*self.unfinished()}
         return [
             cell
             for cell in self.picked
-            if cell.id in self.unfinished()
-            and self.skip_reason(cell) is None
-            and not self.log.is_done(cell)
+            if cell.id in unfinished and self.skip_reason(cell) is None and not self.log.is_done(cell)
         ]
 
     def pace(self, cell: Cell) -> estimate.Pace | None:

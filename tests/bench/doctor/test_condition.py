@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.doctor_facts import (
@@ -11,6 +13,8 @@ from tests.support.doctor_facts import (
     Fault,
     assert_every_yield_reached,
     assert_reported,
+    problems,
+    with_changes,
 )
 
 FAULTS = [
@@ -68,6 +72,17 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) -> None:
     assert_reported(fault)
+
+
+@pytest.mark.parametrize("change", [{"low_power": True}, {"thermal": "heavy"}, {"load": 10.1}])
+def test_what_spoils_figures_that_are_compared_is_an_error_in_speed_as_in_full(
+    change: dict[str, Any],
+) -> None:
+    levels = [
+        [finding.level for finding in problems(with_changes(MAC, profile=profile, **change))]
+        for profile in ("full", "speed", "quick", "smoke")
+    ]
+    assert levels == [["error"], ["error"], ["warning"], ["warning"]]
 
 
 def test_every_finding_of_every_rule_is_exercised() -> None:

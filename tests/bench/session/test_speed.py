@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,17 @@ import pytest
 from bench.records.journal import Line, read
 from bench.session.manifest import Manifest
 from bench.session.resume import JOURNAL_NAME, PARTS
-from tests.support.sessions import FAILED, PASSED, USAGE_ERROR, bench, saved
+from tests.support import sessions
+from tests.support.sessions import FAILED, PASSED, USAGE_ERROR, saved
 
 pytestmark = pytest.mark.slow
 
 SPEED = ("--profile", "speed", "--dataset", "synthetic", "--device", "cpu", "--image-size", "64")
+
+
+def bench(folder: Path, *arguments: str, paper: str) -> subprocess.CompletedProcess[str]:
+    """A session on a computer that may be busy with other work."""
+    return sessions.bench(folder, "--ignore-doctor", *arguments, paper=paper)
 
 
 def manifests(folder: Path) -> list[Manifest]:
