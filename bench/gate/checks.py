@@ -100,12 +100,13 @@ def check_device(
     allowed: Allowed,
     seed: int,
     rates: Sequence[float],
+    compiles: bool,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> DeviceChecks:
     """Runs all checks of one cell's device; calls `heartbeat` after each call of a trainer.
 
-    `allowed` is what its engine may be off. `rates` are those of the recipe's stages, as they are
-    written down apart from it.
+    `allowed` is what its engine may be off, and `compiles` says that it compiles a step. `rates` are
+    those of the recipe's stages, as they are written down apart from it.
     All layers train here, whatever the recipe's first stage trains. One network at a time is in memory.
     Keras's models are reference cycles, which only gc.collect() frees.
     """
@@ -134,8 +135,10 @@ def check_device(
     if isinstance(placement, Check):
         checks.append(placement)
     if net.has_dropout:
+        # A step for another length of a batch would be compiled anew, which takes longer than its work.
+        images = len(batch.labels) if compiles else 1
         checks += training.check_dropout_masks(
-            trainer, net, first, batch, recipe, precision=allowed.precision
+            trainer, net, first, batch, recipe, precision=allowed.precision, images=images
         )
         checks.append(check_dropout(trainer, first, batch))
     checks += timing.check_timing(backend, trainer, batch.images, batch.labels)
@@ -190,7 +193,8 @@ def run_gate(job: Job, parent: ParentPipe) -> None:
         parent.send(measure_roofline(backend))
     arithmetic = measure_arithmetic(backend)
     heartbeat()
-    promised = registry.ENGINES[job.cell.engine].precision
+    engine = registry.ENGINES[job.cell.engine]
+    promised = engine.precision
     first, batch = first_weights(job, net).weights, first_batch(job, recipe)
     heartbeat()
     plain = net.without_dropout()
@@ -220,6 +224,7 @@ def run_gate(job: Job, parent: ParentPipe) -> None:
         allowed=allowed,
         seed=job.cell.seed,
         rates=PROTOCOLS[job.cell.experiment].learning_rates,
+        compiles=engine.compiler is not None,
         heartbeat=heartbeat,
     )
     parent.send(

@@ -223,12 +223,14 @@ def check_dropout_masks(
     recipe: Recipe,
     *,
     precision: Precision,
+    images: int,
 ) -> list[Check]:
     """Steps at rate 0: which of one image's inputs of each Dense are dropped, how others are scaled.
 
-    A layer that the table has no dropout before must pass on all of its inputs as they are.
+    A step's batch has the first `images` of `batch`. A layer that the table has no dropout before must
+    pass on all of its inputs as they are.
     """
-    masks = list(_masks(trainer, net, first, batch, recipe))
+    masks = list(_masks(trainer, net, first, batch, recipe, images=images))
     complete = all(len(mask.places) for mask in masks)
     factors = [
         float(np.abs(mask.factors[_kept(mask)] * (1 - mask.rate) - 1).max(initial=0.0)) for mask in masks
@@ -259,20 +261,26 @@ def check_dropout_masks(
 
 
 def _masks(
-    trainer: Trainer, net: Network, first: canonical.Weights, batch: Batch, recipe: Recipe
+    trainer: Trainer,
+    net: Network,
+    first: canonical.Weights,
+    batch: Batch,
+    recipe: Recipe,
+    *,
+    images: int,
 ) -> Iterator[Mask]:
     """The masks of each step and Dense layer, from the gradient g: g_weight = g_bias x (its inputs).
 
     The last layer is certain that every image is of class 0, and wrong about the first one alone. So the
-    gradient is the first image's, exactly, in steps of the very batch size that will be trained.
+    gradient is the first image's, exactly, however many are in the batch.
     """
     x = _input_of_first_dense(trainer, net, batch)
     dense = [row.layer.name for row in net.rows if isinstance(row.layer, Dense)]
     names = {f"{name}.{part}" for name in dense for part in ("weight", "bias")}
     certain = _become_certain(trainer, first, net.head)
-    labels = np.zeros_like(batch.labels)
+    labels = np.zeros_like(batch.labels[:images])
     labels[0] = 1
-    device_batch = trainer.to_device(batch.images, labels)
+    device_batch = trainer.to_device(batch.images[:images], labels)
     velocity: Mapping[str, Array] = {name: np.zeros_like(first[name]) for name in names}
     for _ in range(MASKS):
         trainer.step(device_batch, 0.0)

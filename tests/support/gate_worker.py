@@ -412,6 +412,7 @@ def main() -> None:
             allowed=allowed,
             seed=0,
             rates=RATES,
+            compiles=registry.ENGINES[engine].compiler is not None,
         ).checks
         results[name] = {
             check.name: (check.passed, check.measured, check.description) for check in checks

@@ -253,6 +253,7 @@ def test_a_gate_is_never_silent_for_longer_than_one_call_of_a_trainer(
         allowed=allowed_in("float32", reference.float32),
         seed=0,
         rates=RATES,
+        compiles=False,
         heartbeat=lambda: log.append("heartbeat"),
     ).checks
     assert {"layers", "later rate", "dropout masks", "placement", "nothing left"} <= {
