@@ -109,6 +109,16 @@ def epochs_have_all_images(run: LoadedRun) -> Problems:
         yield from mismatch(f"epochs[{index}].images", epoch.images, images, by="by the plan it is")
 
 
+def feeding_is_part_of_the_epoch(run: LoadedRun) -> Problems:
+    """No loop waited for its images longer than its epoch took."""
+    for index, epoch in enumerate(run.epochs):
+        if epoch.feed_seconds is not None and epoch.feed_seconds > epoch.train_seconds:
+            yield (
+                f"epochs[{index}].feed_seconds is {format_value(epoch.feed_seconds)}, and it is part of"
+                f" train_seconds, {format_value(epoch.train_seconds)}"
+            )
+
+
 # What follows from the epochs
 
 
@@ -339,6 +349,7 @@ OF_VALID_RUNS: tuple[Rule, ...] = (
     start_follows_from_the_plan,
     epochs_have_all_images,
     speeds_are_possible,
+    feeding_is_part_of_the_epoch,
     no_faster_than_its_steps,
     memory_holds_the_parameters,
     times_can_be,

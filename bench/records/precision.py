@@ -15,6 +15,7 @@ from bench.records.limits import (
     MIN_SEVEN_BITS,
     MIN_TEN_BITS,
     WINOGRAD_BITS,
+    WINOGRAD_BITS_5X5,
 )
 from bench.records.types import Arithmetic, PrecisionWord, Run
 
@@ -22,6 +23,7 @@ POWERS = (-20, 20)
 """The exponents of the numbers that must come through a product. float16 ends at 2^16, and below 2^-14
 it loses bits."""
 SUM = "sum"
+OF_WEIGHT, OF_INPUT = ", gradient of the weight", ", gradient of the input"
 
 MIN_BITS: Mapping[Precision, float] = {
     "float32": MIN_FLOAT32_BITS,
@@ -47,15 +49,17 @@ class MeasuredLayer:
     layer: Conv | Dense
     takes_images: bool
 
-    @property
-    def winograd_bits(self) -> float:
-        """The bits that Winograd's algorithm may take, which computes convolutions of stride 1."""
-        return WINOGRAD_BITS if isinstance(self.layer, Conv) and self.layer.stride == 1 else 0.0
-
     def operations(self, name: str) -> tuple[str, ...]:
         """The names of its output, of the gradient of its weight and of that of its input, if any."""
-        parts = ("", ", gradient of the weight", ", gradient of the input")
+        parts = ("", OF_WEIGHT, OF_INPUT)
         return tuple(name + part for part in (parts[:-1] if self.takes_images else parts))
+
+    def winograd_bits(self, operation: str) -> float:
+        """The bits that Winograd's algorithm may take, which computes convolutions of stride 1."""
+        if isinstance(self.layer, Dense) or self.layer.stride > 1:
+            return 0.0
+        of_5x5 = self.layer.kernel == 5 and operation.endswith(OF_WEIGHT)
+        return WINOGRAD_BITS_5X5 if of_5x5 else WINOGRAD_BITS
 
 
 def _layers() -> dict[str, MeasuredLayer]:
@@ -74,7 +78,7 @@ LAYERS: Mapping[str, MeasuredLayer] = _layers()
 """The product of a Dense layer, and every kind of convolution in the layer tables."""
 
 WINOGRAD_BITS_OF: Mapping[str, float] = {
-    operation: layer.winograd_bits
+    operation: layer.winograd_bits(operation)
     for name, layer in LAYERS.items()
     for operation in layer.operations(name)
 } | {SUM: 0.0}

@@ -42,6 +42,7 @@ BENCH: dict[str, set[str]] = {
     "plugin": {"doctor", "host", "ipc", "plan", "records", "session"},
     "overhead": {"host", "ipc", "meters", "plan", "records", "worker"},
     "interference": {"host", "overhead", "paths", "records", "worker"},
+    "input_work": {"host", "overhead", "worker"},
     "usual_loop": {"host", "meters", "overhead", "records", "worker"},
     "report_cost": {"paths", "records"},
     "price": set(),

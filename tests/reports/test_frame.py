@@ -204,7 +204,7 @@ APART: dict[str, tuple[dict[str, Any], str]] = {
         {"start": {"versions": {"torch": "2.13.0+cu126"}}},
         "framework version: 2.13.0 instead of 2.14.1 (scratch with PyTorch)",
     ),
-    "method": ({"method": 2}, "method of measuring: 2 instead of 1 (scratch)"),
+    "method": ({"method": 1}, "method of measuring: 1 instead of 2 (scratch)"),
     "precision": (
         {"precision": "TF32"},
         "precision as measured: TF32 instead of float32 (scratch with PyTorch)",

@@ -79,6 +79,12 @@ EDITS: Edits = {
     "epochs_have_all_images": [
         (put(f"{LAST_EPOCH}/images", 641), r"epochs\[3\].images is 641, and by the plan it is 640"),
     ],
+    "feeding_is_part_of_the_epoch": [
+        (
+            put(f"{LAST_EPOCH}/feed_seconds", 99.0),
+            r"epochs\[3\].feed_seconds is 99, and it is part of train_seconds",
+        ),
+    ],
     "times_can_be": [
         (put("run/after/taken_at", "2026-11-24T12:05:00"), "after.taken_at is .* no time with its zone"),
         (put("run/before/taken_at", "noon"), 'before.taken_at is "noon", no time with its zone'),

@@ -178,10 +178,10 @@ def test_a_watched_trainer_answers_as_before_and_says_so_after_each_call() -> No
     trainer: Any = watched(cast("Trainer", Linear(np.float32)), lambda: heartbeats.append(1))
     ours, plain = collect(trainer, FIRST, BATCH), outputs_of(np.float32)
     np.testing.assert_array_equal(ours.later_logits, plain.later_logits)
-    # activations, logits twice, to_device, each step and its metrics, weights twice, momentum.
-    assert len(heartbeats) == 4 + 2 * STEPS + 3
+    # activations, logits twice, to_device, part, each step and its metrics, weights twice, momentum.
+    assert len(heartbeats) == 5 + 2 * STEPS + 3
     assert trainer.loss == plain.losses[-1]
-    assert len(heartbeats) == 4 + 2 * STEPS + 3
+    assert len(heartbeats) == 5 + 2 * STEPS + 3
 
 
 def test_pixels_that_are_off_are_named_before_the_layers_behind_them() -> None:

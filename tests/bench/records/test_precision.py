@@ -72,6 +72,21 @@ def test_what_winograds_algorithm_takes_is_no_lack_of_precision() -> None:
     assert precision_word(arithmetic(19.0, matrix_product=15.8)) == "other"
 
 
+@pytest.mark.parametrize(
+    ("operation", "word"),
+    [
+        ("convolution 5x5, gradient of the weight", "float32"),
+        ("convolution 5x5", "other"),
+        ("convolution 5x5, gradient of the input", "other"),
+        ("convolution 3x3, gradient of the weight", "other"),
+    ],
+)
+def test_what_cudnn_takes_of_a_5x5s_weight_is_granted_there_alone(operation: str, word: str) -> None:
+    """8.3 bits were seen on an H200, whose other operations kept 16.3 and more."""
+    kept = dict.fromkeys(WINOGRAD_BITS_OF, 18.8) | {operation: 8.3}
+    assert precision_word(Arithmetic(mantissa_bits=kept, lost_powers=())) == word
+
+
 def test_nothing_measured_is_no_precision() -> None:
     nothing = Arithmetic(mantissa_bits={}, lost_powers=())
     assert least_exact(nothing) == ("nothing", 0.0)

@@ -94,7 +94,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("pipeline_ratio", "roofline_share"), POSITIVE),
     **dict.fromkeys(("joules_per_epoch", "joules_per_image", "joules_to_best_epoch"), POSITIVE),
     **dict.fromkeys(("energy_joules", "idle_watts"), POSITIVE),  # each part
-    **dict.fromkeys(("load", "seconds"), NOT_NEGATIVE),
+    **dict.fromkeys(("load", "seconds", "feed_seconds"), NOT_NEGATIVE),
     **dict.fromkeys(("available_memory_bytes", "swap_used_bytes"), NATURAL),
     **dict.fromkeys(("swapped_in_bytes", "swapped_out_bytes", "seed", "repeat"), NATURAL),
     **dict.fromkeys(("after_epoch", "resumed_after"), NATURAL),

@@ -72,21 +72,25 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 FIRST_EDITION = ("terms", manifest_of_schema_4())
 SCHEMA_4 = ("manifest", manifest_of_schema_4())
-METHOD_2 = ("manifest", changed(method=METHOD + 1))
+LATER_METHOD = ("manifest", changed(method=METHOD + 1))
 OTHERS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
     "first edition": (FIRST_EDITION, "to finish it, git checkout bc1f4d1 and call make resume"),
     "schema 4": (SCHEMA_4, "to finish it, git checkout 082a6f1 and call make resume"),
     "schema 5": (
-        ("manifest", changed(schema=5)),
+        ("manifest", changed(schema=5, method=1)),
         "to finish it, git checkout b67c0eb and call make resume",
     ),
     "schema 6": (
-        ("manifest", changed(schema=6)),
+        ("manifest", changed(schema=6, method=1)),
         "to finish it, git checkout 0542dcb and call make resume",
     ),
     "schema 7": (
-        ("manifest", changed(schema=7)),
+        ("manifest", changed(schema=7, method=1)),
         "to finish it, git checkout 28391bc and call make resume",
+    ),
+    "schema 8": (
+        ("manifest", changed(schema=8, method=1)),
+        "to finish it, git checkout 3109000 and call make resume",
     ),
     "schema 3": (
         ("manifest", manifest_of_schema_4() | {"schema": 3}),
@@ -100,7 +104,7 @@ OTHERS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
         ("manifest", changed(schema="five")),
         "finish it with the version of this suite that began it",
     ),
-    "another method": (METHOD_2, "finish it with the version of this suite that began it"),
+    "another method": (LATER_METHOD, "finish it with the version of this suite that began it"),
     "other fields": (
         ("manifest", {"schema": SCHEMA_VERSION + 1, "method": 1, "grid": []}),
         "finish it with the version of this suite that began it",
