@@ -64,7 +64,7 @@ def _nothing() -> tuple[Sentence, Sentence]:
     return (
         put(
             "These runs say nothing of the original report's figures, which are of full training on"
-            " CIFAR-10 at {size} pixels a side.",
+            " CIFAR-10 at {size} pixels a side, in float32.",
             size=str(published.IMAGE_SIZE),
         ),
         put("What arithmetic alone decides of its claims is in {page}.", page=PAGE),

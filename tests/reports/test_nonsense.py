@@ -426,6 +426,7 @@ def test_an_honest_file_loses_no_run(seed: int, tmp_path: Path) -> None:
 SAMPLES = [
     *sorted((ROOT / "tests/bench/records/samples").glob("*.json")),
     *sorted((ROOT / "docs/sample-report/results").rglob("*.json")),
+    *sorted((ROOT / "docs/h200/results").rglob("*.json")),
 ]
 
 

@@ -108,9 +108,12 @@ def test_the_same_files_give_the_same_report(results: Path, whole: Written, tmp_
             pytest.fail(f"{file.name} differs at byte {at}:\n{one[around]!r}\n{other[around]!r}")
 
 
-def test_the_sample_is_what_the_code_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folder", ["sample-report", "h200"])
+def test_a_committed_report_is_what_the_code_writes(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     undraw(monkeypatch)
-    sample = ROOT / "docs" / "sample-report"
+    sample = ROOT / "docs" / folder
     made = written.report(study(frames(gather([str(sample / "results")]))))
     assert markdown.render(made) == (sample / "report.md").read_text()
 

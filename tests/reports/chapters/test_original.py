@@ -129,8 +129,8 @@ def test_runs_that_decide_nothing_have_two_sentences(tmp_path: Path) -> None:
     section = written(of(tmp_path, quick))
     assert words(*section.blocks) == (
         f"{INTRODUCTION} These runs say nothing of the original report's figures, which are of full"
-        " training on CIFAR-10 at 224 pixels a side. What arithmetic alone decides of its claims is in"
-        " the project's docs/original-report.md."
+        " training on CIFAR-10 at 224 pixels a side, in float32. What arithmetic alone decides of its"
+        " claims is in the project's docs/original-report.md."
     )
     assert len(section.blocks) == 1
     assert FILE.name == "original-report.md"
