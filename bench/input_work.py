@@ -20,7 +20,7 @@ from rich.console import Console
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, Trainer
 from bench.host.lock import Busy, Lock
-from bench.overhead import PLAN, prepare_training
+from bench.overhead.training import PLAN, prepare_training
 from bench.worker.training_loop import TrainingLoop
 
 MAX_SECONDS, MAX_SHARE = 50e-6, 0.01

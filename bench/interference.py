@@ -19,7 +19,7 @@ from rich.table import Table
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device
 from bench.host.lock import Busy, Lock
-from bench.overhead import prepare_training
+from bench.overhead.training import prepare_training
 from bench.paths import ROOT
 from bench.records import derive
 from bench.records.limits import MAX_TAKEN_CPU_SHARE

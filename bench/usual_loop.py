@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, median, quantiles
+from statistics import median, quantiles
 from typing import Any, get_args
 
 from msgspec import to_builtins
 from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
-from scipy import stats
 
 from alexnet.data import CLASSES, TRAINED_IMAGES
 from alexnet.frameworks import registry
@@ -26,7 +24,8 @@ from alexnet.recipe import EXPERIMENTS
 from bench.host import machine
 from bench.host.lock import Busy, Lock
 from bench.meters.time import TimeMeter
-from bench.overhead import PLAN, prepare_training
+from bench.overhead.ratio import LEAST_ROUNDS, ratio_to
+from bench.overhead.training import PLAN, prepare_training
 from bench.records.clock import utc_now
 from bench.records.codec import finite_or_none
 from bench.records.types import Plan
@@ -34,13 +33,10 @@ from bench.worker.job import EXPECTED_ERRORS
 from bench.worker.training_loop import TrainingLoop
 
 OURS, BARE = "ours", "bare step"
-LEAST_ROUNDS = 3
-"""Of two rounds the interval is 12.7 standard errors wide on either side."""
 TRIAL_STEPS = 50
 """Of each way to load images, at most; an epoch may have fewer."""
 FIRST_STEPS = 2
 """They start what loads the images, and come before the trial."""
-CONFIDENCE = 0.95
 TRAINED = [name for name, experiment in EXPERIMENTS.items() if not experiment.pretrained]
 """Their recipes have one stage and leave the pixels in [0, 1]."""
 
@@ -187,23 +183,6 @@ def loss_line(rows: Mapping[str, Row]) -> str:
     trained = [(name, row.losses) for name, row in rows.items() if row.losses[0] is not None]
     said = [f"{name} {losses[0]:.3f} and {losses[-1]:.3f}" for name, losses in trained]
     return f"training loss of the first and the last round: {'; '.join(said)}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ratio:
-    """How many times as fast as ours a loop is: the mean over rounds, and its 95 % interval."""
-
-    ratio: float
-    low: float
-    high: float
-
-
-def ratio_to(ours: Sequence[float], seconds: Sequence[float]) -> Ratio:
-    """Student's t on the logarithms of the rounds' ratios: what slows a round slows all its rows."""
-    logs = [math.log(base / other) for base, other in zip(ours, seconds, strict=True)]
-    interval = stats.ttest_1samp(logs, 0.0).confidence_interval(CONFIDENCE)
-    low, mean, high = (math.exp(value) for value in (interval.low, fmean(logs), interval.high))
-    return Ratio(ratio=mean, low=low, high=high)
 
 
 def table(rows: Mapping[str, Row], images: int) -> Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -27,7 +26,6 @@ from bench.usual_loop import (
     loss_line,
     main,
     plan_of,
-    ratio_to,
     table,
 )
 from tests.support.engines import engines
@@ -201,16 +199,6 @@ def test_another_network_or_fewer_steps_are_no_comparison(log: Log) -> None:
         comparison(log, parameters=8).check()
     with pytest.raises(ComparisonFailed, match="took 9 steps where ours takes 10"):
         comparison(log, steps=9).rows(3)
-
-
-def test_the_interval_is_students_over_the_rounds() -> None:
-    """Of logarithms -d, 0 and d it is 0 and 4.303 d / sqrt(3) on either side, t of 2 degrees."""
-    ours = [1.0, 2.0, 4.0]  # what slows a round slows both
-    usual = [2 * 1.0 * math.exp(0.1), 2 * 2.0, 2 * 4.0 * math.exp(-0.1)]
-    found = ratio_to(ours, usual)
-    half = 4.302653 * 0.1 / math.sqrt(3)
-    assert found.ratio == pytest.approx(0.5)
-    assert (found.low, found.high) == pytest.approx((0.5 * math.exp(-half), 0.5 * math.exp(half)))
 
 
 ROWS = {

@@ -40,7 +40,7 @@ BENCH: dict[str, set[str]] = {
     "trial": {"ipc", "records", "worker"},
     "session": {"gate", "host", "ipc", "meters", "paths", "plan", "records", "trial"},
     "plugin": {"doctor", "host", "ipc", "plan", "records", "session"},
-    "overhead": {"host", "ipc", "meters", "plan", "records", "worker"},
+    "overhead": {"host", "ipc", "meters", "paths", "plan", "records", "worker"},
     "interference": {"host", "overhead", "paths", "records", "worker"},
     "input_work": {"host", "overhead", "worker"},
     "usual_loop": {"host", "meters", "overhead", "records", "worker"},
