@@ -227,7 +227,7 @@ def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
     with progress.terminal(request.config) as console, progress.progress_bar(console) as bar:
         left = progress.format_seconds(session.seconds_left())
         name = f"correctness gate  {cell.id}  ({left} left in all)"
-        bar.add_task(name, total=None, note="device against CPU")
+        bar.add_task(name, total=None, note="device against reference")
         return session.gate(cell)
 
 

@@ -184,8 +184,8 @@ class UsualLoop(Protocol):
     def ways(self) -> Sequence[str]:
         """The ways in which it can load its images; which one is fastest depends on the computer."""
 
-    def use(self, way: str) -> None:
-        """Loads the images in this way from now on. The first epoch after it takes longer."""
+    def use(self, way: str, steps: int) -> None:
+        """Loads the images of epochs of so many steps in this way. The first one takes longer."""
 
     def train(self, row: str, steps: int) -> tuple[int, float]:
         """(steps taken, mean training loss) of the first `steps` steps of a new epoch.

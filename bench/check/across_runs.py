@@ -111,9 +111,9 @@ def same_batches(file: LoadedFile) -> Problems:
         hashed_epoch = max((epoch.epoch for epoch in run.epochs if epoch.warm_up), default=0)
         plan, recipe = run.plan, run.recipe
         images = plan.dataset, run.cell.seed, plan.train_images, plan.test_images
-        return *images, plan.batch_size, recipe.augment, hashed_epoch
+        return *images, plan.batch_size, plan.steps_per_epoch, recipe.augment, hashed_epoch
 
-    reason = "seed, images, batches and augmentation are the same"
+    reason = "seed, images, batches, steps and augmentation are the same"
     yield from _mismatches(runs, key, "result.batches_sha256", reason)
 
 

@@ -143,6 +143,7 @@ class Gates:
         cell = job.cell
         reply = ask_gate(job, folder=folder, compiled=self._compiled)
         if reply.gate is None:
+            self._compiled.drop(cell.engine)  # it may be what ended the process
             reply = ask_gate(job, folder=folder, compiled=self._compiled)
         if reply.roofline:
             self.rooflines[cell.engine, cell.device] = reply.roofline

@@ -60,6 +60,10 @@ class CompileFolders:
             self._environments[engine] = self._stack.enter_context(compile_folder(engine))
         return self._environments[engine]
 
+    def drop(self, engine: str) -> None:
+        """Leaves an engine's folder to `close`: its next process begins with an empty one."""
+        self._environments.pop(engine, None)
+
     def close(self) -> None:
         """Removes all folders."""
         self._stack.close()

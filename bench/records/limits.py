@@ -48,10 +48,11 @@ WINOGRAD_BITS = 4.0
 """What Winograd's algorithm may take of that. A 3x3 convolution of 128 channels in float32 keeps 19.5
 bits by F(2x2), 16.8 by F(4x4) and 15.8 by F(6x6), where a direct one keeps 18.8 to 19.8; in TF32 it
 keeps 9.2, 6.4 and 5.4, where a direct one keeps 10.0 (simulated in numpy, 2026-11-26)."""
-WINOGRAD_BITS_5X5 = 12.0
+WINOGRAD_BITS_5X5 = 9.0
 """What it may take of the gradient of a 5x5's weight. In float32 cuDNN gives that 8.6 bits with 128
 channels and 8.3 for conv2 at 224 px, the same in torch 2.11 and JAX 0.11, be TF32 allowed or not, and
-torch has no setting that avoids it (NVIDIA H200, 2026-11-27). Its largest tile has 13x13 pixels."""
+torch has no setting that avoids it (NVIDIA H200, 2026-11-27). Its largest tile has 13x13 pixels. With
+that many bits added, one that rounds to bfloat16, 6.6, is still no float32."""
 MIN_TEN_BITS, MAX_TEN_BITS = 7.8, 12.0
 """What ten bits come to. Rounded operands give 10.0, cut-off ones 8.6."""
 MIN_SEVEN_BITS = 4.8

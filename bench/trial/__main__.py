@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
+from bench.ipc.child import end_process
 from bench.trial.steps import run_trial
 from bench.worker.job import serve
 
 if __name__ == "__main__":
-    sys.exit(serve(run_trial))
+    end_process(serve(run_trial))

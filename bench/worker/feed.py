@@ -69,8 +69,11 @@ class Feed:
 
     @property
     def chunk_steps(self) -> int:
-        """The steps of a chunk: a 16th of the epoch's, rounded up."""
-        return math.ceil(self.steps / CHUNKS)
+        """The steps of a chunk: a 16th of the epoch's, rounded up, and two at least.
+
+        So every step takes a part of a chunk, which the gate's steps do too.
+        """
+        return max(math.ceil(self.steps / CHUNKS), 2)
 
     def _put(self, coming: Future[tuple[Images, Labels] | None]) -> tuple[Images, Labels, Any] | None:
         """Waits for a chunk and puts it on the device; None if there is no other."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from time import perf_counter, sleep
 from typing import Any
 
+import numpy as np
+
 from alexnet import weights as canonical
 from alexnet.score import Logits, score
 from bench.ipc.messages import Heartbeat
@@ -154,7 +156,8 @@ def resident_batch(training: TrainingLoop) -> Any:
     """The first training images on the device, in a chunk as long as an epoch's: its last batch."""
     feed, train = training.feed_of(epoch=1), training.dataset.train
     chunk = feed.chunk_steps * feed.batch_size
-    on_device = training.trainer.to_device(train.images[:chunk], train.labels[:chunk])
+    chosen = np.resize(np.arange(len(train)), chunk)
+    on_device = training.trainer.to_device(train.images[chosen], train.labels[chosen])
     return training.trainer.part(on_device, chunk - feed.batch_size, feed.batch_size)
 
 

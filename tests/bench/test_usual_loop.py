@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -58,8 +59,9 @@ def test_the_usual_loop_trains_the_same_network_in_as_many_steps(engine: str) ->
 @pytest.mark.slow
 @each_framework
 def test_the_usual_loop_learns(engine: str) -> None:
+    """Ten classes by chance have a loss of ln 10; the trial of the ways has trained before."""
     for losses in answers(engine)["losses"].values():
-        assert losses[-1] < losses[0] - 0.5
+        assert losses[-1] < math.log(10) - 0.5
     assert answers(engine)["losses"][usual_rows(engine)[-1]][-1] < 1.5
 
 
@@ -114,8 +116,8 @@ class PaperUsual:
     def __init__(self, log: Log, *, parameters: int = 7, steps: int | None = None) -> None:
         self.log, self.parameters, self.most, self.way = log, parameters, steps, "one"
 
-    def use(self, way: str) -> None:
-        self.way = way
+    def use(self, way: str, steps: int) -> None:
+        self.way, self.epoch_steps = way, steps
 
     def train(self, row: str, steps: int) -> tuple[int, float]:
         if self.way not in self.SECONDS:
@@ -184,7 +186,7 @@ def test_the_fastest_way_is_kept_and_one_that_fails_is_said(log: Log) -> None:
     way, tried = found.fastest_way()
     assert (way, tried) == ("two", {"one": 8.0, "two": 16.0, "three": "no shared memory"})
     assert isinstance(found.usual, PaperUsual)
-    assert found.usual.way == "two"
+    assert (found.usual.way, found.usual.epoch_steps) == ("two", 10)
 
 
 def test_without_any_way_the_comparison_fails(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,18 @@ def swapped_statistics(trainer: Any) -> Any:
     return trainer
 
 
-OF_PIXELS: dict[str, Plant] = {"blue first": blue_first, "swapped statistics": swapped_statistics}
+def first_of_chunk(trainer: Any) -> Any:
+    """A part is taken from the chunk's beginning, wherever it lies."""
+    part = trainer.part
+    trainer.part = lambda batch, start, size: part(batch, 0, size)
+    return trainer
+
+
+OF_PIXELS: dict[str, Plant] = {
+    "blue first": blue_first,
+    "swapped statistics": swapped_statistics,
+    "first of the chunk": first_of_chunk,
+}
 
 
 def of_dropouts(replaced: Replace) -> dict[str, Plant]:

@@ -71,7 +71,7 @@ def pixels_off(usual: Any, split: Any) -> dict[str, float]:
     elif hasattr(usual, "loader"):
         torch: Any = sys.modules["torch"]
         for way in usual.ways:
-            usual.use(way)
+            usual.use(way, 1)
             tensors = torch.stack([usual.loader.dataset[at][0] for at in range(len(images))])
             made[way] = tensors.permute(0, 2, 3, 1).numpy()
     return {way: float(np.abs(array - exact).max()) for way, array in made.items()}

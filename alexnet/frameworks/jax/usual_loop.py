@@ -56,7 +56,7 @@ class JaxUsualLoop:
         self.parameters = sum(array.size for array in self.weights.values())
         self.update = jax.jit(self._update, donate_argnums=(0, 1))
 
-    def use(self, way: str) -> None:
+    def use(self, way: str, steps: int) -> None:
         """There is one way alone."""
 
     def _batches(self) -> Iterator[tuple[Any, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, RandomSampler
 from torchvision import transforms
 from torchvision.datasets import CIFAR10, VisionDataset
 from torchvision.transforms import v2
@@ -97,14 +97,16 @@ class TorchUsualLoop:
             for workers in sorted({0, 2, _processors()})
         }
         self.ways = tuple(self._loaders)
-        self.use(self.ways[0])
+        self.use(self.ways[0], len(train) // self.batch_size)
 
-    def use(self, way: str) -> None:
+    def use(self, way: str, steps: int) -> None:
         images, workers = self._loaders[way]
+        # Just so many, or persistent workers would go on with what nobody asks for.
+        sampler = RandomSampler(images, num_samples=steps * self.batch_size)
         self.loader: DataLoader[Any] = DataLoader(
             images,
             batch_size=self.batch_size,
-            shuffle=True,
+            sampler=sampler,
             drop_last=True,
             num_workers=workers,
             persistent_workers=workers > 0,

@@ -53,6 +53,8 @@ FAULTS = [
     ("later loss", "later gradient", "in a later step, against the reference in float64"),
     ("blue first", "layers", "the pixels that are the network's input on cpu"),
     ("swapped statistics", "layers", "the pixels that are the network's input on cpu"),
+    ("first of the chunk", "gradient", "the first step's gradient"),
+    ("first of the chunk", "three losses", "the losses of three steps"),
     ("aligned corners", "layers", "the pixels that are the network's input on cpu"),
     ("stale evaluation", "later logits", "the logits after three steps"),
     ("other dropout", "dropout share", "the share of dropped inputs"),

@@ -85,6 +85,8 @@ def test_what_cudnn_takes_of_a_5x5s_weight_is_granted_there_alone(operation: str
     """8.3 bits were seen on an H200, whose other operations kept 16.3 and more."""
     kept = dict.fromkeys(WINOGRAD_BITS_OF, 18.8) | {operation: 8.3}
     assert precision_word(Arithmetic(mantissa_bits=kept, lost_powers=())) == word
+    of_bfloat16 = kept | {operation: 6.6}
+    assert precision_word(Arithmetic(mantissa_bits=of_bfloat16, lost_powers=())) != "float32"
 
 
 def test_nothing_measured_is_no_precision() -> None:

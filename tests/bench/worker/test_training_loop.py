@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ from bench.records.types import Cell, Check, Epoch, Interference, Reads, Result
 from bench.worker import checkpoint
 from bench.worker import result as result_module
 from bench.worker.batch_digests import BatchDigests, defined_batches
+from bench.worker.feed import Feed
 from bench.worker.result import build_result
 from bench.worker.result_checks import EndedRun, check_result
 from bench.worker.training_loop import TrainingLoop
@@ -239,13 +240,13 @@ def test_an_epoch_that_is_cut_short_trains_the_first_steps_of_its_own_order(tmp_
     trainer = PaperTrainer([2, 1.5, 1.5])
     training = paper_training(tmp_path, trainer, recipe, steps=3)
     given: list[bytes] = []
-    to_device = trainer.to_device
+    step = trainer.step
 
-    def recorded(images: Images, labels: Labels) -> Any:
-        given.append(data.sha256_of((images, labels)))
-        return to_device(images, labels)
+    def recorded(batch: tuple[Images, Labels], learning_rate: float) -> None:
+        given.append(data.sha256_of(batch))
+        step(batch, learning_rate)
 
-    trainer.to_device = recorded  # type: ignore[method-assign]
+    trainer.step = recorded  # type: ignore[method-assign]
     epochs = list(training.epochs())
     orders = [
         defined_batches(DATASET.train, batch_size=10, seed=0, epoch=number, augment=False).digests
@@ -631,15 +632,14 @@ def test_an_epoch_that_is_faster_than_its_steps_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of the batches are left out, and their images are counted all the same."""
-    whole, measure = data.epoch_chunks, TrainingLoop.measure
+    whole, measure = Feed.__iter__, TrainingLoop.measure
 
-    def half(*arguments: Any, **keywords: Any) -> Iterator[Any]:
-        batches = list(whole(*arguments, **keywords))
-        return iter(batches[: len(batches) // 2])
+    def half(feed: Feed) -> Iterator[Any]:
+        return islice(whole(feed), feed.steps // 2)
 
     sound, trainer = slow_training(tmp_path, monkeypatch)
     assert (check_of(sound, "pipeline").measured, trainer.tries) == (1.0, 1)
-    monkeypatch.setattr(data, "epoch_chunks", half)
+    monkeypatch.setattr(Feed, "__iter__", half)
     monkeypatch.setattr(TrainingLoop, "measure", lambda loop, number: 2 * measure(loop, number))
     result, trainer = slow_training(tmp_path, monkeypatch)
     assert check_of(result, "images").passed, "it is what was counted"
@@ -786,9 +786,9 @@ def test_images_exchanged_in_the_last_batch_are_named(
     whole = data.epoch_chunks
 
     def exchanged(train: data.Split, **keywords: Any) -> Iterator[Any]:
-        *batches, (images, labels) = whole(train, **keywords)
-        yield from batches
-        yield np.roll(images, 1, axis=0), labels
+        *chunks, (images, labels) = whole(train, **keywords)
+        yield from chunks
+        yield np.concatenate([images[:-25], np.roll(images[-25:], 1, axis=0)]), labels
 
     recipe = replace(short_recipe(2, patience=2), batch_size=25)
     _, sound, _ = train(tmp_path, [2, 1], recipe)
@@ -834,13 +834,12 @@ def test_a_leaked_test_image_is_named(tmp_path: Path) -> None:
 
 def test_an_epoch_of_half_its_batches_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would double the rate, so images are counted as they are trained on."""
-    whole = data.epoch_chunks
+    whole = Feed.__iter__
 
-    def half(*arguments: Any, **keywords: Any) -> Iterator[Any]:
-        batches = list(whole(*arguments, **keywords))
-        return iter(batches[: len(batches) // 2])
+    def half(feed: Feed) -> Iterator[Any]:
+        return islice(whole(feed), feed.steps // 2)
 
-    monkeypatch.setattr(data, "epoch_chunks", half)
+    monkeypatch.setattr(Feed, "__iter__", half)
     uneven = replace(short_recipe(2, patience=2), batch_size=25)
     epochs, result, _ = train(tmp_path, [2, 1], uneven)
     assert [epoch.images for epoch in epochs] == [50, 50]
