@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from statistics import median, quantiles
 from time import perf_counter
@@ -19,14 +19,15 @@ from rich.console import Console
 
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, Trainer
-from bench.host.lock import Busy, Lock
-from bench.overhead.training import PLAN, prepare_training
+from bench.overhead.training import PLAN, measuring_alone, prepare_training
 from bench.worker.training_loop import TrainingLoop
 
 MAX_SECONDS, MAX_SHARE = 50e-6, 0.01
 """What a step's slice may cost: so much, or this share of the bare step where that is more."""
 BLOCK = 20
 """Steps between two readings of the clock, since reading it waits for the device."""
+LEAST_BLOCKS = 4
+"""Of fewer there are no quartiles."""
 
 
 def timed(trainer: Trainer, work: Callable[[], Any]) -> float:
@@ -56,7 +57,7 @@ def seconds_on_slices_and_on_one_batch(run: TrainingLoop, steps: int) -> list[tu
     for warm_up in (on_slices, on_one):
         timed(trainer, warm_up)
     seconds = []
-    for block in range(max(steps // BLOCK, 2)):
+    for block in range(steps // BLOCK):
         pair = {}
         for work in (on_slices, on_one) if block % 2 else (on_one, on_slices):
             pair[work] = timed(trainer, work) / BLOCK
@@ -64,25 +65,23 @@ def seconds_on_slices_and_on_one_batch(run: TrainingLoop, steps: int) -> list[tu
     return seconds
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the difference. Returns 1 if a step's slice cost more than it may."""
     parser = argparse.ArgumentParser(prog="python -m bench.input_work", description=__doc__)
     parser.add_argument("engine", choices=registry.ENGINES)
     parser.add_argument("--device", choices=get_args(Device), default="cpu")
     parser.add_argument("--image-size", type=int, default=PLAN.image_size, metavar="PX")
     parser.add_argument("--steps", type=int, default=1000, help="of each kind; 1,000 by default")
-    args = parser.parse_args()
-    lock = Lock()
-    try:
-        lock.acquire(f"bench.input_work {args.engine}")
-    except Busy as error:
-        parser.error(str(error))
-    run = prepare_training(args.engine, args.device, plan=replace(PLAN, image_size=args.image_size))
-    seconds = seconds_on_slices_and_on_one_batch(run, args.steps)
+    args = parser.parse_args(arguments)
+    if args.steps < LEAST_BLOCKS * BLOCK:
+        parser.error(f"--steps {args.steps}: of fewer than {LEAST_BLOCKS * BLOCK} nothing can be said")
+    with measuring_alone(parser):
+        plan = replace(PLAN, image_size=args.image_size)
+        run = prepare_training(args.engine, args.device, plan=plan)
+        seconds = seconds_on_slices_and_on_one_batch(run, args.steps)
     bare = median(alone for _, alone in seconds)
     costs = [slices - alone for slices, alone in seconds]
     cost, (low, _, high) = median(costs), quantiles(costs, n=4)
-    lock.release()
     allowed = max(MAX_SECONDS, MAX_SHARE * bare)
     Console(highlight=False, soft_wrap=True).print(
         f"{args.engine} on {args.device} at {args.image_size} px: a step took {1e6 * cost:.0f} us longer"

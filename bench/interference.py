@@ -18,8 +18,7 @@ from rich.table import Table
 
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device
-from bench.host.lock import Busy, Lock
-from bench.overhead.training import prepare_training
+from bench.overhead.training import measuring_alone, prepare_training
 from bench.paths import ROOT
 from bench.records import derive
 from bench.records.limits import MAX_TAKEN_CPU_SHARE
@@ -190,21 +189,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("of one pair of epochs nothing can be said: take two or more")
     if not all(0 < percent <= 100 for percent in args.busy):
         parser.error("a competitor is busy for more than 0 and at most 100 percent of the time")
-    lock = Lock()
-    try:
-        lock.acquire(f"bench.interference {args.engine}")
-    except Busy as error:
-        parser.error(str(error))
-    run = prepare_training(args.engine, args.device)
-    if not run.meters.processors.reads.measured:
-        parser.error(reads_text(run.meters.processors.reads))
-    try:
-        measured = measure_pairs(run, args.busy, args.pairs)
-    except ExperimentFailed as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    finally:
-        lock.release()
+    with measuring_alone(parser):
+        run = prepare_training(args.engine, args.device)
+        if not run.meters.processors.reads.measured:
+            parser.error(reads_text(run.meters.processors.reads))
+        try:
+            measured = measure_pairs(run, args.busy, args.pairs)
+        except ExperimentFailed as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
     console = Console(highlight=False)
     console.print(f"{args.engine} on {args.device}; taken: by others, of all processors' time; medians")
     console.print(table(measured))

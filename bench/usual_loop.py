@@ -22,14 +22,12 @@ from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, UsualLoop, WayUnavailable
 from alexnet.recipe import EXPERIMENTS
 from bench.host import machine
-from bench.host.lock import Busy, Lock
 from bench.meters.time import TimeMeter
 from bench.overhead.ratio import LEAST_ROUNDS, ratio_to
-from bench.overhead.training import PLAN, prepare_training
+from bench.overhead.training import PLAN, measuring_alone, prepare_training
 from bench.records.clock import utc_now
 from bench.records.codec import finite_or_none
 from bench.records.types import Plan
-from bench.worker.job import EXPECTED_ERRORS
 from bench.worker.training_loop import TrainingLoop
 
 OURS, BARE = "ours", "bare step"
@@ -250,9 +248,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--rounds {args.rounds}: of fewer than {LEAST_ROUNDS} nothing can be said")
     if args.json and not args.json.parent.is_dir():
         parser.error(f"--json {args.json}: there is no folder {args.json.parent}")
-    lock = Lock()
-    try:
-        lock.acquire(f"bench.usual_loop {args.engine}")
+    console = Console(highlight=False)
+    with measuring_alone(parser):
         comparison = prepare(
             args.engine,
             args.device,
@@ -260,21 +257,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plan=plan,
             data_folder=data_folder,
         )
-    except (Busy, *EXPECTED_ERRORS) as error:
-        parser.error(str(error))
-    console = Console(highlight=False)
-    try:
-        comparison.check()
-        way, tried = comparison.fastest_way()
-        for name, found in tried.items():
-            said = found if isinstance(found, str) else f"{found:,.0f} images/s on a few steps"
-            console.print(f"{name}: {said}{' (taken)' * (name == way)}")
-        rows = comparison.rows(args.rounds)
-    except ComparisonFailed as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    finally:
-        lock.release()
+        try:
+            comparison.check()
+            way, tried = comparison.fastest_way()
+            for name, found in tried.items():
+                said = found if isinstance(found, str) else f"{found:,.0f} images/s on a few steps"
+                console.print(f"{name}: {said}{' (taken)' * (name == way)}")
+            rows = comparison.rows(args.rounds)
+        except ComparisonFailed as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
     console.print(
         f"{args.engine} on {comparison.ours.start.device_name}: {args.experiment}, {args.image_size} px,"
         f" {args.rounds} epochs of {comparison.steps} steps of {plan.batch_size} {plan.dataset} images",

@@ -14,14 +14,12 @@ from rich.console import Console
 from alexnet.data import TRAINED_IMAGES
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device
-from bench.host.lock import Busy, Lock
 from bench.overhead.count import count, plan_of, table
 from bench.overhead.ratio import LEAST_ROUNDS
 from bench.overhead.records import RecordsFailed
-from bench.overhead.training import prepare_training
+from bench.overhead.training import measuring_alone, prepare_training
 from bench.paths import ROOT
 from bench.records.words import reads_text
-from bench.worker.job import EXPECTED_ERRORS
 
 
 def main(arguments: Sequence[str] | None = None, results: Path = ROOT / "results") -> int:
@@ -36,18 +34,12 @@ def main(arguments: Sequence[str] | None = None, results: Path = ROOT / "results
         parser.error(f"--steps {args.steps}: an epoch has 1 to {most} of {plan.batch_size} images")
     if args.pairs < LEAST_ROUNDS:
         parser.error(f"--pairs {args.pairs}: of fewer than {LEAST_ROUNDS} nothing can be said")
-    lock = Lock()
-    try:
-        lock.acquire(f"bench.overhead {args.engine}")
+    with measuring_alone(parser, RecordsFailed, OSError):
         results.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="overhead-", dir=results) as name:
             folder = Path(name)
             run = prepare_training(args.engine, args.device, plan=plan, session_folder=folder)
             counted = count(run, args.pairs, folder)
-    except (Busy, RecordsFailed, OSError, *EXPECTED_ERRORS) as error:
-        parser.error(str(error))
-    finally:
-        lock.release()
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{args.engine} on {run.start.device_name}: epochs of {args.steps} steps of {plan.batch_size}"

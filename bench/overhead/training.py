@@ -1,15 +1,19 @@
-"""A cell ready to train, for what is timed outside of a session."""
+"""A cell ready to train, for what is timed outside of a session, with the lock of one."""
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alexnet.frameworks.protocol import Device
 from alexnet.recipe import EXPERIMENTS
+from bench.host.lock import Busy, Lock
 from bench.ipc.messages import Job
 from bench.plan.profiles import PROFILES
 from bench.records.types import Cell, Plan
-from bench.worker.job import prepare
+from bench.worker.job import EXPECTED_ERRORS, prepare
 from bench.worker.training_loop import TrainingLoop
 
 IMAGES = 1280
@@ -27,6 +31,23 @@ PLAN = Plan(
     batch_size=EXPERIMENTS["scratch"].recipe.batch_size,
     steps_per_epoch=None,
 )
+
+
+@contextmanager
+def measuring_alone(parser: ArgumentParser, *others: type[Exception]) -> Iterator[None]:
+    """Holds the lock of `pytest bench` for the parser's command.
+
+    What a user or a machine can cause, and `others`, ends the command in a sentence, with status 2.
+    """
+    lock = Lock()
+    expected: tuple[type[Exception], ...] = (Busy, *EXPECTED_ERRORS, *others)
+    try:
+        lock.acquire(parser.prog)
+        yield
+    except expected as error:
+        parser.error(str(error))
+    finally:
+        lock.release()
 
 
 def prepare_training(

@@ -18,7 +18,9 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from alexnet.frameworks import registry
+from alexnet.frameworks.protocol import DeviceUnavailable
 from bench import interference
+from bench.host.lock import Lock
 from bench.interference import (
     SLICE_SECONDS,
     ExperimentFailed,
@@ -238,23 +240,15 @@ def test_what_follows_is_said_in_a_sentence(
     assert out.getvalue() == words
 
 
-class FreeLock:
-    """A lock that nobody else holds."""
-
-    def acquire(self, purpose: str) -> None: ...
-
-    def release(self) -> None: ...
-
-
 ENGINE = next(iter(registry.ENGINES))
 
 
+@pytest.mark.usefixtures("lock_path")
 def test_the_command_prints_a_row_for_each_competitor_and_the_limit(
     paper: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paper.meters.processors = SimpleNamespace(reads=Reads(kind="processor times", detail="user"))
     monkeypatch.setattr(interference, "prepare_training", lambda engine, device: paper)
-    monkeypatch.setattr(interference, "Lock", FreeLock)
     assert main([ENGINE, "--busy", "5", "50"]) == 0
     out = capsys.readouterr().out
     assert " 5 %         0.00%         2.50%          +5.00%   +5.00% to +5.00%" in out
@@ -263,13 +257,13 @@ def test_the_command_prints_a_row_for_each_competitor_and_the_limit(
     assert len(paper.log) == 1 + 2 * 2 * 6
 
 
+@pytest.mark.usefixtures("lock_path")
 def test_where_no_processor_times_are_nothing_is_trained(
     paper: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reads = Reads(kind="no processor times", detail="all of them are 0")
     paper.meters.processors = SimpleNamespace(reads=reads)
     monkeypatch.setattr(interference, "prepare_training", lambda engine, device: paper)
-    monkeypatch.setattr(interference, "Lock", FreeLock)
     with pytest.raises(SystemExit) as ended:
         main([ENGINE])
     assert ended.value.code == 2
@@ -285,3 +279,18 @@ def test_a_competitor_of_an_impossible_share_is_refused(
         main([ENGINE, f"--busy={percent}"])
     assert ended.value.code == 2
     assert "at most 100 percent" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("lock_path")
+def test_a_missing_device_is_a_sentence_and_frees_the_lock(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(engine: str, device: str) -> None:
+        raise DeviceUnavailable("there is no CUDA GPU here")
+
+    monkeypatch.setattr(interference, "prepare_training", missing)
+    with pytest.raises(SystemExit) as ended:
+        main([ENGINE, "--device", "cuda"])
+    assert ended.value.code == 2
+    assert "there is no CUDA GPU here" in capsys.readouterr().err
+    Lock().acquire("a second one")

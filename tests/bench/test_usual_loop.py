@@ -18,6 +18,7 @@ from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import WayUnavailable
 from alexnet.recipe import EXPERIMENTS
 from bench import usual_loop
+from bench.host.lock import Lock
 from bench.usual_loop import (
     BARE,
     OURS,
@@ -251,18 +252,10 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(
     assert words in capsys.readouterr().err
 
 
-class FreeLock:
-    """A lock that nobody else holds."""
-
-    def acquire(self, purpose: str) -> None: ...
-
-    def release(self) -> None: ...
-
-
+@pytest.mark.usefixtures("lock_path")
 def test_a_folder_that_is_not_cifar_10_is_refused_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(usual_loop, "Lock", FreeLock)
     error = DataError(f"{tmp_path} is empty")
     monkeypatch.setattr(usual_loop, "prepare_training", lambda *a, **k: (_ for _ in ()).throw(error))
     with pytest.raises(SystemExit):
@@ -270,6 +263,7 @@ def test_a_folder_that_is_not_cifar_10_is_refused_in_a_sentence(
     assert f"{tmp_path} is empty" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("lock_path")
 def test_the_command_prints_the_table_and_writes_the_raw_seconds(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -279,7 +273,6 @@ def test_the_command_prints_the_table_and_writes_the_raw_seconds(
     cell = SimpleNamespace(engine=ENGINE, device="cpu", experiment="scratch", seed=0)
     ours.job = SimpleNamespace(cell=cell, plan=plan)
     ours.start = SimpleNamespace(device_name="CPU", data_sha256="ab", versions={"x": "1"}, settings={})
-    monkeypatch.setattr(usual_loop, "Lock", FreeLock)
     monkeypatch.setattr(usual_loop, "prepare", lambda *args, **kwargs: found)
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     # Rounds that are equal to the bit have no interval: each epoch takes a little longer.
@@ -304,13 +297,11 @@ def test_the_command_prints_the_table_and_writes_the_raw_seconds(
     assert saved["machine"]["python"]
 
 
+@pytest.mark.usefixtures("lock_path")
 def test_loops_that_differ_end_with_a_sentence_and_free_the_lock(
     log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    released: list[bool] = []
-    monkeypatch.setattr(usual_loop, "Lock", FreeLock)
-    monkeypatch.setattr(FreeLock, "release", lambda self: released.append(True))
     monkeypatch.setattr(usual_loop, "prepare", lambda *args, **kwargs: comparison(log, parameters=8))
     assert main([]) == 1
     assert "not the same network" in capsys.readouterr().err
-    assert released == [True]
+    Lock().acquire("a second one")

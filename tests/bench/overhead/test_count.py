@@ -22,22 +22,13 @@ ENGINE = next(iter(registry.ENGINES))
 EVEN = Pairs(metered=[1.01, 1.0, 0.99], bare=[1.0, 1.0, 1.0], epochs=[10.0])
 
 
-class FreeLock:
-    """A lock that nobody else holds."""
-
-    def acquire(self, purpose: str) -> None: ...
-
-    def release(self) -> None: ...
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> PaperRun:
+def run(monkeypatch: pytest.MonkeyPatch, lock_path: Path) -> PaperRun:
     clock = Clock()
     use_as_clock(clock, monkeypatch)
     use_meters(clock, monkeypatch, memory=0.0, energy=0.0)
     monkeypatch.setattr(parts, "record_seconds", lambda job, epoch, folder: (0.0, 0.0))
     paper = PaperRun(clock)
-    monkeypatch.setattr(command, "Lock", FreeLock)
     monkeypatch.setattr(command, "prepare_training", lambda *args, **kwargs: paper)
     # Pairs that are equal to the bit have no interval: each epoch takes a little longer.
     measure = paper.measure
