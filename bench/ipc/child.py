@@ -5,6 +5,7 @@ The parent acknowledges a record once it is on disk, so no epoch begins before t
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -25,6 +26,9 @@ def end_process(status: int) -> None:
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    ctypes.CDLL(None).fflush(
+        None
+    )  # what a framework's C and C++ have printed into a file is kept back too
     os._exit(status)
 
 
