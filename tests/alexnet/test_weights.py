@@ -118,6 +118,16 @@ def test_a_conversion_and_its_inverse_change_nothing(conversions: Any, variant: 
         np.testing.assert_array_equal(conversion.to_canonical(converted), drawn[name])
 
 
+@pytest.mark.parametrize("shape", [(300, 130), (128, 256), (1, 1), (3, 5, 7, 2), (9,)])
+def test_a_transposed_array_is_copied_in_c_order(shape: tuple[int, ...]) -> None:
+    drawn = np.random.default_rng(0).random(shape, np.float32)
+    copy = weights.contiguous(drawn.T)
+    assert copy.flags.c_contiguous
+    assert copy.dtype == np.float32
+    np.testing.assert_array_equal(copy, drawn.T)
+    assert weights.contiguous(drawn) is drawn, "nothing is copied that is in C order already"
+
+
 def test_the_first_dense_is_reordered_so_that_it_sees_the_same_pixels() -> None:
     """A dot product with an image flattened in either order; a mere transposition would break it."""
     net = network("mistaken", image_size=64)

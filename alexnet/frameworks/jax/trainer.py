@@ -18,7 +18,7 @@ from alexnet.frameworks.protocol import RandomState, check_random_state, check_s
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import INPUT, Network
-from alexnet.weights import Weights, channels_last, check, head_tensors
+from alexnet.weights import Weights, channels_last, check, contiguous, head_tensors
 
 Array = Any
 Arrays = dict[str, Array]
@@ -189,7 +189,7 @@ class JaxTrainer:
 
     def _canonical(self, arrays: Arrays) -> Weights:
         return {
-            name: _numpy(self.conversions[name].to_canonical(np.asarray(array)))
+            name: _numpy(contiguous(self.conversions[name].to_canonical(np.asarray(array))))
             for name, array in arrays.items()
         }
 
@@ -215,7 +215,7 @@ class JaxTrainer:
     def _assign(self, arrays: Arrays, canonical: Weights) -> None:
         """One by one, so that there is one tensor more in memory and not one network."""
         for name, array in canonical.items():
-            converted = np.ascontiguousarray(self.conversions[name].to_framework(array))
+            converted = contiguous(self.conversions[name].to_framework(array))
             arrays[name] = put(converted, self.device)
 
     def random_state(self) -> RandomState:

@@ -20,7 +20,7 @@ from alexnet.frameworks.tensorflow.preprocess import Preprocess
 from alexnet.recipe import Recipe
 from alexnet.score import Logits
 from alexnet.spec import INPUT, Network
-from alexnet.weights import Weights, channels_last, check
+from alexnet.weights import Weights, channels_last, check, contiguous
 
 
 class Batch(NamedTuple):
@@ -259,7 +259,7 @@ class TensorflowTrainer:
         }
 
     def _canonical(self, name: str, variable: Any) -> Any:
-        return np.ascontiguousarray(self.conversions[name].to_canonical(variable.numpy()))
+        return contiguous(self.conversions[name].to_canonical(variable.numpy()))
 
     def ops_off_device(self, batch: Batch) -> list[str]:
         if self.form.jit_compile:
@@ -289,7 +289,7 @@ class TensorflowTrainer:
     def _assign(self, variables: dict[str, Any], weights: Weights) -> None:
         with tf.device(self.device):
             for name, variable in variables.items():
-                variable.assign(np.ascontiguousarray(self.conversions[name].to_framework(weights[name])))
+                variable.assign(contiguous(self.conversions[name].to_framework(weights[name])))
 
     def _seeds(self) -> dict[str, Any]:
         """Layer name -> the Dropout's seed variable, which counts the masks drawn."""

@@ -19,7 +19,7 @@ from alexnet.frameworks.tensorflow.layers import HOST, keras_layers
 from alexnet.layers import Dropout
 from alexnet.recipe import Recipe
 from alexnet.spec import Network, Row
-from alexnet.weights import Weights, channels_last
+from alexnet.weights import Weights, channels_last, contiguous
 
 BY_IMAGE, BY_BATCH = "image by image", "batch by batch"
 STEPS = "steps"
@@ -78,7 +78,7 @@ class TensorflowUsualLoop:
         )
         conversions = channels_last(net)
         for variable, (name, array) in zip(self.model.trainable_weights, weights.items(), strict=True):
-            variable.assign(np.ascontiguousarray(conversions[name].to_framework(array)))
+            variable.assign(contiguous(conversions[name].to_framework(array)))
         self.parameters = sum(int(np.prod(w.shape)) for w in self.model.trainable_weights)
         self.model.compile(
             optimizer=keras.optimizers.SGD(recipe.stages[0].learning_rate, momentum=recipe.momentum),
