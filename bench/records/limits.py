@@ -89,6 +89,9 @@ MIN_CLOCK_SECONDS = 2.0
 takes milliseconds, or some tens of them on a busy computer, and 1 % of 2 s are 20."""
 MIN_POOLED_CLOCK_SECONDS = 10.0
 """How long shorter epochs must be together: no median shields them from a time of day that is set."""
+MIN_PART_SECONDS = 10.0
+"""How long a part of an epoch must take to be compared with longer ones. The profile `speed` makes parts
+of 25 s for its fastest engine, by a trial; `--steps` asks for any."""
 MAX_PICTURES = 16
 """The number of sample test images in a result."""
 

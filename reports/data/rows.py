@@ -21,7 +21,7 @@ from alexnet.spec import IMAGE_SIZE, VARIANTS, Network, network
 from bench.records import derive, plausible
 from bench.records.early_stopping import converged_at, training_end
 from bench.records.flops import AchievedSpeed
-from bench.records.limits import MAX_PIPELINE_RATIO, MAX_WATTS
+from bench.records.limits import MAX_PIPELINE_RATIO, MAX_WATTS, MIN_PART_SECONDS
 from bench.records.read import LoadedRun
 from bench.records.types import Epoch, Result, RunWarning, Start, TransferredTensor
 from reports.data.text import MOST_LETTERS, moment, plain
@@ -41,7 +41,8 @@ Value = str | float | int | bool | tuple[str, ...] | None
 RUN_FIELDS = (
     *("experiment", "engine", "device", "seed", "repeat", "validity", "cell", "failure"),
     *("profile", "dataset", "provenance", "image_size", "train_images", "validation_images"),
-    *("test_images", "epochs_cap", "patience", "batch_size", "learning_rates", "variant", "parameters"),
+    *("test_images", "epochs_cap", "patience", "batch_size", "learning_rates", "epoch_length"),
+    *("variant", "parameters"),
     *("forward_flops", "weights_origin", "framework_version", "versions", "device_name", "data_sha256"),
     *("started_at", "power", "low_power", "thermal", "load", "interruptions", "interrupted_seconds"),
     *("epochs", "best_epoch", "stopped", "converged_at"),
@@ -129,10 +130,19 @@ def _plan(loaded: LoadedRun) -> Row:
         "patience": plan.patience,
         "batch_size": plan.batch_size,
         "learning_rates": tuple(dict.fromkeys(f"{e.learning_rate:g}" for e in loaded.epochs)),
+        "epoch_length": _epoch_length(loaded),
         "variant": net.variant,
         "parameters": net.parameters,
         "forward_flops": net.forward_flops,
     }
+
+
+def _epoch_length(loaded: LoadedRun) -> str:
+    """Whether its epochs are parts too short to be compared with others', as `--steps` can make them."""
+    cut = loaded.plan.steps_per_epoch is not None and _whole_epoch(loaded) > 1
+    if cut and loaded.epochs and median(e.train_seconds for e in loaded.epochs) < MIN_PART_SECONDS:
+        return f"parts of under {MIN_PART_SECONDS:g} s"
+    return f"whole, or parts of {MIN_PART_SECONDS:g} s and more"
 
 
 def _beginning(loaded: LoadedRun) -> Row:

@@ -19,7 +19,8 @@ PROFILE_ORDER = ("full", SPEED, "quick", "smoke")
 SESSION = ("profile", "dataset", "image_size", "test_images")
 """What all experiments of a setting have in common."""
 EXPERIMENT = (
-    *("train_images", "batch_size", "epochs_cap", "patience", "learning_rates", "variant", "method"),
+    *("train_images", "batch_size", "epochs_cap", "patience", "learning_rates", "epoch_length"),
+    *("variant", "method"),
 )
 """What the runs of one experiment have in common besides."""
 ASKED = (
@@ -36,6 +37,7 @@ WORDS = {
     "epochs_cap": "epochs at most",
     "patience": "epochs of patience",
     "learning_rates": "learning rates",
+    "epoch_length": "epochs as timed",
     "variant": "network",
     "method": "method of measuring",
     "framework_version": "framework version",
@@ -58,9 +60,9 @@ def assign(rows: Sequence[Row]) -> tuple[list[str], pd.DataFrame]:
     Runs that are compared with no other decide nothing here.
 
     Runs share a letter if profile, data set, image size and test images are the same and, within each
-    experiment, recipe, network, method, first weights' origin, the framework's public version, the
-    engine's precision as measured and the images themselves. A is the setting with the fullest profile,
-    real images, the largest size, the most runs.
+    experiment, recipe, the epochs' length, network, method, first weights' origin, the framework's
+    public version, the engine's precision as measured and the images themselves. A is the setting with
+    the fullest profile, real images, the largest size, the most runs.
     """
     variations = _variations(rows)
     keys = [(*(row[name] for name in SESSION), variations[i]) for i, row in enumerate(rows)]

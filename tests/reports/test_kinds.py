@@ -106,6 +106,7 @@ def test_runs_of_two_methods_never_share_a_letter() -> None:
             "profile": "full",
             "dataset": "cifar10",
             "learning_rates": (0.001,),
+            "epoch_length": "whole",
             "variant": "standard",
             "experiment": "scratch",
             "engine": "torch",

@@ -150,6 +150,16 @@ def test_machines_with_other_numbers_of_steps_are_compared(tmp_path: Path) -> No
     assert seconds["anna", "torch"] == pytest.approx(2 * seconds["bob", "torch"], rel=0.02)
 
 
+@pytest.mark.parametrize(("steps", "letters"), [(30, ["A", "B"]), (75, ["A"])])
+def test_epochs_of_a_few_seconds_are_a_setting_of_their_own(
+    steps: int, letters: list[str], tmp_path: Path
+) -> None:
+    """30 steps take him 7.5 s or 5.1 s, and 75 take him 18.8 s or 12.7 s."""
+    brief: tuple[Machine, Any] = (BOB, session(steps=steps))
+    study = saved(tmp_path, (ANNA, session()), brief)
+    assert study.frames.settings["setting"].to_list() == letters
+
+
 def test_a_full_session_beside_it_keeps_its_accuracies(tmp_path: Path) -> None:
     full = [run_of("scratch", engine, epochs_of([100.0] * 8)) for engine in SECONDS]
     study = saved(tmp_path, (ANNA, full), (ANNA, session()))
