@@ -11,6 +11,7 @@ import pytest
 from pytest_benchmark.storage.file import FileStorage
 
 from alexnet.data import DataError
+from alexnet.folders import obstacle, problem_and_fix
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import IllegalRecipe
 from bench.doctor import diagnosis
@@ -20,7 +21,7 @@ from bench.host import machine
 from bench.host.lock import Busy, Lock
 from bench.paths import ROOT
 from bench.plan import options
-from bench.plan.prepare import NotPrepared
+from bench.plan.prepare import ELSEWHERE, NotPrepared
 from bench.plugin import header, progress, pytest_benchmark, summary
 from bench.plugin.pytest_benchmark import SESSION, Storage, save_without_benchmarks
 from bench.records.cell_recipe import IllegalPlan
@@ -64,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if values.benchmark_storage == DEFAULT_STORAGE:
         # pytest-benchmark creates the folder at once, and a run of the tests must leave none behind.
         values.benchmark_storage = f"file://{RESULTS if _runs_benchmarks(config) else ROOT}"
+    if _runs_benchmarks(config):
+        _check_link(Path(values.benchmark_storage.removeprefix("file://")))
     config.stash[COMPARE], values.benchmark_compare = values.benchmark_compare, None
 
 
@@ -79,6 +82,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if _runs_benchmarks(config):
         _open_session(config)
     plugin.handle_loading()
+
+
+def _check_link(storage: Path) -> None:
+    """Raises UsageError if the results folder is a link to nowhere: pytest-benchmark resolves it now."""
+    found = obstacle(storage)
+    if found and found.kind == "dead link":
+        problem, fix = problem_and_fix(found, ELSEWHERE)
+        raise pytest.UsageError(f"nothing can be saved, since {problem}: {fix}")
 
 
 def _plugin(config: pytest.Config) -> Any:

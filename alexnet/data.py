@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 IMAGE_SHAPE = (32, 32, 3)
 RECORD_BYTES = 1 + math.prod(IMAGE_SHAPE)
 RECORDS_PER_FILE = 10_000
-FOLDER = "cifar-10-batches-bin"
+ARCHIVE, FOLDER = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
 TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
 TRAIN_IMAGES = RECORDS_PER_FILE * len(TRAIN_FILES)
@@ -37,8 +38,22 @@ DATASETS: dict[str, str] = {"cifar10": "CIFAR-10", "synthetic": "synthetic image
 """Data set -> its name in reports."""
 
 
+OTHER_EDITIONS: dict[str, tuple[str, ...]] = {
+    "CIFAR-10's Python edition": ("cifar-10-batches-py", "data_batch_1", "cifar-10-python.tar.gz"),
+    "CIFAR-10's MATLAB edition": ("cifar-10-batches-mat", "data_batch_1.mat"),
+    "CIFAR-100": ("cifar-100-binary", "cifar-100-python", "fine_label_names.txt"),
+    "CIFAR-10's binary archive, which is still packed,": (ARCHIVE,),
+}
+"""What people have in the place of the binary edition -> the names of its folder and of files in it."""
+HOME_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+
+
 class DataError(Exception):
-    """Data are missing or wrong; the message names the file and the remedy."""
+    """Data are missing or wrong; the message names the file and then the remedy."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem, self.remedy = problem, remedy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,43 +109,93 @@ def read_cifar10(folder: Path) -> tuple[Split, Split]:
     """The 50,000 training and 10,000 test images of a folder that holds `cifar-10-batches-bin`.
 
     `folder` may also be `cifar-10-batches-bin` itself. Raises DataError, naming the file, if one is
-    missing, has the wrong size, or has a label above 9.
+    missing, cannot be read, has the wrong size, or has a label above 9.
     """
-    batches = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    if not batches.is_dir():
-        raise DataError(f"there is no folder {folder}; name one that holds {FOLDER}")
+    batches = find_batches(folder)
     train, test = (
-        [_read_records(batches / name) for name in files] for files in (TRAIN_FILES, TEST_FILES)
+        _read_split([batches / name for name in files]) for files in (TRAIN_FILES, TEST_FILES)
     )
-    return _split_of_records(train), _split_of_records(test)
+    return train, test
+
+
+def find_batches(folder: Path) -> Path:
+    """The folder of the binary files, which are judged by their names and sizes alone.
+
+    `folder` is the one that `read_cifar10` takes. Raises DataError.
+    """
+    with _reading(folder):
+        batches = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+        if not batches.is_dir():
+            problem = f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}"
+            raise DataError(problem, f"name one that holds {FOLDER}")
+        for path in (batches / name for name in (*TRAIN_FILES, *TEST_FILES)):
+            if not path.is_file():
+                raise _missing(path, folder)
+            _check_size(path, path.stat().st_size)
+    return batches
+
+
+def _missing(path: Path, folder: Path) -> DataError:
+    """That a file is missing, and what is there instead, if that is known."""
+    for edition, names in OTHER_EDITIONS.items():
+        if folder.name in names or any((folder / name).exists() for name in names):
+            return DataError(
+                f"{folder} holds {edition} and no {FOLDER}",
+                f"get the binary edition, {ARCHIVE} of {HOME_PAGE}, and unpack it with tar -xzf; or name"
+                f" no folder, and it is downloaded",
+            )
+    return DataError(f"{path} is missing", f"name a folder that holds {FOLDER} with all its files")
+
+
+def _check_size(path: Path, size: int) -> None:
+    expected = RECORDS_PER_FILE * RECORD_BYTES
+    if size != expected:
+        raise DataError(
+            f"{path} has {size:,} bytes where CIFAR-10's binary files have {expected:,}",
+            "it is cut short or something else: delete it and unpack the archive again",
+        )
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raises DataError for what the system says against reading the path."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path} cannot be read ({error.strerror or error})",
+            "see to it that this user can read it, or name another folder",
+        ) from error
+
+
+def _read_split(paths: list[Path]) -> Split:
+    """One split from files of raw records, one file at a time."""
+    images = np.empty((RECORDS_PER_FILE * len(paths), *IMAGE_SHAPE), np.uint8)
+    labels = np.empty(len(images), np.int32)
+    for number, path in enumerate(paths):
+        records = _read_records(path)
+        part = slice(number * RECORDS_PER_FILE, (number + 1) * RECORDS_PER_FILE)
+        labels[part] = records[:, 0]
+        images[part] = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return Split(images=images, labels=labels)
 
 
 def _read_records(path: Path) -> npt.NDArray[np.uint8]:
-    if not path.is_file():
-        raise DataError(f"{path} is missing; name a folder that holds {FOLDER} with all its files")
-    size, expected = path.stat().st_size, RECORDS_PER_FILE * RECORD_BYTES
-    if size != expected:
-        raise DataError(
-            f"{path} has {size:,} bytes where CIFAR-10's binary files have {expected:,};"
-            f" it is cut short or something else: delete it and unpack the archive again"
-        )
-    records = np.memmap(path, np.uint8, "r", shape=(RECORDS_PER_FILE, RECORD_BYTES))
+    """A file's records: a label byte, then 3072 pixel bytes in channel-row-column order.
+
+    They are read and not mapped into memory: some network and shared folders cannot be mapped, and a
+    drive that goes away would end the process with a bus error.
+    """
+    with _reading(path):
+        content = path.read_bytes()
+    _check_size(path, len(content))  # again: it may be about to be copied
+    records = np.frombuffer(content, np.uint8).reshape(RECORDS_PER_FILE, RECORD_BYTES)
     if (bad := np.flatnonzero(records[:, 0] >= len(CLASSES))).size:
         raise DataError(
-            f"{path} has the label {records[bad[0], 0]} in record {bad[0]}, where labels are 0 to 9:"
-            f" it is damaged or something else"
+            f"{path} has the label {records[bad[0], 0]} in record {bad[0]}, where labels are 0 to 9",
+            "it is damaged or something else: delete it and unpack the archive again",
         )
     return records
-
-
-def _split_of_records(files: list[npt.NDArray[np.uint8]]) -> Split:
-    """One split from raw records: a label byte, then 3072 pixel bytes in channel-row-column order."""
-    images = np.empty((RECORDS_PER_FILE * len(files), *IMAGE_SHAPE), np.uint8)
-    for i, records in enumerate(files):
-        pixels = records[:, 1:].reshape(-1, 3, 32, 32)
-        images[i * RECORDS_PER_FILE : (i + 1) * RECORDS_PER_FILE] = pixels.transpose(0, 2, 3, 1)
-    labels = np.concatenate([records[:, 0] for records in files]).astype(np.int32)
-    return Split(images=images, labels=labels)
 
 
 def synthetic(images: int, *, seed: int) -> Split:
@@ -172,7 +237,7 @@ def load(
     """
     if name == "cifar10":
         if folder is None:
-            raise DataError("CIFAR-10 was asked for without a folder to read it from")
+            raise DataError("CIFAR-10 was asked for without a folder to read it from", "name one")
         pool, test = read_cifar10(folder)
     else:
         pool_size = TRAIN_IMAGES if train_images is None else _pool_size(train_images)
@@ -209,8 +274,8 @@ def _first_of_each_class(
     per_class, remainder = divmod(count, len(CLASSES))
     if remainder or count < len(CLASSES):
         raise DataError(
-            f"{count} {what} images cannot be shared equally by {len(CLASSES)} classes:"
-            f" ask for a multiple of {len(CLASSES)}"
+            f"{count} {what} images cannot be shared equally by {len(CLASSES)} classes",
+            f"ask for a multiple of {len(CLASSES)}",
         )
     labels = pool.labels[order]
     rank = np.empty(len(order), np.intp)
@@ -219,7 +284,8 @@ def _first_of_each_class(
         if len(of_class) < per_class:
             raise DataError(
                 f"{count:,} {what} images need {per_class:,} of each class, and of"
-                f" {CLASSES[label]} there are {len(of_class):,} left: ask for fewer"
+                f" {CLASSES[label]} there are {len(of_class):,} left",
+                "ask for fewer",
             )
         rank[of_class] = np.arange(len(of_class))
     return pool.take(order[rank < per_class]), order[rank >= per_class]

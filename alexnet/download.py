@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from alexnet.data import FOLDER, TEST_FILES, TRAIN_FILES
+from alexnet import durable, folders
+from alexnet.connection import DownloadFailure, download_failure
+from alexnet.data import ARCHIVE, FOLDER, TEST_FILES, TRAIN_FILES
 
-ARCHIVE = "cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
 
 # The md5 check makes it safe to use any source. The home site comes last: since June 2026 it has served
@@ -31,42 +34,80 @@ SOURCES = (
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 CHUNK_BYTES = 1 << 16
+ELSEWHERE = "name another folder for downloads in XDG_CACHE_HOME"
 
 
 class DownloadError(Exception):
-    """Every source failed; the message gives each one's reason."""
+    """Every source failed, or the folder cannot be used; the message says why and what helps."""
 
 
 def fetch_cifar10(folder: Path, sources: tuple[str, ...] = SOURCES) -> Path:
     """Downloads and unpacks the archive into `folder` unless it is there, and returns `folder`.
 
-    The archive's md5 is checked every time. Raises DownloadError if every source fails.
+    The archive's md5 is checked every time, and each unpacked file against the archive: one that is cut
+    short or was changed is unpacked again. Raises DownloadError.
     """
-    reasons = []
+    try:
+        _unpack(_retrieve(folder, sources), folder)
+    except OSError as error:
+        problem, fix = str(error), f"make room, or remove {folder}: it is made again"
+        if found := folders.obstacle(folder):
+            problem, fix = folders.problem_and_fix(found, ELSEWHERE)
+        raise DownloadError(f"{ARCHIVE} cannot be kept on this computer ({problem}); {fix}") from error
+    return folder
+
+
+def _retrieve(folder: Path, sources: tuple[str, ...]) -> Path:
+    """The archive. Raises DownloadError if every source fails, and OSError for what fails here."""
+    hosts: dict[DownloadFailure, list[str]] = {}
     for url in sources:
         try:
-            pooch.retrieve(
+            archive = pooch.retrieve(
                 url,
                 known_hash=f"md5:{MD5}",
                 fname=ARCHIVE,
                 path=folder,
                 downloader=ResumingDownloader(folder / f"{ARCHIVE}.part"),
-                processor=pooch.Untar(
-                    members=[f"{FOLDER}/{name}" for name in (*TRAIN_FILES, *TEST_FILES)],
-                    extract_dir=".",
-                ),
             )
-            return folder
-        except (requests.RequestException, OSError, ValueError) as error:
-            reasons.append(f"{url.split('/')[2]}: {_reason(error)}")
-    raise DownloadError(f"{ARCHIVE} could not be downloaded ({'; '.join(reasons)})")
+            return Path(archive)
+        except requests.RequestException as error:
+            failure = download_failure(error)
+        except ValueError:  # pooch's, for another md5
+            failure = DownloadFailure(
+                reason="it sent something else than the archive",
+                remedy="a network that wants you to log in answers so: open any web page, and log in",
+            )
+        hosts.setdefault(failure, []).append(url.split("/")[2])
+    reasons = "; ".join(f"{_listed(named)}: {failure.reason}" for failure, named in hosts.items())
+    remedies = dict.fromkeys(failure.remedy for failure in hosts if failure.remedy)
+    raise DownloadError("; ".join([f"{ARCHIVE} could not be downloaded ({reasons})", *remedies]))
 
 
-def _reason(error: Exception) -> str:
-    """A short reason; a ConnectionError's own message nests four others."""
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _listed(hosts: list[str]) -> str:
+    *others, last = dict.fromkeys(hosts)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Makes the images' files in `folder` those of the archive, byte for byte. Raises OSError."""
+    wanted = {f"{FOLDER}/{name}" for name in (*TRAIN_FILES, *TEST_FILES)}
+    (folder / FOLDER).mkdir(exist_ok=True)
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            stream = tar.extractfile(member) if member.name in wanted else None
+            if stream is None:
+                continue
+            content, file = stream.read(), folder / member.name
+            if not _holds(file, content):
+                with durable.replacing(file, synced=False) as partial:
+                    partial.write_bytes(content)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return file.read_bytes() == content
+    except OSError:  # it is missing, or closed
+        return False
 
 
 class ResumingDownloader:
@@ -82,8 +123,9 @@ class ResumingDownloader:
     def __call__(self, url: str, output_file: str, pooch_: Any) -> None:
         offset = self.partial.stat().st_size if self.partial.exists() else 0
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+        timeout = (CONNECT_SECONDS, READ_SECONDS)
         with requests.get(
-            url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)
+            url, headers=headers, stream=True, timeout=timeout, verify=_trusted()
         ) as response:
             if response.status_code != requests.codes.requested_range_not_satisfiable:
                 response.raise_for_status()
@@ -102,6 +144,22 @@ class ResumingDownloader:
                 bar.advance(task, len(chunk))
         if total is not None and self.partial.stat().st_size < total:
             raise requests.exceptions.ChunkedEncodingError("the connection closed before the end")
+
+
+def _trusted() -> str | bool:
+    """The file of certificates that the user names, or True for requests' own choice.
+
+    urllib, with which torch downloads, reads SSL_CERT_FILE and requests does not: one variable is to do
+    for both. Conda leaves one that names no file any more. Raises RequestException if one of requests'
+    own variables does.
+    """
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if (named := os.environ.get(variable)) and not Path(named).exists():
+            raise requests.RequestException(f"{variable} names {named}, where no certificates are")
+        if named:
+            return True
+    named = os.environ.get("SSL_CERT_FILE", "")
+    return named if Path(named).is_file() else True
 
 
 def _progress() -> Progress:

@@ -7,11 +7,13 @@ import os
 import re
 import ssl
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import certifi
 import numpy as np
 
+from alexnet import weights as canonical
 from alexnet.spec import IMAGENET_CLASSES, Network, network
 from alexnet.weights import (
     AS_IT_IS,
@@ -122,15 +124,29 @@ def _check_round_trip(conversion: Conversion, array: Array) -> str:
 
 
 def _download() -> Path:
-    trust_certifi_where_nothing_is_trusted()
-    from alexnet.frameworks.torch.torchvision_file import download_torchvision
+    """torchvision's file in torch's cache, downloaded if it is missing, and again if it is damaged.
 
+    torch itself never looks at the hash of a file that is in its cache.
+    """
+    trust_certifi_where_nothing_is_trusted()
+    from alexnet.connection import download_failure
+    from alexnet.frameworks.torch.torchvision_file import cached_file, download_torchvision
+
+    file = cached_file()
     try:
-        return download_torchvision()
-    except (OSError, RuntimeError) as error:
+        _check_sha256(file)
+    except WeightsError as error:
+        damage = f"{error}; " if os.path.lexists(file) else ""
+    else:
+        return file
+    try:
+        return download_torchvision(file)
+    except (OSError, RuntimeError, HTTPException) as error:
+        failure = download_failure(error)
+        remedy = f"{failure.remedy}; or " if failure.remedy else ""
         raise WeightsError(
-            f"torchvision could not fetch {TORCHVISION_FILE} ({error}); download it elsewhere and"
-            f" name it with --weights PATH"
+            f"{damage}torchvision could not fetch {TORCHVISION_FILE} ({failure.reason}); {remedy}"
+            f"download it elsewhere and name it with --weights PATH"
         ) from error
 
 
@@ -156,11 +172,14 @@ def _read_state(file: Path) -> Weights:
 
 
 def _check_sha256(file: Path) -> str:
-    """The file's sha256 (hex). Raises WeightsError if the file's name ends in another one."""
-    if not file.is_file():
-        raise WeightsError(f"there is no weights file {file}")
-    with file.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    """The file's sha256 (hex). Raises WeightsError if it cannot be read, or its name has another."""
+    try:
+        if not file.is_file():
+            raise WeightsError(f"there is no weights file {file}")
+        with file.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read ({error.strerror or error})") from error
     expected = re.search(r"-([0-9a-f]{8,})\.", file.name)
     if expected and not sha256.startswith(expected[1]):
         raise WeightsError(
@@ -175,4 +194,15 @@ def metadata(carry_over: CarryOver) -> dict[str, str]:
     return {
         "origin": "torchvision" if carry_over.is_official else "user file",
         "source_sha256": carry_over.sha256,
+        "weights_sha256": canonical.fingerprint(carry_over.weights),
     }
+
+
+def check_carried_over(file: Path) -> None:
+    """Raises WeightsError unless a file of ImageNet's 1000 classes holds the weights that were saved.
+
+    Its format has no checksum: a byte that has changed would be trained on as torchvision's.
+    """
+    weights = canonical.load(file, network("torchvision", classes=IMAGENET_CLASSES))
+    if canonical.metadata(file).get("weights_sha256") != canonical.fingerprint(weights):
+        raise WeightsError(f"{file} does not hold the weights that were written to it")

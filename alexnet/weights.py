@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,10 @@ Array = npt.NDArray[np.float32]
 Weights = dict[str, Array]
 """Canonical name -> float32 array, in torch's layout: convolutions OIHW; Dense (outputs, inputs), the
 first Dense's inputs in channel-row-column order; biases (outputs,)."""
+
+
+READ_BY: Literal["mmap", "pread"] = "pread"
+"""How safetensors reads files: some network and shared folders cannot be mapped into memory."""
 
 
 class WeightsError(Exception):
@@ -258,7 +263,7 @@ def save(path: Path, weights: Weights, *, metadata: dict[str, str]) -> None:
 def load(path: Path, net: Network) -> Weights:
     """Reads a safetensors file and checks it against the network. Raises WeightsError."""
     try:
-        weights = safetensors.numpy.load_file(path)
+        weights = safetensors.numpy.load_file(path, backend=READ_BY)
     except FileNotFoundError:
         raise WeightsError(f"there is no weights file {path}") from None
     except (OSError, safetensors.SafetensorError) as error:
@@ -270,7 +275,7 @@ def load(path: Path, net: Network) -> Weights:
 
 def metadata(path: Path) -> dict[str, str]:
     """The `metadata` of a file that `save` wrote."""
-    with safetensors.safe_open(path, "numpy") as file:
+    with safetensors.safe_open(path, "numpy", backend=READ_BY) as file:
         return dict(file.metadata() or {})
 
 

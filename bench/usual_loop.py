@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alexnet.data import CLASSES, TRAINED_IMAGES
+from alexnet.folders import expanded
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, UsualLoop, WayUnavailable
 from alexnet.recipe import EXPERIMENTS
@@ -237,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table. Returns 1 if the loops did not do the same work."""
     parser, args = _arguments(arguments)
     folder = args.data_dir or os.environ.get("ALEXNET_DATA")
-    data_folder = Path(folder).expanduser() if folder else None
+    data_folder = expanded(folder) if folder else None
     plan = plan_of(
         args.experiment, steps=args.steps, image_size=args.image_size, data_folder=data_folder
     )

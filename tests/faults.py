@@ -149,6 +149,43 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
+        name="unpacked",
+        claim="Each unpacked file is held against the checked archive (docs/results.md)",
+        fault="a file that is there is taken as it is",
+        file="alexnet/download.py",
+        old="return file.read_bytes() == content",
+        new="return bool(file.read_bytes())",
+        tests=(
+            "tests/alexnet/test_download.py"
+            "::test_an_unpacked_file_that_was_changed_or_cut_is_unpacked_again",
+        ),
+    ),
+    Fault(
+        name="carried-over",
+        claim="torchvision's weights, once carried over, are checked by their hash (docs/results.md)",
+        fault="what the cache holds is taken as it is",
+        file="alexnet/imagenet.py",
+        old="if canonical.metadata(file).get(\"weights_sha256\") != canonical.fingerprint(weights):",
+        new="if not canonical.metadata(file):",
+        tests=(
+            "tests/alexnet/test_weights.py::test_carried_over_weights_are_those_that_were_written",
+            "tests/bench/plan/test_prepare.py"
+            "::test_converted_weights_are_kept_and_made_again_if_they_are_not_what_they_were",
+        ),
+    ),
+    Fault(
+        name="nothing-saved",
+        claim="A results folder that cannot be written is refused at the start (docs/resume.md)",
+        fault="it is met when the first line is to be written",
+        file="bench/session/open.py",
+        old="        prepare.check_results_folder(runs.parent)\n",
+        new="        pass\n",
+        tests=(
+            "tests/bench/plan/test_prepare.py"
+            "::test_results_that_cannot_be_saved_are_refused_before_anything_runs",
+        ),
+    ),
+    Fault(
         name="continued",
         claim="A broken download is continued (README)",
         fault="it is asked for from its beginning each time",
@@ -1206,6 +1243,18 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
+        name="own-certificates",
+        claim="SSL_CERT_FILE names a company's certificates for both downloads (docs/first-run-on-a-mac.md)",
+        fault="the download of the images does not read it",
+        file="alexnet/download.py",
+        old='named = os.environ.get("SSL_CERT_FILE", "")',
+        new='named = ""',
+        tests=(
+            "tests/alexnet/test_download.py"
+            "::test_an_untrusted_certificate_is_said_and_the_file_that_the_user_names_is_trusted",
+        ),
+    ),
+    Fault(
         name="cuda-libraries",
         claim="The doctor names packages of CUDA that overwrote each other (docs/cuda.md)",
         fault="packages for two versions of CUDA count as different libraries",
@@ -1406,8 +1455,8 @@ FAULTS: tuple[Fault, ...] = (
         claim="The session's own process loads no framework (README)",
         fault="it imports torch to find the weights",
         file="bench/plan/prepare.py",
-        old="from alexnet import download\n",
-        new="from alexnet import download\nfrom alexnet.frameworks.torch import backend  # noqa: F401\n",
+        old="from alexnet import download, folders\n",
+        new="from alexnet import download, folders\nfrom alexnet.frameworks.torch import backend  # noqa: F401\n",
         tests=("tests/project/test_imports.py::test_the_parent_loads_no_framework",),
     ),
     Fault(

@@ -8,6 +8,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -15,8 +16,17 @@ from typing import Literal
 
 from packaging.version import InvalidVersion, Version
 
-from alexnet.data import FOLDER, RECORD_BYTES, RECORDS_PER_FILE, TEST_FILES, TRAIN_FILES
-from alexnet.download import ARCHIVE
+from alexnet import folders
+from alexnet.data import (
+    ARCHIVE,
+    RECORD_BYTES,
+    RECORDS_PER_FILE,
+    TEST_FILES,
+    TRAIN_FILES,
+    DataError,
+    find_batches,
+)
+from alexnet.folders import Obstacle
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from alexnet.recipe import EXPERIMENTS
@@ -29,9 +39,10 @@ from bench.plan import prepare
 from bench.plan.engines import obstacle_on
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
+from bench.records.cell_recipe import IllegalPlan
 from bench.records.types import SPEED, Condition, Machine
 
-DataState = Literal["synthetic", "folder", "missing", "cached", "download"]
+DataState = Literal["synthetic", "folder", "unusable folder", "cached", "download"]
 
 VARIABLES = {name: row for info in FRAMEWORKS.values() for name, row in info.variables.items()}
 """Environment variable -> its effect on a run."""
@@ -54,7 +65,6 @@ class Disk:
 
     free_bytes: int | None
     needs_bytes: int
-    writable: bool
     volume: int | None
 
 
@@ -66,7 +76,8 @@ class Facts:
     are named for a version of CUDA, such as nvidia-cudnn-cu13. `device` is the one requested, `devices`
     has the one that each engine will use, `obstacles` why an engine cannot run on its device, without a
     full stop, and `refusals` the reason why an engine cannot use the GPU. `compiled` is the disk of what
-    engines compile. `parameters` is the count of the run's largest network.
+    engines compile. `parameters` is the count of the run's largest network. `data_problem` and
+    `weights_problem` say what is wrong with the images and the weights that the user named.
     """
 
     machine: Machine
@@ -80,8 +91,11 @@ class Facts:
     results: Disk
     cache: Disk
     compiled: Disk
+    results_obstacle: Obstacle | None
     parameters: int
     data: DataState
+    data_problem: DataError | None
+    weights_problem: str | None
     profile: str
     device: str
     engines: tuple[str, ...]
@@ -196,7 +210,8 @@ def gather_facts(
         on_gpu = gpu and len(usable) == len(options.engine) and not refusals
         auto = "full" if on_gpu and "cpu" not in known.values() else "quick"
         profile = auto if options.profile == "auto" else options.profile
-    data, parameters = data_state(options), _largest_parameters(options, profile)
+    data, data_problem = data_state(options)
+    parameters = _largest_parameters(options, profile)
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     weights_bytes = parameters * FLOAT32_BYTES
     return Facts(
@@ -211,8 +226,11 @@ def gather_facts(
         results=_disk(results / machine.name, COPIES_ON_DISK * weights_bytes + RECORDS_BYTES),
         cache=_disk(prepare.cache_folder(), _download_bytes(options, data)),
         compiled=_disk(place(), _compiled_bytes(options)),
+        results_obstacle=prepare.results_obstacle(results / machine.name),
         parameters=parameters,
         data=data,
+        data_problem=data_problem,
+        weights_problem=_weights_problem(options),
         profile=profile,
         device=options.device,
         engines=options.engine,
@@ -239,24 +257,42 @@ def read_pins(constraints: Path) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([^\s;#]+)", text, re.MULTILINE))
 
 
-def data_state(options: Options) -> DataState:
-    """Where bench/plan/prepare.py would take the images from; files are checked by size alone."""
+def data_state(options: Options) -> tuple[DataState, DataError | None]:
+    """Where bench/plan/prepare.py would take the images from, and what is wrong with a folder.
+
+    Files are checked by size alone.
+    """
     if options.dataset == "synthetic":
-        return "synthetic"
-    if path := options.data_dir or os.environ.get("ALEXNET_DATA"):
-        folder = Path(path).expanduser()
-        inner = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-        files = [inner / name for name in (*TRAIN_FILES, *TEST_FILES)]
-        sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
-        return "folder" if set(sizes) == {RECORDS_PER_FILE * RECORD_BYTES} else "missing"
-    return "cached" if (prepare.cache_folder() / ARCHIVE).is_file() else "download"
+        return "synthetic", None
+    if named := prepare.named_folder(options):
+        try:
+            find_batches(named)
+        except DataError as error:
+            return "unusable folder", error
+        return "folder", None
+    with suppress(OSError):
+        if (prepare.cache_folder() / ARCHIVE).stat().st_size == ARCHIVE_BYTES:
+            return "cached", None
+    return "download", None
+
+
+def _weights_problem(options: Options) -> str | None:
+    """What is wrong with the weights that the user named, in a sentence without its full stop."""
+    try:
+        prepare.check_weights_option(options)
+    except IllegalPlan as error:
+        return str(error)
+    return None
 
 
 def _download_bytes(options: Options, data: DataState) -> int:
     """The growth of the cache: the archive and its images, and ImageNet's weights in two formats."""
     needed = ARCHIVE_BYTES + CIFAR10_BYTES if data == "download" else 0
     pretrained = any(EXPERIMENTS[name].pretrained for name in options.experiment)
-    if pretrained and not any(prepare.cache_folder().glob("*.safetensors")):
+    carried_over = False
+    with suppress(PermissionError):
+        carried_over = any(prepare.cache_folder().glob("*.safetensors"))
+    if pretrained and not carried_over:
         needed += 2 * network("torchvision", classes=IMAGENET_CLASSES).parameters * FLOAT32_BYTES
     return needed
 
@@ -276,11 +312,9 @@ def _largest_parameters(options: Options, profile: str) -> int:
 
 def _disk(folder: Path, needs_bytes: int) -> Disk:
     """The disk of a folder, or of its nearest parent if the folder does not exist yet."""
-    folder = folder.absolute()
-    existing = next((path for path in (folder, *folder.parents) if path.is_dir()), Path("/"))
-    writable = os.access(existing, os.W_OK | os.X_OK)
+    existing = folders.nearest(folder)
     try:
         free, volume = shutil.disk_usage(existing).free, existing.stat().st_dev
     except OSError:
-        return Disk(free_bytes=None, needs_bytes=needs_bytes, writable=writable, volume=None)
-    return Disk(free_bytes=free, needs_bytes=needs_bytes, writable=writable, volume=volume)
+        return Disk(free_bytes=None, needs_bytes=needs_bytes, volume=None)
+    return Disk(free_bytes=free, needs_bytes=needs_bytes, volume=volume)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from alexnet.folders import problem_and_fix
+from alexnet.imagenet import TORCHVISION_FILE
 from bench.doctor.facts import Facts
 from bench.doctor.findings import Finding, Findings, Level, error, gigabytes, warning
+from bench.plan.prepare import ELSEWHERE
 
 TEMPORARY = "temporary files"
 
@@ -39,11 +42,13 @@ def disk(facts: Facts) -> Findings:
 
 
 def data(facts: Facts) -> Findings:
-    """CIFAR-10 must be available, and a run to be compared should use the official archive."""
+    """CIFAR-10 must be available, and a run to be compared should use the official archive.
+
+    So must the weights be, if the user named a file.
+    """
     level: Level = "warning" if facts.is_to_be_compared else "good"
-    if facts.data == "missing":
-        message = "The folder named with --data-dir or ALEXNET_DATA does not hold all files of CIFAR-10."
-        yield error(message, "name one that holds cifar-10-batches-bin, or none: it is then downloaded")
+    if facts.data_problem is not None:
+        yield error(f"CIFAR-10 cannot be had: {facts.data_problem.problem}.", facts.data_problem.remedy)
     elif facts.data == "folder":
         message = "CIFAR-10 comes from a folder that you named, and only you can vouch for its images."
         fix = "leave out --data-dir and ALEXNET_DATA: the checked archive is downloaded"
@@ -52,9 +57,13 @@ def data(facts: Facts) -> Findings:
         message = "CIFAR-10 (170 MB) is not here yet and will be downloaded as the run starts."
         fix = "stay connected until it is there, or name a folder with --data-dir"
         yield Finding(level=level, message=message, fix=fix if level == "warning" else "")
+    if facts.weights_problem is not None:
+        fix = f"name {TORCHVISION_FILE} where you keep it, or nothing: torchvision downloads it"
+        yield error(f"ImageNet's weights cannot be had: {facts.weights_problem}.", fix)
 
 
 def results(facts: Facts) -> Findings:
     """The results folder must be writable."""
-    if not facts.results.writable:
-        yield error("The folder results/ cannot be written to.", "chmod -R u+w results")
+    if facts.results_obstacle:
+        problem, fix = problem_and_fix(facts.results_obstacle, ELSEWHERE)
+        yield error(f"Nothing can be saved: {problem}.", fix)

@@ -52,7 +52,8 @@ class ReferenceOutputs:
 class SavedTensors(Mapping[str, Array]):
     """Tensors in a folder, each in a file of its own, which is mapped into memory when it is asked for.
 
-    Raises OSError or ValueError if one of the files is missing or too short.
+    Where the folder's file system cannot map files, it is read. Raises OSError or ValueError if one of
+    the files is missing or too short.
     """
 
     def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
@@ -64,7 +65,11 @@ class SavedTensors(Mapping[str, Array]):
         if name not in self._names:
             raise KeyError(name)
         npy: Any = np.lib.format
-        tensor: Array = npy.open_memmap(_tensor_file(self._folder, name), mode="r")
+        file = _tensor_file(self._folder, name)
+        try:
+            tensor: Array = npy.open_memmap(file, mode="r")
+        except OSError:  # some network and shared folders cannot be mapped into memory
+            tensor = np.load(file)
         return tensor
 
     def __iter__(self) -> Iterator[str]:

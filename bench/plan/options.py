@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from alexnet.data import DatasetName
+from alexnet.folders import expanded
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS, default_engines
 from alexnet.recipe import EXPERIMENTS
@@ -91,7 +92,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "auto: cifar10; if it cannot be had, in smoke and quick synthetic images",
     },
     "--data-dir": {
-        "type": Path,
+        "type": expanded,
         "metavar": "DIR",
         "help": "your own folder with cifar-10-batches-bin, used unverified (also: ALEXNET_DATA)",
     },
@@ -144,7 +145,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "images per training step; default: the recipe's",
     },
     "--weights": {
-        "type": Path,
+        "type": expanded,
         "metavar": "PATH",
         "help": "your copy of alexnet-owt-7be5be79.pth; default: torchvision downloads it",
     },
@@ -215,7 +216,7 @@ class Options:
         """The options that a resumed session takes over, as JSON values; paths are absolute."""
         values = {name: value for name, value in asdict(self).items() if name not in _NOT_SAVED}
         return {
-            name: str(value.expanduser().resolve()) if isinstance(value, Path) else value
+            name: str(value.resolve()) if isinstance(value, Path) else value
             for name, value in values.items()
         }
 

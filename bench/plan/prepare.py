@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -13,12 +12,13 @@ from pathlib import Path
 
 import pooch
 
-from alexnet import download
-from alexnet.data import FOLDER, DataError, DatasetName, read_cifar10
+from alexnet import download, folders
+from alexnet.data import DatasetName, read_cifar10
 from alexnet.frameworks.protocol import Device
-from alexnet.imagenet import TORCHVISION_FILE
+from alexnet.imagenet import TORCHVISION_FILE, check_carried_over
+from alexnet.weights import WeightsError
 from bench.host.machine import likely_gpu
-from bench.paths import ROOT
+from bench.paths import ROOT, RUNS
 from bench.plan.engines import obstacle_on
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
@@ -27,6 +27,7 @@ from bench.records.types import Plan
 
 PROBE_SECONDS = 180.0
 EXPLAINED = 2  # the exit status of `python -m alexnet` when stderr ends with the reason
+ELSEWHERE = "save elsewhere, with --benchmark-storage=file:///A/FOLDER"
 
 
 class NotPrepared(Exception):
@@ -54,6 +55,18 @@ PENDING_SOURCE = Source(dataset="cifar10", folder=None, provenance="not looked f
 def cache_folder() -> Path:
     """The folder for downloads and converted weights, shared by all clones."""
     return Path(pooch.os_cache("alexnet-bench"))
+
+
+def results_obstacle(machine_folder: Path) -> folders.Obstacle | None:
+    """What keeps a session from writing to a machine's folder of results, or to the journals in it."""
+    return folders.obstacle(machine_folder) or folders.obstacle(machine_folder / RUNS)
+
+
+def check_results_folder(machine_folder: Path) -> None:
+    """Raises NotPrepared if a session could not save what it measures."""
+    if found := results_obstacle(machine_folder):
+        problem, fix = folders.problem_and_fix(found, ELSEWHERE)
+        raise NotPrepared(f"nothing can be saved, since {problem}: {fix}")
 
 
 def find_devices(options: Options) -> dict[str, Device]:
@@ -113,6 +126,12 @@ def _failure_reason(action: str, status: int, stderr: str) -> str:
     return f"{action} ended with status {status}; the last that it said was: {last_line}"
 
 
+def named_folder(options: Options) -> Path | None:
+    """The folder of CIFAR-10 that the user named."""
+    named = options.data_dir or os.environ.get("ALEXNET_DATA")
+    return folders.expanded(named) if named else None
+
+
 def find_images(options: Options, profile: str) -> Source:
     """CIFAR-10 from the user's folder or the official archive, or synthetic images where allowed.
 
@@ -123,12 +142,11 @@ def find_images(options: Options, profile: str) -> Source:
         if options.data_dir:
             raise IllegalPlan("--dataset synthetic reads no folder: leave out --data-dir, or --dataset")
         return _synthetic("as asked for")
-    if path := options.data_dir or os.environ.get("ALEXNET_DATA"):
-        source = _cifar10(Path(path).expanduser(), "a folder that the user vouches for")
-        return replace(source, from_user=True)
+    if named := named_folder(options):
+        return replace(_cifar10(named, "a folder that the user vouches for"), from_user=True)
     try:
-        folder = _download()
-    except (download.DownloadError, DataError) as error:
+        folder = download.fetch_cifar10(cache_folder())
+    except download.DownloadError as error:
         if options.dataset == "cifar10" or not PROFILES[profile].synthetic_allowed:
             raise NotPrepared(
                 f"{error}\nname a folder that holds it with --data-dir DIR, or ask for the stand-in"
@@ -155,48 +173,48 @@ def _cifar10(folder: Path, provenance: str) -> Source:
     return Source(dataset="cifar10", folder=folder, provenance=provenance, sha256=digest.hexdigest())
 
 
-def _download() -> Path:
-    """The unpacked official archive. It is unpacked again if the files are incomplete."""
-    folder = download.fetch_cifar10(cache_folder())
-    try:
-        read_cifar10(folder)
-    except DataError:
-        shutil.rmtree(folder / FOLDER, ignore_errors=True)
-        folder = download.fetch_cifar10(cache_folder())
-        read_cifar10(folder)
-    return folder
-
-
 def _synthetic(reason: str) -> Source:
     return Source(dataset="synthetic", folder=None, provenance=f"made by this suite, {reason}")
 
 
 def check_weights_option(options: Options) -> None:
-    """Raises IllegalPlan if the file is missing: now, and not hours later when a cell needs it."""
-    if options.weights and not options.weights.expanduser().is_file():
-        raise IllegalPlan(f"--weights {options.weights}: there is no such file")
+    """Raises IllegalPlan if the file cannot be read: now, and not hours later when a cell needs it."""
+    file = options.weights
+    if file is None:
+        return
+    try:
+        if not file.is_file():
+            raise IllegalPlan(f"--weights {file}: there is no such file")
+        file.open("rb").close()
+    except OSError as error:
+        raise IllegalPlan(f"--weights {file} cannot be read ({error.strerror})") from error
 
 
 def imagenet_weights(path: Path | None, session_folder: Path) -> Path:
     """ImageNet's weights as a canonical safetensors file, converted in a process that loads torch.
 
-    The user's file is converted for this session alone, torchvision's once for all sessions. Raises
-    NotPrepared with the reason and the remedy.
+    The user's file is converted for this session alone, torchvision's once for all sessions, and again
+    if what was converted is not what it was. Raises NotPrepared with the reason and the remedy.
     """
+    target, arguments, damage = session_folder / "weights.safetensors", list[str](), ""
     if path is None:
-        target, arguments = cache_folder() / "torchvision-alexnet.safetensors", []
-        if target.is_file():
+        target = cache_folder() / "torchvision-alexnet.safetensors"
+        try:
+            check_carried_over(target)
+        except WeightsError as error:
+            damage = f"{error}; " if os.path.lexists(target) else ""
+        else:
             return target
     else:
-        target, arguments = session_folder / "weights.safetensors", [str(path.expanduser().resolve())]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NotPrepared(f"{target.parent} cannot be made: {error}") from error
+        arguments = [str(path.resolve())]
+    if found := folders.obstacle(target.parent):
+        problem, fix = folders.problem_and_fix(found, download.ELSEWHERE)
+        raise NotPrepared(f"{damage}ImageNet's weights cannot be kept, since {problem}: {fix}")
+    target.parent.mkdir(parents=True, exist_ok=True)
     output = str(target.resolve())
     status, stderr = _run_alexnet_with_progress("carry-over", *arguments, "--output", output)
     if status:
-        reason = _failure_reason("carrying the weights over", status, stderr)
+        reason = f"{damage}{_failure_reason('carrying the weights over', status, stderr)}"
         if path is None and status == EXPLAINED:  # a failed download says what to do
             raise NotPrepared(reason)
         remedy = f"download {TORCHVISION_FILE} elsewhere and name it with --weights PATH"

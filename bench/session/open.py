@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from alexnet.frameworks.protocol import Device
 from bench.host import machine
+from bench.paths import RUNS
 from bench.plan import estimate, grid, prepare
 from bench.plan.options import CELL_OPTIONS, Options
 from bench.records.types import Cell, Machine, Plan
@@ -23,7 +26,9 @@ def open_session(options: Options, results: Path, *, only_list: bool = False) ->
     `only_list` lists the cells without looking for data.
     """
     this_machine = machine.describe(options.machine)
-    runs = results / this_machine.name / resume.RUNS
+    runs = results / this_machine.name / RUNS
+    if not only_list:
+        prepare.check_results_folder(runs.parent)
     if options.resume:
         earlier = resume.find_unfinished_session(runs)
         return _open_resumed(options, this_machine, earlier, only_list=only_list)
@@ -89,7 +94,9 @@ def _open_resumed(
 
 def _saved_sessions(folder: Path) -> int:
     """How many sessions of this machine are saved: every other one has its engines in reverse."""
-    return sum(1 for _ in folder.glob("*.json"))
+    with suppress(PermissionError):  # cells may be listed where nothing can be saved
+        return sum(1 for _ in folder.glob("*.json"))
+    return 0
 
 
 def _plans(
@@ -119,4 +126,4 @@ def _new_folder(runs: Path, profile: str) -> Path:
     """A folder name that no session has yet; a second session within the same second gets -2."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     names = [f"{stamp}{suffix}-{profile}" for suffix in ("", *(f"-{n}" for n in range(2, 100)))]
-    return next(runs / name for name in names if not (runs / name).exists())
+    return next(runs / name for name in names if not os.path.lexists(runs / name))

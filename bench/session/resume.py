@@ -9,7 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from alexnet.folders import obstacle, problem_and_fix
 from bench.ipc.cell_files import journal_file
+from bench.paths import RUNS
+from bench.plan.prepare import ELSEWHERE
 from bench.records import journal
 from bench.records.journal import DamagedLine, Journal, Line
 from bench.records.run import Interrupted
@@ -17,7 +20,6 @@ from bench.records.types import METHOD, SCHEMA_VERSION, Cell, Pause, Record, Ski
 from bench.session.cell_history import CellHistory, read_history
 from bench.session.manifest import Manifest
 
-RUNS = ".runs"
 JOURNAL_NAME = "session.jsonl"
 
 
@@ -292,7 +294,10 @@ def add_line(folder: Path, part: str, record: Manifest | Pause) -> None:
     try:
         Journal(file).add(part, record)
     except OSError as error:
+        problem = f"{file} cannot be written ({error.strerror})"
+        fix = "free some space, or make the file writable"
+        if found := obstacle(folder):
+            problem, fix = problem_and_fix(found, ELSEWHERE)
         raise SessionRefused(
-            f"{file} cannot be written ({error.strerror}), and without it nothing that is"
-            f" measured would be safe: free some space, or make the folder writable"
+            f"{problem}, and without {file.name} nothing that is measured would be safe: {fix}"
         ) from error

@@ -197,7 +197,7 @@ def _sha256(arrays: dict[str, Any], text: str) -> str:
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """(arrays, header) of a file whose hash is right. Raises UnusableCheckpoint for any other."""
     try:
-        arrays = safetensors.numpy.load_file(file)
+        arrays = safetensors.numpy.load_file(file, backend=canonical.READ_BY)
         metadata = canonical.metadata(file)
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise UnusableCheckpoint(f"{file.name} cannot be read: {error}") from error

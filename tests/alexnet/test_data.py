@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 from alexnet import data
 from alexnet.data import DataError, Split, crop_and_flip, epoch_batches, evaluation_batches
 from bench.paths import ROOT
+from tests.support.closed import TOO_LONG, folder_of_this_user, not_as_root
 
 
 def test_pixels_are_read_row_by_row_in_rgb(random_cifar10: Path) -> None:
@@ -71,6 +74,89 @@ def test_an_impossible_label_is_named(tmp_path: Path, random_cifar10: Path) -> N
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
         data.read_cifar10(tmp_path / "nowhere")
+
+
+EDITIONS = {
+    "CIFAR-10's Python edition": ["cifar-10-batches-py/data_batch_1", "cifar-10-python.tar.gz"],
+    "CIFAR-10's MATLAB edition": ["cifar-10-batches-mat/data_batch_1.mat"],
+    "CIFAR-100": ["cifar-100-python/train", "cifar-100-binary/train.bin"],
+    "CIFAR-10's binary archive, which is still packed,": ["cifar-10-binary.tar.gz"],
+}
+
+
+@pytest.mark.parametrize(
+    ("edition", "file"), [(edition, file) for edition, files in EDITIONS.items() for file in files]
+)
+def test_another_edition_is_named_with_what_to_get(tmp_path: Path, edition: str, file: str) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    for folder in {tmp_path, (tmp_path / file).parent}:
+        with pytest.raises(DataError) as error:
+            data.read_cifar10(folder)
+        assert error.value.problem == f"{folder} holds {edition} and no {data.FOLDER}"
+        assert f"get the binary edition, {data.ARCHIVE} of https://" in error.value.remedy
+
+
+def test_the_archive_itself_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / data.ARCHIVE).touch()
+    with pytest.raises(DataError, match=rf"{data.ARCHIVE} is no folder; name one that holds"):
+        data.read_cifar10(tmp_path / data.ARCHIVE)
+
+
+@pytest.mark.parametrize("closed", ["", data.FOLDER, f"{data.FOLDER}/data_batch_2.bin"])
+def test_what_this_user_may_not_read_is_named(random_cifar10: Path, closed: str) -> None:
+    with folder_of_this_user() as folder:
+        (folder / data.FOLDER).mkdir(mode=0o755)
+        for file in (random_cifar10 / data.FOLDER).iterdir():
+            with (folder / data.FOLDER / file.name).open("wb") as sparse:
+                sparse.truncate(file.stat().st_size)
+        (folder / closed).chmod(0o000)
+        with not_as_root(), pytest.raises(DataError) as error:
+            data.read_cifar10(folder)
+    assert str(folder / closed) in error.value.problem
+    assert error.value.problem.endswith("cannot be read (Permission denied)")
+    assert "see to it that this user can read it" in error.value.remedy
+
+
+def test_a_name_that_no_system_takes_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be read \(File name too long\)"):
+        data.read_cifar10(tmp_path / TOO_LONG)
+
+
+def test_a_folder_whose_files_cannot_be_mapped_into_memory_is_read(
+    random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of mergerfs, of FUSE without its page cache, and of shares of Docker's virtual machine."""
+
+    def refuse(*arguments: Any, **keywords: Any) -> Any:
+        raise OSError(errno.ENODEV, "No such device")
+
+    expected = data.read_cifar10(random_cifar10)[1]
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    test = data.read_cifar10(random_cifar10)[1]
+    np.testing.assert_array_equal(test.images, expected.images)
+    np.testing.assert_array_equal(test.labels, expected.labels)
+
+
+def test_a_drive_that_goes_while_it_is_read_is_a_sentence(
+    random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mapped files would end the process with a bus error there."""
+
+    def gone(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", gone)
+    with pytest.raises(DataError, match=r"data_batch_1.bin cannot be read \(Input/output error\)"):
+        data.read_cifar10(random_cifar10)
+
+
+def test_a_file_that_is_being_copied_is_named(
+    random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_bytes", lambda path: b"\x01" * data.RECORD_BYTES)
+    with pytest.raises(DataError, match=r"data_batch_1.bin has 3,073 bytes where"):
+        data.read_cifar10(random_cifar10)
 
 
 def test_the_whole_protocol_is_45_000_5_000_10_000(random_cifar10: Path) -> None:

@@ -7,6 +7,8 @@ import os
 import ssl
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,11 +16,14 @@ from typing import Any
 import certifi
 import numpy as np
 import pytest
+import safetensors.numpy
 
-from alexnet import imagenet, weights
+from alexnet import imagenet, spec, weights
+from alexnet.imagenet import CarryOver
 from alexnet.spec import VARIANTS, network
 from alexnet.weights import WeightsError
-from tests.support.narrow import narrow_network
+from tests.support.closed import TOO_LONG, folder_of_this_user, not_as_root
+from tests.support.narrow import narrow_network, narrow_variants
 
 NET = network("standard", image_size=64)
 NARROW = narrow_network("standard", 16, image_size=64)
@@ -184,6 +189,31 @@ def test_the_largest_values_are_finite() -> None:
     weights.check_finite(drawn)
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists what is mapped")
+def test_a_file_is_read_and_never_mapped_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network and shared folders cannot be mapped."""
+    file = tmp_path / "w.safetensors"
+    weights.save(file, weights.initialise(NARROW, seed=0), metadata={})
+    safe_open, mapped = safetensors.safe_open, list[bool]()
+
+    @contextmanager
+    def watched(*arguments: Any, **keywords: Any) -> Iterator[Any]:
+        with safe_open(*arguments, **keywords) as opened:
+            yield opened
+            mapped.append(str(file) in Path("/proc/self/maps").read_text())
+
+    for module in (safetensors, safetensors.numpy):
+        monkeypatch.setattr(module, "safe_open", watched)
+    weights.load(file, NARROW)
+    weights.metadata(file)
+    assert mapped == [False, False]
+    with watched(file, "numpy", backend="mmap"):
+        pass
+    assert mapped[-1], "this test would see a file that is mapped"
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"not tensors at all"])
 def test_a_file_that_is_no_safetensors_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.safetensors").write_bytes(content)
@@ -211,11 +241,12 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """What SSL_CERT_FILE is when torchvision's download begins; nothing is downloaded."""
     seen: list[str | None] = []
 
-    def download() -> Path:
+    def download(file: Path) -> Path:
         seen.append(os.environ.get("SSL_CERT_FILE"))
         raise OSError("no network here")
 
     fake: Any = ModuleType("alexnet.frameworks.torch.torchvision_file")
+    fake.cached_file = lambda: Path("/nowhere") / imagenet.TORCHVISION_FILE
     fake.download_torchvision = download
     monkeypatch.setitem(sys.modules, fake.__name__, fake)
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
@@ -275,3 +306,50 @@ def test_a_torchvision_file_with_the_wrong_hash_is_refused_unread(tmp_path: Path
     file.write_bytes(b"cut short")
     with pytest.raises(WeightsError, match="should have a sha256 that begins with 7be5be79"):
         imagenet.load_torchvision(file)
+
+
+def test_a_weights_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"cannot be read \(File name too long\)"):
+        imagenet.load_torchvision(tmp_path / TOO_LONG)
+    with folder_of_this_user() as folder:
+        file = folder / "mine.pth"
+        file.write_bytes(b"x")
+        file.chmod(0o000)
+        with (
+            not_as_root(),
+            pytest.raises(WeightsError, match=r"mine.pth cannot be read \(Permission denied\)"),
+        ):
+            imagenet.load_torchvision(file)
+
+
+@pytest.fixture
+def carried_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file as `carry-over` writes it, of a narrow network."""
+    monkeypatch.setattr(spec, "VARIANTS", narrow_variants(16))
+    drawn = weights.initialise(network("torchvision", classes=1000), seed=0)
+    carried = CarryOver(weights=drawn, tensors=(), sha256="7be5be79", is_official=True)
+    file = tmp_path / "torchvision-alexnet.safetensors"
+    weights.save(file, drawn, metadata=imagenet.metadata(carried))
+    return file
+
+
+def test_carried_over_weights_are_those_that_were_written(carried_over: Path) -> None:
+    imagenet.check_carried_over(carried_over)
+    content = bytearray(carried_over.read_bytes())
+    content[-1] ^= 1  # one bit of one weight: every shape and every value is still a sound one
+    carried_over.write_bytes(content)
+    with pytest.raises(WeightsError, match="does not hold the weights that were written to it"):
+        imagenet.check_carried_over(carried_over)
+    carried_over.write_bytes(content[:-1])
+    with pytest.raises(WeightsError, match="is not a readable safetensors file"):
+        imagenet.check_carried_over(carried_over)
+    carried_over.unlink()
+    with pytest.raises(WeightsError, match="there is no weights file"):
+        imagenet.check_carried_over(carried_over)
+
+
+def test_carried_over_weights_of_an_earlier_version_cannot_be_vouched_for(carried_over: Path) -> None:
+    drawn = weights.load(carried_over, network("torchvision", classes=1000))
+    weights.save(carried_over, drawn, metadata={"origin": "torchvision", "source_sha256": "7be5be79"})
+    with pytest.raises(WeightsError, match="does not hold the weights that were written to it"):
+        imagenet.check_carried_over(carried_over)

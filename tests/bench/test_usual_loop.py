@@ -256,7 +256,7 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(
 def test_a_folder_that_is_not_cifar_10_is_refused_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    error = DataError(f"{tmp_path} is empty")
+    error = DataError(f"{tmp_path} is empty", "fill it")
     monkeypatch.setattr(usual_loop, "prepare_training", lambda *a, **k: (_ for _ in ()).throw(error))
     with pytest.raises(SystemExit):
         main(["--data-dir", str(tmp_path)])

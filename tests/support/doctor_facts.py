@@ -37,11 +37,14 @@ MAC = Facts(
     cuda_packages={},
     open_files=4096,
     caffeinate=True,
-    results=Disk(free_bytes=90 * GB, needs_bytes=3 * GB, writable=True, volume=1),
-    cache=Disk(free_bytes=90 * GB, needs_bytes=0, writable=True, volume=1),
-    compiled=Disk(free_bytes=90 * GB, needs_bytes=0, writable=True, volume=1),
+    results=Disk(free_bytes=90 * GB, needs_bytes=3 * GB, volume=1),
+    cache=Disk(free_bytes=90 * GB, needs_bytes=0, volume=1),
+    compiled=Disk(free_bytes=90 * GB, needs_bytes=0, volume=1),
+    results_obstacle=None,
     parameters=202_839_952,
     data="cached",
+    data_problem=None,
+    weights_problem=None,
     profile="full",
     device="auto",
     engines=("torch", "tensorflow"),
@@ -102,8 +105,8 @@ def packages(**versions: str | None) -> dict[str, str]:
     return {name: version for name, version in (PINS | changes).items() if version is not None}
 
 
-def disk(free: int, needs: int, *, volume: int | None = 1, writable: bool = True) -> Disk:
-    return Disk(free_bytes=free, needs_bytes=needs, writable=writable, volume=volume)
+def disk(free: int, needs: int, *, volume: int | None = 1) -> Disk:
+    return Disk(free_bytes=free, needs_bytes=needs, volume=volume)
 
 
 @dataclass(frozen=True)

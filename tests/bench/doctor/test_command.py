@@ -17,6 +17,7 @@ from bench.doctor.facts import Facts
 from bench.doctor.findings import Finding
 from bench.paths import ROOT
 from bench.plan.options import Options
+from tests.support.closed import TOO_LONG
 from tests.support.doctor_facts import MAC, with_changes
 
 
@@ -51,6 +52,16 @@ def test_a_wrong_command_line_has_status_2(wrong: list[str], capsys: pytest.Capt
         command.main(wrong)
     assert exit_info.value.code == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_what_cannot_be_read_is_a_finding_and_no_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = ["--device", "cpu", "--profile", "smoke"]
+    assert command.main([*run, "--data-dir", "~no-such-user/c", "--weights", f"/{TOO_LONG}"]) == 1
+    output = " ".join(capsys.readouterr().out.split())
+    assert "✗ error CIFAR-10 cannot be had: there is no folder ~no-such-user/c." in output
+    assert "cannot be read (File name too long)." in output
 
 
 def test_options_reach_the_facts_as_pytest_would_give_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alexnet.data import FOLDER
-from alexnet.download import ARCHIVE
+from alexnet.data import ARCHIVE, FOLDER
+from alexnet.folders import Obstacle
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device
 from alexnet.spec import network
@@ -20,6 +20,7 @@ from bench.doctor.facts import VARIABLES, can_probe_gpu, gather_facts, plugin_cl
 from bench.paths import ROOT
 from bench.plan import prepare
 from bench.plan.options import Options
+from tests.support.closed import TOO_LONG, folder_of_this_user, not_as_root
 from tests.support.doctor_facts import AUTO, GB, MAC, PINS, packages
 
 
@@ -157,27 +158,64 @@ def test_the_state_of_the_data(
 ) -> None:
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     auto = replace(AUTO, dataset="auto")
-    assert facts.data_state(AUTO) == "synthetic"
-    assert facts.data_state(auto) == "download"
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / ARCHIVE).touch()
-    assert facts.data_state(auto) == "cached"
-    assert facts.data_state(replace(auto, data_dir=random_cifar10)) == "folder"
-    assert facts.data_state(replace(auto, data_dir=random_cifar10 / FOLDER)) == "folder"
-    assert facts.data_state(replace(auto, data_dir=tmp_path)) == "missing"
-    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "nowhere"))
-    assert facts.data_state(auto) == "missing"
+    assert facts.data_state(AUTO) == ("synthetic", None)
+    assert facts.data_state(auto) == ("download", None)
+    archive = tmp_path / "cache" / ARCHIVE
+    archive.parent.mkdir()
+    archive.touch()
+    assert facts.data_state(auto) == ("download", None), "an empty file is no archive"
+    os.truncate(archive, facts.ARCHIVE_BYTES)
+    assert facts.data_state(auto) == ("cached", None)
+    assert facts.data_state(replace(auto, data_dir=random_cifar10)) == ("folder", None)
+    assert facts.data_state(replace(auto, data_dir=random_cifar10 / FOLDER)) == ("folder", None)
+    for named, words in {
+        str(tmp_path): "data_batch_1.bin is missing",
+        str(tmp_path / "nowhere"): "there is no folder",
+        "~no-such-user/c": "there is no folder ~no-such-user/c",
+        TOO_LONG: "cannot be read (File name too long)",
+    }.items():
+        monkeypatch.setenv("ALEXNET_DATA", named)
+        state, problem = facts.data_state(auto)
+        assert state == "unusable folder"
+        assert problem
+        assert words in problem.problem
+
+
+def test_closed_folders_are_facts_and_no_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    options = replace(AUTO, dataset="auto")
+    with folder_of_this_user() as folder:
+        for name in ("data", "cache", "results"):
+            (folder / name).mkdir(mode=0o000)
+        weights = folder / "mine.pth"
+        weights.touch(mode=0o000)
+        monkeypatch.setattr(prepare, "cache_folder", lambda: folder / "cache" / "alexnet-bench")
+        with not_as_root():
+            gathered = gather_facts(
+                replace(options, weights=weights), machine=MAC.machine, results=folder / "results"
+            )
+            state, problem = facts.data_state(replace(options, data_dir=folder / "data"))
+        assert gathered.data == "download"
+        assert gathered.weights_problem == f"--weights {weights} cannot be read (Permission denied)"
+        assert gathered.results_obstacle
+        assert gathered.results_obstacle.path == folder / "results"
+        assert state == "unusable folder"
+        assert problem
+        assert "cannot be read (Permission denied)" in problem.problem
 
 
 def test_folders_that_are_not_there_yet_are_judged_by_the_one_above(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     gathered = gather_facts(AUTO, machine=MAC.machine, results=tmp_path / "new" / "results")
-    assert gathered.results.writable
+    assert gathered.results_obstacle is None
     assert gathered.results.free_bytes
     assert gathered.results.volume == tmp_path.stat().st_dev
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
-    assert not gather_facts(AUTO, machine=MAC.machine, results=tmp_path / "results").results.writable
+    (tmp_path / "results").symlink_to("/Volumes/gone")
+    gathered = gather_facts(AUTO, machine=MAC.machine, results=tmp_path / "results")
+    assert gathered.results_obstacle == Obstacle(
+        kind="dead link", path=tmp_path / "results", detail="/Volumes/gone"
+    )
 
 
 def test_only_variables_that_matter_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from alexnet.data import DataError
+from alexnet.folders import Obstacle
 from tests.support.doctor_facts import (
     GB,
     LINUX,
@@ -57,17 +61,30 @@ FAULTS = [
         "set TMPDIR to a folder of another disk",
     ),
     Fault(
-        "data", LINUX, {"data": "missing"}, "error", "does not hold all files", "cifar-10-batches-bin"
+        "data",
+        LINUX,
+        {"data": "unusable folder", "data_problem": DataError("there is no folder /c", "name another")},
+        "error",
+        "CIFAR-10 cannot be had: there is no folder /c.",
+        "name another",
+    ),
+    Fault(
+        "data",
+        MAC,
+        {"weights_problem": "--weights /w.pth: there is no such file"},
+        "error",
+        "weights cannot be had: --weights /w.pth: there is no such file.",
+        "name alexnet-owt-7be5be79.pth",
     ),
     Fault("data", MAC, {"data": "folder"}, "warning", "only you can vouch", "leave out --data-dir"),
     Fault("data", MAC, {"data": "download"}, "warning", "will be downloaded", "stay connected"),
     Fault(
         "results folder",
         MAC,
-        {"results": disk(90 * GB, GB, writable=False)},
+        {"results_obstacle": Obstacle(kind="another user's", path=Path("results"), detail="root")},
         "error",
-        "cannot be written to",
-        "chmod",
+        "Nothing can be saved: results belongs to root, and this user cannot write to it.",
+        "sudo chown",
     ),
 ]
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from alexnet import download
-from alexnet.data import FOLDER
+from alexnet import download, imagenet, spec, weights
+from alexnet.data import DataError
 from alexnet.frameworks.toolchain import Toolchain
+from alexnet.imagenet import CarryOver
+from alexnet.spec import network
 from bench.plan import engines, prepare
 from bench.plan.options import Options
 from bench.plan.prepare import NotPrepared
 from bench.plugin import header
+from bench.records.cell_recipe import IllegalPlan
 from bench.session.open import open_session
 from tests.bench.plan.test_grid import OPTIONS
+from tests.support.closed import TOO_LONG, folder_of_this_user, not_as_root
+from tests.support.narrow import narrow_variants
 
 
 @pytest.fixture
@@ -73,20 +79,108 @@ def test_a_probe_that_dies_without_a_word_is_a_sentence(monkeypatch: pytest.Monk
         prepare.find_devices(auto())
 
 
-def test_an_unpacking_that_was_cut_short_is_done_again(
-    tmp_path: Path, random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_archive_of_the_cache_is_the_official_one(
+    random_cifar10: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fetch(folder: Path) -> Path:
-        if not (folder / FOLDER).exists():
-            (folder / FOLDER).symlink_to(random_cifar10 / FOLDER)
-        return folder
-
-    (tmp_path / FOLDER).mkdir()
-    monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(download, "fetch_cifar10", fetch)
+    monkeypatch.setattr(prepare, "cache_folder", lambda: random_cifar10)
+    monkeypatch.setattr(download, "fetch_cifar10", lambda folder: folder)
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     source = prepare.find_images(replace(OPTIONS, dataset="auto"), "full")
     assert source.provenance == "the official archive, md5 verified"
+    assert source.folder == random_cifar10
+
+
+def test_a_home_of_nobody_is_a_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell leaves such a name as it is, too."""
+    monkeypatch.setenv("ALEXNET_DATA", "~no-such-user/c")
+    with pytest.raises(DataError, match=r"^there is no folder ~no-such-user/c; name one that holds"):
+        prepare.find_images(replace(OPTIONS, dataset="auto"), "full")
+
+
+def test_a_weights_file_that_may_not_be_read_is_refused_before_anything_runs() -> None:
+    for name, words in {
+        TOO_LONG: "cannot be read (File name too long)",
+        "/nowhere.pth": "there is no such file",
+        "/": "there is no such file",
+    }.items():
+        with pytest.raises(IllegalPlan, match=f"--weights .*{re.escape(words)}"):
+            prepare.check_weights_option(replace(OPTIONS, weights=Path(name)))
+    with folder_of_this_user() as folder:
+        file = folder / "mine.pth"
+        file.touch(mode=0o000)
+        with not_as_root(), pytest.raises(IllegalPlan, match=r"mine.pth cannot be read \(Perm"):
+            prepare.check_weights_option(replace(OPTIONS, weights=file))
+
+
+Called = list[tuple[str, ...]]
+
+
+@pytest.fixture
+def conversions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Called:
+    """The calls that convert torchvision's weights, narrow ones, into an empty cache."""
+    calls: Called = []
+    monkeypatch.setattr(spec, "VARIANTS", narrow_variants(16))
+    drawn = weights.initialise(network("torchvision", classes=1000), seed=0)
+    carried = CarryOver(weights=drawn, tensors=(), sha256="7be5be79", is_official=True)
+
+    def convert(*arguments: str) -> tuple[int, str]:
+        calls.append(arguments)
+        weights.save(Path(arguments[-1]), drawn, metadata=imagenet.metadata(carried))
+        return 0, ""
+
+    monkeypatch.setattr(prepare, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(prepare, "_run_alexnet_with_progress", convert)
+    return calls
+
+
+def test_converted_weights_are_kept_and_made_again_if_they_are_not_what_they_were(
+    conversions: Called, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        file = prepare.imagenet_weights(None, tmp_path)
+    assert len(conversions) == 1
+    sound = file.read_bytes()
+    for damaged in (b"", sound[:-1], sound[:-1] + bytes([sound[-1] ^ 1])):
+        file.write_bytes(damaged)
+        assert prepare.imagenet_weights(None, tmp_path) == file
+        assert file.read_bytes() == sound
+    assert len(conversions) == 4
+
+
+def test_converted_weights_that_are_damaged_are_named_where_they_cannot_be_made_again(
+    conversions: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = prepare.imagenet_weights(None, tmp_path)
+    offline = (prepare.EXPLAINED, "noise\ntorchvision could not fetch it; name it with --weights PATH")
+    monkeypatch.setattr(prepare, "_run_alexnet_with_progress", lambda *arguments: offline)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(NotPrepared) as error:
+        prepare.imagenet_weights(None, tmp_path)
+    assert str(error.value).startswith(f"{file} is not a readable safetensors file")
+    assert str(error.value).endswith("; torchvision could not fetch it; name it with --weights PATH")
+    file.unlink()
+    with pytest.raises(NotPrepared, match="^torchvision could not fetch it"):
+        prepare.imagenet_weights(None, tmp_path)
+
+
+def test_a_cache_that_leads_nowhere_is_named(conversions: Called, tmp_path: Path) -> None:
+    (tmp_path / "cache").symlink_to(tmp_path / "gone" / "too")
+    with pytest.raises(NotPrepared, match="weights cannot be kept, since .*cache is a link to .*gone/too, and"):
+        prepare.imagenet_weights(None, tmp_path)
+    assert conversions == []
+
+
+def test_results_that_cannot_be_saved_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    """In the folder itself, in the machine's, or among its journals, which may belong to others."""
+    options = replace(OPTIONS, device="cpu")
+    for blocked in ("results", "results/a-mac", "results/a-mac/.runs"):
+        results = tmp_path / blocked.replace("/", "-") / "results"
+        file = results.parent / blocked
+        file.parent.mkdir(parents=True)
+        file.touch()
+        with pytest.raises(NotPrepared, match=f"nothing can be saved, since {file} is a file"):
+            open_session(replace(options, machine="a-mac"), results)
+        assert open_session(replace(options, machine="a-mac"), results, only_list=True).plans
 
 
 def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import pytest
 from bench.paths import ROOT
 from bench.records import codec
 from bench.records.types import Condition, Machine
+from tests.support.closed import TOO_LONG
 from tests.support.sessions import (
     FAILED,
     INTERRUPTED,
@@ -300,12 +301,15 @@ def test_offline_the_small_profiles_take_the_stand_in_and_say_why(tmp_path: Path
         (("--profile", "full"), "name a folder that holds it with --data-dir DIR"),
         (("--dataset", "cifar10"), "name a folder that holds it with --data-dir DIR"),
         (("--data-dir", "/nowhere"), "there is no folder /nowhere"),
+        (("--data-dir", "~no-such-user/c"), "there is no folder ~no-such-user/c"),
+        (("--data-dir", f"/{TOO_LONG}"), "cannot be read (File name too long)"),
         ((*SYNTHETIC, "--device", ABSENT), f"cannot use {ABSENT} here: it sees"),
         ((*SYNTHETIC, "--image-size", "32"), "standard cannot take images of 32 px: pool5"),
         ((*SYNTHETIC, "--train-images", "123"), "--train-images 123"),
         ((*SYNTHETIC, "--data-dir", "/somewhere"), "--dataset synthetic reads no folder"),
         ((*SYNTHETIC, "--batch-size", "1000"), "do not fill one batch of 1000"),
         ((*SYNTHETIC, "--weights", "/nowhere.pth"), "--weights /nowhere.pth: there is no such file"),
+        ((*SYNTHETIC, "--weights", f"/{TOO_LONG}"), "cannot be read (File name too long)"),
         ((*SYNTHETIC, "--epochs", "1"), "invalid whole number of at least 2 value: '1'"),
         (
             (*SYNTHETIC, "-n", "2"),
@@ -344,6 +348,29 @@ def test_a_weights_file_that_is_none_is_refused_before_any_cell(tmp_path: Path) 
     assert done.returncode == USAGE_ERROR
     assert f"{bad} cannot be read as a file of tensors" in done.stderr
     assert not list((tmp_path / "test-machine").glob("*.json"))
+
+
+@pytest.mark.parametrize("target", ["gone", "results", "file"])
+def test_results_that_lead_nowhere_are_refused_with_what_helps(tmp_path: Path, target: str) -> None:
+    """A link to a disk that is not connected, to itself, or to a file; nothing is downloaded before."""
+    (tmp_path / "file").touch()
+    (tmp_path / "results").symlink_to(tmp_path / target)
+    storage = f"--benchmark-storage=file://{tmp_path}/results"
+    done = bench(tmp_path, "--dataset", "cifar10", "-k", "scratch-torch", storage, paper="")
+    assert done.returncode == USAGE_ERROR
+    link = f"{tmp_path}/results is a link to {tmp_path}/{target}"
+    assert f"nothing can be saved, since {link}" in done.stderr
+    assert f"or remove the link: rm '{tmp_path}/results'" in done.stderr
+    assert "chmod" not in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "INTERNALERROR" not in done.stderr + done.stdout
+
+
+def test_a_file_in_the_place_of_the_results_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "test-machine").touch()
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", paper="")
+    assert done.returncode == USAGE_ERROR
+    assert f"nothing can be saved, since {tmp_path}/test-machine is a file and no folder" in done.stderr
 
 
 def test_listing_the_cells_prepares_nothing(tmp_path: Path) -> None:
