@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from alexnet.data import DataError
 from alexnet.folders import obstacle, problem_and_fix
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import IllegalRecipe
+from alexnet.terminal import accept_all_letters
 from bench.doctor import diagnosis
 from bench.doctor.facts import gather_facts
 from bench.doctor.findings import Finding
@@ -23,7 +25,7 @@ from bench.paths import ROOT
 from bench.plan import options
 from bench.plan.prepare import ELSEWHERE, NotPrepared
 from bench.plugin import header, progress, pytest_benchmark, summary
-from bench.plugin.pytest_benchmark import SESSION, Storage, save_without_benchmarks
+from bench.plugin.pytest_benchmark import SESSION, Storage, check_options, save_without_benchmarks
 from bench.records.cell_recipe import IllegalPlan
 from bench.records.run import SessionRun
 from bench.records.types import Cell, Gate
@@ -58,6 +60,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Points pytest-benchmark at results/; its comparison waits until the machine is known."""
+    accept_all_letters()
+    if sys.flags.optimize:
+        raise pytest.UsageError(
+            "Python leaves out assertions (-O, or PYTHONOPTIMIZE), with which this suite checks itself:"
+            " unset PYTHONOPTIMIZE"
+        )
+    if not hasattr(config.option, "benchmark_storage"):
+        raise pytest.UsageError(
+            "pytest-benchmark, which saves the results, is not loaded: unset PYTEST_DISABLE_PLUGIN_AUTOLOAD,"
+            " and leave out -p no:benchmark"
+        )
     config.pluginmanager.register(pytest_benchmark)
     if BENCH / "test_parity.py" in _paths(config):
         raise pytest.UsageError("bench/test_parity.py is now bench/test_gate.py")
@@ -65,6 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if values.benchmark_storage == DEFAULT_STORAGE:
         # pytest-benchmark creates the folder at once, and a run of the tests must leave none behind.
         values.benchmark_storage = f"file://{RESULTS if _runs_benchmarks(config) else ROOT}"
+    scheme, has_scheme, _ = values.benchmark_storage.partition("://")
+    if has_scheme and scheme != "file":
+        raise pytest.UsageError("--benchmark-storage: results are saved into a folder, file://FOLDER")
     if _runs_benchmarks(config):
         _check_link(Path(values.benchmark_storage.removeprefix("file://")))
     config.stash[COMPARE], values.benchmark_compare = values.benchmark_compare, None
@@ -82,6 +98,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if _runs_benchmarks(config):
         _open_session(config)
     plugin.handle_loading()
+    if SESSION in config.stash and plugin.compare_fail and not plugin.compared_mapping:
+        raise pytest.UsageError("--benchmark-compare-fail needs a saved run: name one with --benchmark-compare")
 
 
 def _check_link(storage: Path) -> None:
@@ -111,12 +129,14 @@ def _open_session(config: pytest.Config) -> None:
     """Opens the session that the options describe. Raises UsageError."""
     if config.getoption("numprocesses", None):
         raise pytest.UsageError(
-            "pytest bench -n: cells that run beside each other cannot be measured. Leave -n out"
+            "pytest bench -n: cells that run beside each other cannot be measured. Leave -n out, of"
+            " PYTEST_ADDOPTS too"
         )
     plugin = _plugin(config)
     lock, only_list = Lock(), config.option.collectonly
     try:
         if not only_list:
+            check_options(config)
             lock.acquire(f"pytest bench, saving to {plugin.storage.path / plugin.machine_id}")
         session = open_session(
             options.Options.from_config(config), Path(plugin.storage.path), only_list=only_list
@@ -272,7 +292,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     bench_session.interrupts.ignore_signals()
     if isinstance(plugin.storage, Storage) and plugin.storage.would_lose(plugin.benchmarks):
         plugin.benchmarks = []
-    elif not plugin.benchmarks and (bench_session.runs or bench_session.skipped) and not plugin.disabled:
+    elif not plugin.benchmarks and (bench_session.runs or bench_session.skipped):
         save_without_benchmarks(session.config)
     if not plugin.benchmarks:
         plugin.save = plugin.autosave = plugin.json = None

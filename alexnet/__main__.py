@@ -26,10 +26,12 @@ from alexnet.spec import (
     mistaken_changes,
     network,
 )
+from alexnet.terminal import accept_all_letters
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status; a user error is one line on stderr and status 2."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m alexnet", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name in ("variants", *VARIANTS):

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device
+from alexnet.terminal import accept_all_letters
 from bench.overhead.training import measuring_alone, prepare_training
 from bench.paths import ROOT
 from bench.records import derive
@@ -170,6 +171,7 @@ def table(measured: dict[float, list[Pair]]) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table and the limit. Returns 1 if there is none, or the computer was not idle."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m bench.interference", description=__doc__)
     parser.add_argument("engine", choices=registry.ENGINES)
     parser.add_argument("--device", choices=get_args(Device), default="cpu")

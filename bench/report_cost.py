@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from alexnet.terminal import accept_all_letters
 from bench.paths import ROOT
 from bench.records import derive
 from bench.records.cell_recipe import recipe_of
@@ -219,6 +220,7 @@ def _cells(cost: Cost) -> tuple[str, str, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns 0 if up to 1,000 files stay within the limits, 1 if not, 2 for an unreadable file."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m bench.report_cost", description=__doc__)
     parser.add_argument("file", type=Path, help="a saved .json whose runs are copied")
     parser.add_argument("--files", type=int, nargs="+", default=[1, 100, 300, 1000], metavar="N")

@@ -22,6 +22,7 @@ from alexnet.folders import expanded
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, UsualLoop, WayUnavailable
 from alexnet.recipe import EXPERIMENTS
+from alexnet.terminal import accept_all_letters
 from bench.host import machine
 from bench.meters.time import TimeMeter
 from bench.overhead.ratio import LEAST_ROUNDS, ratio_to
@@ -236,6 +237,7 @@ def _for_json(loss: float | None) -> float | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table. Returns 1 if the loops did not do the same work."""
+    accept_all_letters()
     parser, args = _arguments(arguments)
     folder = args.data_dir or os.environ.get("ALEXNET_DATA")
     data_folder = expanded(folder) if folder else None

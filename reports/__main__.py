@@ -15,6 +15,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from alexnet.terminal import accept_all_letters
 from reports import report as written
 from reports.data.cache import users_cache
 from reports.data.frame import Frames, frames
@@ -78,12 +79,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Standard output may be a notebook's, closed, or a pipe whose reader has gone: the files are written
     all the same. Only `show`, which writes none, needs one that is open.
     """
+    accept_all_letters()
     given = list(sys.argv[1:] if arguments is None else arguments)
     shows = given[:1] == ["show"]
     asked = _parser(shows=shows).parse_args(given[shows:])
     console, errors = _console(sys.stdout), _console(sys.stderr)
     if shows and not _is_open(sys.stdout):
         errors.print(Text("there is no standard output to show the report on"))
+        return 2
+    if sys.flags.optimize > 1:
+        errors.print(
+            Text(
+                "Python leaves out docstrings (-OO, or PYTHONOPTIMIZE=2), and what says how to read a plot is"
+                " one: unset PYTHONOPTIMIZE"
+            )
+        )
         return 2
     doing = "read"
     try:
@@ -127,11 +137,9 @@ def _is_open(stream: TextIO | None) -> bool:
 
 
 def _console(stream: TextIO | None) -> Console:
-    """Prints to a stream whatever it is; a letter that its encoding does not have is a question mark."""
+    """Prints to a stream whatever it is."""
     if stream is None or not _is_open(stream):
         return Console(quiet=True)
-    with suppress(AttributeError, OSError, ValueError):  # a notebook's stream has no encoding to set
-        stream.reconfigure(errors="replace")  # type: ignore[attr-defined]
     return _Patient(file=stream)
 
 

@@ -1509,6 +1509,26 @@ FAULTS: tuple[Fault, ...] = (
         tests=("tests/bench/doctor/test_facts.py::test_only_variables_that_matter_are_looked_at",),
     ),
     Fault(
+        name="allowed",
+        claim="What a container or a job scheduler allows stands in every result (docs/results.md)",
+        fault="the worker does not say it",
+        file="bench/worker/job.py",
+        old="backend.settings() | limits.settings()",
+        new="backend.settings()",
+        tests=(
+            "tests/bench/session/test_shells.py::test_a_result_says_that_it_had_a_part_of_the_processors",
+        ),
+    ),
+    Fault(
+        name="uv-versions",
+        claim="uv installs the versions that make installs (README)",
+        fault="one is another",
+        file="pyproject.toml",
+        old='"torch==2.14.1"',
+        new='"torch==2.14.0"',
+        tests=("tests/project/test_makefile.py::test_uv_installs_the_versions_that_make_installs",),
+    ),
+    Fault(
         name="settings",
         claim="Runs of another batch size are not compared (docs/report.md)",
         fault="the batch size is no part of a setting",

@@ -19,11 +19,13 @@ class Variable:
     """An environment variable that changes a run: it `effect`, as in "changes how many threads …".
 
     `overridden` marks one that this suite ignores; `harmless` is the one value that changes nothing.
+    `platform` is the only one on which it has its effect, as `sys.platform` has it; "" stands for any.
     """
 
     effect: str
     overridden: bool = False
     harmless: str | None = None
+    platform: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,10 @@ import os
 import sys
 from typing import Literal, cast
 
-from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo
+from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo, Variable
 from alexnet.frameworks.module import Module, UsualLoopModule
 from alexnet.frameworks.protocol import Backend, Device, DeviceUnavailable
+from alexnet.frameworks.variables import SHARED
 
 FRAMEWORKS: dict[str, FrameworkInfo] = {
     folder: importlib.import_module(f"alexnet.frameworks.{folder}.info").INFO
@@ -26,6 +27,11 @@ ENGINES: dict[str, Engine] = {
     engine.name: engine for info in FRAMEWORKS.values() for engine in info.engines
 }
 """Name -> row, framework by framework. `ENGINES[framework]` is a framework's default engine."""
+
+VARIABLES: dict[str, Variable] = SHARED | {
+    name: variable for info in FRAMEWORKS.values() for name, variable in info.variables.items()
+}
+"""Environment variable -> what it changes, of all frameworks and of what is common to them."""
 
 
 USUAL_LOOPS: dict[str, str] = {
@@ -52,7 +58,7 @@ def environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(prefixes) and name not in caches
+        if (name in SHARED or name.startswith(prefixes)) and name not in caches
     }
 
 

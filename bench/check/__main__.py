@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from alexnet.terminal import accept_all_letters
 from bench.check.precision import unlike_precisions
 from bench.check.rules import sentences, violations
 from bench.check.start import MAX_DRAWN_PARAMETERS
@@ -69,6 +70,7 @@ def printable(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0 if every file holds, 1 for a violation, 2 for a file that cannot be read."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(
         prog="python -m bench.check",
         description=__doc__,

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet.layers import IllegalNetwork
+from alexnet.terminal import accept_all_letters
 from bench.doctor.diagnosis import RULES, diagnose
 from bench.doctor.facts import gather_facts
 from bench.doctor.findings import Finding, Level
@@ -48,6 +49,7 @@ def summary(findings: list[Finding]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0 without errors, 1 with an error, 2 for a wrong command line."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m bench.doctor", description=__doc__)
     parser.add_argument("--all", action="store_true", help="show the checks that found nothing, too")
     run = parser.add_argument_group("the run to judge, with the options of pytest bench")

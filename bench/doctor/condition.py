@@ -14,28 +14,62 @@ def memory(facts: Facts) -> Findings:
     """The largest network and its gate must fit into memory."""
     network, gate = facts.memory_needs_bytes, facts.gate_needs_bytes
     total, available = facts.machine.memory_bytes, facts.condition.available_memory_bytes
+    limit = facts.limits.memory_bytes
+    there, more = "there are", ""
+    if limit is not None:
+        total, available = min(total, limit), min(available, limit)
+        there = "this process may use"
+        more = "; or have more allowed, by `docker run --memory`, the job scheduler or `ulimit -v`"
     if total < network:
         yield error(
-            f"The largest network needs {gigabytes(network)} of memory; there are {gigabytes(total)}.",
-            "take smaller networks: --experiment scratch, or --profile quick",
+            f"The largest network needs {gigabytes(network)} of memory; {there} {gigabytes(total)}.",
+            f"take smaller networks: --experiment scratch, or --profile quick{more}",
         )
     elif total < MIN_GATE_SHARE * gate:
         yield error(
-            f"The gate of the largest network needs {gigabytes(gate)} for a while; there are only"
+            f"The gate of the largest network needs {gigabytes(gate)} for a while; {there} only"
             f" {gigabytes(total)}.",
-            "take smaller networks: --experiment scratch, or --profile quick",
+            f"take smaller networks: --experiment scratch, or --profile quick{more}",
         )
     elif total < gate:
         yield warning(
-            f"The gate of the largest network needs {gigabytes(gate)} for a while; there are"
+            f"The gate of the largest network needs {gigabytes(gate)} for a while; {there}"
             f" {gigabytes(total)}.",
-            "quit other programs; while it swaps, the gate takes minutes more",
+            f"quit other programs; while it swaps, the gate takes minutes more{more}",
         )
     elif available < network:
         yield warning(
             f"The largest network needs {gigabytes(network)} of memory;"
             f" {gigabytes(available)} are free.",
             "quit other programs, web browsers above all",
+        )
+
+
+def processors(facts: Facts) -> Findings:
+    """The process should have all processors that frameworks see, time without end, and its turn."""
+    limits = facts.limits
+    if limits.quota is not None and limits.quota < limits.visible:
+        yield warning(
+            f"A container or a job scheduler allows the time of {limits.quota:g} processors, and frameworks"
+            f" start threads for the {limits.visible} that they see, which then wait for each other.",
+            "have whole processors allowed, by `docker run --cpuset-cpus` or the like; every result says it",
+        )
+    if limits.visible < limits.processors:
+        yield warning(
+            f"A container, taskset or a job scheduler allows {limits.visible} of {limits.processors}"
+            " processors, so the figures are not the whole computer's.",
+            "have all of them allowed, or compare it with its like alone; every result says it",
+        )
+    if limits.processor_seconds is not None:
+        yield warning(
+            f"The system ends a process after {limits.processor_seconds:,} s of processor time, which is less"
+            " than a long run takes.",
+            "ulimit -t unlimited (in the same terminal, before the run)",
+        )
+    if limits.niceness > 0:
+        yield warning(
+            f"Other programs go before this process (its niceness is {limits.niceness}).",
+            "run it without `nice`, and not in zsh's background, which lowers it too",
         )
 
 

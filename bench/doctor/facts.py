@@ -28,10 +28,12 @@ from alexnet.data import (
 )
 from alexnet.folders import Obstacle
 from alexnet.frameworks.protocol import Device
-from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS, VARIABLES
 from alexnet.recipe import EXPERIMENTS
 from alexnet.spec import FLOAT32_BYTES, IMAGENET_CLASSES, network
+from bench import interpreter
 from bench.host.condition import CAFFEINATE, current_condition
+from bench.host.limits import Limits, current_limits
 from bench.host.machine import describe, likely_gpu
 from bench.ipc.compile_folder import place
 from bench.paths import ROOT
@@ -43,9 +45,6 @@ from bench.records.cell_recipe import IllegalPlan
 from bench.records.types import SPEED, Condition, Machine
 
 DataState = Literal["synthetic", "folder", "unusable folder", "cached", "download"]
-
-VARIABLES = {name: row for info in FRAMEWORKS.values() for name, row in info.variables.items()}
-"""Environment variable -> its effect on a run."""
 
 ARCHIVE_BYTES = 170_052_171
 CIFAR10_BYTES = len((*TRAIN_FILES, *TEST_FILES)) * RECORDS_PER_FILE * RECORD_BYTES
@@ -75,14 +74,20 @@ class Facts:
     Package versions are in `machine.packages`. `cuda_packages` has those of the installed packages that
     are named for a version of CUDA, such as nvidia-cudnn-cu13. `device` is the one requested, `devices`
     has the one that each engine will use, `obstacles` why an engine cannot run on its device, without a
-    full stop, and `refusals` the reason why an engine cannot use the GPU. `compiled` is the disk of what
-    engines compile. `parameters` is the count of the run's largest network. `data_problem` and
-    `weights_problem` say what is wrong with the images and the weights that the user named.
+    full stop, and `refusals` the reason why an engine cannot use the GPU. `temporary` is the disk of what
+    engines compile, None where no folder for it can be written to. `parameters` is the count of the run's largest network. `data_problem` and
+    `weights_problem` say what is wrong with the images and the weights that the user named. Of this
+    Python `universal` says whether it was built for Apple silicon too, `optimized` whether it leaves out
+    assertions, and `traced` whether a debugger watches it.
     """
 
     machine: Machine
     condition: Condition
+    limits: Limits
     platform: str
+    universal: bool
+    optimized: bool
+    traced: bool
     environment: Mapping[str, str]
     pins: Mapping[str, str]
     cuda_packages: Mapping[str, str]
@@ -90,7 +95,7 @@ class Facts:
     caffeinate: bool
     results: Disk
     cache: Disk
-    compiled: Disk
+    temporary: Disk | None
     results_obstacle: Obstacle | None
     parameters: int
     data: DataState
@@ -217,7 +222,11 @@ def gather_facts(
     return Facts(
         machine=machine,
         condition=current_condition(),
+        limits=current_limits(),
         platform=sys.platform,
+        universal=interpreter.is_universal(),
+        optimized=bool(sys.flags.optimize),
+        traced=interpreter.is_traced(),
         environment={name: os.environ[name] for name in VARIABLES if name in os.environ},
         pins=read_pins(ROOT / "constraints.txt"),
         cuda_packages=installed_cuda_packages(),
@@ -225,7 +234,7 @@ def gather_facts(
         caffeinate=Path(CAFFEINATE[0]).exists(),
         results=_disk(results / machine.name, COPIES_ON_DISK * weights_bytes + RECORDS_BYTES),
         cache=_disk(prepare.cache_folder(), _download_bytes(options, data)),
-        compiled=_disk(place(), _compiled_bytes(options)),
+        temporary=_temporary_disk(_compiled_bytes(options)),
         results_obstacle=prepare.results_obstacle(results / machine.name),
         parameters=parameters,
         data=data,
@@ -308,6 +317,13 @@ def _largest_parameters(options: Options, profile: str) -> int:
     image_size = options.image_size or PROFILES[profile].image_size
     variants = [EXPERIMENTS[name].variant for name in options.experiment]
     return max(network(variant, image_size=image_size).parameters for variant in variants)
+
+
+def _temporary_disk(needs_bytes: int) -> Disk | None:
+    try:
+        return _disk(place(), needs_bytes)
+    except FileNotFoundError:  # Python has tried TMPDIR, the system's folders and this one
+        return None
 
 
 def _disk(folder: Path, needs_bytes: int) -> Disk:

@@ -5,24 +5,35 @@ from __future__ import annotations
 import re
 
 from alexnet.frameworks.info import REINSTALL
-from alexnet.frameworks.registry import FRAMEWORKS
-from bench.doctor.facts import VARIABLES, Facts, release_numbers
+from alexnet.frameworks.registry import FRAMEWORKS, VARIABLES
+from bench import interpreter
+from bench.doctor.facts import Facts, release_numbers
 from bench.doctor.findings import Findings, error, warning
 
 # The packages that compute: their versions change speed and numbers.
 COMPUTE_PACKAGES = (*(name for info in FRAMEWORKS.values() for name in info.packages), "numpy")
 INSTALL = ".venv/bin/python -m pip install --constraint constraints.txt --editable '.[{}]'"
-SUPPORTED_PYTHONS = ((3, 11), (3, 12))
 
 
 def python(facts: Facts) -> Findings:
-    """Only Python 3.11 and 3.12 have all packages."""
+    """Only Python 3.11 and 3.12 have all packages; it must check itself, and not be watched."""
     version = facts.machine.python
     numbers = release_numbers(version)
-    if numbers and numbers[:2] not in SUPPORTED_PYTHONS:
+    if numbers and numbers[:2] not in interpreter.VERSIONS:
         yield error(
             f"This is Python {version}; this suite and TensorFlow for Apple's GPU need 3.11 or 3.12.",
             f"install Python 3.12 from https://www.python.org/downloads/, then {REINSTALL}",
+        )
+    if facts.optimized:
+        yield error(
+            "Python leaves out assertions, with which this suite checks itself.",
+            "unset PYTHONOPTIMIZE, and call Python without -O",
+        )
+    if facts.traced:
+        yield warning(
+            "A debugger or a tool that measures coverage watches this Python, and may watch the runs.",
+            "run it in a terminal, without them",
+            error_if=facts.is_to_be_compared,
         )
 
 
@@ -32,8 +43,10 @@ def processor(facts: Facts) -> Findings:
         return
     if facts.machine.translated or "Apple" in (facts.machine.chip or ""):
         yield error(
-            "This Python is made for Intel and runs translated (Rosetta), where it finds no GPU.",
-            f"install the arm64 Python 3.12 from https://www.python.org/downloads/, then {REINSTALL}",
+            "This Python runs as one for Intel, translated (Rosetta), where it finds no GPU.",
+            interpreter.RUN_NATIVELY
+            if facts.universal
+            else f"install the arm64 Python 3.12 from https://www.python.org/downloads/, then {REINSTALL}",
         )
     else:
         yield error(
@@ -83,11 +96,8 @@ def versions(facts: Facts) -> Findings:
 def environment(facts: Facts) -> Findings:
     """No environment variable should change the figures."""
     for name, value in facts.environment.items():
-        mac_only = "MPS" in name or "MTL" in name
-        if not value or (mac_only and facts.platform != "darwin"):
-            continue
         variable = VARIABLES[name]
-        if value == variable.harmless:
+        if not value or value == variable.harmless or variable.platform not in ("", facts.platform):
             continue
         fix = f"unset {name}" + (" (only so that nobody is misled)" if variable.overridden else "")
         yield warning(f"The environment variable {name} is set to {value}: it {variable.effect}.", fix)

@@ -23,8 +23,9 @@ def disk(facts: Facts) -> Findings:
     disks = {
         "results/": facts.results,
         "the downloads": facts.cache,
-        TEMPORARY: facts.compiled,
     }
+    if facts.temporary:
+        disks[TEMPORARY] = facts.temporary
     volumes: dict[object, list[str]] = {}
     for content, disk in disks.items():
         if disk.needs_bytes:  # one of unknown volume shares it with no other
@@ -39,6 +40,12 @@ def disk(facts: Facts) -> Findings:
                 f" this run needs {gigabytes(needed_bytes)}.",
                 f"make room: what is in the Trash counts too{elsewhere}",
             )
+
+
+def temporary(facts: Facts) -> Findings:
+    """A folder for temporary files must be writable."""
+    if facts.temporary is None:
+        yield error("No folder for temporary files can be written to.", "set TMPDIR to one that can")
 
 
 def data(facts: Facts) -> Findings:

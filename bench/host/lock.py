@@ -17,16 +17,31 @@ class Busy(Exception):
 
 
 def lock_file() -> Path:
-    """The lock's path: one per user and TMPDIR, whatever the clone or the results folder."""
-    return Path(tempfile.gettempdir()) / f"alexnet-bench-{os.getuid()}.lock"
+    """The lock's path: one per user and TMPDIR, whatever the clone or the results folder.
+
+    Raises Busy where no folder for temporary files can be written.
+    """
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise Busy(
+            "whether this computer is measuring already cannot be told, since no folder for temporary files"
+            " can be written: set TMPDIR to one that can"
+        ) from error
+    return Path(folder) / f"alexnet-bench-{os.getuid()}.lock"
 
 
 class Lock:
     """Held from `acquire` to `release`. The system releases it when its process dies for any reason."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or lock_file()
+        self._path = path
         self._descriptor: int | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it lies. Raises Busy as `lock_file` does."""
+        return self._path or lock_file()
 
     def acquire(self, purpose: str) -> None:
         """Raises Busy if another process holds the lock, naming that process and its `purpose`."""

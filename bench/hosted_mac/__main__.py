@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from alexnet.terminal import accept_all_letters
 from bench.host.machine import describe
 from bench.hosted_mac.ask import DEVICE, ENGINES, IMAGE_SIZE, ask_gates, ask_gpu, ask_parity
 from bench.hosted_mac.judge import KNOWN_FAULTS, WrongList, judge, known_faults, lines, summary
@@ -15,6 +16,7 @@ from bench.paths import ROOT
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns 0 if nothing failed that is not known, 1 if it did, 2 for a wrong command or list."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(
         prog="python -m bench.hosted_mac",
         description="Runs gates and parity of every engine on Apple's GPU, and judges them.",

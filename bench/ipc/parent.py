@@ -14,6 +14,7 @@ from threading import Thread
 from time import monotonic
 from typing import IO
 
+from bench import interpreter
 from bench.ipc.child import ACK, STOP
 from bench.ipc.compile_folder import compile_folder
 from bench.ipc.messages import Heartbeat, Job, Record, from_line, job_to_json
@@ -85,7 +86,7 @@ def worker_process(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env={**os.environ, **caches},
+                env={**os.environ, **interpreter.FOR_CHILDREN, **caches},
                 pass_fds=(write_end,),
                 start_new_session=True,
             )

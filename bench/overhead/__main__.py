@@ -14,6 +14,7 @@ from rich.console import Console
 from alexnet.data import TRAINED_IMAGES
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device
+from alexnet.terminal import accept_all_letters
 from bench.overhead.count import count, plan_of, table
 from bench.overhead.ratio import LEAST_ROUNDS
 from bench.overhead.records import RecordsFailed
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None, results: Path = ROOT / "results
 
     `results` is the folder of sessions: the records are timed on its disk.
     """
+    accept_all_letters()
     parser, args = _arguments(arguments)
     plan = plan_of(args.steps)
     most = TRAINED_IMAGES // plan.batch_size

@@ -17,6 +17,7 @@ from alexnet.data import DatasetName, read_cifar10
 from alexnet.frameworks.protocol import Device
 from alexnet.imagenet import TORCHVISION_FILE, check_carried_over
 from alexnet.weights import WeightsError
+from bench import interpreter
 from bench.host.machine import likely_gpu
 from bench.paths import ROOT, RUNS
 from bench.plan.engines import obstacle_on
@@ -96,7 +97,14 @@ def _run_alexnet(*arguments: str) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "alexnet", *arguments]
     try:
         process = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
+            command,
+            cwd=ROOT,
+            env={**os.environ, **interpreter.FOR_CHILDREN},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=PROBE_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         command_line = " ".join(["python", *command[1:]])
@@ -108,7 +116,13 @@ def _run_alexnet_with_progress(*arguments: str) -> tuple[int, str]:
     """(exit status, stderr) of `python -m alexnet …`; stderr, with its downloads, is shown live."""
     command = [sys.executable, "-m", "alexnet", *arguments]
     stderr, decoder = "", codecs.getincrementaldecoder("utf8")("replace")
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **interpreter.FOR_CHILDREN},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as child:
         assert child.stderr is not None
         while chunk := os.read(child.stderr.fileno(), 4096):
             text = decoder.decode(chunk)

@@ -6,6 +6,7 @@ conftest.py registers the hooks, and replaces pytest-benchmark's storage by `Sto
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,38 @@ from bench.records.write import with_checksums
 from bench.session.session import Session
 
 SESSION = pytest.StashKey[Session]()
+
+
+def check_options(config: pytest.Config) -> None:
+    """Raises UsageError for what pytest-benchmark would refuse, or not save, once all cells have run."""
+    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    if plugin.disabled or plugin.skip:
+        raise pytest.UsageError(
+            "pytest-benchmark is switched off here, so nothing would be saved: leave out --benchmark-disable"
+            " and --benchmark-skip, of PYTEST_ADDOPTS too, and unset PYTEST_XDIST_WORKER"
+        )
+    if plugin.cprofile_sort_by:
+        raise pytest.UsageError(
+            "--benchmark-cprofile: each cell trains in a process of its own, which it does not see. Leave it"
+            " out"
+        )
+    if plugin.histogram and not find_spec("pygal"):
+        raise pytest.UsageError(
+            "--benchmark-histogram needs pygal, which is not installed: call `pip install pygal`, or leave it"
+            " out (`make report` draws every run)"
+        )
+    if plugin.json and not plugin.json.parent.is_dir():
+        raise pytest.UsageError(f"--benchmark-json {plugin.json}: there is no folder {plugin.json.parent}")
+    entry = {"group": "", "name": "", "fullname": "", "param": "", "params": {"cell": ""}}
+    try:
+        config.hook.pytest_benchmark_group_stats(
+            config=config, benchmarks=[entry], group_by=plugin.group_by
+        )
+    except (NotImplementedError, KeyError):
+        raise pytest.UsageError(
+            f"--benchmark-group-by {plugin.group_by}: benchmarks are grouped by group, name, fullname, func,"
+            " fullfunc, param or param:cell"
+        ) from None
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

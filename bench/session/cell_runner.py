@@ -206,7 +206,7 @@ class CellRunner:
 
 def _last_lines(log: Path) -> str:
     try:
-        lines = log.read_text(errors="replace").splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     return "\n".join(lines[-LOG_TAIL_LINES:])

@@ -20,6 +20,7 @@ from alexnet.frameworks.protocol import Backend, DeviceUnavailable, Trainer
 from alexnet.layers import IllegalNetwork
 from alexnet.recipe import EXPERIMENTS, IllegalRecipe
 from alexnet.spec import IMAGENET_CLASSES, Network, network
+from bench.host.limits import Limits, current_limits
 from bench.ipc.child import ORPHANED, ParentPipe
 from bench.ipc.messages import Job, job_from_json
 from bench.meters.memory import HostMemoryMeter
@@ -61,6 +62,7 @@ def prepare(job: Job, send: Send) -> TrainingLoop:
     began = perf_counter()
     recipe, experiment = recipe_of(job.cell, job.plan), EXPERIMENTS[job.cell.experiment]
     net = network(experiment.variant, image_size=job.plan.image_size)
+    limits = current_limits()  # before the framework, which may bind this thread to one processor
     backend = registry.backend(job.cell.engine, job.cell.device)
     # The memory baseline covers the framework and its device, but neither data nor network.
     kernel, host = ReferenceKernel(backend), HostMemoryMeter()
@@ -88,6 +90,7 @@ def prepare(job: Job, send: Send) -> TrainingLoop:
             transfer=weight_transfer(first, fingerprints, trainer),
             meters=meters,
             kernel=kernel,
+            limits=limits,
             baseline_host_bytes=baseline_host_bytes,
         ),
         first_weights=fingerprints,
@@ -118,6 +121,7 @@ def build_start(
     transfer: tuple[TransferredTensor, ...] | None,
     meters: Meters,
     kernel: ReferenceKernel,
+    limits: Limits,
     baseline_host_bytes: int | None,
 ) -> Start:
     """The start record: everything known before the first epoch. Times the reference kernel."""
@@ -137,7 +141,7 @@ def build_start(
         weight_transfer=transfer,
         device_name=backend.device_name(),
         versions=backend.versions(),
-        settings=backend.settings(),
+        settings=backend.settings() | limits.settings(),
         meters={name: meter.reads for name, meter in meters.all().items()},
         baseline_host_bytes=baseline_host_bytes,
         idle_watts=job.idle_watts,

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Sequence
 
 from alexnet import durable
+from alexnet.terminal import accept_all_letters
 from reports.original.page import FILE, markdown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 where the page is printed or written."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m reports.original", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write docs/{FILE.name}")
     if not parser.parse_args(arguments).write:

@@ -10,6 +10,7 @@ import sys
 
 from rich.console import Console
 
+from alexnet.terminal import accept_all_letters
 from reports.study.simulated import accuracies, losses, speeds
 
 TRIALS = 1_000
@@ -17,6 +18,7 @@ TRIALS = 1_000
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the tables: speeds of a true ratio, accuracies that are truly equal, and overfitting."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m reports.study.simulate", description=__doc__)
     parser.add_argument(
         "--ratio", type=float, default=1.0, help="the true ratio of the speeds; default: 1, equal"

@@ -26,17 +26,18 @@ READS_FILES = ("bench.check", "reports")
 """What loads no framework and measures nothing: of `bench` it may know the records alone."""
 
 BENCH: dict[str, set[str]] = {
+    "interpreter": set(),
     "paths": set(),
     "records": set(),
     "host": {"records"},
     "meters": {"host", "records"},
-    "ipc": {"paths", "records"},
+    "ipc": {"interpreter", "paths", "records"},
     "check": {"records"},
-    "plan": {"host", "paths", "records"},
+    "plan": {"host", "interpreter", "paths", "records"},
     "hosted_mac": {"check", "host", "paths", "records"},
-    "worker": {"ipc", "meters", "records"},
+    "worker": {"host", "ipc", "meters", "records"},
     "gate": {"ipc", "meters", "records", "worker"},
-    "doctor": {"host", "ipc", "paths", "plan", "records"},
+    "doctor": {"host", "interpreter", "ipc", "paths", "plan", "records"},
     "trial": {"ipc", "records", "worker"},
     "session": {"gate", "host", "ipc", "meters", "paths", "plan", "records", "trial"},
     "plugin": {"doctor", "host", "ipc", "plan", "records", "session"},

@@ -68,10 +68,37 @@ def test_a_pipe_may_end_early(line: str, results: Path, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").exists() == ("--out" in line)
 
 
-def test_an_output_without_unicode_gets_question_marks(results: Path, tmp_path: Path) -> None:
+def test_an_output_without_unicode_gets_plain_letters(results: Path, tmp_path: Path) -> None:
     done = shell("$REPORTS show $RESULTS", results, tmp_path, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},  # of a notebook, not installed here
+        {"MPLBACKEND": "Qt4Agg"},
+        {"MATPLOTLIBRC": "/nowhere"},
+        {"PYTHONOPTIMIZE": "1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=lambda environment: " ".join(environment.values()),
+)
+def test_a_report_is_written_whatever_a_shell_has_left(
+    environment: dict[str, str], results: Path, tmp_path: Path
+) -> None:
+    done = shell("$REPORTS $RESULTS --out $OUT --format html", results, tmp_path, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "report.html").stat().st_size > 100
+
+
+def test_a_python_without_docstrings_is_refused(results: Path, tmp_path: Path) -> None:
+    """Captions are made of them."""
+    done = shell("$REPORTS $RESULTS --out $OUT --format md", results, tmp_path, PYTHONOPTIMIZE="2")
+    assert done.returncode == 2
+    assert "unset PYTHONOPTIMIZE" in done.stderr
+    assert not (tmp_path / "report.md").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

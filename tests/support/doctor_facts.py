@@ -12,6 +12,7 @@ import msgspec
 from bench.doctor.diagnosis import RULES, diagnose
 from bench.doctor.facts import Disk, Facts
 from bench.doctor.findings import Finding
+from bench.host.limits import Limits
 from tests.bench.plan.test_grid import OPTIONS
 from tests.support.samples import CONDITION, MACHINE
 
@@ -31,7 +32,11 @@ MAC = Facts(
     condition=msgspec.structs.replace(
         CONDITION, load=1.5, available_memory_bytes=9 * GB, swap_used_bytes=GB
     ),
+    limits=Limits(processors=10, visible=10),
     platform="darwin",
+    universal=True,
+    optimized=False,
+    traced=False,
     environment={},
     pins=PINS,
     cuda_packages={},
@@ -39,7 +44,7 @@ MAC = Facts(
     caffeinate=True,
     results=Disk(free_bytes=90 * GB, needs_bytes=3 * GB, volume=1),
     cache=Disk(free_bytes=90 * GB, needs_bytes=0, volume=1),
-    compiled=Disk(free_bytes=90 * GB, needs_bytes=0, volume=1),
+    temporary=Disk(free_bytes=90 * GB, needs_bytes=0, volume=1),
     results_obstacle=None,
     parameters=202_839_952,
     data="cached",

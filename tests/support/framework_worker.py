@@ -226,8 +226,9 @@ def kernels(backend: Backend) -> Arrays:
 
 
 def settings(backend: Backend) -> Arrays:
-    """The settings, with one environment variable that changes figures and one that does not."""
+    """The settings, with environment variables that change figures and one that does not."""
     os.environ |= {"MPS_MAX_COMMIT_COUNT": "7", "ALEXNET_NOTHING": "8"}
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "CUDA_LAUNCH_BLOCKING": "1"}
     settings = backend.settings()
     return {"settings": np.array([f"{name}={value}" for name, value in settings.items()])}
 

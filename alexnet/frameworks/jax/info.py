@@ -51,7 +51,6 @@ INFO = FrameworkInfo(
     required=("jax", "jaxlib"),
     pip_extra="jax",
     variables={
-        "XLA_FLAGS": Variable(effect="changes how JAX's programs are compiled"),
         "JAX_PLATFORMS": Variable(effect="changes which devices JAX sees"),
         "JAX_DEBUG_NANS": Variable(effect="makes JAX wait for each result and look for NaN in it"),
         "JAX_DEBUG_INFS": Variable(effect="makes JAX wait for each result and look for infinities"),

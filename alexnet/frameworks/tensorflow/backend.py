@@ -25,7 +25,7 @@ from alexnet.frameworks.protocol import Device, operands
 from alexnet.frameworks.registry import environment
 from alexnet.frameworks.tensorflow.arithmetic import OneLayer, compiled_sums
 from alexnet.frameworks.tensorflow.form import FLOAT32, Form
-from alexnet.frameworks.tensorflow.info import TF_FUNCTION, XLA
+from alexnet.frameworks.tensorflow.info import INTRA_OP, TF_FUNCTION, XLA
 from alexnet.frameworks.tensorflow.trainer import TensorflowTrainer, device_string
 from alexnet.recipe import Recipe
 from alexnet.spec import FLOAT32_BYTES, Network, Row
@@ -56,6 +56,13 @@ def why_unavailable(device: Device) -> str:
         "TensorFlow sees no NVIDIA GPU: it needs a driver, and a clone of its own with its CUDA"
         " libraries (docs/cuda.md)."
     )
+
+
+def threads() -> str:
+    """How many threads an operation on the CPU is shared among, as set; "default" stands for all."""
+    number = os.environ.get(INTRA_OP, "")
+    asked = int(number) if number.strip().isdecimal() else 0
+    return str(tf.config.threading.get_intra_op_parallelism_threads() or asked or "default")
 
 
 class Product:
@@ -157,7 +164,7 @@ class TensorflowBackend:
             **{name: str(options.get(name, "default")) for name in _OPTIMIZERS},
             "TURN_OFF_REMAPPER": os.environ["TURN_OFF_REMAPPER"],
             "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
-            "threads": str(tf.config.threading.get_intra_op_parallelism_threads() or "default"),
+            "threads": threads(),
         } | environment()
 
     def peak_device_bytes(self) -> int | None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from alexnet.frameworks.info import REINSTALL, Engine, FrameworkInfo, MacPlugin, Suspect, Variable
 
 TF_FUNCTION, XLA = "tf.function", "XLA"
+INTRA_OP = "TF_NUM_INTRAOP_THREADS"
+"""Where TensorFlow's own setting is 0, this is how many threads it takes, if it is a number
+(tensorflow/core/common_runtime/local_device.cc)."""
+ONE_ORDER = "makes TensorFlow take kernels that always sum in one order, which are slower"
 
 # The effects of TF_* and MPS_* were read out of the published library of tensorflow-metal 1.2.0.
 INFO = FrameworkInfo(
@@ -67,15 +71,38 @@ INFO = FrameworkInfo(
     pip_extra="tensorflow",
     variables={
         "TF_MTL_ENABLE_LAYER_PRINT": Variable(
-            effect="makes Apple's plugin print every layer while it is timed"
+            effect="makes Apple's plugin print every layer while it is timed", platform="darwin"
         ),
         "TF_MPS_DISABLE_ALLOCATION_CACHE": Variable(
-            effect="makes Apple's plugin allocate memory anew each time"
+            effect="makes Apple's plugin allocate memory anew each time", platform="darwin"
         ),
-        "MPS_MAX_COMMIT_COUNT": Variable(effect="changes how Apple's plugin hands work to the GPU"),
-        "MPS_ENABLE_GEMM_PLUGIN": Variable(effect="makes Apple's plugin multiply matrices another way"),
-        "MPS_DEVICE_CACHE_SIZE": Variable(effect="changes how much memory Apple's plugin keeps"),
+        "MPS_MAX_COMMIT_COUNT": Variable(
+            effect="changes how Apple's plugin hands work to the GPU", platform="darwin"
+        ),
+        "MPS_ENABLE_GEMM_PLUGIN": Variable(
+            effect="makes Apple's plugin multiply matrices another way", platform="darwin"
+        ),
+        "MPS_DEVICE_CACHE_SIZE": Variable(
+            effect="changes how much memory Apple's plugin keeps", platform="darwin"
+        ),
         "TF_XLA_FLAGS": Variable(effect="changes what TensorFlow hands to XLA"),
+        INTRA_OP: Variable(effect="changes how many processor threads TensorFlow computes with"),
+        "TF_NUM_INTEROP_THREADS": Variable(
+            effect="changes how many operations TensorFlow runs side by side"
+        ),
+        "TF_DETERMINISTIC_OPS": Variable(effect=ONE_ORDER, harmless="0"),
+        "TF_CUDNN_DETERMINISTIC": Variable(effect=ONE_ORDER, harmless="0"),
+        "TF_CUDNN_USE_AUTOTUNE": Variable(
+            effect="changes whether TensorFlow looks for the fastest convolution", harmless="1"
+        ),
+        "TF_GPU_THREAD_MODE": Variable(effect="changes how TensorFlow hands work to the GPU"),
+        "TF_GPU_ALLOCATOR": Variable(effect="changes how TensorFlow takes memory from the GPU"),
+        "TF_FORCE_GPU_ALLOW_GROWTH": Variable(
+            effect="changes how much of the GPU's memory TensorFlow takes", harmless="true"
+        ),
+        "TF_FUNCTION_JIT_COMPILE_DEFAULT": Variable(
+            effect="makes TensorFlow compile with XLA", harmless="false"
+        ),
         "TF_ENABLE_ONEDNN_OPTS": Variable(
             effect="makes TensorFlow's CPU kernels others, with other rounding and speed"
         ),
@@ -83,7 +110,10 @@ INFO = FrameworkInfo(
             effect="is ignored by this suite", overridden=True, harmless="tensorflow"
         ),
     },
-    recorded_prefixes=("MPS_", "TF_MTL_", "TF_MPS_", "TF_XLA_", "TF_ENABLE_ONEDNN_OPTS"),
+    recorded_prefixes=(
+        *("MPS_", "TF_MTL_", "TF_MPS_", "TF_XLA_", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_", "TF_GPU_"),
+        *("TF_DETERMINISTIC_OPS", "TF_CUDNN_", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_FUNCTION_"),
+    ),
     usual_loop="https://www.tensorflow.org/tutorials/load_data/images",
     device_fixes={
         "mps": REINSTALL,

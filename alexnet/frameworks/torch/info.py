@@ -12,6 +12,7 @@ OVERRIDDEN = ("TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE", "TORCH_COMPILE_OVE
 """With these a step is not compiled, or not by Inductor, and mostly nothing says so.
 
 Read in torch/_dynamo/eval_frame.py and config.py of torch 2.14.1."""
+ALLOCATION = "changes how PyTorch takes memory from the GPU"
 
 # The effects of PYTORCH_* were read out of the published libraries of torch 2.14.1; KMP_DUPLICATE_LIB_OK
 # is from pytorch#193520.
@@ -108,14 +109,38 @@ INFO = FrameworkInfo(
     pip_extra="torch",
     variables={
         "PYTORCH_ENABLE_MPS_FALLBACK": Variable(
-            effect="times CPU work as the GPU's, and is ignored by this suite", overridden=True
+            effect="times CPU work as the GPU's, and is ignored by this suite",
+            overridden=True,
+            platform="darwin",
         ),
         "PYTORCH_MPS_HIGH_WATERMARK_RATIO": Variable(
-            effect="changes how much memory PyTorch may take from the GPU"
+            effect="changes how much memory PyTorch may take from the GPU", platform="darwin"
         ),
-        "PYTORCH_MPS_FAST_MATH": Variable(effect="lets PyTorch's GPU kernels round more coarsely"),
+        "PYTORCH_MPS_FAST_MATH": Variable(
+            effect="lets PyTorch's GPU kernels round more coarsely", platform="darwin"
+        ),
         "PYTORCH_MPS_PREFER_METAL": Variable(
-            effect="makes PyTorch multiply matrices with other GPU kernels"
+            effect="makes PyTorch multiply matrices with other GPU kernels", platform="darwin"
+        ),
+        "PYTORCH_ALLOC_CONF": Variable(effect=ALLOCATION),
+        "PYTORCH_CUDA_ALLOC_CONF": Variable(effect=ALLOCATION),
+        "PYTORCH_NO_CUDA_MEMORY_CACHING": Variable(
+            effect="makes PyTorch allocate the GPU's memory anew each time"
+        ),
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": Variable(
+            effect="makes PyTorch round float32 products to TF32", harmless="0"
+        ),
+        "TORCH_BLAS_PREFER_CUBLASLT": Variable(
+            effect="makes PyTorch multiply matrices with another library of the GPU", harmless="0"
+        ),
+        "TORCH_CUDNN_V8_API_DISABLED": Variable(
+            effect="makes PyTorch convolve by cuDNN's former interface", harmless="0"
+        ),
+        "ATEN_CPU_CAPABILITY": Variable(
+            effect="keeps PyTorch from the processor's newer instructions"
+        ),
+        "TRITON_INTERPRET": Variable(
+            effect="makes the kernels of torch.compile run in Python", harmless="0"
         ),
         **{
             name: Variable(
@@ -132,6 +157,11 @@ INFO = FrameworkInfo(
     recorded_prefixes=(
         "PYTORCH_",
         "TORCH_COMPILE_",
+        "TORCH_ALLOW_TF32_",
+        "TORCH_BLAS_",
+        "TORCH_CUDNN_",
+        "ATEN_CPU_CAPABILITY",
+        "TRITON_INTERPRET",
         "TORCHDYNAMO_",
         "TORCHINDUCTOR_",
         "OMP_",

@@ -203,8 +203,12 @@ def test_an_addition_is_in_place_and_of_twelve_bytes_an_element(
 def test_a_variable_that_changes_figures_stands_in_the_settings(
     both: dict[str, Arrays], framework: str
 ) -> None:
-    assert "MPS_MAX_COMMIT_COUNT=7" in both[framework]["settings"]
+    assert {"MPS_MAX_COMMIT_COUNT=7", "CUDA_LAUNCH_BLOCKING=1"} <= {*both[framework]["settings"]}
     assert not [s for s in both[framework]["settings"] if s.startswith(("ALEXNET", "PATH"))]
+
+
+def test_the_threads_that_the_environment_has_set_are_tensorflows(both: dict[str, Arrays]) -> None:
+    assert "threads=1" in both["tensorflow"]["settings"]
 
 
 def test_gpu_memory_that_is_not_counted_is_unknown_and_not_zero(both: dict[str, Arrays]) -> None:

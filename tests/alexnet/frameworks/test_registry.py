@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args
 import pytest
 
 from alexnet.frameworks import registry
-from alexnet.frameworks.info import Engine, FrameworkInfo
+from alexnet.frameworks.info import Engine, FrameworkInfo, Variable
 from alexnet.frameworks.protocol import Device, DeviceUnavailable, Precision
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+from alexnet.frameworks.variables import SHARED
 from bench.paths import ROOT
 
 ROWS = list(FRAMEWORKS.values())
@@ -127,3 +128,16 @@ def test_what_a_row_names_exists(info: FrameworkInfo) -> None:
     recorded = tuple(prefix for row in ROWS for prefix in row.recorded_prefixes)
     matter = [name for name, variable in info.variables.items() if variable.harmless is None]
     assert all(name.startswith(recorded) for name in matter)
+
+
+def test_a_variable_stands_in_one_place() -> None:
+    """The doctor would tell one effect of two."""
+    names = [*SHARED, *(name for info in ROWS for name in info.variables)]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("variable", registry.VARIABLES.values(), ids=list(registry.VARIABLES))
+def test_what_a_variable_says_is_the_end_of_a_sentence(variable: Variable) -> None:
+    assert variable.platform in ("", "darwin", "linux")
+    assert variable.effect == variable.effect.strip().rstrip(".")
+    assert variable.effect[0].islower()

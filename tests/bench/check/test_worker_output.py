@@ -10,6 +10,7 @@ import numpy as np
 from alexnet.spec import network
 from alexnet.weights import fingerprint, initialise
 from bench.host.condition import current_condition
+from bench.host.limits import Limits
 from bench.host.machine import describe
 from bench.ipc.messages import Job
 from bench.meters.meters import Meters
@@ -108,8 +109,10 @@ def test_what_the_worker_and_the_session_really_write_holds(tmp_path: Path) -> N
         transfer=None,
         meters=meters,
         kernel=paper,
+        limits=Limits(processors=8, visible=8, quota=1.5),
         baseline_host_bytes=10**8,
     )
+    assert start.settings == {"threads": "2", "processor_limit": "1.5 of 8"}
     training = TrainingLoop(
         job=job,
         net=net,

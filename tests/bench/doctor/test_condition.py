@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from bench.host.limits import Limits
 from tests.support.doctor_facts import (
     GB,
+    LINUX,
     MAC,
     MAC_AT_QUICK,
     Fault,
@@ -51,6 +53,53 @@ FAULTS = [
         "quit other programs",
     ),
     Fault("memory", MAC, {"available_memory_bytes": 5 * GB}, "warning", "5.0 GB are free", "quit other"),
+    *(
+        Fault(
+            "memory",
+            MAC,
+            {"limits": Limits(processors=10, visible=10, memory_bytes=int(limit * GB)), "swap_used_bytes": 0},
+            level,
+            f"this process may use {words}",
+            "docker run --memory",
+        )
+        for limit, level, words in (
+            (2.0, "error", "2.0 GB"),
+            (7.0, "error", "only 7.0 GB"),
+            (9.0, "warning", "9.0 GB"),
+        )
+    ),
+    Fault(
+        "processors",
+        MAC,
+        {"limits": Limits(processors=64, visible=64, quota=2.5)},
+        "warning",
+        "allows the time of 2.5 processors, and frameworks start threads for the 64",
+        "docker run --cpuset-cpus",
+    ),
+    Fault(
+        "processors",
+        LINUX,
+        {"limits": Limits(processors=64, visible=16)},
+        "warning",
+        "allows 16 of 64 processors",
+        "with its like alone",
+    ),
+    Fault(
+        "processors",
+        LINUX,
+        {"limits": Limits(processors=10, visible=10, processor_seconds=3600)},
+        "warning",
+        "ends a process after 3,600 s of processor time",
+        "ulimit -t unlimited",
+    ),
+    Fault(
+        "processors",
+        MAC,
+        {"limits": Limits(processors=10, visible=10, niceness=5)},
+        "warning",
+        "its niceness is 5",
+        "zsh's background",
+    ),
     Fault("power", MAC, {"power": "battery"}, "warning", "runs on its battery", "plug in"),
     Fault("Low Power Mode", MAC, {"low_power": True}, "error", "Low Power Mode is on", "switch it off"),
     Fault("Low Power Mode", MAC_AT_QUICK, {"low_power": True}, "warning", "quarter slower", "switch it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from dataclasses import replace
@@ -14,9 +15,11 @@ from alexnet.data import ARCHIVE, FOLDER
 from alexnet.folders import Obstacle
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device
+from alexnet.frameworks.registry import VARIABLES
 from alexnet.spec import network
 from bench.doctor import facts
-from bench.doctor.facts import VARIABLES, can_probe_gpu, gather_facts, plugin_clash, release_numbers
+from bench.doctor.facts import can_probe_gpu, gather_facts, plugin_clash, release_numbers
+from bench.ipc import compile_folder
 from bench.paths import ROOT
 from bench.plan import prepare
 from bench.plan.options import Options
@@ -255,9 +258,24 @@ def test_packages_of_a_cuda_version_are_found(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("probes")
+def test_without_a_folder_for_temporary_files_the_other_facts_are_gathered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python raises where neither TMPDIR nor any folder of the system can be written."""
+
+    def none_usable() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(compile_folder, "gettempdir", none_usable)
+    gathered = gather_facts(AUTO, machine=MAC.machine)
+    assert not gathered.temporary.writable
+    assert gathered.results.writable
+
+
+@pytest.mark.usefixtures("probes")
 def test_what_an_engine_compiles_needs_room_among_temporary_files() -> None:
     needs = {
-        engine: gather_facts(replace(AUTO, engine=(engine,)), machine=MAC.machine).compiled.needs_bytes
+        engine: gather_facts(replace(AUTO, engine=(engine,)), machine=MAC.machine).temporary.needs_bytes
         for engine in ("torch", "tensorflow-xla", "torch-compile")
     }
     assert needs == {"torch": 0, "tensorflow-xla": 0, "torch-compile": facts.COMPILED_BYTES}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.doctor.facts import VARIABLES
+from alexnet.frameworks.registry import VARIABLES
+from bench.doctor.facts import Facts
+from bench.interpreter import RUN_NATIVELY
 from tests.support.doctor_facts import (
     LINUX,
     MAC,
@@ -13,19 +15,24 @@ from tests.support.doctor_facts import (
     assert_every_yield_reached,
     assert_reported,
     packages,
+    problems,
+    with_changes,
 )
 
 FAULTS = [
     Fault("Python", MAC, {"python": "3.13.1"}, "error", "Python 3.13.1", "install Python 3.12"),
     Fault("Python", LINUX, {"python": "3.10.12"}, "error", "need 3.11 or 3.12", ".venv"),
     Fault("Python", MAC, {"python": "3.14.0a1+"}, "error", "Python 3.14.0a1+", "make"),
+    Fault("Python", LINUX, {"optimized": True}, "error", "leaves out assertions", "unset PYTHONOPTIMIZE"),
+    Fault("Python", MAC, {"traced": True}, "error", "A debugger", "in a terminal"),
+    Fault("Python", LINUX, {"traced": True}, "warning", "may watch the runs", "in a terminal"),
     Fault(
         "processor",
         MAC,
-        {"architecture": "x86_64", "translated": True, "chip": None},
+        {"architecture": "x86_64", "translated": True, "chip": None, "universal": False},
         "error",
         "(Rosetta)",
-        "arm64 Python",
+        "install the arm64 Python",
     ),
     Fault(
         "processor",
@@ -33,7 +40,7 @@ FAULTS = [
         {"architecture": "x86_64", "translated": None, "chip": "VirtualApple @ 2.50GHz processor"},
         "error",
         "(Rosetta)",
-        "arm64 Python",
+        RUN_NATIVELY,
     ),
     Fault(
         "processor",
@@ -79,8 +86,15 @@ FAULTS = [
     ),
     Fault("versions", MAC, {"packages": packages(keras="3.6.0.dev1")}, "warning", "3.6.0.dev1", "make"),
     *(
-        Fault("environment", MAC, {"environment": {name: "1"}}, "warning", name, f"unset {name}")
-        for name in VARIABLES
+        Fault(
+            "environment",
+            LINUX if variable.platform == "linux" else MAC,
+            {"environment": {name: "7"}},
+            "warning",
+            f"{name} is set to 7: it {variable.effect}.",
+            f"unset {name}",
+        )
+        for name, variable in VARIABLES.items()
     ),
     Fault(
         "environment", LINUX, {"environment": {"OMP_NUM_THREADS": "2"}}, "warning", "threads", "unset"
@@ -91,6 +105,21 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_a_planted_fault_is_found_once_with_its_level_and_its_fix(fault: Fault) -> None:
     assert_reported(fault)
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "value"),
+    [
+        (LINUX, "MTL_SHADER_VALIDATION", "1"),
+        (LINUX, "VECLIB_MAXIMUM_THREADS", "1"),
+        (MAC, "LD_PRELOAD", "/usr/lib/libtcmalloc.so.4"),
+        (LINUX, "CUDA_LAUNCH_BLOCKING", "0"),
+        (LINUX, "CUDA_LAUNCH_BLOCKING", ""),
+        (LINUX, "CUDA_MODULE_LOADING", "LAZY"),  # as NVIDIA's containers set it
+    ],
+)
+def test_what_changes_nothing_here_is_no_finding(facts: Facts, name: str, value: str) -> None:
+    assert problems(with_changes(facts, environment={name: value})) == []
 
 
 def test_every_finding_of_every_rule_is_exercised() -> None:

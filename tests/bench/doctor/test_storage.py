@@ -55,10 +55,18 @@ FAULTS = [
     Fault(
         "disk",
         LINUX,
-        {"compiled": disk(GB // 10, GB // 2, volume=3)},
+        {"temporary": disk(GB // 10, GB // 2, volume=3)},
         "error",
         "disk of temporary files has 0.1 GB free, and this run needs 0.5 GB",
         "set TMPDIR to a folder of another disk",
+    ),
+    Fault(
+        "temporary files",
+        LINUX,
+        {"temporary": None},
+        "error",
+        "No folder for temporary files",
+        "TMPDIR",
     ),
     Fault(
         "data",

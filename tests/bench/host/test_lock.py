@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,3 +172,16 @@ def test_every_clone_of_one_user_has_the_same_lock_and_another_user_another() ->
     assert Lock().path == lock_file()
     assert lock_file().parent == Path(gettempdir())
     assert str(os.getuid()) in lock_file().name
+
+
+def test_without_a_folder_for_temporary_files_there_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python raises where neither TMPDIR nor any folder of the system can be written."""
+
+    def none_usable() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none_usable)
+    with pytest.raises(Busy, match="set TMPDIR to one that can"):
+        Lock().acquire("a session")

@@ -168,16 +168,12 @@ def test_a_session_in_which_every_cell_failed_is_saved_all_the_same(tmp_path: Pa
 
 
 def test_a_file_that_cannot_be_written_fails_the_session_in_a_sentence(tmp_path: Path) -> None:
+    name = "m" * 250  # too long with the ending that a file has while it is written
     done = bench(
-        tmp_path,
-        *SYNTHETIC,
-        "-k",
-        "scratch-torch",
-        f"--benchmark-json={tmp_path / 'missing' / 'mine.json'}",
-        paper="",
+        tmp_path, *SYNTHETIC, "-k", "scratch-torch", f"--benchmark-json={tmp_path / name}.json", paper=""
     )
     assert done.returncode == FAILED
-    assert "missing/mine.json could not be written" in done.stdout
+    assert f"{name}.json could not be written" in done.stdout
     assert "Traceback" not in done.stderr + done.stdout
     assert saved(tmp_path)["benchmarks"]
 
@@ -328,6 +324,13 @@ def test_offline_the_small_profiles_take_the_stand_in_and_say_why(tmp_path: Path
             "there is no experiment 'magic'; there are scratch, mist",
         ),
         ((*SYNTHETIC, "--profile", "fast"), "invalid choice: 'fast'"),
+        ((*SYNTHETIC, "--benchmark-histogram"), "--benchmark-histogram needs pygal"),
+        ((*SYNTHETIC, "--benchmark-cprofile=tottime"), "--benchmark-cprofile: each cell trains in"),
+        ((*SYNTHETIC, "--benchmark-json=/nowhere/a.json"), "there is no folder /nowhere"),
+        ((*SYNTHETIC, "--benchmark-group-by=engine"), "--benchmark-group-by engine: benchmarks are"),
+        ((*SYNTHETIC, "--benchmark-group-by=param:engine"), "param or param:cell"),
+        ((*SYNTHETIC, "--benchmark-compare-fail=min:5%"), "needs a saved run: name one with"),
+        ((*SYNTHETIC, "--benchmark-skip"), "nothing would be saved"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
 )
