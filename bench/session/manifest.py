@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import to_builtins
 
-from bench.paths import ROOT
 from bench.records import diff
 from bench.records.types import Cell, Machine, Plan, Record
-
-CODE = ("conftest.py", "alexnet/**/*.py", "bench/**/*.py")
 
 
 class PlannedCell(Record, frozen=True, kw_only=True):
@@ -25,7 +21,7 @@ class PlannedCell(Record, frozen=True, kw_only=True):
 class Manifest(Record, frozen=True, kw_only=True):
     """What one session was begun with; it stays on this computer.
 
-    `options` are as given, with folders. `code` maps each file of this project to its hash.
+    `options` are as given, with folders. `code` maps each file that a session imports to its hash.
     """
 
     schema: int
@@ -46,14 +42,6 @@ class Manifest(Record, frozen=True, kw_only=True):
             *_field_differences(self, first),
             *_code_differences(self.code, first.code),
         ]
-
-
-def code_hashes() -> dict[str, str]:
-    """File -> the first 12 digits of its sha256, for all code that measures."""
-    files = sorted(file for pattern in CODE for file in ROOT.glob(pattern))
-    return {
-        str(file.relative_to(ROOT)): hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in files
-    }
 
 
 def _cell_differences(now: Manifest, first: Manifest) -> Iterator[str]:

@@ -93,9 +93,12 @@ def _open_resumed(
 
 
 def _saved_sessions(folder: Path) -> int:
-    """How many sessions of this machine are saved: every other one has its engines in reverse."""
+    """How many sessions of this machine are saved: every other one has its engines in reverse.
+
+    Each has a number of its own. A copy beside it (`0001_quick 2.json`) has the same one.
+    """
     with suppress(PermissionError):  # cells may be listed where nothing can be saved
-        return sum(1 for _ in folder.glob("*.json"))
+        return len({file.name[:4] for file in folder.glob("[0-9][0-9][0-9][0-9]_*.json")})
     return 0
 
 
@@ -123,7 +126,10 @@ def _plans(
 
 
 def _new_folder(runs: Path, profile: str) -> Path:
-    """A folder name that no session has yet; a second session within the same second gets -2."""
+    """A folder name that no session has yet; a second session within the same second gets -2.
+
+    `resume.FOLDER_NAME` matches it.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     names = [f"{stamp}{suffix}-{profile}" for suffix in ("", *(f"-{n}" for n in range(2, 100)))]
     return next(runs / name for name in names if not os.path.lexists(runs / name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from bench.records.types import METHOD, SCHEMA_VERSION, Cell, Pause, Record, Ski
 from bench.session.cell_history import CellHistory, read_history
 from bench.session.manifest import Manifest
 
+FOLDER_NAME = re.compile(r"\d{8}T\d{6}(-\d+)?-[a-z]+")
+"""Of a session's folder: its time, a number within the second, its profile."""
 JOURNAL_NAME = "session.jsonl"
 
 
@@ -172,8 +175,12 @@ def unfinished_session_note(runs: Path) -> str | None:
 
 
 def _newest_first(runs: Path) -> list[Path]:
-    """The folders of all sessions; their names begin with their time."""
-    return sorted((file.parent for file in runs.glob(f"*/{JOURNAL_NAME}")), reverse=True)
+    """The folders of all sessions; their names begin with their time.
+
+    A sync service's copy of one (`20261127T101010-quick 2`) is no session.
+    """
+    folders = (file.parent for file in runs.glob(f"*/{JOURNAL_NAME}"))
+    return sorted((folder for folder in folders if FOLDER_NAME.fullmatch(folder.name)), reverse=True)
 
 
 def _older_session(folder: Path) -> OlderSession | None:

@@ -28,9 +28,10 @@ from bench.records.types import METHOD, SCHEMA_VERSION, Cell, Gate, Machine, Pla
 from bench.records.verdict import judge
 from bench.records.write import extra_info
 from bench.session.cell_runner import CellRunner
+from bench.session.code import code_hashes
 from bench.session.interrupts import Interrupts
 from bench.session.log import SessionLog
-from bench.session.manifest import Manifest, PlannedCell, code_hashes
+from bench.session.manifest import Manifest, PlannedCell
 from bench.session.resume import Stopped
 from bench.trial.ask import ask_trial
 

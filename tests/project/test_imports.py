@@ -15,7 +15,15 @@ from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 from bench.paths import ROOT
 
 HOUSES = ("alexnet", "bench", "reports")
-FILES = [ROOT / "conftest.py", *(f for house in HOUSES for f in sorted((ROOT / house).rglob("*.py")))]
+FILES = [
+    ROOT / "conftest.py",
+    *(
+        file
+        for house in HOUSES
+        for file in sorted((ROOT / house).rglob("*.py"))
+        if file.stem.isidentifier()  # what macOS and sync services leave beside the code is none
+    ),
+]
 FOLDER = ROOT / "alexnet" / "frameworks"
 ORIGINAL_REPORT = (ROOT / "reports" / "original" / "published.py",)
 """What was published in 2025, of the two frameworks that it was of."""
@@ -40,7 +48,7 @@ BENCH: dict[str, set[str]] = {
     "doctor": {"host", "interpreter", "ipc", "paths", "plan", "records"},
     "trial": {"ipc", "records", "worker"},
     "session": {"gate", "host", "ipc", "meters", "paths", "plan", "records", "trial"},
-    "plugin": {"doctor", "host", "ipc", "plan", "records", "session"},
+    "plugin": {"doctor", "host", "ipc", "paths", "plan", "records", "session"},
     "overhead": {"host", "ipc", "meters", "paths", "plan", "records", "worker"},
     "interference": {"overhead", "paths", "records", "worker"},
     "input_work": {"overhead", "worker"},

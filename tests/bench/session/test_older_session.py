@@ -11,12 +11,14 @@ import msgspec
 import pytest
 from msgspec import to_builtins
 
+from bench.plan.profiles import PROFILES
 from bench.records.journal import Journal
 from bench.records.types import METHOD, SCHEMA_VERSION, Pause
 from bench.session import resume
 from bench.session.manifest import Manifest, PlannedCell
-from bench.session.open import open_session
+from bench.session.open import _new_folder, open_session
 from bench.session.resume import (
+    FOLDER_NAME,
     JOURNAL_NAME,
     LAST_COMMITS,
     OlderSession,
@@ -261,6 +263,24 @@ def test_a_session_of_this_version_is_found(tmp_path: Path) -> None:
     note = unfinished_session_note(tmp_path / "a-mac" / ".runs")
     assert note
     assert note.endswith("; --resume goes on with it")
+
+
+@pytest.mark.parametrize("name", [f"{NEWEST} 2", f"{NEWEST} copy", f"{NEWEST} (1)"])
+def test_a_copy_of_a_session_is_none(name: str, tmp_path: Path) -> None:
+    """A sync service leaves one beside the folder, with a name that comes after the folder's own."""
+    write(tmp_path, ("manifest", MANIFEST), STOPPED, name=name)
+    with pytest.raises(SessionRefused, match="there is nothing to resume"):
+        find_unfinished_session(tmp_path)
+    ours = write(tmp_path, ("manifest", MANIFEST), STOPPED)
+    assert find_unfinished_session(tmp_path).folder == ours
+
+
+def test_every_new_folder_is_known_for_one(tmp_path: Path) -> None:
+    for profile in PROFILES:
+        for _ in range(2):  # the second within a second has a number
+            folder = _new_folder(tmp_path, profile)
+            folder.mkdir()
+            assert FOLDER_NAME.fullmatch(folder.name)
 
 
 def test_a_finished_session_of_this_version_is_not_reported(tmp_path: Path) -> None:

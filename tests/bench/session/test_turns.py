@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bench.session.open import open_session
 from tests.bench.plan.test_grid import OPTIONS
 
@@ -23,3 +25,12 @@ def test_every_other_session_begins_with_the_last_engine(tmp_path: Path) -> None
     assert first_engine(tmp_path) == "tensorflow"
     saved.with_name("0002_quick.json").write_text("{}", encoding="utf-8")
     assert first_engine(tmp_path) == "torch"
+
+
+@pytest.mark.parametrize("copy", ["._0001_quick.json", "0001_quick 2.json", "0001_quick copy.json"])
+def test_a_copy_of_a_file_is_no_session(tmp_path: Path, copy: str) -> None:
+    for name in ("0001_quick.json", copy):
+        file = tmp_path / "turns" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("{}", encoding="utf-8")
+    assert first_engine(tmp_path) == "tensorflow"
