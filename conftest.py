@@ -25,7 +25,13 @@ from bench.paths import ROOT
 from bench.plan import options
 from bench.plan.prepare import ELSEWHERE, NotPrepared
 from bench.plugin import header, progress, pytest_benchmark, summary
-from bench.plugin.pytest_benchmark import SESSION, Storage, check_options, save_without_benchmarks
+from bench.plugin.pytest_benchmark import (
+    SESSION,
+    Storage,
+    check_options,
+    rehearse_saving,
+    save_without_benchmarks,
+)
 from bench.records.cell_recipe import IllegalPlan
 from bench.records.run import SessionRun
 from bench.records.types import Cell, Gate
@@ -36,6 +42,8 @@ from bench.session.session import Session
 from bench.trial.ask import TrialFailed
 
 BENCH, RESULTS = ROOT / "bench", ROOT / "results"
+TESTS = (BENCH / "test_gate.py", BENCH / "test_train.py")
+PROJECT = "alexnet-bench"
 DEFAULT_STORAGE = "file://./.benchmarks"  # pytest-benchmark's, one folder for all machines
 FINDINGS = pytest.StashKey[Sequence[Finding]]()
 COMPARE = pytest.StashKey[Any]()
@@ -75,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if BENCH / "test_parity.py" in _paths(config):
         raise pytest.UsageError("bench/test_parity.py is now bench/test_gate.py")
     values = config.option
+    values.benchmark_project_name = PROJECT  # else it is the name of the user's folder
     if values.benchmark_storage == DEFAULT_STORAGE:
         # pytest-benchmark creates the folder at once, and a run of the tests must leave none behind.
         values.benchmark_storage = f"file://{RESULTS if _runs_benchmarks(config) else ROOT}"
@@ -185,6 +194,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leaves out files beside the two tests: with a copy of one, each cell would be measured twice."""
+    path = collection_path.resolve()
+    return True if BENCH in path.parents and path.is_file() and path not in TESTS else None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each cell of the grid."""
     if "cell" in metafunc.fixturenames:
@@ -228,6 +243,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                     ):
                         bar.add_task("trial", total=None, note="how many steps an epoch has")
                         bench_session.cut_epochs()
+                rehearse_saving(session.config)
                 bench_session.begin(_plugin(session.config).save)
         except USAGE_ERRORS as error:
             raise pytest.UsageError(str(error)) from error

@@ -23,7 +23,7 @@ from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, UsualLoop, WayUnavailable
 from alexnet.recipe import EXPERIMENTS
 from alexnet.terminal import accept_all_letters
-from bench.host import machine
+from bench.host import identity, machine
 from bench.meters.time import TimeMeter
 from bench.overhead.ratio import LEAST_ROUNDS, ratio_to
 from bench.overhead.training import PLAN, measuring_alone, prepare_training
@@ -279,7 +279,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(table(rows, comparison.steps * plan.batch_size))
     console.print(loss_line(rows), soft_wrap=True)
     if args.json:
-        args.json.write_text(json.dumps(record(comparison, rows, way, tried), indent=1), encoding="utf8")
+        content = identity.users_identity({}).hide(record(comparison, rows, way, tried))
+        args.json.write_text(json.dumps(content, indent=1), encoding="utf8")
     return 0
 
 

@@ -1441,13 +1441,14 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="home-folder",
-        claim="The saved file has no home folder in it (docs/results.md)",
+        claim="The saved file has no folder of the user and no user name in it (docs/results.md)",
         fault="what stands within a list is passed over",
-        file="bench/records/write.py",
-        old="return [without_home(item) for item in value]",
+        file="bench/host/identity.py",
+        old="return [self.hide(item) for item in value]",
         new="return list(value)",
         tests=(
             "tests/bench/session/test_session.py::test_a_crashed_and_a_diverged_cell_are_saved_and_the_others_go_on",
+            "tests/bench/session/test_accounts.py::test_no_spelling_of_a_users_name_or_folder_is_in_a_file",
         ),
     ),
     Fault(

@@ -75,7 +75,8 @@ class Facts:
     are named for a version of CUDA, such as nvidia-cudnn-cu13. `device` is the one requested, `devices`
     has the one that each engine will use, `obstacles` why an engine cannot run on its device, without a
     full stop, and `refusals` the reason why an engine cannot use the GPU. `temporary` is the disk of what
-    engines compile, None where no folder for it can be written to. `parameters` is the count of the run's largest network. `data_problem` and
+    engines compile, `cache` that of downloads; each is None where there is no folder for it.
+    `cache_problem` says why downloads cannot be kept, and what helps. `parameters` is the count of the run's largest network. `data_problem` and
     `weights_problem` say what is wrong with the images and the weights that the user named. Of this
     Python `universal` says whether it was built for Apple silicon too, `optimized` whether it leaves out
     assertions, and `traced` whether a debugger watches it.
@@ -94,7 +95,8 @@ class Facts:
     open_files: int | None
     caffeinate: bool
     results: Disk
-    cache: Disk
+    cache: Disk | None
+    cache_problem: tuple[str, str] | None
     temporary: Disk | None
     results_obstacle: Obstacle | None
     parameters: int
@@ -233,7 +235,8 @@ def gather_facts(
         open_files=None if open_files == resource.RLIM_INFINITY else open_files,
         caffeinate=Path(CAFFEINATE[0]).exists(),
         results=_disk(results / machine.name, COPIES_ON_DISK * weights_bytes + RECORDS_BYTES),
-        cache=_disk(prepare.cache_folder(), _download_bytes(options, data)),
+        cache=_cache_disk(_download_bytes(options, data)),
+        cache_problem=prepare.cache_problem(),
         temporary=_temporary_disk(_compiled_bytes(options)),
         results_obstacle=prepare.results_obstacle(results / machine.name),
         parameters=parameters,
@@ -279,10 +282,15 @@ def data_state(options: Options) -> tuple[DataState, DataError | None]:
         except DataError as error:
             return "unusable folder", error
         return "folder", None
-    with suppress(OSError):
-        if (prepare.cache_folder() / ARCHIVE).stat().st_size == ARCHIVE_BYTES:
-            return "cached", None
-    return "download", None
+    return ("cached" if _cached_bytes(ARCHIVE) == ARCHIVE_BYTES else "download"), None
+
+
+def _cached_bytes(name: str) -> int | None:
+    """The size of a file in the cache folder; None if it is not there."""
+    folder = prepare.cache_folder()
+    with suppress(OSError):  # the home folder may be another's, as sudo leaves it
+        return None if folder is None else (folder / name).stat().st_size
+    return None
 
 
 def _weights_problem(options: Options) -> str | None:
@@ -298,10 +306,7 @@ def _download_bytes(options: Options, data: DataState) -> int:
     """The growth of the cache: the archive and its images, and ImageNet's weights in two formats."""
     needed = ARCHIVE_BYTES + CIFAR10_BYTES if data == "download" else 0
     pretrained = any(EXPERIMENTS[name].pretrained for name in options.experiment)
-    carried_over = False
-    with suppress(PermissionError):
-        carried_over = any(prepare.cache_folder().glob("*.safetensors"))
-    if pretrained and not carried_over:
+    if pretrained and _cached_bytes(prepare.CONVERTED) is None:
         needed += 2 * network("torchvision", classes=IMAGENET_CLASSES).parameters * FLOAT32_BYTES
     return needed
 
@@ -317,6 +322,11 @@ def _largest_parameters(options: Options, profile: str) -> int:
     image_size = options.image_size or PROFILES[profile].image_size
     variants = [EXPERIMENTS[name].variant for name in options.experiment]
     return max(network(variant, image_size=image_size).parameters for variant in variants)
+
+
+def _cache_disk(needs_bytes: int) -> Disk | None:
+    folder = prepare.cache_folder()
+    return None if folder is None else _disk(folder, needs_bytes)
 
 
 def _temporary_disk(needs_bytes: int) -> Disk | None:

@@ -20,12 +20,12 @@ def open_files(facts: Facts) -> Findings:
 
 def disk(facts: Facts) -> Findings:
     """The disk must have room for downloads, checkpoints, results and what is compiled."""
-    disks = {
+    named = {
         "results/": facts.results,
         "the downloads": facts.cache,
+        TEMPORARY: facts.temporary,
     }
-    if facts.temporary:
-        disks[TEMPORARY] = facts.temporary
+    disks = {content: disk for content, disk in named.items() if disk}
     volumes: dict[object, list[str]] = {}
     for content, disk in disks.items():
         if disk.needs_bytes:  # one of unknown volume shares it with no other
@@ -60,6 +60,13 @@ def data(facts: Facts) -> Findings:
         message = "CIFAR-10 comes from a folder that you named, and only you can vouch for its images."
         fix = "leave out --data-dir and ALEXNET_DATA: the checked archive is downloaded"
         yield Finding(level=level, message=message, fix=fix if level == "warning" else "")
+    elif facts.data == "download" and facts.cache_problem:
+        problem, fix = facts.cache_problem
+        yield warning(
+            f"CIFAR-10 is not here yet and cannot be kept: {problem}.",
+            f"{fix}, or name a folder with CIFAR-10 by --data-dir",
+            error_if=facts.is_to_be_compared,
+        )
     elif facts.data == "download":
         message = "CIFAR-10 (170 MB) is not here yet and will be downloaded as the run starts."
         fix = "stay connected until it is there, or name a folder with --data-dir"

@@ -46,10 +46,17 @@ class Lock:
     def acquire(self, purpose: str) -> None:
         """Raises Busy if another process holds the lock, naming that process and its `purpose`."""
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            path = self.path
+        except FileNotFoundError as error:  # of tempfile
+            raise Busy(
+                "whether this computer is measuring already cannot be told, since no folder for"
+                " temporary files can be written: set TMPDIR to one that can"
+            ) from error
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise Busy(
-                f"whether this computer is measuring already cannot be told, since {self.path} cannot be"
+                f"whether this computer is measuring already cannot be told, since {path} cannot be"
                 f" opened ({error.strerror}): remove it, or set TMPDIR to a folder that can be written"
             ) from error
         try:
@@ -60,9 +67,7 @@ class Lock:
             raise Busy(_busy_message(content.decode("utf8", "replace"))) from None
         except OSError as error:
             os.close(descriptor)
-            raise Busy(
-                f"{self.path} cannot be locked ({error.strerror}): set TMPDIR elsewhere"
-            ) from error
+            raise Busy(f"{path} cannot be locked ({error.strerror}): set TMPDIR elsewhere") from error
         self._descriptor = descriptor
         holder = json.dumps({"process": os.getpid(), "since": utc_now(), "what": purpose})
         with suppress(OSError):  # a full disk: the lock is held, but does not name its holder

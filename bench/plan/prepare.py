@@ -27,6 +27,9 @@ from bench.records.cell_recipe import IllegalPlan
 from bench.records.types import Plan
 
 PROBE_SECONDS = 180.0
+CONVERTED = "torchvision-alexnet.safetensors"
+"""torchvision's weights in the cache folder, as all sessions use them."""
+NO_HOME = "this account has no home folder, and so no folder for downloads"
 EXPLAINED = 2  # the exit status of `python -m alexnet` when stderr ends with the reason
 ELSEWHERE = "save elsewhere, with --benchmark-storage=file:///A/FOLDER"
 
@@ -53,9 +56,33 @@ class Source:
 PENDING_SOURCE = Source(dataset="cifar10", folder=None, provenance="not looked for yet")
 
 
-def cache_folder() -> Path:
-    """The folder for downloads and converted weights, shared by all clones."""
-    return Path(pooch.os_cache("alexnet-bench"))
+def cache_folder() -> Path | None:
+    """The folder for downloads and converted weights, shared by all clones.
+
+    None for an account without a home folder, such as a bare uid in a container, unless XDG_CACHE_HOME
+    names one.
+    """
+    try:
+        return Path(pooch.os_cache("alexnet-bench")).expanduser()  # a "~" may be left in it
+    except RuntimeError:
+        return None
+
+
+def cache_problem() -> tuple[str, str] | None:
+    """What keeps downloads from being kept, as a sentence without its full stop, and what helps."""
+    folder = cache_folder()
+    if folder is None:
+        return NO_HOME, download.ELSEWHERE
+    found = folders.obstacle(folder)
+    return folders.problem_and_fix(found, download.ELSEWHERE) if found else None
+
+
+def _folder_for_downloads() -> Path:
+    """The cache folder. Raises NotPrepared for an account that has none."""
+    folder = cache_folder()
+    if folder is None:
+        raise NotPrepared(f"{NO_HOME}: {download.ELSEWHERE}")
+    return folder
 
 
 def results_obstacle(machine_folder: Path) -> folders.Obstacle | None:
@@ -159,8 +186,8 @@ def find_images(options: Options, profile: str) -> Source:
     if named := named_folder(options):
         return replace(_cifar10(named, "a folder that the user vouches for"), from_user=True)
     try:
-        folder = download.fetch_cifar10(cache_folder())
-    except download.DownloadError as error:
+        folder = download.fetch_cifar10(_folder_for_downloads())
+    except (download.DownloadError, NotPrepared) as error:
         if options.dataset == "cifar10" or not PROFILES[profile].synthetic_allowed:
             raise NotPrepared(
                 f"{error}\nname a folder that holds it with --data-dir DIR, or ask for the stand-in"
@@ -212,7 +239,7 @@ def imagenet_weights(path: Path | None, session_folder: Path) -> Path:
     """
     target, arguments, damage = session_folder / "weights.safetensors", list[str](), ""
     if path is None:
-        target = cache_folder() / "torchvision-alexnet.safetensors"
+        target = _folder_for_downloads() / CONVERTED
         try:
             check_carried_over(target)
         except WeightsError as error:

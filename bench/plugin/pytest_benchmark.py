@@ -5,9 +5,12 @@ conftest.py registers the hooks, and replaces pytest-benchmark's storage by `Sto
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Generator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -17,9 +20,12 @@ from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import safe_dumps
 
 from alexnet import durable
-from bench.host import machine
+from bench.host import identity, machine
+from bench.paths import ROOT
+from bench.plan.prepare import cache_folder
 from bench.records import diff
 from bench.records.write import with_checksums
+from bench.session.resume import SessionRefused
 from bench.session.session import Session
 
 SESSION = pytest.StashKey[Session]()
@@ -43,8 +49,6 @@ def check_options(config: pytest.Config) -> None:
             "--benchmark-histogram needs pygal, which is not installed: call `pip install pygal`, or leave it"
             " out (`make report` draws every run)"
         )
-    if plugin.json and not plugin.json.parent.is_dir():
-        raise pytest.UsageError(f"--benchmark-json {plugin.json}: there is no folder {plugin.json.parent}")
     entry = {"group": "", "name": "", "fullname": "", "param": "", "params": {"cell": ""}}
     try:
         config.hook.pytest_benchmark_group_stats(
@@ -66,11 +70,28 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """Adds the failed and skipped cells, which pytest-benchmark leaves out."""
+    """Adds the failed and skipped cells, which pytest-benchmark leaves out, and hides the user."""
     if session := config.stash.get(SESSION, None):
         session.sort_benchmarks(output_json["benchmarks"])
         output_json.update(session.extra_fields())
-        output_json.update(with_checksums(output_json))
+        output_json.update(with_checksums(users_identity(config, session).hide(output_json)))
+
+
+def users_identity(config: pytest.Config, session: Session) -> identity.Identity:
+    """The user's name and all folders of a session, which stay out of its file."""
+    environ, python = os.environ, list[str | Path]()
+    if sys.prefix != sys.base_prefix:  # else it is the system's: /usr
+        python = identity.same_folder(Path(sys.prefix), environ.get("VIRTUAL_ENV"))
+    return identity.users_identity(
+        {
+            "<data>": (session.source.folder, session.options.data_dir, environ.get("ALEXNET_DATA")),
+            "<weights>": (session.options.weights,),
+            "<results>": (config.option.benchmark_storage.removeprefix("file://"),),
+            identity.CHECKOUT: identity.same_folder(ROOT, environ.get("PWD")),
+            identity.ENVIRONMENT: python,
+            "<cache>": (cache_folder(), environ.get("TORCH_HOME")),
+        }
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -155,10 +176,44 @@ class Storage(FileStorage):
         return True
 
 
+def rehearse_saving(config: pytest.Config) -> None:
+    """Makes what a session without benchmarks would save: what fails at the end fails now.
+
+    The computer's description is kept for the end, since it takes a second. Raises SessionRefused.
+    """
+    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    try:
+        machine_info = plugin.get_machine_info()
+        plugin.get_machine_info = lambda: machine_info
+        safe_dumps(_content_without_benchmarks(config))  # type: ignore[no-untyped-call]
+    except Exception as error:  # whatever a computer does to pytest-benchmark and its own packages
+        reason = (str(error).strip() or "no message").splitlines()[0]
+        raise SessionRefused(
+            f"the results could not be saved at the end, so nothing is measured: what a file says of"
+            f" this computer and of the code cannot be had ({type(error).__name__}: {reason})"
+        ) from error
+    if plugin.json:
+        try:
+            TemporaryFile(dir=Path(plugin.json).parent).close()
+        except OSError as error:
+            raise SessionRefused(
+                f"--benchmark-json {plugin.json} could not be written at the end ({error.strerror}):"
+                f" name a file in a folder that is there and can be written, or leave it out"
+            ) from error
+
+
 def save_without_benchmarks(config: pytest.Config) -> None:
     """Saves a session in which no cell succeeded; pytest-benchmark would not."""
     plugin = config._benchmarksession  # type: ignore[attr-defined]
-    output = config.hook.pytest_benchmark_generate_json(
+    output = _content_without_benchmarks(config)
+    plugin.storage.save(output, plugin.save)
+    if plugin.json:
+        plugin.save_json(output)
+
+
+def _content_without_benchmarks(config: pytest.Config) -> dict[str, Any]:
+    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    output: dict[str, Any] = config.hook.pytest_benchmark_generate_json(
         config=config,
         benchmarks=[],
         include_data=False,
@@ -166,6 +221,4 @@ def save_without_benchmarks(config: pytest.Config) -> None:
         commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
     )
     config.hook.pytest_benchmark_update_json(config=config, benchmarks=[], output_json=output)
-    plugin.storage.save(output, plugin.save)
-    if plugin.json:
-        plugin.save_json(output)
+    return output

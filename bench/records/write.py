@@ -1,9 +1,7 @@
-"""Runs as they are saved: fields, checksum, and no home folder in them."""
+"""Runs as they are saved: fields and checksum."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 from msgspec import to_builtins
@@ -27,22 +25,8 @@ def extra_info(run: Run) -> dict[str, Any]:
 
 
 def with_checksums(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a saved file without the user's home folder, and with a checksum in every run."""
-    content = without_home(content)
+    """The content of a saved file with a checksum in every run."""
     runs = [benchmark["extra_info"] for benchmark in content["benchmarks"]] + content["failures"]
     for run in runs:
         run["checksum"] = run_checksum(run, content["machine_info"]["machine"])
     return content
-
-
-def without_home(value: Any) -> Any:
-    """The same JSON value with the user's home folder, which has their name in it, written as ~."""
-    match value:
-        case str():
-            home = str(Path.home())
-            return value if home == "/" else re.sub(rf"{re.escape(home)}(?=/|\W|$)", "~", value)
-        case dict():
-            return {key: without_home(item) for key, item in value.items()}
-        case list() | tuple():
-            return [without_home(item) for item in value]
-    return value

@@ -44,21 +44,26 @@ PACKAGES = (alexnet, bench.records, reports.data)
 def users_cache() -> Cache | None:
     """The cache in a folder of its own, in that which VARIABLE names, else where downloads are too.
 
-    None if it is off.
+    None if it is off, and for an account without a home folder if no variable names one.
     """
     named = os.environ.get(VARIABLE, "")
     if named == OFF:
         return None
     if named:
         return Cache(folder=Path(named) / "report-cache")
-    return Cache(folder=Path(pooch.os_cache("alexnet-bench")) / "reports")
+    with suppress(RuntimeError):  # of an account without a home folder
+        return Cache(folder=Path(pooch.os_cache("alexnet-bench")).expanduser() / "reports")
+    return None
 
 
 def code_version(folders: Iterable[Path]) -> str:
-    """A hash (hex) of all modules under these folders: of what they are called, and of each byte."""
+    """A hash (hex) of all modules under these folders: of what they are called, and of each byte.
+
+    What no import statement can name is left out: macOS's `._` files, an editor's `.#` links, copies.
+    """
     digest = hashlib.sha256()
     for root in folders:
-        for module in sorted(root.rglob("*.py")):
+        for module in sorted(file for file in root.rglob("*.py") if file.stem.isidentifier()):
             content = hashlib.sha256(module.read_bytes()).hexdigest()
             digest.update(f"{module.relative_to(root).as_posix()} {content}\n".encode())
     return digest.hexdigest()

@@ -26,6 +26,7 @@ from reports.data.cache import Cache, code_version, users_cache
 from reports.data.frame import Frames, frames
 from reports.data.saved import SavedFile, SavedRun, saved_file
 from reports.data.sources import Sources, gather
+from tests.support.accounts import without_a_home
 from tests.support.report_files import (
     ANNA,
     LOOM,
@@ -227,6 +228,15 @@ def test_the_code_that_makes_the_rows_is_a_part_of_the_key(tmp_path: Path) -> No
     assert len(versions) == 4
 
 
+def test_what_lies_beside_the_code_is_no_part_of_the_key(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("x = 1\n")
+    version = code_version([tmp_path])
+    (tmp_path / "._module.py").write_bytes(b"\0\5\x16\7Mac OS X")
+    (tmp_path / "module 2.py").write_text("x = 2\n")
+    (tmp_path / ".#module.py").symlink_to("somebody@host.4242:1764230000")  # Emacs's lock leads nowhere
+    assert code_version([tmp_path]) == version
+
+
 def test_all_code_that_makes_the_rows_is_in_the_key() -> None:
     """Whatever reading a file imports of this project lies in one of the folders."""
     script = "import sys, reports.data.saved; print(*sorted(sys.modules))"
@@ -314,6 +324,17 @@ def test_the_users_cache_is_beside_the_downloads_or_where_a_variable_says(
     monkeypatch.setenv(kept.VARIABLE, str(tmp_path))
     assert users_cache() == Cache(folder=tmp_path / "report-cache")
     monkeypatch.setenv(kept.VARIABLE, kept.OFF)
+    assert users_cache() is None
+
+
+@pytest.mark.parametrize("older_platformdirs", [True, False])
+def test_an_account_without_a_home_folder_keeps_nothing(
+    monkeypatch: pytest.MonkeyPatch, older_platformdirs: bool
+) -> None:
+    without_a_home(monkeypatch)
+    monkeypatch.setenv(kept.VARIABLE, "")
+    if older_platformdirs:  # it leaves the ~ in the path
+        monkeypatch.setattr("pooch.os_cache", lambda name: Path("~/.cache", name))
     assert users_cache() is None
 
 

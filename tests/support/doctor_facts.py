@@ -44,6 +44,7 @@ MAC = Facts(
     caffeinate=True,
     results=Disk(free_bytes=90 * GB, needs_bytes=3 * GB, volume=1),
     cache=Disk(free_bytes=90 * GB, needs_bytes=0, volume=1),
+    cache_problem=None,
     temporary=Disk(free_bytes=90 * GB, needs_bytes=0, volume=1),
     results_obstacle=None,
     parameters=202_839_952,

@@ -45,6 +45,7 @@ def records(job: Job, behaviour: str) -> Iterator[Record]:
         yield replace(EPOCH, epoch=number, warm_up=warm_up, train_seconds=float(number))
         if behaviour == "crash":
             print(f"the last words of {job.cell.id} in {Path.home()}/folder", flush=True)
+            print(os.environ.get("LAST_WORDS", ""), end="", flush=True)
             os._exit(9)
         if behaviour == "hang":
             hang()

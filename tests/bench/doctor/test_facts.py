@@ -18,11 +18,13 @@ from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import VARIABLES
 from alexnet.spec import network
 from bench.doctor import facts
+from bench.doctor.diagnosis import diagnose
 from bench.doctor.facts import can_probe_gpu, gather_facts, plugin_clash, release_numbers
 from bench.ipc import compile_folder
 from bench.paths import ROOT
 from bench.plan import prepare
 from bench.plan.options import Options
+from tests.support.accounts import without_a_home
 from tests.support.closed import TOO_LONG, folder_of_this_user, not_as_root
 from tests.support.doctor_facts import AUTO, GB, MAC, PINS, packages
 
@@ -227,6 +229,22 @@ def test_only_variables_that_matter_are_looked_at(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     monkeypatch.setenv("A_SECRET", "x")
     assert gather_facts(AUTO).environment == {"PYTORCH_ENABLE_MPS_FALLBACK": "1"}
+
+
+def test_an_account_without_home_and_temporary_folder_is_diagnosed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> Path:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp', '/var/tmp']")
+
+    without_a_home(monkeypatch)
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    monkeypatch.setattr(facts, "place", none)
+    gathered = gather_facts(replace(AUTO, profile="full", device="cpu"), machine=MAC.machine)
+    assert gathered.data == "download"
+    errors = [finding for finding in diagnose(gathered) if finding.level == "error"]
+    fixes = [finding.fix for finding in errors if "can be written" in finding.message]
+    assert [fix.split(" to ")[0] for fix in fixes] == ["set TMPDIR", "set XDG_CACHE_HOME"]
 
 
 def test_pins_are_read_from_the_constraints_file(tmp_path: Path) -> None:

@@ -87,6 +87,22 @@ FAULTS = [
     Fault("data", MAC, {"data": "folder"}, "warning", "only you can vouch", "leave out --data-dir"),
     Fault("data", MAC, {"data": "download"}, "warning", "will be downloaded", "stay connected"),
     Fault(
+        "data",
+        MAC,
+        {"data": "download", "cache_problem": ("/c is a file", "set XDG_CACHE_HOME")},
+        "error",
+        "CIFAR-10 is not here yet and cannot be kept: /c is a file.",
+        "XDG_CACHE_HOME",
+    ),
+    Fault(
+        "data",
+        LINUX,
+        {"data": "download", "cache_problem": ("/c is a file", "set XDG_CACHE_HOME")},
+        "warning",
+        "CIFAR-10 is not here yet and cannot be kept: /c is a file.",
+        "--data-dir",
+    ),
+    Fault(
         "results folder",
         MAC,
         {"results_obstacle": Obstacle(kind="another user's", path=Path("results"), detail="root")},

@@ -168,6 +168,17 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None
     assert victim.read_text() == "mine"
 
 
+def test_no_folder_for_temporary_files_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container whose file system is read-only."""
+
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp', '/var/tmp']")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    with pytest.raises(Busy, match="no folder for temporary files can be written: set TMPDIR"):
+        Lock().acquire("a session")
+
+
 def test_every_clone_of_one_user_has_the_same_lock_and_another_user_another() -> None:
     assert Lock().path == lock_file()
     assert lock_file().parent == Path(gettempdir())

@@ -20,6 +20,7 @@ from bench.plugin import header
 from bench.records.cell_recipe import IllegalPlan
 from bench.session.open import open_session
 from tests.bench.plan.test_grid import OPTIONS
+from tests.support.accounts import without_a_home
 from tests.support.closed import TOO_LONG, folder_of_this_user, not_as_root
 from tests.support.narrow import narrow_variants
 
@@ -181,6 +182,42 @@ def test_results_that_cannot_be_saved_are_refused_before_anything_runs(tmp_path:
         with pytest.raises(NotPrepared, match=f"nothing can be saved, since {file} is a file"):
             open_session(replace(options, machine="a-mac"), results)
         assert open_session(replace(options, machine="a-mac"), results, only_list=True).plans
+
+
+@pytest.mark.parametrize("older_platformdirs", [True, False])
+def test_an_account_without_a_home_folder_is_told_what_to_set_before_a_download(
+    monkeypatch: pytest.MonkeyPatch, older_platformdirs: bool
+) -> None:
+    without_a_home(monkeypatch)
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    if older_platformdirs:  # it leaves the ~ in the path
+        monkeypatch.setattr("pooch.os_cache", lambda name: Path("~/.cache", name))
+    words = "this account has no home folder, and so no folder for downloads: name another"
+    with pytest.raises(NotPrepared, match=words):
+        prepare.find_images(replace(OPTIONS, dataset="auto"), "full")
+    with pytest.raises(NotPrepared, match=words):
+        prepare.imagenet_weights(None, Path("session"))
+    source = prepare.find_images(replace(OPTIONS, dataset="auto"), "quick")
+    assert source.provenance.startswith(f"made by this suite, since {words}")
+    assert not Path("~").exists()
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named_before_a_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home folder that is read-only, or / in a container; here it is a file, which stops root too."""
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / ".cache"))
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    words = "home is a file and no folder"
+    with pytest.raises(NotPrepared, match=f"cannot be kept on this computer \\(.*{words}"):
+        prepare.find_images(replace(OPTIONS, dataset="auto"), "full")
+    with pytest.raises(NotPrepared, match=f"weights cannot be kept, since .*{words}"):
+        prepare.imagenet_weights(None, Path("session"))
+    assert prepare.cache_problem() == (
+        f"{tmp_path / 'home'} is a file and no folder",
+        f"move it away: mv '{tmp_path / 'home'}' '{tmp_path / 'home'}.old'",
+    )
 
 
 def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,6 +178,28 @@ def test_a_file_that_cannot_be_written_fails_the_session_in_a_sentence(tmp_path:
     assert saved(tmp_path)["benchmarks"]
 
 
+def test_a_file_that_could_not_be_written_is_told_before_any_cell(tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "mine.json"
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", f"--benchmark-json={file}", paper="")
+    assert done.returncode == USAGE_ERROR
+    assert f"--benchmark-json {file} could not be written at the end (No such file" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (tmp_path / "test-machine" / ".runs").exists()
+
+
+def test_what_would_fail_as_the_results_are_saved_fails_before_any_cell(tmp_path: Path) -> None:
+    """py-cpuinfo, which pytest-benchmark asks at the end, knows some kinds of processor only."""
+    plugin = "import cpuinfo\n\ndef unknown():\n    raise Exception('py-cpuinfo: no such CPU')\n"
+    (tmp_path / "strange_cpu.py").write_text(f"{plugin}\ncpuinfo.get_cpu_info = unknown\n")
+    arguments = (*SYNTHETIC, "-k", "scratch-torch", "-p", "strange_cpu")
+    done = bench(tmp_path, *arguments, paper="", PYTHONPATH=str(tmp_path))
+    assert done.returncode == USAGE_ERROR
+    assert "the results could not be saved at the end, so nothing is measured" in done.stderr
+    assert "(Exception: py-cpuinfo: no such CPU)" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (tmp_path / "test-machine" / ".runs").exists()
+
+
 def until(condition: Callable[[], bool]) -> None:
     """Waits for the condition; a session on a busy machine may take its time."""
     deadline = monotonic() + PATIENCE_SECONDS
