@@ -95,7 +95,7 @@ def test_an_account_without_a_home_measures_and_saves(tmp_path: Path) -> None:
 def test_an_account_without_a_home_is_told_before_any_cell_what_a_download_needs(tmp_path: Path) -> None:
     done = without_a_home(tmp_path, "--profile", "smoke", "--device", "cpu", "--dataset", "cifar10")
     assert done.returncode == USAGE_ERROR
-    assert "set XDG_CACHE_HOME to a folder that can be written" in done.stderr
+    assert "name another folder for downloads in XDG_CACHE_HOME" in done.stderr
     assert "--data-dir DIR" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "test-machine").exists()
