@@ -108,7 +108,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _open_session(config)
     plugin.handle_loading()
     if SESSION in config.stash and plugin.compare_fail and not plugin.compared_mapping:
-        raise pytest.UsageError("--benchmark-compare-fail needs a saved run: name one with --benchmark-compare")
+        raise pytest.UsageError(
+            "--benchmark-compare-fail needs a saved file to compare with, and there is none: name one with"
+            " --benchmark-compare=FILE"
+        )
 
 
 def _check_link(storage: Path) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 
 from bench.host import macos
-from bench.host.machine import query_nvml, read_kernel_file
+from bench.host.linux import read_kernel_file
+from bench.host.machine import query_nvml
 from bench.records.clock import utc_now
 from bench.records.types import Condition, Power, Thermal
 

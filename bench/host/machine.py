@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -17,7 +16,8 @@ from msgspec.structs import replace
 from alexnet.frameworks.packages import installed_versions
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import FRAMEWORKS
-from bench.host import macos
+from bench.host import linux, macos
+from bench.records.computer import folder_name
 from bench.records.types import Machine
 
 Value = TypeVar("Value")
@@ -27,27 +27,21 @@ PACKAGES = (
     *(name for info in FRAMEWORKS.values() for name in info.packages),
     *("numpy", "zeus-apple-silicon", "pytest", "pytest-benchmark", "psutil"),
 )
-CPUINFO = Path("/proc/cpuinfo")
-PRODUCT_NAME = Path("/sys/class/dmi/id/product_name")  # the serial numbers in this folder are not read
 
 
 def describe(name: str | None = None) -> Machine:
-    """The record of this computer, named `name`, or else by its chip and model.
+    """The record of this computer, named `name`, which has a letter or a digit, or by its chip and model.
 
     The host name is not used: it often has the owner's name in it, and it changes with the network.
 
     The sources are `sysctl`, `sw_vers`, `ioreg` and `system_profiler` on macOS; /proc/cpuinfo,
-    /sys/class/dmi, os-release and NVML on Linux; psutil for memory in bytes. They are read once per
-    process.
+    /sys/class/dmi, /proc/device-tree, os-release and NVML on Linux; psutil for memory in bytes. They are
+    read once per process.
     """
     machine = describe_unnamed()
     model = machine.model or platform.system()
-    return replace(machine, name=slug(name or f"{machine.chip or machine.architecture}-{model}"))
-
-
-def slug(text: str) -> str:
-    """A name that is a safe folder name everywhere: lower-case letters, digits, single dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
+    text = name or f"{machine.chip or machine.architecture}-{model}"
+    return replace(machine, name=folder_name(text))
 
 
 def likely_gpu() -> Device | None:
@@ -76,14 +70,6 @@ def query_nvml(query: Callable[[Any, Any], Value]) -> Value | None:
         finally:
             pynvml.nvmlShutdown()
     except (pynvml.NVMLError, AttributeError):  # an older pynvml lacks functions
-        return None
-
-
-def read_kernel_file(file: Path) -> str | None:
-    """The text of a file under /proc or /sys; None if it is missing, unreadable or empty."""
-    try:
-        return file.read_text(errors="replace").strip() or None
-    except OSError:
         return None
 
 
@@ -124,21 +110,20 @@ def _mac() -> dict[str, Any]:
 
 
 def _linux() -> dict[str, Any]:
-    cpuinfo = read_kernel_file(CPUINFO) or ""
-    chip = re.search(r"^model name[ \t]*:[ \t]*(\S.*)$", cpuinfo, re.MULTILINE)
-    flags = re.search(r"^flags[ \t]*:(.*)$", cpuinfo, re.MULTILINE)  # x86 only
+    cpuinfo = linux.read_kernel_file(linux.CPUINFO) or ""
+    firmware = linux.read_firmware()
     cores = psutil.cpu_count(logical=False)
     gpu, gpu_cores = query_nvml(_nvidia_gpu) or (None, None)
     return {
-        "chip": chip[1].strip() if chip else None,
-        "model": read_kernel_file(PRODUCT_NAME),
+        "chip": linux.chip(cpuinfo, firmware),
+        "model": linux.model(firmware),
         "cpu_cores": {"cores": cores} if cores else None,
         "gpu": gpu,
         "gpu_cores": gpu_cores,
         "os": _distribution(),
         "os_build": platform.release() or None,
         "translated": None,
-        "virtual": "hypervisor" in flags[1].split() if flags else None,
+        "virtual": linux.is_virtual(cpuinfo, firmware),
     }
 
 

@@ -17,6 +17,7 @@ from alexnet.frameworks.registry import ENGINES, FRAMEWORKS, default_engines
 from alexnet.recipe import EXPERIMENTS
 from bench.plan.engines import ALL, all_runnable
 from bench.plan.profiles import PROFILES
+from bench.records.computer import folder_name
 
 
 def _at_least(minimum: int) -> Callable[[str], int]:
@@ -44,6 +45,13 @@ def _names(noun: str, known: Collection[str], *also: str) -> Callable[[str], lis
         return given
 
     return names
+
+
+def _computer(text: str) -> str:
+    """Reads a computer's name. Raises ArgumentTypeError for one that can name no folder."""
+    if text and not folder_name(text):
+        raise ArgumentTypeError(f"{text!r} has no letter and no digit, and a folder is to be named by it")
+    return text
 
 
 _REPEATABLE: dict[str, Any] = {"action": "extend", "default": []}
@@ -161,7 +169,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "the same, even if code, versions, data, options or machine have changed",
     },
-    "--machine": {"metavar": "NAME", "help": "name this computer; its results go to results/NAME"},
+    "--machine": {
+        "type": _computer,
+        "metavar": "NAME",
+        "help": "name this computer, in any script; its results go to results/NAME",
+    },
 }
 
 

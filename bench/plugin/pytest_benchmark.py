@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,19 +16,24 @@ from typing import Any
 import pytest
 from msgspec import to_builtins
 from pytest_benchmark.logger import Logger
+from pytest_benchmark.stats import normalize_stats
 from pytest_benchmark.storage.file import FileStorage
-from pytest_benchmark.utils import safe_dumps
+from pytest_benchmark.utils import DEFAULT_COLUMNS, safe_dumps
 
 from alexnet import durable
 from bench.host import identity, machine
 from bench.paths import ROOT
 from bench.plan.prepare import cache_folder
 from bench.records import diff
+from bench.records.read import UnreadableFile, read, require_benchmarks
+from bench.records.types import Cell
 from bench.records.write import with_checksums
 from bench.session.resume import SessionRefused
 from bench.session.session import Session
 
 SESSION = pytest.StashKey[Session]()
+NUMBERED = "[0-9][0-9][0-9][0-9]_"
+"""The beginning of a saved file's name, as a glob."""
 
 
 def check_options(config: pytest.Config) -> None:
@@ -63,14 +68,24 @@ def check_options(config: pytest.Config) -> None:
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Adds our record of the machine to pytest-benchmark's."""
-    machine_info["machine"] = to_builtins(machine.describe(config.option.machine))
+    session = config.stash.get(SESSION, None)
+    described = session.machine if session else machine.describe(config.option.machine)
+    machine_info["machine"] = to_builtins(described)
     del machine_info["node"]  # the full host name, which often contains the owner's name
     for name in [name for name in machine_info["cpu"] if name.startswith("hz_actual")]:
         del machine_info["cpu"][name]  # the momentary clock rate
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """Adds the failed and skipped cells, which pytest-benchmark leaves out, and hides the user."""
+    """Adds the failed and skipped cells, which pytest-benchmark leaves out, and hides the user.
+
+    A cell is named by its id.
+    """
+    for benchmark in output_json["benchmarks"]:
+        if params := benchmark["params"]:
+            benchmark["params"] = {
+                name: value.id if isinstance(value, Cell) else value for name, value in params.items()
+            }
     if session := config.stash.get(SESSION, None):
         session.sort_benchmarks(output_json["benchmarks"])
         output_json.update(session.extra_fields())
@@ -100,8 +115,10 @@ def pytest_benchmark_compare_machine_info(
 ) -> Generator[None]:
     """Logs what differs between the machines; pytest-benchmark would print both as dicts."""
     saved = compared_benchmark["machine_info"]
-    ours, theirs = machine_info.get("machine"), saved.get("machine")
-    lines = diff.diff_machines(ours, theirs) if ours and theirs else ["saved by another suite"]
+    ours, theirs = machine_info["machine"], saved.get("machine")
+    # pytest-benchmark's own value under this key is a string, such as "arm64".
+    is_ours = isinstance(theirs, dict)
+    lines = diff.diff_machines(ours, theirs) if is_ours else ["saved by another suite"]
     for line in lines:
         benchmarksession.logger.info(f"this machine against the saved one: {line}", newline=False)
     compared_benchmark["machine_info"] = machine_info  # so that pytest-benchmark finds them equal
@@ -154,12 +171,32 @@ class Storage(FileStorage):
             if self._session:
                 self._session.log.add_saved_file(file.name, self._cells_to_save(self._plugin.benchmarks))
 
-    def query(self, *globs: str) -> list[Path]:
-        """The saved files, without the resumed session's own: it is not compared with itself."""
+    def load(self, *names: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """The saved files of these names, or all, and their contents, to compare with.
+
+        A file that cannot be compared with is passed over, and said. Without names the resumed session's
+        own is left out: it is not compared with itself. Raises UsageError for a name that stands for no
+        file.
+        """
         earlier = self._session.log.earlier if self._session else None
-        own = earlier.saved.file if earlier and earlier.saved else None
-        files: list[Path] = super().query(*globs)  # type: ignore[no-untyped-call]
-        return files if globs else [file for file in files if file.name != own]
+        own = earlier.saved.file if earlier and earlier.saved and not names else None
+        try:
+            files: list[Path] = self.query(*(names or (NUMBERED,)))  # type: ignore[no-untyped-call]
+        except ValueError as error:
+            raise pytest.UsageError(
+                f"--benchmark-compare: {', '.join(names)} is no file that can be read, and no number or"
+                f" name of one in {self.path}. Name a saved .json"
+            ) from error
+        for file in files:
+            if file.name == own:
+                continue
+            try:
+                content = read(file)
+                _require_stats(content)
+            except UnreadableFile as error:
+                self.logger.info(f"{file} is not compared with: {error}", newline=False)
+                continue
+            yield file.relative_to(self.path) if file.is_relative_to(self.path) else file, content
 
     def _write(self, file: Path, content: dict[str, Any]) -> bool:
         """Writes the whole file or nothing; returns whether it was written."""
@@ -174,6 +211,20 @@ class Storage(FileStorage):
             )
             return False
         return True
+
+
+def _require_stats(content: Any) -> None:
+    """Raises UnreadableFile for content without what pytest-benchmark's table shows."""
+    require_benchmarks(content)
+    for index, benchmark in enumerate(content["benchmarks"]):
+        stats = benchmark.get("stats") if isinstance(benchmark, dict) else None
+        if not isinstance(stats, dict) or not isinstance(benchmark.get("fullname"), str):
+            raise UnreadableFile(f"benchmarks[{index}] has no fullname or no stats")
+        if isinstance(stats.get("mean"), int | float) and stats["mean"] > 0:
+            normalize_stats(stats)  # type: ignore[no-untyped-call]
+        for name in DEFAULT_COLUMNS:
+            if not isinstance(stats.get(name), str if name == "outliers" else int | float):
+                raise UnreadableFile(f"benchmarks[{index}].stats.{name} is missing or of another kind")
 
 
 def rehearse_saving(config: pytest.Config) -> None:

@@ -173,8 +173,9 @@ def saved_differences(session: Session, saved: Mapping[Any, Mapping[str, Any]]) 
     cells_by_line: dict[str, list[str]] = {}
     for file, benchmarks in saved.items():
         saved_runs = {
-            entry.get("param"): upgraded_run(entry.get("extra_info", {}))
+            entry["param"]: upgraded_run(entry["extra_info"])
             for entry in benchmarks.values()
+            if isinstance(entry.get("param"), str) and isinstance(entry.get("extra_info"), dict)
         }
         for run in session.runs:
             if run.cell.id in saved_runs:

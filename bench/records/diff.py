@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from bench.records.computer import agree
 from bench.records.types import is_virtual_mac
 from bench.records.words import memory_text
 
@@ -72,14 +73,19 @@ def diff_machines(
 ) -> list[str]:
     """The differences between two machines, as JSON has them, except their names.
 
-    If one of the two is a virtual Mac, the first sentence says so: its GPU is not the chip's.
+    What a kernel keeps of the memory for itself is no difference. If one of the two is a virtual Mac, the
+    first sentence says so: its GPU is not the chip's.
     """
+    skip = ["name"]
+    here, there = ours.get(_MEMORY), theirs.get(_MEMORY)
+    if isinstance(here, int) and isinstance(there, int) and agree(_MEMORY, here, there):
+        skip.append(_MEMORY)
     virtual = [side for side in (ours, theirs) if is_virtual_mac(side.get("model"), side.get("virtual"))]
     if len(virtual) != 1:
-        return diff(ours, theirs, skip=("name",), sides=sides)
+        return diff(ours, theirs, skip=skip, sides=sides)
     name = virtual[0].get("name") or "one of the two"
     warning = f"{name} is a virtual Mac: its figures are not comparable"
-    return [warning, *diff(ours, theirs, skip=("name", "virtual"), sides=sides)]
+    return [warning, *diff(ours, theirs, skip=[*skip, "virtual"], sides=sides)]
 
 
 def diff_conditions(

@@ -101,7 +101,9 @@ def read(path: Path) -> Any:
             raise UnreadableFile(text, "unreadable")
         if (size := path.stat().st_size) > MAX_BYTES:
             raise UnreadableFile(f"it has {size:,} bytes, and no result file has over {MAX_BYTES:,}")
-        content = parse(path.read_text("utf8"))
+        raw = path.read_bytes()
+        # Windows' programs save JSON in UTF-16, or begin it with a byte order mark.
+        content = parse(raw.decode(json.detect_encoding(raw)))
     except OSError as error:
         raise UnreadableFile(f"it cannot be read: {error.strerror}", "unreadable") from error
     except RecordError as error:
@@ -126,8 +128,8 @@ def _check_depth(content: Any) -> None:
         raise UnreadableFile(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def load(content: Any) -> LoadedFile:
-    """The records of a file. Raises UnreadableFile if pytest-benchmark did not save it."""
+def require_benchmarks(content: Any) -> None:
+    """Raises UnreadableFile if pytest-benchmark did not save the content, for whatever suite."""
     if not isinstance(content, dict):
         raise UnreadableFile("it is no object, and so no file that pytest-benchmark saved")
     if not isinstance(content.get("machine_info"), dict) or not isinstance(
@@ -136,7 +138,17 @@ def load(content: Any) -> LoadedFile:
         raise UnreadableFile(
             "it lacks machine_info or benchmarks, and so is no file of pytest-benchmark"
         )
+
+
+def load(content: Any) -> LoadedFile:
+    """The records of a file. Raises UnreadableFile if this suite did not save it."""
+    require_benchmarks(content)
     raw_machine = content["machine_info"].get("machine")
+    # pytest-benchmark's own value is a string, such as "arm64". Files before version 5 have no schema.
+    if "schema" not in content and not isinstance(raw_machine, dict):
+        raise UnreadableFile(
+            "another suite saved it with pytest-benchmark: it has no record of the computer and no schema"
+        )
     name = str(raw_machine.get("name")) if isinstance(raw_machine, dict) else "unknown"
     lists = ("failures", "skipped", "interruptions")
     problems = [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from msgspec import to_builtins
 
 from bench.records import diff
+from bench.records.computer import agreeing_parts
 from bench.records.types import Cell, Machine, Plan, Record
 
 
@@ -64,11 +65,14 @@ def _cell_differences(now: Manifest, first: Manifest) -> Iterator[str]:
 
 
 def _field_differences(now: Manifest, first: Manifest) -> list[str]:
+    """Differences in machine, data and environment, but for readings that can be of one computer."""
+
     def compared_fields(manifest: Manifest) -> dict[str, Any]:
         fields = to_builtins(manifest)
         return {name: fields[name] for name in ("machine", "data_sha256", "environment")}
 
-    return _diff(compared_fields(now), compared_fields(first))
+    same = [f"machine.{part}" for part in agreeing_parts(now.machine, first.machine)]
+    return _diff(compared_fields(now), compared_fields(first), skip=same)
 
 
 def _code_differences(now: Mapping[str, str], first: Mapping[str, str]) -> Iterator[str]:
@@ -78,5 +82,5 @@ def _code_differences(now: Mapping[str, str], first: Mapping[str, str]) -> Itera
             yield f"code: {file} {change}"
 
 
-def _diff(now: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
-    return diff.diff(now, first, sides=("now", "when it began"))
+def _diff(now: Mapping[str, Any], first: Mapping[str, Any], *, skip: Collection[str] = ()) -> list[str]:
+    return diff.diff(now, first, skip=skip, sides=("now", "when it began"))

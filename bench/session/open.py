@@ -13,6 +13,7 @@ from bench.host import machine
 from bench.paths import RUNS
 from bench.plan import estimate, grid, prepare
 from bench.plan.options import CELL_OPTIONS, Options
+from bench.records.computer import completed
 from bench.records.types import Cell, Machine, Plan
 from bench.session import resume
 from bench.session.log import SessionLog
@@ -83,7 +84,7 @@ def _open_resumed(
         )
     return Session(
         options=merged,
-        machine=this_machine,
+        machine=completed(this_machine, earlier.manifest.machine),
         profile=profile,
         source=source,
         plans=plans,

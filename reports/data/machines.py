@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from bench.records.computer import BODY, agree, readings
 from bench.records.types import Machine
 from reports.data.sources import SourceRun
 from reports.data.text import plain
 
-BODY = ("chip", "model", "gpu", "gpu_cores", "memory_bytes", "architecture", "virtual")
-"""What makes a computer the one that it is; its system and packages may change."""
 COLUMNS = (
     *("machine", "computer", "name", "chip", "model", "cpu_cores", "gpu", "gpu_cores", "device_names"),
     *("memory_bytes", "os", "os_build", "os_builds", "python", "architecture", "translated", "virtual"),
@@ -25,9 +24,6 @@ MOST_LETTERS = 40
 MOST_OF_A_BUILD = 28
 """A kernel's release is longer than a build of macOS: 5.15.153.1-microsoft-standard-WSL2 is cut."""
 UNKNOWN_BUILD = "build not known"
-
-SAME_MEMORY = 0.01
-"""Linux counts its memory without what its kernel took, which differs from kernel to kernel."""
 
 Identity = tuple[Hashable, ...]
 """A computer's name and the parts of its body."""
@@ -117,14 +113,13 @@ def _computers(runs: Sequence[SourceRun]) -> list[list[int]]:
 
 
 def _identity(machine: Machine) -> Identity:
-    return (machine.name, *(getattr(machine, name) for name in BODY))
+    return (machine.name, *readings(machine).values())
 
 
 def _bodies(identities: Collection[Identity]) -> dict[Identity, Identity]:
     """Each computer's identity -> one that stands for it and for those that are the same computer's.
 
-    A reading that failed contradicts nothing, and a system's own count of memory moves a little from
-    boot to boot. What may be of either of two computers is one of its own.
+    What may be of either of two computers is one of its own.
     """
     named: dict[Hashable, list[list[Identity]]] = defaultdict(list)
     for identity in sorted(identities, key=lambda parts: (parts.count(None), str(parts))):
@@ -140,13 +135,7 @@ def _bodies(identities: Collection[Identity]) -> dict[Identity, Identity]:
 
 def _is_alike(one: Identity, other: Identity) -> bool:
     """Whether no part of the body of two computers of one name says that they are two."""
-    return all(
-        a is None
-        or b is None
-        or a == b
-        or (name == "memory_bytes" and abs(float(str(a)) / float(str(b)) - 1) <= SAME_MEMORY)
-        for name, a, b in zip(BODY, one[1:], other[1:], strict=True)
-    )
+    return all(agree(*pair) for pair in zip(BODY, one[1:], other[1:], strict=True))
 
 
 def _by_gpu(runs: Sequence[SourceRun], members: list[int]) -> Iterator[tuple[DeviceNames, list[int]]]:

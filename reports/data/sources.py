@@ -129,18 +129,19 @@ def gather(given: Sequence[str], *, cache: Cache | None = None, processes: int =
     """Reads every file that the names, folders and globs stand for.
 
     A folder stands for the .json files under it, hidden folders left out. What cannot be used is
-    listed in `left_out`. What a cache has is not read again, and what is read is kept in it. Many files
-    are read by so many processes. Raises NoResults where a name stands for nothing, or no run is left.
+    listed in `left_out`, and so is a folder that is closed to this user. What a cache has is not read
+    again, and what is read is kept in it. Many files are read by so many processes. Raises NoResults where
+    a name stands for nothing, or no run is left.
     """
     sources, names, checksums = Sources(), dict[str, str](), dict[str, Source]()
-    paths = _paths(given)
+    paths = _paths(given, sources.left_out)
     with ThreadPoolExecutor(max(1, processes)) as threads:
         hashed = list(threads.map(_hashed, paths))
     outcomes = _read(
         {file.sha256: file for file in hashed if isinstance(file, Hashed)}, cache, processes
     )
     for path, file in zip(paths, hashed, strict=True):
-        name = plain("/".join(path.parts[-2:]), 120)
+        name = _name(path)
         outcome = file if isinstance(file, Unreadable) else outcomes[file.sha256]
         if isinstance(outcome, Unreadable):
             sources.left_out.append(LeftOut(name=name, kind=outcome.kind, detail=outcome.why))
@@ -169,13 +170,23 @@ def processors() -> int:
     return min(MOST_PROCESSES, len(usable(0)) if usable else os.cpu_count() or 1)
 
 
-def _paths(given: Sequence[str]) -> list[Path]:
+def _name(path: Path) -> str:
+    """What a file or folder is called: its folder and its own name."""
+    return plain("/".join(path.parts[-2:]), 120)
+
+
+def _paths(given: Sequence[str], left_out: list[LeftOut]) -> list[Path]:
+    """The files that the names stand for; folders that are closed are added to `left_out`."""
     paths: dict[Path, None] = {}
     for name in given:
-        whole = Path(name)
-        met = [name] if whole.exists() else sorted(glob(name, recursive=True))  # noqa: PTH207
-        matches = [inner for match in met for inner in _inside(Path(match))]
-        if not matches:
+        met, closed = _met(name)
+        matches: list[Path] = []
+        for match in met:
+            files, closed_inside = _inside(match)
+            matches += files
+            closed += closed_inside
+        left_out += closed
+        if not (matches or closed):
             raise NoResults(
                 f"{plain(name)} stands for no file: name a .json that `pytest bench` saved, a folder"
                 " that holds some, or a glob such as 'results/*/*.json'"
@@ -184,16 +195,38 @@ def _paths(given: Sequence[str]) -> list[Path]:
     return list(paths)
 
 
-def _inside(match: Path) -> Iterator[Path]:
-    """A folder stands for its files, by itself or where a glob met it."""
-    if match.is_dir():
-        yield from (p for p in sorted(match.rglob("*.json")) if _shown(p.relative_to(match)))
-    else:
-        yield match
+def _met(name: str) -> tuple[list[Path], list[LeftOut]]:
+    """The files and folders that a name or a glob meets, and the closed folders where it may meet more."""
+    if Path(name).exists():
+        return [Path(name)], []
+    closed: list[LeftOut] = []
+    for folder in sorted(glob(str(Path(name).parent), recursive=True)):  # noqa: PTH207
+        try:
+            os.scandir(folder).close()
+        except (NotADirectoryError, FileNotFoundError):  # a file, or a link to nothing
+            continue
+        except OSError as error:
+            closed.append(_closed(error))
+    return [Path(match) for match in sorted(glob(name, recursive=True))], closed  # noqa: PTH207
 
 
-def _shown(path: Path) -> bool:
-    return not any(part.startswith(".") for part in path.parts)
+def _inside(match: Path) -> tuple[list[Path], list[LeftOut]]:
+    """A folder stands for its files, by itself or where a glob met it; and the closed folders in it."""
+    if not match.is_dir():
+        return [match], []
+    files: list[Path] = []
+    closed: list[LeftOut] = []
+    for folder, folders, names in os.walk(match, onerror=lambda error: closed.append(_closed(error))):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        shown = (name for name in names if name.endswith(".json") and not name.startswith("."))
+        files += [Path(folder) / name for name in shown]
+    return sorted(files), closed
+
+
+def _closed(error: OSError) -> LeftOut:
+    """That a folder gives no list of its files."""
+    why = f"this folder cannot be read: {error.strerror}"
+    return LeftOut(name=_name(Path(error.filename)), kind="unreadable", detail=why)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,7 +269,7 @@ def _hashed(path: Path) -> Hashed | Unreadable:
 def _unreadable(error: UnreadableFile | OSError) -> Unreadable:
     if isinstance(error, UnreadableFile):
         return Unreadable(kind=error.kind, why=plain(error))
-    return Unreadable(kind="unreadable", why=plain(error.strerror or error))
+    return Unreadable(kind="unreadable", why=plain(f"it cannot be read: {error.strerror or error}"))
 
 
 def _read(

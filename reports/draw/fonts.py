@@ -15,7 +15,7 @@ from matplotlib.ft2font import FT2Font, LoadFlags
 FAMILY = "DejaVu Sans"
 """Comes with matplotlib, and has Latin, Greek, Cyrillic, Arabic, Hebrew, arrows and signs."""
 PATH = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-UNLIKELY = re.compile(r"^\.|LastResort|Fallback|Tofu", re.IGNORECASE)
+UNLIKELY = re.compile(r"^\.|Last ?Resort|BMP Fallback|Tofu", re.IGNORECASE)
 """Fonts whose every letter is a box with a number, and the hidden ones of macOS."""
 FORMS = re.compile("[\ufe00-\ufe0f]")
 """They choose the form of the letter before them, such as an emoji's in colour, which we have not."""
@@ -23,10 +23,11 @@ FORMS = re.compile("[\ufe00-\ufe0f]")
 
 @dataclass(frozen=True, order=True)
 class Font:
-    """A font of this computer, by its family and its file."""
+    """A font of this computer, by its family and its file, which may have several."""
 
     family: str
     path: Path
+    index: int
 
 
 @cache
@@ -41,28 +42,35 @@ def _foreign(text: str) -> set[str]:
     return {letter for letter in set(text) if letter.isprintable() and ord(letter) not in _charmap()}
 
 
-def _drawn(path: Path, letters: set[str]) -> set[str]:
-    """Those of the letters that a file draws in lines: the colour pictures of emoji fonts are none."""
+def _drawn(font: Font, letters: set[str]) -> set[str]:
+    """Those of the letters that a font draws in lines: the colour pictures of emoji fonts are none."""
     drawn = set()
     with suppress(OSError, RuntimeError, ValueError):  # a file that FreeType cannot read draws nothing
-        font = FT2Font(str(path))
-        for letter in letters & set(map(chr, font.get_charmap())):
-            font.load_char(ord(letter), flags=LoadFlags.NO_SCALE)
-            if len(font.get_path()[0]):
+        face = FT2Font(str(font.path), face_index=font.index)
+        for letter in letters & set(map(chr, face.get_charmap())):
+            face.load_char(ord(letter), flags=LoadFlags.NO_SCALE)
+            if len(face.get_path()[0]):
                 drawn.add(letter)
     return drawn
 
 
 @cache
 def _computers() -> tuple[Font, ...]:
-    """The upright fonts of this computer of a usual weight, one a family, by their names."""
+    """The upright fonts of this computer, one a family: those of a usual weight first, by their names.
+
+    A variable font gives its lightest weight as its own.
+    """
     fonts: dict[str, Font] = {}
-    entries = font_manager.fontManager.ttflist
-    for entry in sorted(entries, key=lambda entry: (entry.name, entry.fname)):
-        usual = entry.style == "normal" and entry.weight in (400, 500, "normal", "regular", "book")
-        if usual and not UNLIKELY.search(entry.name) and not entry.fname.startswith(mpl.get_data_path()):
-            fonts.setdefault(entry.name, Font(entry.name, Path(entry.fname)))
+    for entry in sorted(font_manager.fontManager.ttflist, key=_preference):
+        ours = entry.fname.startswith(mpl.get_data_path())
+        if entry.style == "normal" and not UNLIKELY.search(entry.name) and not ours:
+            fonts.setdefault(entry.name, Font(entry.name, Path(entry.fname), entry.index))
     return tuple(fonts.values())
+
+
+def _preference(entry: font_manager.FontEntry) -> tuple[bool, str, str, int]:
+    is_usual = entry.weight in (400, 500, "normal", "regular", "book")
+    return not is_usual, entry.name, entry.fname, entry.index
 
 
 _fallback: dict[str, Font | None] = {}
@@ -73,7 +81,7 @@ def _find(letters: set[str]) -> None:
     """Looks for letters that were not looked for yet; each file is opened once for all."""
     pending = letters - set(_fallback)
     for font in _computers() if pending else ():
-        drawn = _drawn(font.path, pending)
+        drawn = _drawn(font, pending)
         _fallback.update(dict.fromkeys(drawn, font))
         pending -= drawn
         if not pending:

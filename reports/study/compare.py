@@ -14,6 +14,7 @@ import pandas as pd
 from alexnet.data import TEST_IMAGES, TRAINED_IMAGES
 from alexnet.frameworks.registry import ENGINES
 from alexnet.recipe import EXPERIMENTS
+from bench.records.computer import folder_name
 from bench.records.types import SPEED, is_virtual_mac
 from reports.data.frame import Frames
 from reports.data.settings import EXPERIMENT, SESSION
@@ -185,7 +186,8 @@ def least_patience(experiment: str) -> int:
 def study(frames: Frames, asked_baseline: str | None = None) -> Study:
     """Every comparison that the frames allow. Raises NoSuchMachine for an unknown baseline."""
     by_cell = samples(frames)
-    bases = baselines(frames, asked_baseline)
+    asked = None if asked_baseline is None else _machine_called(asked_baseline, frames)
+    bases = baselines(frames, asked)
     of_machines = machines(frames, by_cell, bases)
     of_engines = engines(frames, by_cell)
     return Study(
@@ -196,7 +198,7 @@ def study(frames: Frames, asked_baseline: str | None = None) -> Study:
         machines=of_machines,
         means=means(by_cell, of_machines),
         baselines=bases,
-        main=main_setting(frames, of_engines, of_machines, asked_baseline),
+        main=main_setting(frames, of_engines, of_machines, asked),
     )
 
 
@@ -426,12 +428,8 @@ def _judged(
 def baselines(frames: Frames, asked: str | None) -> Baselines:
     """Of each setting the machine that others are compared with: the one asked for, if it has valid runs
     there, else the one measured first.
-
-    Raises NoSuchMachine.
     """
     names = list(frames.machines["machine"])
-    if asked is not None and asked not in names:
-        raise NoSuchMachine(_no_such_machine(asked, frames))
     virtual = virtual_macs(frames)
     order = [name for name in names if name not in virtual]
     if asked is not None:
@@ -444,15 +442,30 @@ def baselines(frames: Frames, asked: str | None) -> Baselines:
     return {setting: name for setting, name in firsts.items() if name is not None}
 
 
+def _machine_called(asked: str, frames: Frames) -> str:
+    """The machine of this label, or else the one that `--machine` would call so. Raises NoSuchMachine."""
+    names = list(frames.machines["machine"])
+    alike = [asked] if asked in names else _called(asked, names)
+    if len(alike) != 1:
+        raise NoSuchMachine(_no_such_machine(asked, frames))
+    return alike[0]
+
+
+def _called(asked: str, names: Iterable[str]) -> list[str]:
+    """Those of the names that make the same name of a folder."""
+    return [name for name in names if folder_name(asked) == folder_name(name) != ""]
+
+
 def _no_such_machine(asked: str, frames: Frames) -> str:
     """Which machines there are; and why a computer's own name is none of them."""
     names = list(frames.machines["machine"])
     sentence = f"there is no machine {asked!r}; there are {', '.join(names)}"
-    if asked not in set(frames.machines["computer"]):
+    computers = [name for name in _called(asked, frames.machines["computer"]) if name not in names]
+    if not computers:
         return sentence
     return (
-        f"{sentence}. {asked} has runs under several builds of its system, and each build is a machine"
-        " of its own: ask for one of them, or make them one with --pool-os-builds"
+        f"{sentence}. {computers[0]} has runs under several builds of its system, and each build is a"
+        " machine of its own: ask for one of them, or make them one with --pool-os-builds"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -28,6 +29,7 @@ from reports.render import data
 from reports.study.compare import study
 from tests.support import report_text
 from tests.support.report_files import two_machines
+from tests.support.saved_file import genuine_content
 
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "docs" / "results.md").read_text()
@@ -49,6 +51,37 @@ def test_the_readmes_commands_run(command: str) -> None:
     arguments = shlex.split(command)
     assert arguments[0] == ".venv/bin/python"
     subprocess.run([sys.executable, *arguments[1:]], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_the_readme_compares_files_from_elsewhere(tmp_path: Path) -> None:
+    """In pytest-benchmark's table, in the checkout, with a whole path beside its own files."""
+    [command] = re.findall(r"`(\.venv/bin/pytest-benchmark compare [^`]+)`", README)
+    checkout, home = tmp_path / "checkout", tmp_path / "home"
+    scripts = Path(sys.executable).parent
+    for name in ("conftest.py", "alexnet", "bench"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).symlink_to(ROOT / name)
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / "bin").symlink_to(scripts)
+    (home / "Downloads").mkdir(parents=True)
+    content = genuine_content("mac")
+    for benchmark in content["benchmarks"]:
+        benchmark |= {"fullname": benchmark["name"], "group": "scratch"}
+    for file in ("mac/0001_quick.json", "mac/0002_quick.json"):
+        (checkout / "results" / file).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / "results" / file).write_text(json.dumps(content))
+    (home / "Downloads" / "theirs.json").write_text(json.dumps(content))
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=checkout,
+        env=os.environ | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for source in ("0001_quick", "0002_quick", "theirs"):
+        assert source in done.stdout
 
 
 @pytest.mark.parametrize(

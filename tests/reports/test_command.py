@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -119,6 +120,26 @@ def test_a_name_that_cannot_be_read_is_told_as_such(results: Path, tmp_path: Pat
     assert done.returncode == 2
     told = "".join(done.stderr.split())
     assert "couldnotberead:Filenametoolong" in told
+
+
+@pytest.mark.parametrize("method", ["open", "exists", "is_file"])
+def test_a_file_that_is_closed_to_this_user_is_told_as_such(
+    results: Path, method: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of mode 000, and one in a folder of mode 000: root, as whom tests may run, reads both."""
+    file = results / "one.json"
+    genuine = getattr(Path, method)
+
+    def refusing(path: Path, *arguments: Any, **keywords: Any) -> Any:
+        if path == file:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return genuine(path, *arguments, **keywords)
+
+    monkeypatch.setattr(Path, method, refusing)
+    assert command.main(["show", str(file), "--no-cache"]) == 2
+    told = "".join(capsys.readouterr().err.split())
+    assert re.search("(couldnot|cannot)beread:Permissiondenied", told)
+    assert "written" not in told
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no name that is not UTF-8")

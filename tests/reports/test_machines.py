@@ -87,13 +87,16 @@ def test_two_gpus_under_one_name_are_two_machines(tmp_path: Path) -> None:
 def test_a_reading_that_failed_or_was_rounded_parts_no_computer(tmp_path: Path) -> None:
     """`system_profiler` took too long once, and Linux counts its memory anew with every kernel."""
     unread, less = replace(OLD, gpu_cores=None), replace(OLD, memory_bytes=OLD.memory_bytes - 53_248)
+    no_driver = replace(OLD, gpu=None, gpu_cores=None, memory_bytes=OLD.memory_bytes - 2**30)
+    unnamed = replace(OLD, model="To Be Filled By O.E.M.", virtual=None)
     contents = [
-        (machine, [on(SMALL, day=20 + day, seed=day)]) for day, machine in enumerate((OLD, unread, less))
+        (machine, [on(SMALL, day=20 + day, seed=day)])
+        for day, machine in enumerate((OLD, unread, less, no_driver, unnamed))
     ]
     made = frames(files(tmp_path, *contents))
     assert list(made.machines["machine"]) == ["anna"]
     half = replace(OLD, memory_bytes=OLD.memory_bytes // 2)
-    made = frames(files(tmp_path / "half", *contents, (half, [on(SMALL, day=24, seed=9)])))
+    made = frames(files(tmp_path / "half", *contents, (half, [on(SMALL, day=25, seed=9)])))
     # The memory tells which of them the unread one was.
     assert sorted(made.machines["machine"]) == ["anna", "anna (2)"]
 
@@ -270,14 +273,56 @@ def test_the_order_of_the_files_does_not_matter(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(table, first)
 
 
+def test_two_computers_of_one_model_with_names_of_their_own_stay_two(tmp_path: Path) -> None:
+    twin = replace(OLD, name="anna-2")
+    made = frames(files(tmp_path, (OLD, [on("M1")]), (twin, [on("M1", day=21)])))
+    assert list(made.machines["machine"]) == ["anna", "anna-2"]
+
+
+def test_a_processor_with_fewer_cores_is_another_computer(tmp_path: Path) -> None:
+    """An M1 Pro is sold with eight cores and with ten."""
+    eight = replace(OLD, cpu_cores={"performance": 6, "efficiency": 2})
+    made = frames(files(tmp_path, (OLD, [on("M1")]), (eight, [on("M1", day=21)])))
+    assert list(made.machines["machine"]) == ["anna", "anna (2)"]
+    renamed = replace(OLD, cpu_cores={"super": 8, "efficiency": 2})
+    made = frames(files(tmp_path / "names", (OLD, [on("M1")]), (renamed, [on("M1", day=21)])))
+    assert list(made.machines["machine"]) == ["anna"]
+
+
+@pytest.mark.parametrize("asked", ["bobs mac", "bobs-mac", "Bobs Mac", "BOBS-MAC", "Bob\u2019s-mac"])
+def test_a_baseline_is_spelt_as_machines_are_named(tmp_path: Path, asked: str) -> None:
+    named = replace(BOB, name="bobs-mac")
+    made = frames(files(tmp_path, (OLD, [on("M1")]), (named, [on("M1", day=21)])))
+    if asked == "Bob\u2019s-mac":
+        with pytest.raises(compare.NoSuchMachine, match="there are anna, bobs-mac"):
+            compare.study(made, asked)
+    else:
+        assert compare.study(made, asked).baseline == "bobs-mac"
+
+
+def test_a_baseline_is_in_any_script_and_means_one_machine(tmp_path: Path) -> None:
+    han, second = replace(OLD, name="王的电脑"), replace(BOB, name="anna-2")
+    contents = [(machine, [on("M1", day=20 + day)]) for day, machine in enumerate((OLD, BOB, han, second))]
+    other = replace(OLD, chip="Apple M4")
+    made = frames(files(tmp_path, *contents, (other, [on("M4", day=25)])))
+    assert "anna (2)" in set(made.machines["machine"])
+    assert compare.study(made, "王的电脑").baseline == "王的电脑"
+    assert compare.study(made, "anna (2)").baseline == "anna (2)"
+    assert compare.study(made, "anna-2").baseline == "anna-2"
+    with pytest.raises(compare.NoSuchMachine, match=r"^there is no machine 'Anna 2'; there are"):
+        compare.study(made, "Anna 2")
+    with pytest.raises(compare.NoSuchMachine):
+        compare.study(made, "🚀")
+
+
 def test_a_computers_name_is_no_baseline_where_its_builds_are_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files(tmp_path / "in", (OLD, [on("M1")]), (NEW, [on("M1", day=21)]), (BOB, [on("M1", day=22)]))
-    given = [str(tmp_path / "in"), "--baseline", "anna", "--csv", str(tmp_path / "out")]
+    given = [str(tmp_path / "in"), "--baseline", "Anna", "--csv", str(tmp_path / "out")]
     assert main(given) == 2
     sentence = " ".join(capsys.readouterr().err.split())
-    assert "there is no machine 'anna'; there are anna (24G90), anna (25B78), bob. anna has" in sentence
+    assert "there is no machine 'Anna'; there are anna (24G90), anna (25B78), bob. anna has" in sentence
     assert "each build is a machine of its own: ask for one of them" in sentence
     assert "--pool-os-builds" in sentence
     assert main([*given, "--pool-os-builds"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from reports.data.frame import Frames, frames
 from reports.data.sources import NoResults, Sources, gather, left_out_text
 from reports.data.text import MOST_LETTERS, plain
+from tests.support.another_suite import another_suites_content
 from tests.support.report_files import ANNA, content_of, epochs_of, run_of, two_machines, write
 
 Content = dict[str, Any]
@@ -150,7 +152,11 @@ FILES: dict[str, tuple[bytes, str]] = {
     "nested": (b"[" * 100_000, "nested too deep"),
     "nested and closed": (b"[" * 400 + b"]" * 400, "nested deeper than 32 levels"),
     "a huge number": (b'{"a": 1' + b"0" * 5000 + b"}", "5001 digits"),
-    "another suite's": (b'{"machine_info": {"cpu": {}}, "benchmarks": [{"stats": {}}]}', "extra_info"),
+    "another suite's": (json.dumps(another_suites_content()).encode(), "another suite saved it"),
+    "another suite's, without a machine": (
+        b'{"machine_info": {"cpu": {}}, "benchmarks": [{"stats": {}}]}',
+        "another suite saved it",
+    ),
     "twice the key": (b'{"a": 1, "a": 2}', "twice"),
 }
 
@@ -164,6 +170,55 @@ def test_a_file_that_is_none_is_named_and_left_out(folder: Path, kind: str) -> N
     told = [left_out_text(each) for each in found.left_out if each.name.endswith("bad.json")]
     assert any(why in sentence for sentence in told), told
     assert all(len(sentence) <= MOST_LETTERS for sentence in told)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_is_read_however_windows_saved_it(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "sent.json").write_text(json.dumps(small()), encoding=encoding)
+    found = gather([str(tmp_path)])
+    assert [source.checksums_fit for source in found.sources] == [True]
+    assert not found.left_out
+
+
+@pytest.fixture
+def closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder beside the others that gives this user no list of its files, as one of mode 000 does.
+
+    Root, as whom tests may run, reads every folder.
+    """
+    shut = folder / "closed"
+    write(shut, "0001_full.json", small(seconds=4.0))
+    scandir = os.scandir
+
+    def refusing(path: Any = ".") -> Any:
+        if not isinstance(path, int) and Path(os.fsdecode(path)) == shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fsdecode(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    return shut
+
+
+@pytest.mark.parametrize("given", ["closed", "closed/*.json", "closed/**/*.json"])
+def test_a_closed_folder_is_told_as_such(closed: Path, given: str) -> None:
+    """A shell hands on a glob that meets nothing, as it does in a folder that it may not read."""
+    with pytest.raises(NoResults) as caught:
+        gather([str(closed.parent / given)])
+    assert f"{closed.parent.name}/closed: this folder cannot be read: Permission denied" in str(
+        caught.value
+    )
+    assert "stands for no file" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["", "*", "*/*.json", "**/*.json"])
+def test_a_closed_folder_among_others_is_named(closed: Path, given: str) -> None:
+    found = gather([str(closed.parent / given)])
+    assert [run.source.name for run in found.runs] == ["anna/0001_full.json"]
+    assert reasons(found) == {
+        f"{closed.parent.name}/closed": "this folder cannot be read: Permission denied"
+    }
+    frames(found)
 
 
 def test_devices_links_and_folders_called_json_do_no_harm(folder: Path) -> None:
@@ -230,6 +285,7 @@ def frames_of(folder: Path, *contents: Content) -> Frames:
         {"gpu": "Apple M2 Pro"},
         {"gpu_cores": 14},
         {"memory_bytes": 2**35},
+        {"cpu_cores": {"performance": 6, "efficiency": 2}},
         {"architecture": "x86_64"},
         {"virtual": True},
     ],

@@ -19,6 +19,7 @@ from bench.check.__main__ import main
 from bench.paths import ROOT
 from bench.records.read import MAX_BYTES
 from bench.records.types import Failure
+from tests.support.another_suite import another_suites_content
 from tests.support.saved_file import (
     LINUX,
     MAC,
@@ -42,6 +43,10 @@ HOSTILE: dict[str, tuple[str | bytes | Callable[[], str], str]] = {
     "words": ("hello", "it is not JSON"),
     "a list": ("[1, 2]", "it is no object"),
     "another object": ("{}", "lacks machine_info or benchmarks"),
+    "another suite's": (
+        lambda: json.dumps(another_suites_content()),
+        "another suite saved it with pytest-benchmark",
+    ),
     "not UTF-8": (b"\xff\xfe{}", "it is not JSON"),
     "NaN": (with_load("NaN"), "it holds NaN"),
     "infinite": (with_load("-Infinity"), "it holds -Infinity"),
@@ -63,6 +68,13 @@ def test_a_file_that_cannot_be_read_says_why(
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert main([str(file)]) == 2
     assert reason in capsys.readouterr().out
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "sent.json"
+    file.write_text(saved_text("linux"), encoding="utf-8-sig")
+    assert main([str(file)]) == 0
+    assert "all of it holds" in capsys.readouterr().out
 
 
 def test_a_huge_file_is_not_even_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,30 +18,18 @@ import msgspec
 import psutil
 import pytest
 
+from bench.host import linux as kernel
 from bench.host import machine, macos
+from bench.records.computer import folder_name
 from bench.records.types import Machine
 from tests.support.mac_samples import MACS, SERIAL, UUID, sample
 
 EPYC = "processor\t: 0\nmodel name\t: AMD EPYC 7R13\nflags\t\t: fpu vme{}\n\nprocessor\t: 1\n"
 
 
-@pytest.mark.parametrize(
-    ("given", "slug"),
-    [
-        ("Apple M1 Pro-Annas-MacBook", "apple-m1-pro-annas-macbook"),
-        ("AMD EPYC (TM) 7R13/../x", "amd-epyc-tm-7r13-x"),
-        ("../../etc", "etc"),
-        ("[*?]", "unnamed"),
-        ("", "unnamed"),
-    ],
-)
-def test_a_name_is_safe_as_a_folder_and_in_a_glob(given: str, slug: str) -> None:
-    assert machine.slug(given) == slug
-
-
 def test_this_machine_is_described() -> None:
     record = machine.describe()
-    assert record.name == machine.slug(record.name)
+    assert record.name == folder_name(record.name) != ""
     assert record.memory_bytes > 10**9
     assert record.architecture == platform.machine()
     assert record.packages["pytest"] == pytest.__version__
@@ -165,8 +153,9 @@ def test_what_identifies_a_mac_stays_out(name: str, monkeypatch: pytest.MonkeyPa
 def linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder that replaces /proc and /sys, on a computer without an NVIDIA driver."""
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(machine, "PRODUCT_NAME", tmp_path / "product_name")
+    monkeypatch.setattr(kernel, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(kernel, "DMI", tmp_path)
+    monkeypatch.setattr(kernel, "DEVICE_TREE", tmp_path / "device-tree")
     monkeypatch.setattr(machine, "likely_gpu", lambda: None)
     monkeypatch.setattr(machine, "describe_unnamed", cache(machine.describe_unnamed.__wrapped__))
     return tmp_path
@@ -200,6 +189,36 @@ def test_a_linux_computer_that_says_little_is_unknown(
     monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 4 if logical else None)
     record = machine.describe()
     assert (record.chip, record.model, record.cpu_cores, record.virtual) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("maker", ["0x00", "0x61"])
+def test_a_linux_vm_on_a_mac_is_described(
+    linux: Path, maker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As systemd/systemd#24419 and docker/for-mac#6512 have it: its firmware says what it is."""
+    (linux / "cpuinfo").write_text(
+        f"processor\t: 0\nBogoMIPS\t: 48.00\nCPU implementer\t: {maker}\nCPU part\t: 0x000\n"
+    )
+    (linux / "product_name").write_text("Apple Virtualization Generic Platform\n")
+    (linux / "sys_vendor").write_text("Apple Inc.\n")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    record = machine.describe()
+    assert record.name == "apple-silicon-apple-virtualization-generic-platform"
+    assert (record.chip, record.virtual) == ("Apple silicon", True)
+
+
+def test_a_board_that_is_sold_alone_names_the_computer(linux: Path) -> None:
+    (linux / "cpuinfo").write_text(EPYC.format(" lm"))
+    (linux / "product_name").write_text("System Product Name\n")
+    (linux / "board_name").write_text("Z170 PRO GAMING\n")
+    assert machine.describe().name == "amd-epyc-7r13-z170-pro-gaming"
+
+
+def test_a_chips_name_in_any_script_names_the_computer(linux: Path) -> None:
+    (linux / "cpuinfo").write_text("model name\t: 飞腾 FT-2000+/64\n", encoding="utf-8")
+    (linux / "product_name").write_text("长城 世恒 DF7\n", encoding="utf-8")
+    assert machine.describe().name == "飞腾-ft-2000-64-长城-世恒-df7"
+    assert machine.describe("王的电脑").name == "王的电脑"
 
 
 class NvmlError(Exception):

@@ -53,6 +53,15 @@ def test_without_a_name_each_frameworks_own_engine_runs_every_experiment() -> No
     assert options.explicit == ()
 
 
+def test_a_computer_is_named_by_letters_or_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parsed("--machine", "王的电脑").machine == "王的电脑"
+    for name in ("🚀", "[*?]"):
+        with pytest.raises(SystemExit):
+            parsed("--machine", name)
+        sentence = "has no letter and no digit, and a folder is to be named by it"
+        assert f"argument --machine: {name!r} {sentence}" in capsys.readouterr().err
+
+
 def test_speed_runs_scratch_three_times_unless_others_are_asked_for() -> None:
     options = parsed("--profile", "speed")
     assert (options.experiment, options.repeats) == (("scratch",), 3)

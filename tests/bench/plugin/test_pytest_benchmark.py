@@ -1,9 +1,11 @@
-"""A session's result file: written whole or not at all, its own number, and never a traceback."""
+"""A session's result file, and those that it is compared with: whole, and never a traceback."""
 
 from __future__ import annotations
 
 import errno
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,10 @@ import pytest
 from pytest_benchmark.logger import Logger
 
 from alexnet import durable
+from bench.plugin import pytest_benchmark as plugin
 from bench.plugin.pytest_benchmark import Storage
+from tests.support.another_suite import another_suites_content
+from tests.support.samples import CELL
 
 CONTENT: dict[str, Any] = {"benchmarks": [], "machine_info": {"name": "Ünïts ½"}, "version": "5"}
 
@@ -107,7 +112,8 @@ def test_a_session_that_goes_on_is_not_compared_with_itself(tmp_path: Path) -> N
     storage(tmp_path).save(CONTENT, "full")
     target = storage(tmp_path)
     SessionDouble(target, "0002_full.json", saved="0002_full.json")
-    assert [file.name for file in target.query()] == ["0001_quick.json"]
+    assert [file.name for file, _ in target.load()] == ["0001_quick.json"]
+    assert [file.name for file, _ in target.load("0002")] == ["0002_full.json"], "asked for by name"
 
 
 def test_benchmark_json_is_whole_or_a_sentence_too(tmp_path: Path) -> None:
@@ -172,5 +178,120 @@ def test_a_full_disk_leaves_the_earlier_file_and_nothing_besides(
 
 def test_pytest_benchmark_reads_what_was_saved(tmp_path: Path) -> None:
     storage(tmp_path).save(CONTENT, "quick")
-    [(path, content)] = storage(tmp_path).load()  # type: ignore[no-untyped-call]
+    [(path, content)] = storage(tmp_path).load()
     assert (path, content) == (Path("mac/0001_quick.json"), CONTENT)
+
+
+def other_file(folder: Path, encoding: str = "utf-8") -> Path:
+    """A file of another suite, elsewhere."""
+    file = folder / "friend" / "0001_sorting.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(another_suites_content()), encoding=encoding)
+    return file
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_file_from_elsewhere_is_loaded_however_it_was_saved(tmp_path: Path, encoding: str) -> None:
+    file = other_file(tmp_path, encoding)
+    [(path, content)] = storage(tmp_path / "results").load(str(file))
+    assert (path, content) == (file, another_suites_content())
+
+
+def test_a_file_of_another_suite_is_compared_with_in_one_sentence() -> None:
+    """Its `machine_info.machine` is "arm64", and ours is a record."""
+    told: list[str] = []
+    logger = SimpleNamespace(info=lambda line, newline: told.append(line))
+    session = SimpleNamespace(logger=logger)
+    for other in ("arm64", None, ["arm64"]):
+        theirs = another_suites_content()
+        theirs["machine_info"]["machine"] = other
+        saved = theirs["machine_info"]
+        hook = plugin.pytest_benchmark_compare_machine_info
+        steps = hook(benchmarksession=session, machine_info={"machine": {}}, compared_benchmark=theirs)
+        next(steps)
+        assert theirs["machine_info"] == {"machine": {}}, "pytest-benchmark finds them equal"
+        steps.close()
+        assert theirs["machine_info"] is saved
+    assert told == ["this machine against the saved one: saved by another suite"] * 3
+
+
+def without(*path: str) -> Callable[[dict[str, Any]], None]:
+    """Deletes a field of the file, or of its only benchmark."""
+
+    def change(content: dict[str, Any]) -> None:
+        at = content if path[0] in content else content["benchmarks"][0]
+        for name in path[:-1]:
+            at = at[name]
+        del at[path[-1]]
+
+    return change
+
+
+def with_ops_as_text(content: dict[str, Any]) -> None:
+    content["benchmarks"][0]["stats"]["ops"] = "many"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (without("machine_info"), "it lacks machine_info or benchmarks"),
+        (without("benchmarks"), "it lacks machine_info or benchmarks"),
+        (without("fullname"), "benchmarks[0] has no fullname or no stats"),
+        (without("stats"), "benchmarks[0] has no fullname or no stats"),
+        (without("stats", "iqr"), "benchmarks[0].stats.iqr is missing or of another kind"),
+        (with_ops_as_text, "benchmarks[0].stats.ops is missing or of another kind"),
+    ],
+)
+def test_a_file_that_cannot_be_compared_with_is_told_at_the_start(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[dict[str, Any]], None],
+    why: str,
+) -> None:
+    """Some of it would have been missed only by the table at the end."""
+    content = another_suites_content()
+    change(content)
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps(content))
+    assert list(storage(tmp_path / "results").load(str(file))) == []
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"theirs.json is not compared with: {why}" in told
+
+
+def test_a_file_before_pytest_benchmark_3_1_is_compared_with(tmp_path: Path) -> None:
+    """It has no operations a second, which follow from the mean."""
+    content = another_suites_content()
+    stats = content["benchmarks"][0]["stats"]
+    del stats["ops"]
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    [(_, loaded)] = storage(tmp_path / "results").load(str(tmp_path / "old.json"))
+    assert loaded["benchmarks"][0]["stats"]["ops"] == 1 / stats["mean"]
+
+
+def test_a_name_that_stands_for_no_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    target = storage(tmp_path / "results")
+    with pytest.raises(pytest.UsageError, match=r"--benchmark-compare: \S+none.json is no file"):
+        list(target.load(str(tmp_path / "a" / "b" / "none.json")))
+
+
+def test_a_file_that_is_closed_to_this_user_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = other_file(tmp_path)
+
+    def closed(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    with pytest.raises(pytest.UsageError, match="is no file that can be read"):
+        list(storage(tmp_path / "results").load(str(file)))
+
+
+def test_a_cell_is_saved_by_its_id() -> None:
+    """pytest-benchmark would save it as "UNSERIALIZABLE[Cell(…)]"."""
+    config: Any = SimpleNamespace(stash=pytest.Stash())
+    params = {"cell": CELL, "size": 3}
+    output: dict[str, Any] = {"benchmarks": [{"params": params}, {"params": None}]}
+    plugin.pytest_benchmark_update_json(config, output)
+    assert output["benchmarks"] == [{"params": {"cell": CELL.id, "size": 3}}, {"params": None}]
+    assert params["cell"] is CELL, "pytest's own parameters stay as they are"

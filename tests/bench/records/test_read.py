@@ -11,7 +11,8 @@ import pytest
 
 from bench.records.read import Problem, ProblemKind, UnreadableFile, load, read
 from bench.records.types import SCHEMA_VERSION
-from tests.support.saved_file import Content, genuine_content
+from tests.support.another_suite import another_suites_content
+from tests.support.saved_file import Content, genuine_content, saved_text
 from tests.support.saved_file_edits import put
 
 DELETED = object()
@@ -159,6 +160,28 @@ def test_a_file_that_cannot_be_read_says_which_kind_of_thing_it_is(
     with pytest.raises(UnreadableFile, match=text) as caught:
         read(path)
     assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_is_read_however_windows_saved_it(encoding: str, tmp_path: Path) -> None:
+    """PowerShell's > and Notepad write UTF-16, or put a byte order mark first (jqlang/jq#2351)."""
+    path = tmp_path / "sent.json"
+    path.write_text(saved_text("linux"), encoding=encoding)
+    assert read(path) == genuine_content("linux")
+
+
+@pytest.mark.parametrize("machine", ["arm64", None, ["arm64"], 5])
+def test_a_file_of_another_suite_is_told_as_such(machine: Any) -> None:
+    content = another_suites_content()
+    content["machine_info"]["machine"] = machine
+    with pytest.raises(UnreadableFile, match=r"^another suite saved it with pytest-benchmark") as caught:
+        load(content)
+    assert caught.value.kind == "not a result file"
+
+
+def test_a_file_of_ours_whose_machine_is_damaged_is_no_other_suites() -> None:
+    problems = load(edited("machine_info/machine", "arm64")).problems
+    assert [problem.kind for problem in problems] == ["not a record"]
 
 
 @pytest.mark.parametrize("content", [[], {}, {"machine_info": {}}, {"benchmarks": []}])

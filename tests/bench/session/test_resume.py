@@ -306,11 +306,30 @@ def test_what_differs_is_refused_field_by_field_or_accepted_and_said(session: Se
     )
 
 
+def test_after_a_reboot_a_session_goes_on(session: Session) -> None:
+    """Linux has 124 KiB less memory, and the driver of the GPU does not answer any more."""
+    run_interrupted(session, signal.SIGKILL)
+    runs = session.runs_folder()
+    assert runs
+    (line,) = (line for line in read(runs / JOURNAL_NAME, PARTS) if isinstance(line, Line))
+    manifest: Manifest = line.record
+    memory = manifest.machine.memory_bytes + 124 * 2**10
+    machine = replace(manifest.machine, memory_bytes=memory, gpu="NVIDIA H100", gpu_cores=16_896)
+    Journal(runs / JOURNAL_NAME).add("manifest", replace(manifest, machine=machine))
+    resume(session)
+    content = saved(session)
+    (pause,) = content["interruptions"]
+    assert pause["differences"] == []
+    kept = content["machine_info"]["machine"]
+    if manifest.machine.gpu is None:  # what only the first session could read is kept
+        assert (kept["gpu"], kept["gpu_cores"]) == ("NVIDIA H100", 16_896)
+
+
 def begun_with_other_code(runs: Path) -> None:
     """Changes the manifest: another training loop, on a computer with less memory."""
     (line,) = (line for line in read(runs / JOURNAL_NAME, PARTS) if isinstance(line, Line))
     manifest: Manifest = line.record
-    machine = replace(manifest.machine, memory_bytes=8 * 10**9)
+    machine = replace(manifest.machine, memory_bytes=10**9)
     code = {**manifest.code, "bench/worker/training_loop.py": "0" * 12}
     Journal(runs / JOURNAL_NAME).add("manifest", replace(manifest, machine=machine, code=code))
 

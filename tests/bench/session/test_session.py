@@ -17,6 +17,7 @@ from bench.paths import ROOT
 from bench.records import codec
 from bench.records.types import Condition, Machine
 from tests.support.closed import TOO_LONG
+from tests.support.another_suite import another_suites_content
 from tests.support.sessions import (
     FAILED,
     INTERRUPTED,
@@ -130,7 +131,7 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
     assert bench(tmp_path, *SYNTHETIC, *pick, paper="").returncode == PASSED
     file = tmp_path / "test-machine" / "0001_first.json"
     content = json.loads(file.read_text())
-    content["machine_info"]["machine"] |= {"memory_bytes": 8 * 2**30, "os_build": "24A1"}
+    content["machine_info"]["machine"] |= {"memory_bytes": 2**30, "os_build": "24A1"}
     file.write_text(json.dumps(content))
     again = bench(
         tmp_path, *SYNTHETIC, "-k", "scratch-torch", "--epochs", "4", "--benchmark-compare", paper=""
@@ -138,11 +139,56 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
     text = again.stdout + again.stderr
     assert again.returncode == PASSED, text
     assert "memory: " in text
-    assert "8 GiB there" in text
+    assert "1 GiB there" in text
     assert "system build: " in text
     assert "compared: plan epochs: 4 here, 2 there (in 0001_first.json): scratch-torch-cpu-s0" in text
     assert '{"' not in text
     assert "machine_info is different" not in text
+
+
+def test_a_session_goes_on_beside_a_file_of_another_suite(tmp_path: Path) -> None:
+    """What plain pytest-benchmark saved has a string where our record of the machine stands."""
+    theirs = tmp_path / "downloads" / "0001_sorting.json"
+    theirs.parent.mkdir()
+    theirs.write_text(json.dumps(another_suites_content()), encoding="utf-8-sig")
+    done = bench(
+        tmp_path, *SYNTHETIC, "-k", "scratch-torch", f"--benchmark-compare={theirs}", paper=""
+    )
+    text = done.stdout + done.stderr
+    assert done.returncode == PASSED, text
+    assert "this machine against the saved one: saved by another suite" in text
+    assert "Traceback" not in text
+    (benchmark,) = saved(tmp_path)["benchmarks"]
+    assert benchmark["params"] == {"cell": "scratch-torch-cpu-s0"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--benchmark-compare=a/b/none.json",), "--benchmark-compare: a/b/none.json is no file"),
+        (
+            ("--benchmark-compare", "--benchmark-compare-fail=mean:5%"),
+            "--benchmark-compare-fail needs a saved file to compare with, and there is none",
+        ),
+        (("--machine", "🚀"), "has no letter and no digit, and a folder is to be named by it"),
+    ],
+)
+def test_what_would_fail_at_the_end_is_refused_at_the_start(
+    tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", *arguments, paper="")
+    assert done.returncode == USAGE_ERROR
+    assert sentence in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_a_computer_is_named_in_any_script(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", "--machine", "王的电脑 1", paper="")
+    assert done.returncode == PASSED
+    (file,) = tmp_path.glob("王的电脑-1/0001_*.json")
+    assert json.loads(file.read_text())["machine_info"]["machine"]["name"] == "王的电脑-1"
+    assert "王的电脑-1" in done.stdout
 
 
 def test_an_error_of_the_doctor_stops_a_run_unless_told_otherwise(tmp_path: Path) -> None:
@@ -350,7 +396,7 @@ def test_offline_the_small_profiles_take_the_stand_in_and_say_why(tmp_path: Path
         ((*SYNTHETIC, "--benchmark-cprofile=tottime"), "--benchmark-cprofile: each cell trains in"),
         ((*SYNTHETIC, "--benchmark-group-by=engine"), "--benchmark-group-by engine: benchmarks are"),
         ((*SYNTHETIC, "--benchmark-group-by=param:engine"), "param or param:cell"),
-        ((*SYNTHETIC, "--benchmark-compare-fail=min:5%"), "needs a saved run: name one with"),
+        ((*SYNTHETIC, "--benchmark-compare-fail=min:5%"), "needs a saved file to compare with"),
         ((*SYNTHETIC, "--benchmark-skip"), "nothing would be saved"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
