@@ -76,8 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     if not hasattr(config.option, "benchmark_storage"):
         raise pytest.UsageError(
-            "pytest-benchmark, which saves the results, is not loaded: unset PYTEST_DISABLE_PLUGIN_AUTOLOAD,"
-            " and leave out -p no:benchmark"
+            "pytest-benchmark, which saves the results, is not loaded: unset"
+            " PYTEST_DISABLE_PLUGIN_AUTOLOAD, and leave out -p no:benchmark"
         )
     config.pluginmanager.register(pytest_benchmark)
     if BENCH / "test_parity.py" in _paths(config):
@@ -109,8 +109,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     plugin.handle_loading()
     if SESSION in config.stash and plugin.compare_fail and not plugin.compared_mapping:
         raise pytest.UsageError(
-            "--benchmark-compare-fail needs a saved file to compare with, and there is none: name one with"
-            " --benchmark-compare=FILE"
+            "--benchmark-compare-fail needs a saved file to compare with, and there is none: name one"
+            " with --benchmark-compare=FILE"
         )
 
 

@@ -124,7 +124,7 @@ def _check_round_trip(conversion: Conversion, array: Array) -> str:
 
 
 def _download() -> Path:
-    """torchvision's file in torch's cache, downloaded if it is missing, and again if it is damaged.
+    """The file of torchvision in torch's cache, downloaded if it is missing, and again if it is damaged.
 
     torch itself never looks at the hash of a file that is in its cache.
     """

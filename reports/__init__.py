@@ -2,6 +2,6 @@
 
 import os
 
-# A notebook leaves the name of its own here, which matplotlib refuses where that is not installed. Set before
-# matplotlib is imported; plots are drawn into files.
+# A notebook leaves the name of its own here, which matplotlib refuses where that is not installed. Set
+# before matplotlib is imported; plots are drawn into files.
 os.environ["MPLBACKEND"] = "agg"

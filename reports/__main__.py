@@ -90,8 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.flags.optimize > 1:
         errors.print(
             Text(
-                "Python leaves out docstrings (-OO, or PYTHONOPTIMIZE=2), and what says how to read a plot is"
-                " one: unset PYTHONOPTIMIZE"
+                "Python leaves out docstrings (-OO, or PYTHONOPTIMIZE=2), and what says how to read a"
+                " plot is one: unset PYTHONOPTIMIZE"
             )
         )
         return 2

@@ -165,7 +165,7 @@ FAULTS: tuple[Fault, ...] = (
         claim="torchvision's weights, once carried over, are checked by their hash (docs/results.md)",
         fault="what the cache holds is taken as it is",
         file="alexnet/imagenet.py",
-        old="if canonical.metadata(file).get(\"weights_sha256\") != canonical.fingerprint(weights):",
+        old='if canonical.metadata(file).get("weights_sha256") != canonical.fingerprint(weights):',
         new="if not canonical.metadata(file):",
         tests=(
             "tests/alexnet/test_weights.py::test_carried_over_weights_are_those_that_were_written",
@@ -1244,7 +1244,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="own-certificates",
-        claim="SSL_CERT_FILE names a company's certificates for both downloads (docs/first-run-on-a-mac.md)",
+        claim=(
+            "SSL_CERT_FILE names a company's certificates for both downloads"
+            " (docs/first-run-on-a-mac.md)"
+        ),
         fault="the download of the images does not read it",
         file="alexnet/download.py",
         old='named = os.environ.get("SSL_CERT_FILE", "")',
@@ -1457,7 +1460,10 @@ FAULTS: tuple[Fault, ...] = (
         fault="it imports torch to find the weights",
         file="bench/plan/prepare.py",
         old="from alexnet import download, folders\n",
-        new="from alexnet import download, folders\nfrom alexnet.frameworks.torch import backend  # noqa: F401\n",
+        new=(
+            "from alexnet import download, folders\n"
+            "from alexnet.frameworks.torch import backend  # noqa: F401\n"
+        ),
         tests=("tests/project/test_imports.py::test_the_parent_loads_no_framework",),
     ),
     Fault(
@@ -1775,7 +1781,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="same-computer",
-        claim="What a kernel keeps of the memory makes no other computer (docs/report.md, docs/resume.md)",
+        claim=(
+            "What a kernel keeps of the memory makes no other computer (docs/report.md, docs/resume.md)"
+        ),
         fault="memory must be the same to the byte",
         file="bench/records/computer.py",
         old="SAME_MEMORY = 1 / 12",

@@ -56,9 +56,7 @@ SHARED: dict[str, Variable] = {
         effect="loads a library into every process, such as another allocator of memory",
         platform="linux",
     ),
-    "DYLD_INSERT_LIBRARIES": Variable(
-        effect="loads a library into every process", platform="darwin"
-    ),
+    "DYLD_INSERT_LIBRARIES": Variable(effect="loads a library into every process", platform="darwin"),
     "MALLOC_ARENA_MAX": Variable(effect=ALLOCATION, platform="linux"),
     "MALLOC_CONF": Variable(effect=ALLOCATION),
     "GLIBC_TUNABLES": Variable(effect="changes how glibc allocates memory and locks", platform="linux"),

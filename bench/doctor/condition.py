@@ -50,9 +50,11 @@ def processors(facts: Facts) -> Findings:
     limits = facts.limits
     if limits.quota is not None and limits.quota < limits.visible:
         yield warning(
-            f"A container or a job scheduler allows the time of {limits.quota:g} processors, and frameworks"
-            f" start threads for the {limits.visible} that they see, which then wait for each other.",
-            "have whole processors allowed, by `docker run --cpuset-cpus` or the like; every result says it",
+            f"A container or a job scheduler allows the time of {limits.quota:g} processors, and"
+            f" frameworks start threads for the {limits.visible} that they see, which then wait for each"
+            " other.",
+            "have whole processors allowed, by `docker run --cpuset-cpus` or the like; every result says"
+            " it",
         )
     if limits.visible < limits.processors:
         yield warning(
@@ -62,8 +64,8 @@ def processors(facts: Facts) -> Findings:
         )
     if limits.processor_seconds is not None:
         yield warning(
-            f"The system ends a process after {limits.processor_seconds:,} s of processor time, which is less"
-            " than a long run takes.",
+            f"The system ends a process after {limits.processor_seconds:,} s of processor time, which is"
+            " less than a long run takes.",
             "ulimit -t unlimited (in the same terminal, before the run)",
         )
     if limits.niceness > 0:

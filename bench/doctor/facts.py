@@ -74,12 +74,12 @@ class Facts:
     Package versions are in `machine.packages`. `cuda_packages` has those of the installed packages that
     are named for a version of CUDA, such as nvidia-cudnn-cu13. `device` is the one requested, `devices`
     has the one that each engine will use, `obstacles` why an engine cannot run on its device, without a
-    full stop, and `refusals` the reason why an engine cannot use the GPU. `temporary` is the disk of what
-    engines compile, `cache` that of downloads; each is None where there is no folder for it.
-    `cache_problem` says why downloads cannot be kept, and what helps. `parameters` is the count of the run's largest network. `data_problem` and
-    `weights_problem` say what is wrong with the images and the weights that the user named. Of this
-    Python `universal` says whether it was built for Apple silicon too, `optimized` whether it leaves out
-    assertions, and `traced` whether a debugger watches it.
+    full stop, and `refusals` the reason why an engine cannot use the GPU. `temporary` is the disk of
+    what engines compile, `cache` that of downloads; each is None where there is no folder for it.
+    `cache_problem` says why downloads cannot be kept, and what helps. `parameters` is the count of the
+    run's largest network. `data_problem` and `weights_problem` say what is wrong with the images and the
+    weights that the user named. Of this Python `universal` says whether it was built for Apple silicon
+    too, `optimized` whether it leaves out assertions, and `traced` whether a debugger watches it.
     """
 
     machine: Machine

@@ -46,7 +46,8 @@ def processor(facts: Facts) -> Findings:
             "This Python runs as one for Intel, translated (Rosetta), where it finds no GPU.",
             interpreter.RUN_NATIVELY
             if facts.universal
-            else f"install the arm64 Python 3.12 from https://www.python.org/downloads/, then {REINSTALL}",
+            else "install the arm64 Python 3.12 from https://www.python.org/downloads/, then"
+            f" {REINSTALL}",
         )
     else:
         yield error(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.host.machine import read_kernel_file
+from bench.host.linux import read_kernel_file
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -100,9 +100,9 @@ def _number(text: str | None) -> int | None:
 def _folders(own: str, controller: str) -> Iterator[Path]:
     """The folders of the process's cgroup and of those around it, which limit it too.
 
-    `own` has a line `ID:CONTROLLERS:PATH` for each hierarchy, where version 2 names no controller. Within
-    a container the path may be that of the host, which does not exist there: the outermost folder is then
-    the container's own.
+    `own` has a line `ID:CONTROLLERS:PATH` for each hierarchy, where version 2 names no controller.
+    Within a container the path may be that of the host, which does not exist there: the outermost folder
+    is then the container's own.
     """
     for line in own.splitlines():
         _, _, rest = line.partition(":")

@@ -1,4 +1,4 @@
-"""What Linux's kernel and the firmware say of a computer, and parsers that give None for what is absent."""
+"""What Linux's kernel and the firmware say of a computer; what is absent is None."""
 
 from __future__ import annotations
 
@@ -18,14 +18,24 @@ DEVICE_TREE_FIELDS = ("model", "compatible")
 
 HYPERVISORS = (
     *("Apple Virtualization", "Amazon EC2", "BHYVE", "Bochs", "Google Compute Engine", "Hyper-V"),
-    *("KVM", "KubeVirt", "OpenStack", "Parallels", "QEMU", "VirtualBox", "Virtual Machine", "VMW", "VMware"),
+    *(
+        "KVM",
+        "KubeVirt",
+        "OpenStack",
+        "Parallels",
+        "QEMU",
+        "VirtualBox",
+        "Virtual Machine",
+        "VMW",
+        "VMware",
+    ),
     *("Xen", "innotek GmbH", "linux,dummy-virt", "vServer"),
 )
 """What a virtual machine's firmware begins with: systemd's table, Hyper-V's product name ("Virtual
 Machine"), Hetzner's, and the device tree of QEMU and its like."""
 
-# Arm's processors say who made a core and which one it is, in numbers: those of lscpu's table (util-linux,
-# sys-utils/lscpu-arm.c) that train networks, and of Apple's the chip that the core is in.
+# Arm's processors say who made a core and which one it is, in numbers: those of lscpu's table
+# (util-linux, sys-utils/lscpu-arm.c) that train networks, and of Apple's the chip that the core is in.
 ARM_MAKERS = {
     0x41: "Arm",
     0x42: "Broadcom",
@@ -108,8 +118,9 @@ def read_firmware() -> dict[str, str]:
 def chip(cpuinfo: str, firmware: Mapping[str, str]) -> str | None:
     """The processor's name, from /proc/cpuinfo; the names of all kinds of cores where there are several.
 
-    x86 has a `model name`. On Arm the name follows from the numbers of its cores. Apple's hypervisor hides
-    those of its guests, so there the maker is known, from its number or the firmware, and no more.
+    x86 has a `model name`. On Arm the name follows from the numbers of its cores. Apple's hypervisor
+    hides those of its guests, so there the maker is known, from its number or the firmware, and no
+    more.
     """
     if name := re.search(r"^model name[ \t]*:[ \t]*(\S.*)$", cpuinfo, re.MULTILINE | re.IGNORECASE):
         return name[1].strip()

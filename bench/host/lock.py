@@ -25,8 +25,8 @@ def lock_file() -> Path:
         folder = tempfile.gettempdir()
     except FileNotFoundError as error:
         raise Busy(
-            "whether this computer is measuring already cannot be told, since no folder for temporary files"
-            " can be written: set TMPDIR to one that can"
+            "whether this computer is measuring already cannot be told, since no folder for temporary"
+            " files can be written: set TMPDIR to one that can"
         ) from error
     return Path(folder) / f"alexnet-bench-{os.getuid()}.lock"
 

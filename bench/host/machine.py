@@ -30,7 +30,7 @@ PACKAGES = (
 
 
 def describe(name: str | None = None) -> Machine:
-    """The record of this computer, named `name`, which has a letter or a digit, or by its chip and model.
+    """The record of this computer, named `name`, which has a letter or a digit, or by chip and model.
 
     The host name is not used: it often has the owner's name in it, and it changes with the network.
 

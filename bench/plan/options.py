@@ -50,7 +50,9 @@ def _names(noun: str, known: Collection[str], *also: str) -> Callable[[str], lis
 def _computer(text: str) -> str:
     """Reads a computer's name. Raises ArgumentTypeError for one that can name no folder."""
     if text and not folder_name(text):
-        raise ArgumentTypeError(f"{text!r} has no letter and no digit, and a folder is to be named by it")
+        raise ArgumentTypeError(
+            f"{text!r} has no letter and no digit, and a folder is to be named by it"
+        )
     return text
 
 

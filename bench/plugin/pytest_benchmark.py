@@ -41,18 +41,19 @@ def check_options(config: pytest.Config) -> None:
     plugin = config._benchmarksession  # type: ignore[attr-defined]
     if plugin.disabled or plugin.skip:
         raise pytest.UsageError(
-            "pytest-benchmark is switched off here, so nothing would be saved: leave out --benchmark-disable"
-            " and --benchmark-skip, of PYTEST_ADDOPTS too, and unset PYTEST_XDIST_WORKER"
+            "pytest-benchmark is switched off here, so nothing would be saved: leave out"
+            " --benchmark-disable and --benchmark-skip, of PYTEST_ADDOPTS too, and unset"
+            " PYTEST_XDIST_WORKER"
         )
     if plugin.cprofile_sort_by:
         raise pytest.UsageError(
-            "--benchmark-cprofile: each cell trains in a process of its own, which it does not see. Leave it"
-            " out"
+            "--benchmark-cprofile: each cell trains in a process of its own, which it does not see."
+            " Leave it out"
         )
     if plugin.histogram and not find_spec("pygal"):
         raise pytest.UsageError(
-            "--benchmark-histogram needs pygal, which is not installed: call `pip install pygal`, or leave it"
-            " out (`make report` draws every run)"
+            "--benchmark-histogram needs pygal, which is not installed: call `pip install pygal`, or"
+            " leave it out (`make report` draws every run)"
         )
     entry = {"group": "", "name": "", "fullname": "", "param": "", "params": {"cell": ""}}
     try:
@@ -61,8 +62,8 @@ def check_options(config: pytest.Config) -> None:
         )
     except (NotImplementedError, KeyError):
         raise pytest.UsageError(
-            f"--benchmark-group-by {plugin.group_by}: benchmarks are grouped by group, name, fullname, func,"
-            " fullfunc, param or param:cell"
+            f"--benchmark-group-by {plugin.group_by}: benchmarks are grouped by group, name, fullname,"
+            " func, fullfunc, param or param:cell"
         ) from None
 
 

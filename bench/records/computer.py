@@ -16,12 +16,21 @@ BODY = ("chip", "model", "cpu_cores", "gpu", "gpu_cores", "memory_bytes", "archi
 SAME_MEMORY = 1 / 12
 """The share by which two readings of one computer's memory may differ.
 
-Kernels and firmware keep a part for themselves, another one after an update: a few pages, a crash kernel's
-256 MB, a graphics part's share. The nearest sizes that are sold, 16 and 18 GB, are a ninth apart.
+Kernels and firmware keep a part for themselves, another one after an update: a few pages, a crash
+kernel's 256 MB, a graphics part's share. The nearest sizes that are sold, 16 and 18 GB, are a ninth
+apart.
 """
 
 UNFILLED = {
-    *("all series", "base board product name", "default", "default string", "empty", "generic", "invalid"),
+    *(
+        "all series",
+        "base board product name",
+        "default",
+        "default string",
+        "empty",
+        "generic",
+        "invalid",
+    ),
     *("n/a", "na", "none", "not applicable", "not available", "not specified", "null", "o.e.m", "oem"),
     *("please change product name", "product name", "system name", "system product name"),
     *("system version", "tbd", "tbd by oem", "to be defined", "to be filled by o.e.m"),
@@ -68,7 +77,7 @@ def readings(machine: Machine) -> dict[str, Any]:
 
 
 def agree(part: str, one: Any, other: Any) -> bool:
-    """Whether two readings of a part of BODY can be of one computer: one that failed contradicts none."""
+    """Whether two readings of a part of BODY can be of one computer: a failed one contradicts none."""
     if one is None or other is None:
         return True
     if part == "memory_bytes":

@@ -73,8 +73,8 @@ def diff_machines(
 ) -> list[str]:
     """The differences between two machines, as JSON has them, except their names.
 
-    What a kernel keeps of the memory for itself is no difference. If one of the two is a virtual Mac, the
-    first sentence says so: its GPU is not the chip's.
+    What a kernel keeps of the memory for itself is no difference. If one of the two is a virtual Mac,
+    the first sentence says so: its GPU is not the chip's.
     """
     skip = ["name"]
     here, there = ours.get(_MEMORY), theirs.get(_MEMORY)

@@ -147,7 +147,8 @@ def load(content: Any) -> LoadedFile:
     # pytest-benchmark's own value is a string, such as "arm64". Files before version 5 have no schema.
     if "schema" not in content and not isinstance(raw_machine, dict):
         raise UnreadableFile(
-            "another suite saved it with pytest-benchmark: it has no record of the computer and no schema"
+            "another suite saved it with pytest-benchmark: it has no record of the computer and no"
+            " schema"
         )
     name = str(raw_machine.get("name")) if isinstance(raw_machine, dict) else "unknown"
     lists = ("failures", "skipped", "interruptions")

@@ -130,8 +130,8 @@ def gather(given: Sequence[str], *, cache: Cache | None = None, processes: int =
 
     A folder stands for the .json files under it, hidden folders left out. What cannot be used is
     listed in `left_out`, and so is a folder that is closed to this user. What a cache has is not read
-    again, and what is read is kept in it. Many files are read by so many processes. Raises NoResults where
-    a name stands for nothing, or no run is left.
+    again, and what is read is kept in it. Many files are read by so many processes. Raises NoResults
+    where a name stands for nothing, or no run is left.
     """
     sources, names, checksums = Sources(), dict[str, str](), dict[str, Source]()
     paths = _paths(given, sources.left_out)
@@ -196,7 +196,7 @@ def _paths(given: Sequence[str], left_out: list[LeftOut]) -> list[Path]:
 
 
 def _met(name: str) -> tuple[list[Path], list[LeftOut]]:
-    """The files and folders that a name or a glob meets, and the closed folders where it may meet more."""
+    """The files and folders that a name or a glob meets, and closed folders where it may meet more."""
     if Path(name).exists():
         return [Path(name)], []
     closed: list[LeftOut] = []

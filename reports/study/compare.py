@@ -443,7 +443,7 @@ def baselines(frames: Frames, asked: str | None) -> Baselines:
 
 
 def _machine_called(asked: str, frames: Frames) -> str:
-    """The machine of this label, or else the one that `--machine` would call so. Raises NoSuchMachine."""
+    """The machine of this label, or the one that `--machine` would call so. Raises NoSuchMachine."""
     names = list(frames.machines["machine"])
     alike = [asked] if asked in names else _called(asked, names)
     if len(alike) != 1:

@@ -91,7 +91,7 @@ def test_a_users_own_closed_folder_is_opened_by_chmod(mode: int) -> None:
     ],
 )
 def test_what_the_system_says_decides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: str, problem: str, fix: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, number: int, kind: str, problem: str, fix: str
 ) -> None:
     """A read-only disk, macOS's privacy settings for Documents, a full disk, a file server that went."""
 
@@ -116,6 +116,4 @@ def test_what_cannot_be_looked_at_is_an_obstacle_and_no_traceback(
     assert (found.kind, found.detail) == ("other", os.strerror(errno.ENAMETOOLONG))
     monkeypatch.setattr(folders, "nearest", lambda folder: tmp_path)
     monkeypatch.setattr(Path, "lstat", lambda path: (_ for _ in ()).throw(OSError(errno.EIO, "gone")))
-    assert obstacle(tmp_path / "drive") == Obstacle(
-        kind="other", path=tmp_path / "drive", detail="gone"
-    )
+    assert obstacle(tmp_path / "drive") == Obstacle(kind="other", path=tmp_path / "drive", detail="gone")

@@ -1,4 +1,4 @@
-"""What a terminal has no letter for is printed as a plain one, and no command ends in a traceback there."""
+"""What a terminal has no letter for is printed as a plain one, and no command fails there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def printed(text: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
     accept_all_letters()
     stream.write(text)
     stream.flush()
-    return stream.buffer.getvalue()  # type: ignore[attr-defined]
+    return stream.buffer.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,24 @@ def test_a_name_that_is_no_text_is_printed_too(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("stream", [None, io.BytesIO()])
-def test_a_stream_without_letters_is_left_alone(
-    stream: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stream_without_letters_is_left_alone(stream: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard output may be closed, or be something of a notebook's."""
     monkeypatch.setattr(sys, "stdout", stream)
     accept_all_letters()
     assert sys.stdout is stream
 
 
-DOCTOR = ("-m", "bench.doctor", "--all", "--device", "cpu", "--dataset", "synthetic", "--profile", "smoke")
+DOCTOR = (
+    "-m",
+    "bench.doctor",
+    "--all",
+    "--device",
+    "cpu",
+    "--dataset",
+    "synthetic",
+    "--profile",
+    "smoke",
+)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

@@ -1,4 +1,4 @@
-"""Which Pythons can run the suite and why others cannot, and what the Pythons that it starts are spared."""
+"""Which Pythons can run the suite and why others cannot, and what its own Pythons are spared."""
 
 from __future__ import annotations
 
@@ -82,12 +82,13 @@ def mac(
     ],
 )
 def test_a_rosetta_terminal_is_not_told_to_install_the_python_that_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
     machine: str,
     built_for: str,
     arm64: str,
     told: str,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
 ) -> None:
     mac(monkeypatch, tmp_path, machine=machine, built_for=built_for, arm64=arm64)
     assert problem().endswith(told)

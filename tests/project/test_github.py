@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench import interpreter
 from bench.hosted_mac import ask
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
@@ -114,8 +115,7 @@ def test_records_and_logs_are_kept_though_they_are_hidden() -> None:
 
 
 def test_the_matrix_has_the_pythons_that_make_takes() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    taken = {f"{major}.{minor}" for major, minor in re.findall(r"\((\d), (\d+)\)", makefile)}
+    taken = {f"{major}.{minor}" for major, minor in interpreter.VERSIONS}
     assert set(re.findall(r'python: "([\d.]+)"', WORKFLOW.read_text())) == taken
 
 

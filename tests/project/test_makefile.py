@@ -1,4 +1,4 @@
-"""`make` finds a Python that runs, says in a sentence when there is none, and writes up what was measured."""
+"""`make` finds a Python that runs, or says why there is none, and writes up what was measured."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def make(checkout: Path, *arguments: str, **variables: str) -> subprocess.Comple
 
 
 def installed(checkout: Path, script: str) -> Path:
-    """A checkout that is installed, whose .venv/bin/python is the script; returns where it notes its calls."""
+    """An installed checkout whose .venv/bin/python is the script; returns where it notes its calls."""
     install(checkout, "python3", WORKING)
     assert make(checkout, "doctor").returncode == 0
     (checkout / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\necho "$@" >> calls\n{script}\n')
@@ -332,7 +332,9 @@ def test_what_is_meant_for_other_pythons_reaches_none_of_ours(checkout: Path) ->
     told = (checkout / "environment").read_text()
     assert [name for name in LEFT_BEHIND if re.search(rf"\b{name}\b", told)] == []
     assert all(re.search(rf"\b{name}\b", told) for name in kept), "what is the user's own is kept"
-    assert re.search(r"\bPIP_USER=['\"]?0", told), "pip.conf may say `user = true`, which .venv cannot have"
+    assert re.search(r"\bPIP_USER=['\"]?0", told), (
+        "pip.conf may say `user = true`, which .venv cannot have"
+    )
 
 
 def test_options_are_those_of_the_command_line(checkout: Path) -> None:

@@ -79,7 +79,7 @@ def test_what_is_left_out_has_its_kind(tmp_path: Path) -> None:
     broken = content_of(ANNA, [run_of("scratch", "tensorflow", epochs_of((100.0,) * 3))])
     broken["benchmarks"][0]["extra_info"]["epochs"][0]["train_seconds"] = -1.0
     write(tmp_path, "a/0006_broken.json", broken)
-    (tmp_path / "a" / "0007_folder.json").mkdir()
+    (tmp_path / "a" / "0007_gone.json").symlink_to("nowhere")
     later = content_of(ANNA, [run_of("augmented", "torch", epochs_of((100.0,) * 3))])
     later["benchmarks"][0]["extra_info"]["cell"]["engine"] = "abacus"
     write(tmp_path, "a/0008_later.json", later)
@@ -90,7 +90,7 @@ def test_what_is_left_out_has_its_kind(tmp_path: Path) -> None:
         "other_version.json": "other version",
         "other_suite.json": "not a result file",
         "broken.json": "not a record",
-        "folder.json": "unreadable",
+        "gone.json": "unreadable",
         "later.json": "unknown engine",
     }
     every = {kind for part in get_args(LeftOutKind) for kind in (get_args(part) or (part,))}

@@ -302,7 +302,9 @@ def test_a_baseline_is_spelt_as_machines_are_named(tmp_path: Path, asked: str) -
 
 def test_a_baseline_is_in_any_script_and_means_one_machine(tmp_path: Path) -> None:
     han, second = replace(OLD, name="王的电脑"), replace(BOB, name="anna-2")
-    contents = [(machine, [on("M1", day=20 + day)]) for day, machine in enumerate((OLD, BOB, han, second))]
+    contents = [
+        (machine, [on("M1", day=20 + day)]) for day, machine in enumerate((OLD, BOB, han, second))
+    ]
     other = replace(OLD, chip="Apple M4")
     made = frames(files(tmp_path, *contents, (other, [on("M4", day=25)])))
     assert "anna (2)" in set(made.machines["machine"])

@@ -28,7 +28,7 @@ def not_as_root() -> Iterator[None]:
 
 @contextmanager
 def folder_of_this_user() -> Iterator[Path]:
-    """A folder that belongs to who runs inside `not_as_root`, to whom pytest's own folders are closed."""
+    """A folder of who runs inside `not_as_root`, to whom pytest's own folders are closed."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         if os.geteuid() == 0:

@@ -136,9 +136,7 @@ INFO = FrameworkInfo(
         "TORCH_CUDNN_V8_API_DISABLED": Variable(
             effect="makes PyTorch convolve by cuDNN's former interface", harmless="0"
         ),
-        "ATEN_CPU_CAPABILITY": Variable(
-            effect="keeps PyTorch from the processor's newer instructions"
-        ),
+        "ATEN_CPU_CAPABILITY": Variable(effect="keeps PyTorch from the processor's newer instructions"),
         "TRITON_INTERPRET": Variable(
             effect="makes the kernels of torch.compile run in Python", harmless="0"
         ),

@@ -57,7 +57,10 @@ FAULTS = [
         Fault(
             "memory",
             MAC,
-            {"limits": Limits(processors=10, visible=10, memory_bytes=int(limit * GB)), "swap_used_bytes": 0},
+            {
+                "limits": Limits(processors=10, visible=10, memory_bytes=int(limit * GB)),
+                "swap_used_bytes": 0,
+            },
             level,
             f"this process may use {words}",
             "docker run --memory",

@@ -19,7 +19,7 @@ from alexnet.frameworks.registry import VARIABLES
 from alexnet.spec import network
 from bench.doctor import facts
 from bench.doctor.diagnosis import diagnose
-from bench.doctor.facts import can_probe_gpu, gather_facts, plugin_clash, release_numbers
+from bench.doctor.facts import Disk, can_probe_gpu, gather_facts, plugin_clash, release_numbers
 from bench.ipc import compile_folder
 from bench.paths import ROOT
 from bench.plan import prepare
@@ -27,6 +27,12 @@ from bench.plan.options import Options
 from tests.support.accounts import without_a_home
 from tests.support.closed import TOO_LONG, folder_of_this_user, not_as_root
 from tests.support.doctor_facts import AUTO, GB, MAC, PINS, packages
+
+
+def needs(disk: Disk | None) -> int:
+    """The bytes that a run adds to a disk that is there."""
+    assert disk
+    return disk.needs_bytes
 
 
 @pytest.mark.parametrize(
@@ -144,17 +150,17 @@ def test_the_room_that_a_run_needs_follows_from_its_networks(
     assert full.results.needs_bytes == 8 * 4 * full.parameters + facts.RECORDS_BYTES
     assert full.memory_needs_bytes == 16 * full.parameters + 3 * GB
     assert full.gate_needs_bytes == 32 * full.parameters + 3 * GB
-    assert full.cache.needs_bytes == 2 * 4 * 61_100_840  # ImageNet's: as downloaded and as converted
+    assert needs(full.cache) == 2 * 4 * 61_100_840  # ImageNet's: as downloaded and as converted
     small = gather_facts(
         replace(AUTO, image_size=64, experiment=("scratch",)), machine=MAC.machine, profile="full"
     )
     assert small.parameters == network("standard", image_size=64).parameters
-    assert small.cache.needs_bytes == 0
+    assert needs(small.cache) == 0
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "torchvision-alexnet.safetensors").touch()
-    assert gather_facts(AUTO, machine=MAC.machine, profile="full").cache.needs_bytes == 0
+    assert needs(gather_facts(AUTO, machine=MAC.machine, profile="full").cache) == 0
     to_download = gather_facts(replace(AUTO, dataset="auto"), machine=MAC.machine, profile="full")
-    assert to_download.cache.needs_bytes == facts.ARCHIVE_BYTES + 60_000 * 3073
+    assert needs(to_download.cache) == facts.ARCHIVE_BYTES + 60_000 * 3073
 
 
 @pytest.mark.usefixtures("probes")
@@ -240,7 +246,8 @@ def test_an_account_without_home_and_temporary_folder_is_diagnosed(
     without_a_home(monkeypatch)
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     monkeypatch.setattr(facts, "place", none)
-    gathered = gather_facts(replace(AUTO, profile="full", device="cpu"), machine=MAC.machine)
+    options = replace(AUTO, profile="full", device="cpu", dataset="auto")
+    gathered = gather_facts(options, machine=MAC.machine)
     assert gathered.data == "download"
     errors = [finding for finding in diagnose(gathered) if finding.level == "error"]
     said = {finding.message: finding.fix for finding in errors}
@@ -288,17 +295,17 @@ def test_without_a_folder_for_temporary_files_the_other_facts_are_gathered(
 
     monkeypatch.setattr(compile_folder, "gettempdir", none_usable)
     gathered = gather_facts(AUTO, machine=MAC.machine)
-    assert not gathered.temporary.writable
-    assert gathered.results.writable
+    assert gathered.temporary is None
+    assert gathered.results_obstacle is None
 
 
 @pytest.mark.usefixtures("probes")
 def test_what_an_engine_compiles_needs_room_among_temporary_files() -> None:
-    needs = {
-        engine: gather_facts(replace(AUTO, engine=(engine,)), machine=MAC.machine).temporary.needs_bytes
+    needed = {
+        engine: needs(gather_facts(replace(AUTO, engine=(engine,)), machine=MAC.machine).temporary)
         for engine in ("torch", "tensorflow-xla", "torch-compile")
     }
-    assert needs == {"torch": 0, "tensorflow-xla": 0, "torch-compile": facts.COMPILED_BYTES}
+    assert needed == {"torch": 0, "tensorflow-xla": 0, "torch-compile": facts.COMPILED_BYTES}
 
 
 def test_an_engine_that_its_device_does_not_have_is_not_asked(probes: list[tuple[str, str]]) -> None:

@@ -23,7 +23,9 @@ FAULTS = [
     Fault("Python", MAC, {"python": "3.13.1"}, "error", "Python 3.13.1", "install Python 3.12"),
     Fault("Python", LINUX, {"python": "3.10.12"}, "error", "need 3.11 or 3.12", ".venv"),
     Fault("Python", MAC, {"python": "3.14.0a1+"}, "error", "Python 3.14.0a1+", "make"),
-    Fault("Python", LINUX, {"optimized": True}, "error", "leaves out assertions", "unset PYTHONOPTIMIZE"),
+    Fault(
+        "Python", LINUX, {"optimized": True}, "error", "leaves out assertions", "unset PYTHONOPTIMIZE"
+    ),
     Fault("Python", MAC, {"traced": True}, "error", "A debugger", "in a terminal"),
     Fault("Python", LINUX, {"traced": True}, "warning", "may watch the runs", "in a terminal"),
     Fault(

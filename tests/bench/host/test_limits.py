@@ -1,4 +1,4 @@
-"""What a container, a job scheduler or `ulimit` allows: both versions of cgroups, affinity, limits of a shell."""
+"""What a container, a job scheduler or `ulimit` allows: both versions of cgroups, and affinity."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def test_the_least_of_all_folders_around_a_service_counts(computer: Path) -> Non
     assert current_limits() == Limits(processors=64, visible=64, quota=1.5, memory_bytes=3 * GB)
 
 
-OWN_1 = "4:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n2:cpuset:/docker/abc\n1:name=systemd:/docker/abc\n"
+OWN_1 = (
+    "4:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n2:cpuset:/docker/abc\n1:name=systemd:/docker/abc\n"
+)
 
 
 def test_a_container_of_version_1_is_named_by_a_path_of_its_host(computer: Path) -> None:
@@ -128,7 +130,7 @@ def test_a_system_without_affinity_and_cgroups_has_all(monkeypatch: pytest.Monke
 
 
 LIMITED_SHELL = (
-    "ulimit -t 3600; ulimit -v 4000000; exec nice -n 5 \"$0\" -c 'from bench.host.limits import"
+    'ulimit -t 3600; ulimit -v 4000000; exec nice -n 5 "$0" -c \'from bench.host.limits import'
     " current_limits as now; print(now().processor_seconds, now().memory_bytes, now().niceness)'"
 )
 

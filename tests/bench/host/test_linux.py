@@ -19,7 +19,8 @@ BARE, GUEST = X86.format(" lm"), X86.format(" hypervisor lm")
 def arm(*cores: tuple[int, int]) -> str:
     """/proc/cpuinfo of an Arm processor, by the numbers of each core's maker and of the core."""
     return "\n".join(
-        f"processor\t: {place}\nBogoMIPS\t: 48.00\nFeatures\t: fp asimd\nCPU implementer\t: 0x{maker:02x}\n"
+        f"processor\t: {place}\nBogoMIPS\t: 48.00\nFeatures\t: fp asimd\n"
+        f"CPU implementer\t: 0x{maker:02x}\n"
         f"CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0x{part:03x}\nCPU revision\t: 0\n"
         for place, (maker, part) in enumerate(cores)
     )
@@ -101,9 +102,7 @@ def test_a_model_is_what_somebody_filled_in(firmware: dict[str, str], model: str
         ("", {}, None),
     ],
 )
-def test_a_virtual_machine_is_told(
-    cpuinfo: str, firmware: dict[str, str], virtual: bool | None
-) -> None:
+def test_a_virtual_machine_is_told(cpuinfo: str, firmware: dict[str, str], virtual: bool | None) -> None:
     assert linux.is_virtual(cpuinfo, firmware) is virtual
 
 

@@ -144,7 +144,7 @@ def test_converted_weights_are_kept_and_made_again_if_they_are_not_what_they_wer
     for damaged in (b"", sound[:-1], sound[:-1] + bytes([sound[-1] ^ 1])):
         file.write_bytes(damaged)
         assert prepare.imagenet_weights(None, tmp_path) == file
-        assert file.read_bytes() == sound
+        imagenet.check_carried_over(file)
     assert len(conversions) == 4
 
 
@@ -160,13 +160,15 @@ def test_converted_weights_that_are_damaged_are_named_where_they_cannot_be_made_
     assert str(error.value).startswith(f"{file} is not a readable safetensors file")
     assert str(error.value).endswith("; torchvision could not fetch it; name it with --weights PATH")
     file.unlink()
-    with pytest.raises(NotPrepared, match="^torchvision could not fetch it"):
+    with pytest.raises(NotPrepared, match=r"^torchvision could not fetch it"):
         prepare.imagenet_weights(None, tmp_path)
 
 
 def test_a_cache_that_leads_nowhere_is_named(conversions: Called, tmp_path: Path) -> None:
     (tmp_path / "cache").symlink_to(tmp_path / "gone" / "too")
-    with pytest.raises(NotPrepared, match="weights cannot be kept, since .*cache is a link to .*gone/too, and"):
+    with pytest.raises(
+        NotPrepared, match=r"weights cannot be kept, since .*cache is a link to .*gone/too, and"
+    ):
         prepare.imagenet_weights(None, tmp_path)
     assert conversions == []
 

@@ -16,8 +16,8 @@ import pytest
 from bench.paths import ROOT
 from bench.records import codec
 from bench.records.types import Condition, Machine
-from tests.support.closed import TOO_LONG
 from tests.support.another_suite import another_suites_content
+from tests.support.closed import TOO_LONG
 from tests.support.sessions import (
     FAILED,
     INTERRUPTED,
@@ -151,9 +151,7 @@ def test_a_session_goes_on_beside_a_file_of_another_suite(tmp_path: Path) -> Non
     theirs = tmp_path / "downloads" / "0001_sorting.json"
     theirs.parent.mkdir()
     theirs.write_text(json.dumps(another_suites_content()), encoding="utf-8-sig")
-    done = bench(
-        tmp_path, *SYNTHETIC, "-k", "scratch-torch", f"--benchmark-compare={theirs}", paper=""
-    )
+    done = bench(tmp_path, *SYNTHETIC, "-k", "scratch-torch", f"--benchmark-compare={theirs}", paper="")
     text = done.stdout + done.stderr
     assert done.returncode == PASSED, text
     assert "this machine against the saved one: saved by another suite" in text
