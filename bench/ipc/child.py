@@ -26,9 +26,8 @@ def end_process(status: int) -> None:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    ctypes.CDLL(None).fflush(
-        None
-    )  # what a framework's C and C++ have printed into a file is kept back too
+    # What a framework's C and C++ have printed into a file is kept back too.
+    ctypes.CDLL(None).fflush(None)
     os._exit(status)
 
 
