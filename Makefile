@@ -10,15 +10,16 @@ RESULTS = results
 OUT = report
 # pyproject.toml's extras that are installed. FRAMEWORKS=tensorflow-cuda is for a clone of its own: docs/cuda.md
 FRAMEWORKS = default
-# Ctrl-C reaches the session, which ends itself and saves. Without a trap some shells (dash) end with it.
+# Ctrl-C reaches the session, which ends itself and saves. Without a trap dash ends too, and writes no report.
 SESSION = trap : INT; $(PYTHON) -m pytest bench
-# After a session, whatever became of it: what was measured is written up, and the session's status stays. One
-# that was refused (pytest's status 4) has measured nothing, and another one may be measuring.
-WRITE = ended=$$?; [ $$ended -eq 4 ] || $(PYTHON) -m reports $(RESULTS) --out $(OUT); exit $$ended
+# After a session, whatever became of it: what was measured is written up, and the session's status stays. One that
+# was refused (pytest's status 4), or only asked, has measured nothing, and another one may be measuring.
+ASKED = $(filter --co --collect-only --collectonly --fixtures --help -h --markers --version -V,$(ARGS))
+WRITE = ended=$$?; $(if $(ASKED),exit $$ended;) [ $$ended -eq 4 ] || $(PYTHON) -m reports $(RESULTS) --out $(OUT); exit $$ended
 
 # What shells, notebooks and other projects leave behind for a Python, a pytest and a pip of their own.
 FOREIGN = PYTHONHOME PYTHONINSPECT PYTHONOPTIMIZE PYTHONPATH PYTHONSAFEPATH PYTHONWARNDEFAULTENCODING \
-  PYTHONWARNINGS __PYVENV_LAUNCHER__ MPLBACKEND \
+  PYTHONWARNINGS __PYVENV_LAUNCHER__ \
   PYTEST_ADDOPTS PYTEST_DISABLE_PLUGIN_AUTOLOAD PYTEST_PLUGINS \
   PIP_CONSTRAINT PIP_DRY_RUN PIP_NO_BINARY PIP_NO_BUILD_ISOLATION PIP_NO_DEPS PIP_PREFIX PIP_PYTHON \
   PIP_REQUIRE_HASHES PIP_ROOT PIP_TARGET

@@ -107,7 +107,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if _runs_benchmarks(config):
         _open_session(config)
     plugin.handle_loading()
-    if SESSION in config.stash and plugin.compare_fail and not plugin.compared_mapping:
+    will_measure = SESSION in config.stash and not config.option.collectonly
+    if will_measure and plugin.compare_fail and not plugin.compared_mapping:
         raise pytest.UsageError(
             "--benchmark-compare-fail needs a saved file to compare with, and there is none: name one"
             " with --benchmark-compare=FILE"
@@ -115,7 +116,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _check_link(storage: Path) -> None:
-    """Raises UsageError if the results folder is a link to nowhere: pytest-benchmark resolves it now."""
+    """Raises UsageError if results are a link to nowhere, which pytest-benchmark would follow."""
     found = obstacle(storage)
     if found and found.kind == "dead link":
         problem, fix = problem_and_fix(found, ELSEWHERE)
@@ -239,6 +240,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             if bench_session.picked:
                 _run_doctor(session.config, bench_session)
             if any("run" in _fixtures(item) for item in session.items):
+                rehearse_saving(session.config)
                 if bench_session.trials():
                     with (
                         progress.terminal(session.config) as console,
@@ -246,7 +248,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                     ):
                         bar.add_task("trial", total=None, note="how many steps an epoch has")
                         bench_session.cut_epochs()
-                rehearse_saving(session.config)
                 bench_session.begin(_plugin(session.config).save)
         except USAGE_ERRORS as error:
             raise pytest.UsageError(str(error)) from error

@@ -137,7 +137,8 @@ def find_batches(folder: Path) -> Path:
 
 def _missing(path: Path, folder: Path) -> DataError:
     """That a file is missing, and what is there instead, if that is known."""
-    for edition, names in OTHER_EDITIONS.items():
+    others = OTHER_EDITIONS if path.parent == folder else {}  # else the binary edition is there
+    for edition, names in others.items():
         if folder.name in names or any((folder / name).exists() for name in names):
             return DataError(
                 f"{folder} holds {edition} and no {FOLDER}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pwd
+import shlex
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Literal
 Kind = Literal[
     "dead link",  # a link to what is not there: a disk that is not connected, a folder that was removed
     "no folder",  # a file of the folder's name
-    "another user's",  # often root's, after `sudo make`
+    "another user's",
+    "left by another",  # another user's in a folder of this one's: often root's, after `sudo make`
     "no permission",  # this user's own, closed
     "read-only disk",
     "refused",  # by the system: macOS's privacy settings, or a flag on the folder
@@ -67,7 +69,7 @@ def obstacle(folder: Path) -> Obstacle | None:
         below = there / folder.relative_to(there).parts[0]  # what would have to be made
         try:
             is_link = stat.S_ISLNK(below.lstat().st_mode)
-        except (FileNotFoundError, PermissionError):  # the one is well, the other is found below
+        except (FileNotFoundError, PermissionError):  # it can be made, or the attempt below fails
             pass
         except OSError as error:  # such as a network drive that has gone
             return Obstacle(kind="other", path=below, detail=error.strerror or str(error))
@@ -91,8 +93,10 @@ def _of_error(error: OSError, path: Path) -> Obstacle:
         return Obstacle(kind="other", path=path, detail=detail)
     owner = path.stat().st_uid
     if owner != os.geteuid():
-        return Obstacle(kind="another user's", path=path, detail=_user_name(owner))
-    kind: Kind = "no permission" if error.errno == errno.EACCES else "refused"
+        is_left = path.parent.stat().st_uid == os.geteuid()
+        kind: Kind = "left by another" if is_left else "another user's"
+        return Obstacle(kind=kind, path=path, detail=_user_name(owner))
+    kind = "no permission" if error.errno == errno.EACCES else "refused"
     return Obstacle(kind=kind, path=path, detail=detail)
 
 
@@ -108,22 +112,23 @@ def problem_and_fix(found: Obstacle, elsewhere: str) -> tuple[str, str]:
 
     `elsewhere` says how another folder is named, where nothing can be done about this one.
     """
-    path = found.path
+    path, quoted = found.path, shlex.quote(str(found.path))
     match found.kind:
         case "dead link":
             return (
                 f"{path} is a link to {found.detail}, and no folder is there that this user can open",
-                f"connect or make what it leads to, or remove the link: rm '{path}'",
+                f"connect or make what it leads to, or remove the link: rm {quoted}",
             )
         case "no folder":
-            return f"{path} is a file and no folder", f"move it away: mv '{path}' '{path}.old'"
-        case "another user's":
-            return (
-                f"{path} belongs to {found.detail}, and this user cannot write to it",
-                f"sudo chown -R \"$(id -un)\" '{path}', and leave sudo out of `make`; or {elsewhere}",
+            return f"{path} is a file and no folder", f"move it away: mv {quoted} {quoted}.old"
+        case "another user's" | "left by another":
+            problem = f"{path} belongs to {found.detail}, and this user cannot write to it"
+            take_over = (
+                f'sudo chown -R "$(id -un)" {quoted}, and leave sudo out of `make`; or {elsewhere}'
             )
+            return problem, take_over if found.kind == "left by another" else elsewhere
         case "no permission":
-            return f"{path} is closed to its own user", f"chmod -R u+rwX '{path}'"
+            return f"{path} is closed to its own user", f"chmod -R u+rwX {quoted}"
         case "read-only disk":
             return f"{path} is on a disk that is read-only here", elsewhere
         case "refused":

@@ -204,5 +204,8 @@ def check_carried_over(file: Path) -> None:
     Its format has no checksum: a byte that has changed would be trained on as torchvision's.
     """
     weights = canonical.load(file, network("torchvision", classes=IMAGENET_CLASSES))
-    if canonical.metadata(file).get("weights_sha256") != canonical.fingerprint(weights):
+    saved = canonical.metadata(file).get("weights_sha256")
+    if saved is None:
+        raise WeightsError(f"{file} is of an earlier version, without a hash to check it by")
+    if saved != canonical.fingerprint(weights):
         raise WeightsError(f"{file} does not hold the weights that were written to it")

@@ -12,7 +12,7 @@ HANDLER = "alexnet-plain"
 
 
 def accept_all_letters() -> None:
-    """Lets the standard output and error take every text, where they are of this program's making."""
+    """Lets the standard output and error take every text, where their encoding can be set."""
     codecs.register_error(HANDLER, _plain)
     for stream in (sys.stdout, sys.stderr):
         # None where it is closed, and a notebook's has no encoding to set.

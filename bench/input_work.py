@@ -19,6 +19,7 @@ from rich.console import Console
 
 from alexnet.frameworks import registry
 from alexnet.frameworks.protocol import Device, Trainer
+from alexnet.terminal import accept_all_letters
 from bench.overhead.training import PLAN, measuring_alone, prepare_training
 from bench.worker.training_loop import TrainingLoop
 
@@ -67,6 +68,7 @@ def seconds_on_slices_and_on_one_batch(run: TrainingLoop, steps: int) -> list[tu
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the difference. Returns 1 if a step's slice cost more than it may."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m bench.input_work", description=__doc__)
     parser.add_argument("engine", choices=registry.ENGINES)
     parser.add_argument("--device", choices=get_args(Device), default="cpu")

@@ -1,7 +1,8 @@
 """The Python that runs the suite: whether it can, and what it sets for those that it starts.
 
-`make` runs this file with each Python that it finds, of any version, and it prints why that one will not
-do. So it imports nothing at the top that a Python may lack, and nothing of this project.
+`make` runs this file with each Python that it finds, and it prints why that one will not do; one before
+3.7 cannot read it, and is passed over. So it imports nothing at the top that a Python may lack, and
+nothing of this project.
 """
 
 from __future__ import annotations

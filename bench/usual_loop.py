@@ -279,7 +279,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(table(rows, comparison.steps * plan.batch_size))
     console.print(loss_line(rows), soft_wrap=True)
     if args.json:
-        content = identity.users_identity({}).hide(record(comparison, rows, way, tried))
+        data = (args.data_dir, os.environ.get("ALEXNET_DATA"))
+        content = identity.users_identity({"<data>": data}).hide(record(comparison, rows, way, tried))
         args.json.write_text(json.dumps(content, indent=1), encoding="utf8")
     return 0
 

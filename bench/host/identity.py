@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 from urllib.parse import quote
+
+from bench.paths import ROOT
 
 HOME, TEMPORARY, USER = "~", "<temporary folder>", "<user>"
 CHECKOUT, ENVIRONMENT = "<checkout>", "<environment>"
@@ -68,11 +71,13 @@ class Identity:
 def users_identity(folders: Mapping[str, Iterable[str | Path | None]]) -> Identity:
     """The identity of the user of this process: home, temporary folder, name, and more folders.
 
-    `folders` maps what stands for a folder to its paths; None and / are passed over. An account may have
-    no home and no name, such as a bare uid in a container.
+    Those of this project and of Python are among them. `folders` maps what stands for a folder to its
+    paths; None and / are passed over. An account may have no home and no name, such as a bare uid in a
+    container.
     """
     homes = _homes()
-    named = {HOME: homes, **folders, TEMPORARY: (tempfile.gettempdir(), os.environ.get("TMPDIR"))}
+    temporary = (tempfile.gettempdir(), os.environ.get("TMPDIR"))
+    named = {HOME: homes, **_programs_folders(), **folders, TEMPORARY: temporary}
     stands_for: dict[str, str] = {}
     for text, paths in named.items():
         for path in filter(None, paths):
@@ -91,6 +96,13 @@ def same_folder(folder: Path, *spellings: str | None) -> list[str | Path]:
     """The folder, and those of the spellings that are links to it, such as the shell's PWD."""
     real = os.path.realpath(folder)
     return [folder, *(path for path in spellings if path and os.path.realpath(path) == real)]
+
+
+def _programs_folders() -> dict[str, Iterable[str | Path]]:
+    environ, python = os.environ, list[str | Path]()
+    if sys.prefix != sys.base_prefix:  # else it is the system's: /usr
+        python = same_folder(Path(sys.prefix), environ.get("VIRTUAL_ENV"))
+    return {CHECKOUT: same_folder(ROOT, environ.get("PWD")), ENVIRONMENT: python}
 
 
 def _homes() -> list[str]:

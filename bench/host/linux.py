@@ -18,18 +18,8 @@ DEVICE_TREE_FIELDS = ("model", "compatible")
 
 HYPERVISORS = (
     *("Apple Virtualization", "Amazon EC2", "BHYVE", "Bochs", "Google Compute Engine", "Hyper-V"),
-    *(
-        "KVM",
-        "KubeVirt",
-        "OpenStack",
-        "Parallels",
-        "QEMU",
-        "VirtualBox",
-        "Virtual Machine",
-        "VMW",
-        "VMware",
-    ),
-    *("Xen", "innotek GmbH", "linux,dummy-virt", "vServer"),
+    *("KVM", "KubeVirt", "OpenStack", "Parallels", "QEMU", "VirtualBox", "Virtual Machine", "VMW"),
+    *("VMware", "Xen", "innotek GmbH", "linux,dummy-virt", "vServer"),
 )
 """What a virtual machine's firmware begins with: systemd's table, Hyper-V's product name ("Virtual
 Machine"), Hetzner's, and the device tree of QEMU and its like."""

@@ -44,14 +44,8 @@ class Lock:
         return self._path or lock_file()
 
     def acquire(self, purpose: str) -> None:
-        """Raises Busy if another process holds the lock, naming that process and its `purpose`."""
-        try:
-            path = self.path
-        except FileNotFoundError as error:  # of tempfile
-            raise Busy(
-                "whether this computer is measuring already cannot be told, since no folder for"
-                " temporary files can be written: set TMPDIR to one that can"
-            ) from error
+        """Raises Busy if another process, which it names, holds the lock, or may hold it."""
+        path = self.path
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:

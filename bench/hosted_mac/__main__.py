@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from alexnet.terminal import accept_all_letters
+from bench.host.identity import users_identity
 from bench.host.machine import describe
 from bench.hosted_mac.ask import DEVICE, ENGINES, IMAGE_SIZE, ask_gates, ask_gpu, ask_parity
 from bench.hosted_mac.judge import KNOWN_FAULTS, WrongList, judge, known_faults, lines, summary
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"the parity tests on {DEVICE}\n")
         answers += ask_parity(out / "parity")
     verdict = judge(answers, faults, options.image)
-    text = summary(answers, verdict, options.image, describe())
+    text = users_identity({}).hide(summary(answers, verdict, options.image, describe()))
     (out / "summary.md").write_text(text, encoding="utf-8")
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(page).open("a", encoding="utf-8") as file:

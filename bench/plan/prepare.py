@@ -249,7 +249,7 @@ def imagenet_weights(path: Path | None, session_folder: Path) -> Path:
     else:
         arguments = [str(path.resolve())]
     if found := folders.obstacle(target.parent):
-        problem, fix = folders.problem_and_fix(found, download.ELSEWHERE)
+        problem, fix = folders.problem_and_fix(found, ELSEWHERE if path else download.ELSEWHERE)
         raise NotPrepared(f"{damage}ImageNet's weights cannot be kept, since {problem}: {fix}")
     target.parent.mkdir(parents=True, exist_ok=True)
     output = str(target.resolve())

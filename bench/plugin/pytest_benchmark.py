@@ -6,7 +6,6 @@ conftest.py registers the hooks, and replaces pytest-benchmark's storage by `Sto
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +21,6 @@ from pytest_benchmark.utils import DEFAULT_COLUMNS, safe_dumps
 
 from alexnet import durable
 from bench.host import identity, machine
-from bench.paths import ROOT
 from bench.plan.prepare import cache_folder
 from bench.records import diff
 from bench.records.read import UnreadableFile, read, require_benchmarks
@@ -42,7 +40,7 @@ def check_options(config: pytest.Config) -> None:
     if plugin.disabled or plugin.skip:
         raise pytest.UsageError(
             "pytest-benchmark is switched off here, so nothing would be saved: leave out"
-            " --benchmark-disable and --benchmark-skip, of PYTEST_ADDOPTS too, and unset"
+            " --benchmark-disable, --benchmark-skip and --dist, of PYTEST_ADDOPTS too, and unset"
             " PYTEST_XDIST_WORKER"
         )
     if plugin.cprofile_sort_by:
@@ -52,8 +50,8 @@ def check_options(config: pytest.Config) -> None:
         )
     if plugin.histogram and not find_spec("pygal"):
         raise pytest.UsageError(
-            "--benchmark-histogram needs pygal, which is not installed: call `pip install pygal`, or"
-            " leave it out (`make report` draws every run)"
+            "--benchmark-histogram needs pygal, which is not installed: call `.venv/bin/python -m pip"
+            " install pygal`, or leave it out (`make report` draws every run)"
         )
     entry = {"group": "", "name": "", "fullname": "", "param": "", "params": {"cell": ""}}
     try:
@@ -95,16 +93,12 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 
 def users_identity(config: pytest.Config, session: Session) -> identity.Identity:
     """The user's name and all folders of a session, which stay out of its file."""
-    environ, python = os.environ, list[str | Path]()
-    if sys.prefix != sys.base_prefix:  # else it is the system's: /usr
-        python = identity.same_folder(Path(sys.prefix), environ.get("VIRTUAL_ENV"))
+    environ = os.environ
     return identity.users_identity(
         {
             "<data>": (session.source.folder, session.options.data_dir, environ.get("ALEXNET_DATA")),
             "<weights>": (session.options.weights,),
             "<results>": (config.option.benchmark_storage.removeprefix("file://"),),
-            identity.CHECKOUT: identity.same_folder(ROOT, environ.get("PWD")),
-            identity.ENVIRONMENT: python,
             "<cache>": (cache_folder(), environ.get("TORCH_HOME")),
         }
     )
@@ -176,8 +170,7 @@ class Storage(FileStorage):
         """The saved files of these names, or all, and their contents, to compare with.
 
         A file that cannot be compared with is passed over, and said. Without names the resumed session's
-        own is left out: it is not compared with itself. Raises UsageError for a name that stands for no
-        file.
+        own is left out: it is not compared with itself. Raises UsageError for a path where no file is.
         """
         earlier = self._session.log.earlier if self._session else None
         own = earlier.saved.file if earlier and earlier.saved and not names else None

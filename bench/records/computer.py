@@ -22,16 +22,19 @@ apart.
 """
 
 UNFILLED = {
+    *("all series", "base board product name", "default", "default string", "empty", "generic"),
     *(
-        "all series",
-        "base board product name",
-        "default",
-        "default string",
-        "empty",
-        "generic",
         "invalid",
+        "n/a",
+        "na",
+        "none",
+        "not applicable",
+        "not available",
+        "not specified",
+        "null",
+        "o.e.m",
+        "oem",
     ),
-    *("n/a", "na", "none", "not applicable", "not available", "not specified", "null", "o.e.m", "oem"),
     *("please change product name", "product name", "system name", "system product name"),
     *("system version", "tbd", "tbd by oem", "to be defined", "to be filled by o.e.m"),
     *("to be filled by oem", "type1productconfigid", "type2 - board product name1", "undefined"),

@@ -14,6 +14,7 @@ from alexnet.frameworks.registry import environment
 from alexnet.recipe import EXPERIMENTS
 from bench.gate.ask import Gates
 from bench.host import condition
+from bench.host.limits import current_limits
 from bench.host.lock import Lock
 from bench.ipc.cell_files import remove_checkpoint, remove_references
 from bench.ipc.compile_folder import remove_abandoned
@@ -161,7 +162,7 @@ class Session:
             cells=tuple(PlannedCell(cell=cell, plan=self.plans[cell]) for cell in self.picked),
             machine=self.machine,
             data_sha256=self.source.sha256,
-            environment=environment(),
+            environment=environment() | current_limits().settings(),
             code=code_hashes(),
         )
         self.log.begin(manifest, anyway=options.resume_anyway)

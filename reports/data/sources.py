@@ -197,7 +197,7 @@ def _paths(given: Sequence[str], left_out: list[LeftOut]) -> list[Path]:
 
 def _met(name: str) -> tuple[list[Path], list[LeftOut]]:
     """The files and folders that a name or a glob meets, and closed folders where it may meet more."""
-    if Path(name).exists():
+    if os.path.exists(name):  # noqa: PTH110 Path's own raises in a closed folder
         return [Path(name)], []
     closed: list[LeftOut] = []
     for folder in sorted(glob(str(Path(name).parent), recursive=True)):  # noqa: PTH207
@@ -212,7 +212,7 @@ def _met(name: str) -> tuple[list[Path], list[LeftOut]]:
 
 def _inside(match: Path) -> tuple[list[Path], list[LeftOut]]:
     """A folder stands for its files, by itself or where a glob met it; and the closed folders in it."""
-    if not match.is_dir():
+    if not os.path.isdir(match):  # noqa: PTH112 as above
         return [match], []
     files: list[Path] = []
     closed: list[LeftOut] = []

@@ -19,6 +19,7 @@ from alexnet.frameworks.protocol import WayUnavailable
 from alexnet.recipe import EXPERIMENTS
 from bench import usual_loop
 from bench.host.lock import Lock
+from bench.paths import ROOT
 from bench.usual_loop import (
     BARE,
     OURS,
@@ -272,7 +273,10 @@ def test_the_command_prints_the_table_and_writes_the_raw_seconds(
     plan = plan_of("scratch", steps=10, image_size=64, data_folder=None)
     cell = SimpleNamespace(engine=ENGINE, device="cpu", experiment="scratch", seed=0)
     ours.job = SimpleNamespace(cell=cell, plan=plan)
-    ours.start = SimpleNamespace(device_name="CPU", data_sha256="ab", versions={"x": "1"}, settings={})
+    monkeypatch.setenv("HOME", "/home/quillfeather")
+    flags = f"--a=/home/quillfeather/d --b={ROOT}/e"
+    start = {"device_name": "CPU", "data_sha256": "ab", "versions": {"x": "1"}}
+    ours.start = SimpleNamespace(**start, settings={"XLA_FLAGS": flags})
     monkeypatch.setattr(usual_loop, "prepare", lambda *args, **kwargs: found)
     monkeypatch.delenv("ALEXNET_DATA", raising=False)
     # Rounds that are equal to the bit have no interval: each epoch takes a little longer.
@@ -294,6 +298,7 @@ def test_the_command_prints_the_table_and_writes_the_raw_seconds(
     assert saved["way"] == "two"
     assert saved["parameters"] == {"ours": 7, "usual": 7}
     assert saved["versions"] == {"x": "1"}
+    assert saved["settings"] == {"XLA_FLAGS": "--a=~/d --b=<checkout>/e"}
     assert saved["machine"]["python"]
 
 

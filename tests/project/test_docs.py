@@ -58,7 +58,7 @@ def test_the_readme_compares_files_from_elsewhere(tmp_path: Path) -> None:
     [command] = re.findall(r"`(\.venv/bin/pytest-benchmark compare [^`]+)`", README)
     checkout, home = tmp_path / "checkout", tmp_path / "home"
     scripts = Path(sys.executable).parent
-    for name in ("conftest.py", "alexnet", "bench"):
+    for name in ("conftest.py", "alexnet", "bench", "reports"):
         (checkout / name).parent.mkdir(exist_ok=True)
         (checkout / name).symlink_to(ROOT / name)
     (checkout / ".venv").mkdir()
@@ -82,6 +82,33 @@ def test_the_readme_compares_files_from_elsewhere(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for source in ("0001_quick", "0002_quick", "theirs"):
         assert source in done.stdout
+
+
+def test_the_readme_shows_files_from_elsewhere(tmp_path: Path) -> None:
+    [command] = re.findall(r"`\.venv/bin/python (-m reports show [^`]+)`", README)
+    (tmp_path / "Downloads").mkdir()
+    (tmp_path / "results").mkdir()
+    for name, machine in {"results/0001_quick.json": "mac", "Downloads/theirs.json": "linux"}.items():
+        (tmp_path / name).write_text(json.dumps(genuine_content(machine)))
+    done = subprocess.run(
+        ["bash", "-c", f'"$PYTHON" {command}'],
+        cwd=tmp_path,
+        env=os.environ | {"HOME": str(tmp_path), "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for machine in ("mac", "linux"):
+        assert genuine_content(machine)["machine_info"]["machine"]["name"] in done.stdout
+
+
+def test_every_command_accepts_all_letters() -> None:
+    """A terminal in latin-1 or ASCII lacks letters that a command may print."""
+    files = (file for room in ("alexnet", "bench", "reports") for file in (ROOT / room).rglob("*.py"))
+    commands = [text for file in files if "ArgumentParser(" in (text := file.read_text("utf8"))]
+    assert len(commands) > 10
+    assert [text for text in commands if "accept_all_letters()" not in text] == []
 
 
 @pytest.mark.parametrize(

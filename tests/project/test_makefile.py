@@ -309,7 +309,6 @@ def test_a_venv_of_a_python_that_will_not_do_is_made_anew(checkout: Path) -> Non
 
 
 LEFT_BEHIND = {
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PIP_CONSTRAINT": "/etc/pip/constraint.txt",
     "PIP_NO_DEPS": "1",
     "PIP_REQUIRE_HASHES": "1",

@@ -73,6 +73,7 @@ def test_an_output_without_unicode_gets_plain_letters(results: Path, tmp_path: P
     done = shell("$REPORTS show $RESULTS", results, tmp_path, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
+    assert "?" not in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 NOBODY = 65534
 TOO_LONG = "x" * 300
 """A name that no file system takes: what asks for it gets an error of the system's, and root as well."""
@@ -19,7 +21,10 @@ def not_as_root() -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    os.seteuid(NOBODY)
+    try:
+        os.seteuid(NOBODY)
+    except OSError:
+        pytest.skip("this container has no other user than root")
     try:
         yield
     finally:

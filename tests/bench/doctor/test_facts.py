@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from dataclasses import replace
@@ -20,7 +19,7 @@ from alexnet.spec import network
 from bench.doctor import facts
 from bench.doctor.diagnosis import diagnose
 from bench.doctor.facts import Disk, can_probe_gpu, gather_facts, plugin_clash, release_numbers
-from bench.ipc import compile_folder
+from bench.host.limits import Limits
 from bench.paths import ROOT
 from bench.plan import prepare
 from bench.plan.options import Options
@@ -249,6 +248,7 @@ def test_an_account_without_home_and_temporary_folder_is_diagnosed(
     options = replace(AUTO, profile="full", device="cpu", dataset="auto")
     gathered = gather_facts(options, machine=MAC.machine)
     assert gathered.data == "download"
+    assert gathered.temporary is None
     errors = [finding for finding in diagnose(gathered) if finding.level == "error"]
     said = {finding.message: finding.fix for finding in errors}
     assert said["No folder for temporary files can be written to."] == "set TMPDIR to one that can"
@@ -285,21 +285,6 @@ def test_packages_of_a_cuda_version_are_found(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("probes")
-def test_without_a_folder_for_temporary_files_the_other_facts_are_gathered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Python raises where neither TMPDIR nor any folder of the system can be written."""
-
-    def none_usable() -> str:
-        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
-
-    monkeypatch.setattr(compile_folder, "gettempdir", none_usable)
-    gathered = gather_facts(AUTO, machine=MAC.machine)
-    assert gathered.temporary is None
-    assert gathered.results_obstacle is None
-
-
-@pytest.mark.usefixtures("probes")
 def test_what_an_engine_compiles_needs_room_among_temporary_files() -> None:
     needed = {
         engine: needs(gather_facts(replace(AUTO, engine=(engine,)), machine=MAC.machine).temporary)
@@ -325,6 +310,27 @@ def test_without_its_plugin_a_framework_takes_the_cpu_and_the_gpu_is_no_obstacle
     assert set(gather_facts(options, machine=MAC.machine).obstacles) == {"tensorflow-xla"}
     without = msgspec.structs.replace(MAC.machine, packages=packages(tensorflow_metal=None))
     assert gather_facts(options, machine=without).obstacles == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("CUDA_LAUNCH_BLOCKING", "NVIDIA_TF32_OVERRIDE", "TF_XLA_FLAGS", "XLA_FLAGS"),
+        *("TF_NUM_INTRAOP_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    ],
+)
+def test_what_users_were_seen_to_have_set_is_looked_at(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name: the other tests go by the table of variables, and would not miss a row."""
+    monkeypatch.setenv(name, "1")
+    assert gather_facts(AUTO, machine=MAC.machine).environment[name] == "1"
+
+
+def test_the_limits_are_those_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(processors=8, visible=8, memory_bytes=2 * GB)
+    monkeypatch.setattr(facts, "current_limits", lambda: limits)
+    assert gather_facts(AUTO, machine=MAC.machine).limits is limits
 
 
 @pytest.mark.parametrize("name", sorted(VARIABLES.keys() - {"KERAS_BACKEND"}))

@@ -105,7 +105,7 @@ FAULTS = [
     Fault(
         "results folder",
         MAC,
-        {"results_obstacle": Obstacle(kind="another user's", path=Path("results"), detail="root")},
+        {"results_obstacle": Obstacle(kind="left by another", path=Path("results"), detail="root")},
         "error",
         "Nothing can be saved: results belongs to root, and this user cannot write to it.",
         "sudo chown",

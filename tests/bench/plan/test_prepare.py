@@ -218,8 +218,26 @@ def test_a_cache_folder_that_cannot_be_written_is_named_before_a_download(
         prepare.imagenet_weights(None, Path("session"))
     assert prepare.cache_problem() == (
         f"{tmp_path / 'home'} is a file and no folder",
-        f"move it away: mv '{tmp_path / 'home'}' '{tmp_path / 'home'}.old'",
+        f"move it away: mv {tmp_path / 'home'} {tmp_path / 'home'}.old",
     )
+
+
+def test_a_home_that_is_closed_is_named_before_a_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As sudo leaves HOME, with the folder of whoever called it."""
+    for name in ("ALEXNET_DATA", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    with folder_of_this_user() as folder:
+        home = folder / "home"
+        home.mkdir(mode=0o000)
+        monkeypatch.setenv("HOME", str(home))
+        words = re.escape(str(home)) + " (belongs to root|is closed)"
+        with not_as_root():
+            with pytest.raises(NotPrepared, match=rf"kept on this computer \({words}"):
+                prepare.find_images(replace(OPTIONS, dataset="auto"), "full")
+            with pytest.raises(NotPrepared, match=f"weights cannot be kept, since {words}"):
+                prepare.imagenet_weights(None, Path("session"))
+            source = prepare.find_images(replace(OPTIONS, dataset="auto"), "quick")
+    assert source.provenance.startswith("made by this suite, since")
 
 
 def test_a_cpu_alone_makes_auto_quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
