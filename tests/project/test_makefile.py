@@ -54,6 +54,16 @@ def test_uv_installs_the_versions_that_make_installs() -> None:
     assert SETTINGS["tool"]["uv"]["constraint-dependencies"] == pins
 
 
+def test_on_a_mac_nothing_asks_for_cuda() -> None:
+    """uv resolves all extras for each platform, whichever it installs."""
+    lines = [line for name, extra in EXTRAS.items() if name.endswith("-cuda") for line in extra]
+    asked = [part for part in map(Requirement, lines) if part.name != PROJECT["name"]]
+    assert {part.name for part in asked} == {"jax", "tensorflow"}
+    for part in asked:
+        assert part.marker
+        assert not part.marker.evaluate({"sys_platform": "darwin"})
+
+
 def test_uv_installs_the_extras_that_make_installs() -> None:
     (group,) = SETTINGS["dependency-groups"]["dev"]
     assert Requirement(group).name == PROJECT["name"]
