@@ -497,7 +497,9 @@ def test_a_results_folder_that_cannot_be_written_is_told_before_anything_runs(se
     (session.folder / MACHINE).write_text("a file in its place")
     process = session.start_new()
     assert process.wait(TIMEOUT_SECONDS) == REFUSED
-    assert "without it nothing that is measured would be safe" in session.output()
+    output = session.output()
+    assert "nothing can be saved, since" in output
+    assert f"{MACHINE} is a file and no folder: move it away" in output
 
 
 def test_a_folder_without_a_session_is_not_found(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ def test_a_result_says_that_it_had_a_part_of_the_processors(tmp_path: Path) -> N
     session = Session(folder=tmp_path, toy="silence=120")
     os.sched_setaffinity(0, {min(all_of_them)})
     try:
-        session.start_new().wait(120)
+        assert session.start_new().wait(120) == PASSED, session.output()
+        session.output()  # its writer ends too
     finally:
         os.sched_setaffinity(0, all_of_them)
         session.kill()
