@@ -6,7 +6,7 @@ import codecs
 import sys
 from contextlib import suppress
 
-PLAIN = {"–": "-", "−": "-", "…": ".", "✓": "+", "✗": "x"}
+PLAIN = {"–": "-", "−": "-", "·": "-", "…": ".", "×": "x", "✓": "+", "✗": "x"}
 """What stands for a letter that is missing, as wide as it; "?" stands for any other."""
 HANDLER = "alexnet-plain"
 

@@ -197,8 +197,11 @@ def _paths(given: Sequence[str], left_out: list[LeftOut]) -> list[Path]:
 
 def _met(name: str) -> tuple[list[Path], list[LeftOut]]:
     """The files and folders that a name or a glob meets, and closed folders where it may meet more."""
-    if os.path.exists(name):  # noqa: PTH110 Path's own raises in a closed folder
-        return [Path(name)], []
+    try:
+        if Path(name).exists():
+            return [Path(name)], []
+    except OSError as error:  # in a closed folder, or of too long a name
+        return [], [_closed(error, "this file")]
     closed: list[LeftOut] = []
     for folder in sorted(glob(str(Path(name).parent), recursive=True)):  # noqa: PTH207
         try:
@@ -212,7 +215,7 @@ def _met(name: str) -> tuple[list[Path], list[LeftOut]]:
 
 def _inside(match: Path) -> tuple[list[Path], list[LeftOut]]:
     """A folder stands for its files, by itself or where a glob met it; and the closed folders in it."""
-    if not os.path.isdir(match):  # noqa: PTH112 as above
+    if not os.path.isdir(match):  # noqa: PTH112 Path's own raises in a closed folder
         return [match], []
     files: list[Path] = []
     closed: list[LeftOut] = []
@@ -223,9 +226,9 @@ def _inside(match: Path) -> tuple[list[Path], list[LeftOut]]:
     return sorted(files), closed
 
 
-def _closed(error: OSError) -> LeftOut:
-    """That a folder gives no list of its files."""
-    why = f"this folder cannot be read: {error.strerror}"
+def _closed(error: OSError, what: str = "this folder") -> LeftOut:
+    """That a folder gives no list of its files, or that a file cannot even be looked for."""
+    why = f"{what} cannot be read: {error.strerror}"
     return LeftOut(name=_name(Path(error.filename)), kind="unreadable", detail=why)
 
 

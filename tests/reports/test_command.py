@@ -120,7 +120,7 @@ def test_a_name_that_cannot_be_read_is_told_as_such(results: Path, tmp_path: Pat
     done = shell(f"$REPORTS show {'x' * 300}/a.json", results, tmp_path)
     assert done.returncode == 2
     told = "".join(done.stderr.split())
-    assert "couldnotberead:Filenametoolong" in told
+    assert "thisfilecannotberead:Filenametoolong" in told
 
 
 @pytest.mark.parametrize("method", ["open", "exists", "is_file"])

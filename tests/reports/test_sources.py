@@ -322,3 +322,11 @@ def test_what_was_not_measured_is_nan_and_no_zero(tmp_path: Path) -> None:
     assert math.isnan(row["peak_device_bytes"])
     assert made.epochs["joules"].isna().all()
     assert json.loads(made.runs.to_json())["idle_watts"]["0"] is None
+
+
+def test_beside_a_name_that_cannot_be_looked_for_the_others_count(folder: Path) -> None:
+    """As one in a folder that is closed to this user, or in one that may only be listed."""
+    found = gather([str(folder), "x" * 300 + ".json"])
+    assert len(found.sources) == 1
+    (left_out,) = found.left_out
+    assert left_out_text(left_out) == "this file cannot be read: File name too long"
