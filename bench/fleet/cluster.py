@@ -19,7 +19,7 @@ from typing import Annotated, Any, Self
 
 import dask
 import msgspec
-from distributed import Client, Scheduler, wait
+from distributed import Client, Scheduler
 from distributed import scheduler as scheduler_module
 from distributed.comm.core import Comm
 from distributed.comm.inproc import InProc
@@ -167,10 +167,12 @@ class FleetScheduler(Scheduler):
         read, name = comm.read, _common_name(comm)
 
         async def read_vetted(deserializers: Any = None) -> Any:
-            message = await read(deserializers=deserializers)
             try:
+                message = await read(deserializers=deserializers)
                 return vetted(message, name, self.addresses.get(name))
-            except Refused:
+            except OSError:
+                raise
+            except Exception:  # it was refused, or could not be read: nobody honest is there
                 comm.abort()
                 raise
 
@@ -199,7 +201,7 @@ class FleetClient(Client):
     def _handle_task_erred(
         self, key: Any = None, exception: Any = None, traceback: Any = None
     ) -> None:
-        super()._handle_task_erred(key, CallFailed("Its worker failed or was lost"), None)
+        super()._handle_task_erred(key, CallFailed("Its worker failed or was lost."), None)
 
 
 class Worker:
@@ -234,7 +236,8 @@ class Cluster:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            stack.enter_context(dask.config.set(CONFIG))
+            scratch = {"temporary-directory": str(self._certificates.folder)}
+            stack.enter_context(dask.config.set({**CONFIG, **scratch}))
             stack.enter_context(_guarded())
             every = vars(scheduler_module)
             stack.callback(every.__setitem__, "heartbeat_interval", every["heartbeat_interval"])
@@ -268,11 +271,10 @@ class Cluster:
         """Where the scheduler listens on 127.0.0.1."""
         return int(self._scheduler.listeners[0].contact_address.rpartition(":")[2])
 
-    async def launch(self, connection: Connection, host: Host, folder: str, python: str) -> Worker:
-        """Starts the host's worker and waits until it has registered.
+    async def launch(self, connection: Connection, host: Host) -> Worker:
+        """Starts the host's worker in its checkout, and waits until it has registered.
 
-        `folder` is the checkout there, and `python` its interpreter. Raises NotStarted, and what
-        `connection` raises.
+        Raises NotStarted, and what `connection` raises.
         """
         port = await connection.forward_to_coordinator(self.port)
         made = await connection.run(
@@ -282,7 +284,7 @@ class Cluster:
         if made.exit_status or not secrets.startswith("/"):
             raise NotStarted(f"No folder for its key could be made: {made.stderr.strip()[-300:]}")
         try:
-            return await self._launch(connection, host, folder, python, secrets, port)
+            return await self._launch(connection, host, secrets, port)
         except TimeoutError:
             raise NotStarted(f"Its worker has not registered within {START_SECONDS:.0f} s") from None
         finally:
@@ -290,13 +292,7 @@ class Cluster:
                 await connection.run(f"rm -rf {shlex.quote(secrets)}", timeout=10)
 
     async def _launch(
-        self,
-        connection: Connection,
-        host: Host,
-        folder: str,
-        python: str,
-        secrets: str,
-        port: int,
+        self, connection: Connection, host: Host, secrets: str, port: int
     ) -> Worker:
         files = self._certificates.issue(host.name)
         told = WorkerFile(
@@ -310,7 +306,8 @@ class Cluster:
         ):
             await connection.put(content, f"{secrets}/{name}", 0o600)
         file = shlex.quote(f"{secrets}/worker.json")
-        command = f"cd {shlex.quote(folder)} && exec {shlex.quote(python)} -m bench.fleet.worker {file}"
+        folder = host.folder if host.folder.startswith("/") else f"./{host.folder}"
+        command = f"cd {shlex.quote(folder)} && exec .venv/bin/python -m bench.fleet.worker {file}"
         async with asyncio.timeout(START_SECONDS), AsyncExitStack() as stack:
             process = await connection.start(command)
             stack.callback(process.close)
@@ -351,24 +348,34 @@ class Cluster:
         )
         try:
             async with asyncio.timeout(CALL_SECONDS if seconds is None else seconds):
-                await wait([future])
+                await future.exception()
                 if future.status != "finished":
-                    raise CallFailed("Its worker failed or was lost")
-                # The client would ask for the answers of all hosts at once, and one that cannot be read
-                # would take the others with it.
-                reply = await get_data_from_worker(
-                    self._client.rpc, [future.key], worker.address, deserializers=["dask"]
-                )
-                answer = reply["data"][future.key]
+                    raise CallFailed("Its worker failed or was lost.")
+                answer = await self._fetch(worker.address, future.key)
         except TimeoutError:
-            raise CallFailed("Its worker does not answer") from None
-        except (OSError, KeyError, TypeError, ValueError, PickleRefused) as error:
-            raise CallFailed(f"Its worker's answer cannot be read: {type(error).__name__}") from error
+            raise CallFailed("Its worker does not answer.") from None
         finally:
             future.release()
         if not isinstance(answer, bytes):
-            raise CallFailed("Its worker's answer is not bytes")
+            raise CallFailed("Its worker's answer is not bytes.")
         return answer
+
+    async def _fetch(self, address: str, key: str) -> Any:
+        """A result, from the worker that has it. Raises CallFailed.
+
+        The client itself would ask for those of all hosts at once, and one that cannot be read would take
+        the others with it.
+        """
+        try:
+            reply = await get_data_from_worker(
+                self._client.rpc, [key], address, deserializers=["dask"]
+            )
+            return reply["data"][key]
+        except TimeoutError:
+            raise
+        except Exception as error:  # whatever a hostile answer leads to
+            name = type(error).__name__
+            raise CallFailed(f"Its worker's answer cannot be read ({name}).") from error
 
 
 class Introduction(Struct, frozen=True, kw_only=True):

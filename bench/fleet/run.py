@@ -30,8 +30,7 @@ LEFT = (
     "Left. What runs on the hosts goes on: `python -m bench.fleet --resume` looks after it again, and"
     " `python -m bench.fleet --collect` fetches what there is."
 )
-REPORT_OPTIONS: tuple[str, ...] = ()
-"""Of `python -m reports`."""
+REPORT = (sys.executable, "-m", "reports")
 LOGGER = logging.getLogger("bench.fleet")
 
 
@@ -121,7 +120,7 @@ async def _report(files: Sequence[Path], folder: Path, screen: Screen) -> int:
         return NOT_DONE
     screen.say(f"One report of {len(files)} file{'s' * (len(files) != 1)}:")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "reports", *map(str, files), "--out", str(folder), *REPORT_OPTIONS
+        *REPORT, *map(str, files), "--out", str(folder)
     )
     return await process.wait()
 

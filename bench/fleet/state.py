@@ -46,10 +46,8 @@ class HostRecord(Struct, kw_only=True, forbid_unknown_fields=True):
     """A host, and what is known of its session."""
 
     host: Host
-    python: str | None = None
-    """Its interpreter, once it was set up."""
-    folder: str | None = None
-    """Its checkout, once it was set up."""
+    is_set_up: bool = False
+    """Whether it has this fleet's commit and its environment."""
     stored: list[Stored] = []  # noqa: RUF012 - msgspec makes each its own
     done: bool = False
     """Whether its session has ended and its file is at home."""

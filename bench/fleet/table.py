@@ -65,9 +65,11 @@ class Row:
         """The cell and its place among all."""
         return f"{self.cells_done + 1}/{self.cells} {self.cell}" if self.cell and self.cells else ""
 
-    def notes(self) -> list[str]:
-        """Why it is as it is, then its warnings."""
-        return [*([self.why] if self.why else []), *self.warnings.values()]
+    def note(self) -> str:
+        """Why it is as it is, and how many warnings there are; each was told when it came."""
+        count = len(self.warnings)
+        warned = f"{count} warning{'s' * (count != 1)}" if count else ""
+        return "; ".join(part for part in (self.why, warned) if part)
 
 
 def shown(text: str, most: int = MOST_LETTERS) -> str:
@@ -99,7 +101,7 @@ def table(rows: Iterable[Row]) -> Table:
             Text(row.where() if measuring else ""),
             Text(f"{row.epoch}/{row.epochs}" if measuring and row.epochs else ""),
             Text(duration(row.seconds_left) if measuring else ""),
-            Text("; ".join(row.notes())),
+            Text(row.note()),
         )
     return whole
 
@@ -111,6 +113,7 @@ class Screen:
         self._console, self._rows = console, rows
         self._live: Live | None = None
         self._told: dict[str, tuple[str, ...]] = {}
+        self._warned: set[tuple[str, str]] = set()
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -132,14 +135,19 @@ class Screen:
         self._console.print(Text(sentence), soft_wrap=True)
 
     def changed(self) -> None:
-        """To be called after a row was changed."""
+        """To be called after a row was changed. A warning is told once, as a line of its own."""
+        for row in self._rows:
+            for warning in row.warnings.values():
+                if (row.name, warning) not in self._warned:
+                    self._warned.add((row.name, warning))
+                    self.say(f"{row.name}: warning: {warning}")
         if self._live is None:
             self._tell_changes()
 
     def _tell_changes(self) -> None:
         for row in self._rows:
-            # A line an epoch would fill a log: only a new state, cell or sentence is told.
-            now = (row.state, row.where() if row.state == "running" else "", *row.notes())
+            # A line an epoch would fill a log: only a new state, cell or reason is told.
+            now = (row.state, row.where() if row.state == "running" else "", row.why)
             if self._told.get(row.name) != now:
                 self._told[row.name] = now
                 self.say(f"{row.name}: " + "; ".join(part for part in now if part))

@@ -139,21 +139,22 @@ class Watch:
         self._show("connecting")
         async with await connect(self.record.host) as connection:
             self._reached = True
-            python, folder = await self._ready(connection)
+            await self._set_up(connection)
             if self.what == "set up":
-                self._show("set up", "")
+                self._show("set up")
                 return
-            worker = await self._worker(connection, python, folder)
+            self._show("starting", "its worker")
+            worker = await self.cluster.launch(connection, self.record.host)
             try:
                 await self._follow(connection, worker)
             finally:
                 await worker.end()
 
-    async def _ready(self, connection: Connection) -> tuple[str, str]:
-        """The host's interpreter and checkout. One that was set up is taken as it is: it may measure."""
+    async def _set_up(self, connection: Connection) -> None:
+        """Makes the host ready. One that was set up is left alone: it may be measuring."""
         record = self.record
-        if record.python and record.folder and self.what != "set up":
-            return record.python, record.folder
+        if record.is_set_up and self.what != "set up":
+            return
         if self.what == "collect":
             raise HostFailed("It was never set up, so it has nothing.")
         self._show("setting up")
@@ -167,13 +168,8 @@ class Watch:
         for number, warning in enumerate(ready.warnings):
             self.row.warnings[f"set up {number}"] = shown(warning)
         self._judge_clock(ready.clock_offset_seconds)
-        record.python, record.folder = ready.python, ready.folder
+        record.is_set_up = True
         self.state.save()
-        return ready.python, ready.folder
-
-    async def _worker(self, connection: Connection, python: str, folder: str) -> Worker:
-        self._show("starting")
-        return await self.cluster.launch(connection, self.record.host, folder, python)
 
     def _judge_clock(self, offset: float) -> None:
         """Names a clock that is wrong: times in its results are."""
@@ -261,7 +257,7 @@ class Watch:
             options=self.record.host.options,
             resume=resume,
         )
-        self._show("starting")
+        self._show("starting", "its session")
         answer = await self.cluster.call(
             worker, remote.start, msgspec.json.encode(order), seconds=START_SECONDS
         )
