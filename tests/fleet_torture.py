@@ -320,7 +320,7 @@ def torture(folder: Path, names: Sequence[str], faults: Faults, *, formats: str 
         for name in faults.wrong_clock:
             classroom.wait_for(f"{name}: .*clock is 60 min ahead", process=first)
         for name in faults.full_disk:
-            classroom.wait_for(f"{name}: failed; Its disk is full", process=first)
+            classroom.wait_for(f"{name}: failed; .*(disk is full|No usable temporary dir)", process=first)
             (room.home(name) / ".profile").unlink()
         first.send_signal(signal.SIGKILL)
         first.wait()

@@ -395,9 +395,10 @@ async def _introduction(process: Any) -> Introduction:
 
 
 async def _complaint(process: Any) -> str:
-    """The end of what it printed on its standard error."""
+    """The last line that it printed on its standard error."""
     text = b""
     with suppress(TimeoutError):
         async with asyncio.timeout(5):
             text = await process.stderr.read(20_000)
-    return " ".join(text.decode("utf-8", "replace").split())[-400:] or "it says nothing"
+    lines = text.decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it says nothing")
