@@ -41,6 +41,8 @@ OPTIONS = (
     *("-p", "tests.support.toy_plugin", "--profile", "smoke", "--dataset", "synthetic", "--device", "cpu"),
     *("--experiment", "scratch", "--epochs", "6", "--patience", "4", "--ignore-doctor"),
 )
+ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+"""Sums are rounded otherwise with another number of threads."""
 PATIENCE_SECONDS = 1200.0
 AWAY_SECONDS = 6.0
 CLOCK_AHEAD_SECONDS = 3600
@@ -106,9 +108,7 @@ class Classroom:
             self.set_environment(name)
 
     def set_environment(self, name: str, **variables: str) -> None:
-        self.room.set_environment(
-            name, TOY=self.toy.get(name, TOY), PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1", **variables
-        )
+        self.room.set_environment(name, TOY=self.toy.get(name, TOY), **ENVIRONMENT, **variables)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A coordinator, whose lines are read as they come."""
@@ -218,7 +218,8 @@ class Classroom:
 def expected_results(classroom: Classroom, name: str) -> dict[str, Any]:
     """The outcome of the same session without a fleet, on one host, which is then as it was."""
     checkout = classroom.room.home(name) / CHECKOUT
-    environment = environment_without({"ALEXNET_DATA"}) | {
+    environment = environment_without({"ALEXNET_DATA"}) | ENVIRONMENT
+    environment |= {
         "TOY": "",
         "TMPDIR": str(classroom.folder),
         "HOME": str(classroom.folder),

@@ -105,8 +105,8 @@ class Watch:
         """Whether a host is given up at once: trying again helps with what may pass by itself."""
         match error:
             case Unreachable():
-                never_reached = self._lost_at is None and not self._reached
-                return never_reached and (not error.may_pass or self._tries >= FIRST_TRIES)
+                known = self._reached or (self.what == "resume" and self.record.is_set_up)
+                return not known and (not error.may_pass or self._tries >= FIRST_TRIES)
             case Lost() | CallFailed():
                 return False
             case _:  # it is there, and cannot do it
