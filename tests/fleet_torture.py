@@ -1,23 +1,22 @@
 """`python -m tests.fleet_torture`: a room of simulated hosts with faults in it, looked after to the end.
 
-Each host is an SSH server on loopback with a home, an environment and a checkout of its own, and measures
-a session on toy workers. Workers are killed and stopped, a clock is wrong, a disk is full, a host leaves
-and comes back, and the coordinator is killed with its scheduler; `--resume` goes on. At the end there is
-one report, every host has the file that it would have had without all that, and no host has another's.
+Each host is an SSH server on loopback with a home, an environment and a checkout of its own, and
+measures a session on toy workers. Workers are killed and stopped, a clock is wrong, a disk is full, a
+host leaves and comes back, and the coordinator is killed with its scheduler; `--resume` goes on. At the
+end there is one report, every host has the file that it would have had without all that, and no host
+has another's.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,8 +36,18 @@ HOSTS = 20
 CHECKOUT = "alexnet-bench"
 SAVE_AS = "fleet"
 TOY = "step=0.03 silence=60"
+SLOW_TOY = "step=0.15 silence=60"
 OPTIONS = (
-    *("-p", "tests.support.toy_plugin", "--profile", "smoke", "--dataset", "synthetic", "--device", "cpu"),
+    *(
+        "-p",
+        "tests.support.toy_plugin",
+        "--profile",
+        "smoke",
+        "--dataset",
+        "synthetic",
+        "--device",
+        "cpu",
+    ),
     *("--experiment", "scratch", "--epochs", "6", "--patience", "4", "--ignore-doctor"),
 )
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
@@ -53,9 +62,21 @@ SHIFTED_CLOCK = f"import time\n_time = time.time\ntime.time = lambda: _time() + 
 
 def git(folder: Path, *arguments: str) -> str:
     """What git prints; its user's own settings have no say."""
-    environment = environment_without({}) | {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+    environment = environment_without({}) | {
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
     environment = {name: value for name, value in environment.items() if name[:8] != "GIT_DIR"}
-    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(folder), *arguments]
+    command = [
+        "git",
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "-C",
+        str(folder),
+        *arguments,
+    ]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
@@ -165,7 +186,9 @@ class Classroom:
         found = []
         for process in psutil.process_iter():
             try:
-                if word in process.cmdline() and process.environ().get("HOME") == str(self.room.home(name)):
+                if word in process.cmdline() and process.environ().get("HOME") == str(
+                    self.room.home(name)
+                ):
                     found.append(process)
             except psutil.Error:
                 continue
@@ -199,19 +222,24 @@ class Classroom:
             there = sorted((self.room.home(name) / CHECKOUT / "results" / name).glob("*.json"))
             assert [file.name for file in here] == [f"0001_{SAVE_AS}.json"], (name, here)
             assert len(there) == 1, (name, there)
-            assert here[0].read_bytes() == there[0].read_bytes(), f"{name} has another file than came home"
+            assert here[0].read_bytes() == there[0].read_bytes(), (
+                f"{name} has another file than came home"
+            )
             assert read(here[0])["machine_info"]["machine"]["name"] == name
             assert comparable_results(here[0]) == expected, f"{name} is not as if nothing had happened"
             others = {path.name for path in (self.room.home(name) / CHECKOUT / "results").iterdir()}
             assert others == {name}, f"{name} has measured for {others - {name}}"
-            sessions = list((self.room.home(name) / CHECKOUT / "results" / name).glob(".runs/*/session.jsonl"))
+            sessions = list(
+                (self.room.home(name) / CHECKOUT / "results" / name).glob(".runs/*/session.jsonl")
+            )
             assert len(sessions) == 1, (name, sessions)
         assert {path.name for path in (self.teacher / "results").iterdir()} == set(names)
         assert (self.teacher / "report" / "report.md").exists()
         fleets = list((self.teacher / "fleet").glob("2*"))
         assert len(fleets) == 1, fleets
         assert not list(fleets[0].glob("incoming-*"))
-        (stray := [str(path) for name in names for path in (self.room.home(name) / "tmp").glob("alexnet-fleet*")])
+        homes = [self.room.home(name) for name in names]
+        stray = [str(path) for home in homes for path in (home / "tmp").glob("alexnet-fleet*")]
         assert not stray, f"keys were left behind: {stray}"
 
 
@@ -285,7 +313,7 @@ def torture(folder: Path, names: Sequence[str], faults: Faults, *, formats: str 
     with ExitStack() as stack:
         room = stack.enter_context(RoomProcess(folder / "room", names))
         # Those that are struck measure longer, so that they are struck while they measure.
-        slow = {name: "step=0.15 silence=60" for name in (*faults.killed, *faults.hung, *faults.away)}
+        slow = dict.fromkeys((*faults.killed, *faults.hung, *faults.away), SLOW_TOY)
         classroom = Classroom(folder=folder, room=room, formats=formats, toy=slow)
         stack.callback(classroom.kill_all)
         classroom.furnish()
@@ -321,7 +349,9 @@ def torture(folder: Path, names: Sequence[str], faults: Faults, *, formats: str 
         for name in faults.wrong_clock:
             classroom.wait_for(f"{name}: .*clock is 60 min ahead", process=first)
         for name in faults.full_disk:
-            classroom.wait_for(f"{name}: failed; .*(disk is full|No usable temporary dir)", process=first)
+            classroom.wait_for(
+                f"{name}: failed; .*(disk is full|No usable temporary dir)", process=first
+            )
             (room.home(name) / ".profile").unlink()
         first.send_signal(signal.SIGKILL)
         first.wait()

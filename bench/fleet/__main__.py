@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,14 +27,14 @@ FLEETS, RESULTS, REPORT = ROOT / "fleet", ROOT / "results", ROOT / "report"
 SAVE_AS = "fleet"
 PYTESTS_OWN = {"-k": {"metavar": "EXPRESSION"}, "-p": {"metavar": "PLUGIN", "action": "append"}}
 """Options of pytest that mean something for a session, besides those of bench/plan/options.py."""
-EPILOG = """A HOST is [NAME=][USER@]ADDRESS[:PORT]; without a name it is mac-01, mac-02 and so on, by its place.
-Options of `pytest bench` (--profile, --engine and so on) go to every host; what stands after -- goes as it is.
-Exit status: 0 every host has measured all of its cells, valid; 1 one has not; 2 a wrong command line;
-130 interrupted."""
+EPILOG = """A HOST is [NAME=][USER@]ADDRESS[:PORT]; without a name it is mac-01, mac-02 and so on, by its
+place. Options of `pytest bench` (--profile, --engine and so on) go to every host, and what stands after
+-- goes as it is. Exit status: 0 every host has measured all of its cells, valid; 1 one has not; 2 a
+wrong command line; 130 interrupted."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; the options of `pytest bench` are read with it, so that a typo is an error here."""
+    """The fleet's own options."""
     whole = argparse.ArgumentParser(
         prog="python -m bench.fleet",
         description=__doc__,
@@ -54,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
         "--collect", action="store_true", help="fetch what the last fleet's hosts have, start nothing"
     )
     whole.add_argument(
-        "--name", metavar="NAME", help=f"of the result files; default: {SAVE_AS}, as in 0001_{SAVE_AS}.json"
+        "--name",
+        metavar="NAME",
+        help=f"of the result files; default: {SAVE_AS}, as in 0001_{SAVE_AS}.json",
     )
     return whole
 
@@ -103,8 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options_parser().parse_args(theirs[: len(theirs) - _after_dashes(words)])
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         command.error(
-            f"{', '.join(missing)}: not installed here. Call `make .venv/installed FRAMEWORKS=default,fleet`,"
-            " or `pip install -c constraints.txt -e '.[fleet]'` in the environment"
+            f"{', '.join(missing)}: not installed here. Call `make .venv/installed"
+            " FRAMEWORKS=default,fleet`, or `pip install -c constraints.txt -e '.[fleet]'` in .venv"
         )
     from bench.fleet.run import run_fleet  # it needs those packages
 
@@ -140,20 +141,21 @@ def _last(asked: argparse.Namespace, options: tuple[str, ...]) -> StateFile:
     """The fleet that began last. Raises FleetError."""
     if asked.host or asked.hosts or options or asked.name is not None:
         raise FleetError(
-            "--resume and --collect are for the last fleet, with its own hosts and options: name no others."
+            "--resume and --collect are for the last fleet, with its own hosts and options: name no"
+            " others."
         )
     state = last(FLEETS)
     now, commit = _commit(), state.fleet.commit
     if asked.resume and now != commit:
         raise FleetError(
-            f"The last fleet's hosts have the commit {commit[:10]}, and this checkout is at {now[:10]}: `git"
-            f" checkout {commit[:10]}` first, or begin a new fleet. --collect works with either."
+            f"The last fleet's hosts have the commit {commit[:10]}, and this checkout is at {now[:10]}:"
+            f" `git checkout {commit[:10]}` first, or begin a new fleet. --collect works with either."
         )
     return state
 
 
 def _commit() -> str:
-    """This checkout's commit. Raises FleetError."""
+    """The commit of this checkout. Raises FleetError."""
     try:
         return subprocess.check_output(
             ["git", "-C", ROOT, "rev-parse", "--verify", "HEAD"], text=True, stderr=subprocess.DEVNULL

@@ -33,7 +33,7 @@ from bench.fleet.ssh import Connection
 from bench.fleet.worker import WorkerFile
 
 START_SECONDS = 60.0
-"""For a worker to start and register. It takes a second or two; a Mac that has just woken takes longer."""
+"""For a worker to start and register: seconds, but for a Mac that has just woken."""
 CALL_SECONDS = 60.0
 """For a task that reads small files. One that takes longer hangs."""
 HEARTBEAT_SECONDS = 60.0
@@ -73,7 +73,7 @@ _hooked = False
 
 
 def _refuse_pickles(event: str, arguments: tuple[Any, ...]) -> None:
-    """While a cluster is up, a pickle may name `bytes`, and nothing else: it is what answers are made of.
+    """While a cluster is up, a pickle may name `bytes` alone, which answers are made of.
 
     Without a name a pickle can make plain values and call nothing. The exception is the graph of tasks,
     which comes from the client in this process.
@@ -148,7 +148,7 @@ def _report(message: Any) -> Any:
 
 
 class FleetScheduler(Scheduler):
-    """Dask's scheduler, which takes from a TLS connection what the worker of its certificate may send."""
+    """Dask's scheduler, which takes from a worker what a worker may send, and from no host more."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(extensions={}, dashboard=False, **options)
@@ -188,7 +188,7 @@ class FleetScheduler(Scheduler):
 
 
 def _common_name(comm: Comm) -> str:
-    """The name in the certificate of the other side; a connection without one is closed by TLS before."""
+    """The name in the other side's certificate; TLS closes a connection without one before."""
     subject = comm.extra_info["peercert"]["subject"]
     return next(value for parts in subject for key, value in parts if key == "commonName")
 
@@ -198,9 +198,7 @@ class FleetClient(Client):
 
     _default_event_handlers: dict[str, Any] = {}  # noqa: RUF012 - Dask's own would load a pickle
 
-    def _handle_task_erred(
-        self, key: Any = None, exception: Any = None, traceback: Any = None
-    ) -> None:
+    def _handle_task_erred(self, key: Any = None, exception: Any = None, traceback: Any = None) -> None:
         super()._handle_task_erred(key, CallFailed("Its worker failed or was lost."), None)
 
 
@@ -278,7 +276,7 @@ class Cluster:
         """
         port = await connection.forward_to_coordinator(self.port)
         made = await connection.run(
-            "umask 077; exec mktemp -d \"${TMPDIR:-/tmp}/alexnet-fleet.XXXXXX\"", timeout=START_SECONDS
+            'umask 077; exec mktemp -d "${TMPDIR:-/tmp}/alexnet-fleet.XXXXXX"', timeout=START_SECONDS
         )
         secrets = made.stdout.strip().rpartition("\n")[2]
         if made.exit_status or not secrets.startswith("/"):
@@ -291,13 +289,9 @@ class Cluster:
             with suppress(Exception):  # the folder is the user's own, and its key is of no use any more
                 await connection.run(f"rm -rf {shlex.quote(secrets)}", timeout=10)
 
-    async def _launch(
-        self, connection: Connection, host: Host, secrets: str, port: int
-    ) -> Worker:
+    async def _launch(self, connection: Connection, host: Host, secrets: str, port: int) -> Worker:
         files = self._certificates.issue(host.name)
-        told = WorkerFile(
-            name=host.name, port=port, ca="ca.pem", certificate="host.pem", key="host.key"
-        )
+        told = WorkerFile(name=host.name, port=port, ca="ca.pem", certificate="host.pem", key="host.key")
         for name, content in (
             (told.ca, files.ca),
             (told.certificate, files.certificate),
@@ -363,13 +357,11 @@ class Cluster:
     async def _fetch(self, address: str, key: str) -> Any:
         """A result, from the worker that has it. Raises CallFailed.
 
-        The client itself would ask for those of all hosts at once, and one that cannot be read would take
-        the others with it.
+        The client itself would ask for those of all hosts at once, and one that cannot be read would
+        take the others with it.
         """
         try:
-            reply = await get_data_from_worker(
-                self._client.rpc, [key], address, deserializers=["dask"]
-            )
+            reply = await get_data_from_worker(self._client.rpc, [key], address, deserializers=["dask"])
             return reply["data"][key]
         except TimeoutError:
             raise

@@ -118,9 +118,7 @@ class Collector:
             finally:
                 path.unlink(missing_ok=True)
 
-    def _store(
-        self, record: HostRecord, file: RemoteFile, content: bytes, vetted: Vetted
-    ) -> None:
+    def _store(self, record: HostRecord, file: RemoteFile, content: bytes, vetted: Vetted) -> None:
         """Writes the file in the place of an earlier one of its session, or under the next number."""
         relations = [(_relation(file, vetted, stored), stored) for stored in record.stored]
         if any(relation == "earlier" for relation, _ in relations):
@@ -213,6 +211,6 @@ def _place(record: HostRecord, status: Status, file: RemoteFile) -> str | None:
 
 def _unwritable(path: Path, error: OSError) -> FleetError:
     return FleetError(
-        f"{path} cannot be written ({error.strerror or error}): free some space, or make it writable, and"
-        " call `python -m bench.fleet --resume`. What was measured is on the hosts."
+        f"{path} cannot be written ({error.strerror or error}): free some space, or make it writable,"
+        " and call `python -m bench.fleet --resume`. What was measured is on the hosts."
     )

@@ -24,7 +24,8 @@ DONE, NOT_DONE, INTERRUPTED = 0, 1, 130
 ASKED = {
     b"gently": "Ctrl-C: every host ends its epoch and saves, which may take minutes. Once more drops the"
     " epochs and ends at once.",
-    b"at once": "Ctrl-C: every host drops its epoch and saves what it has. Once more leaves the hosts alone.",
+    b"at once": "Ctrl-C: every host drops its epoch and saves what it has. Once more leaves the hosts"
+    " alone.",
 }
 LEFT = (
     "Left. What runs on the hosts goes on: `python -m bench.fleet --resume` looks after it again, and"
@@ -119,8 +120,5 @@ async def _report(files: Sequence[Path], folder: Path, screen: Screen) -> int:
         screen.say("No result has come home, so there is nothing to report on.")
         return NOT_DONE
     screen.say(f"One report of {len(files)} file{'s' * (len(files) != 1)}:")
-    process = await asyncio.create_subprocess_exec(
-        *REPORT, *map(str, files), "--out", str(folder)
-    )
+    process = await asyncio.create_subprocess_exec(*REPORT, *map(str, files), "--out", str(folder))
     return await process.wait()
-

@@ -1,4 +1,4 @@
-"""What a fleet is, and what of it is at home: `fleet/<id>/fleet.json`, for `--resume` and `--collect`."""
+"""What a fleet is and what of it is at home, in `fleet/<id>/fleet.json`: for --resume and --collect."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class HostRecord(Struct, kw_only=True, forbid_unknown_fields=True):
     host: Host
     is_set_up: bool = False
     """Whether it has this fleet's commit and its environment."""
-    stored: list[Stored] = []  # noqa: RUF012 - msgspec makes each its own
+    stored: list[Stored] = []
     done: bool = False
     """Whether its session has ended and its file is at home."""
 
@@ -98,7 +98,11 @@ def begin(fleets: Path, hosts: Sequence[Host], *, commit: str, save_as: str) -> 
 def last(fleets: Path) -> StateFile:
     """The fleet that began last. Raises FleetError where there is none, or it cannot be read."""
     found = sorted(
-        (folder for folder in fleets.glob("*") if ID.fullmatch(folder.name) and (folder / FILE).exists()),
+        (
+            folder
+            for folder in fleets.glob("*")
+            if ID.fullmatch(folder.name) and (folder / FILE).exists()
+        ),
         key=_order,
     )
     if not found:
@@ -108,8 +112,8 @@ def last(fleets: Path) -> StateFile:
         return StateFile(found[-1], msgspec.json.decode(file.read_bytes(), type=Fleet))
     except (OSError, msgspec.DecodeError) as error:
         raise FleetError(
-            f"{file} cannot be read ({error}): move {found[-1]} away to go on with an earlier fleet. What"
-            " its hosts measured is on them."
+            f"{file} cannot be read ({error}): move {found[-1]} away to go on with an earlier fleet."
+            " What its hosts measured is on them."
         ) from error
 
 
@@ -128,8 +132,8 @@ def only_one(fleets: Path) -> Iterator[None]:
     except OSError:
         os.close(descriptor)
         raise FleetError(
-            f"Another `python -m bench.fleet` uses {fleets}, and two would bring home the same files: wait"
-            " for it, or end it with Ctrl-C."
+            f"Another `python -m bench.fleet` uses {fleets}, and two would bring home the same files:"
+            " wait for it, or end it with Ctrl-C."
         ) from None
     try:
         yield

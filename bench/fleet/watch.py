@@ -211,9 +211,7 @@ class Watch:
             raise HostFailed(f"It measures for another fleet, {shown(str(status.fleet), 40)}.")
         return Status(state="none", now=status.now)
 
-    async def _act(
-        self, connection: Connection, worker: Worker, status: Status, *, asked: bool
-    ) -> bool:
+    async def _act(self, connection: Connection, worker: Worker, status: Status, *, asked: bool) -> bool:
         """Does what the host's state asks for. Returns whether the host has ended."""
         if status.error is not None:
             raise HostFailed(error_text(status.error))
@@ -249,7 +247,9 @@ class Watch:
         if resume:
             self._resumes += 1
             if self._resumes > RESUMES:
-                raise HostFailed(f"Its session was cut off {self._resumes} times: look what ends it there.")
+                raise HostFailed(
+                    f"Its session was cut off {self._resumes} times: look what ends it there."
+                )
         order = Order(
             fleet=self.state.fleet.id,
             machine=self.record.host.name,
@@ -306,7 +306,9 @@ class Watch:
             self._show("stopped", "`python -m bench.fleet --resume` goes on with it")
         elif finals:
             problems = sum(stored.problems for stored in finals[-1:])
-            self._show("incomplete", f"{problems} of its cells have no valid result: see the report. {last}")
+            self._show(
+                "incomplete", f"{problems} of its cells have no valid result: see the report. {last}"
+            )
         else:
             self._show("failed", f"Its session has ended without a result: {last}")
 

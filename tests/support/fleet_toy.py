@@ -1,7 +1,7 @@
 """`python -m tests.support.fleet_toy …`: the coordinator of a fleet, with toy patience.
 
-Toy sessions lack what some rules of bench.check ask for, so files are vetted by `toy_vet`, and `toy_reports`
-knows their network.
+Toy sessions lack what some rules of bench.check ask for, so files are vetted by `toy_vet`, and
+`toy_reports` knows their network.
 """
 
 from __future__ import annotations

@@ -68,9 +68,7 @@ async def ask_the_scheduler(told: WorkerFile, folder: Path) -> None:
     }
     came = ""
     try:
-        comm = await connect(
-            f"tls://127.0.0.1:{told.port}", **security.get_connection_args("client")
-        )
+        comm = await connect(f"tls://127.0.0.1:{told.port}", **security.get_connection_args("client"))
         await comm.write(messages[WHAT])
         came = repr(await asyncio.wait_for(comm.read(), 10))
     except Exception as error:

@@ -36,7 +36,12 @@ class LocalConnection:
         self.started: list[asyncio.subprocess.Process] = []
 
     def _environment(self) -> Mapping[str, str]:
-        return {**os.environ, "HOME": str(self.folder), "TMPDIR": str(self.folder), "PYTHONPATH": str(ROOT)}
+        return {
+            **os.environ,
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "PYTHONPATH": str(ROOT),
+        }
 
     async def _open(self, command: str) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE

@@ -1,4 +1,4 @@
-"""`python -m tests.support.toy_vet FILE MACHINE`: as bench.fleet.vet, by the rules that toy sessions obey."""
+"""`python -m tests.support.toy_vet FILE MACHINE`: bench.fleet.vet, by the rules of toy sessions."""
 
 from __future__ import annotations
 

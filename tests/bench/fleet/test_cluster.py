@@ -149,9 +149,7 @@ def test_a_worker_that_hangs_is_told_and_one_started_anew_takes_its_place(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["pickled answer", "pickled message", "no bytes"])
-def test_an_answer_runs_nothing_here(
-    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_runs_nothing_here(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = tmp_path / "mark"
     monkeypatch.setenv("HOSTILE", what)
     monkeypatch.setenv("HOSTILE_MARK", str(mark))
@@ -170,9 +168,7 @@ def test_an_answer_runs_nothing_here(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "what", ["client", "function", "pickle", "another's name", "another's address"]
-)
+@pytest.mark.parametrize("what", ["client", "function", "pickle", "another's name", "another's address"])
 def test_a_host_with_its_own_certificate_gets_no_further(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,8 +219,11 @@ def test_without_a_certificate_of_this_session_nobody_is_heard(tmp_path: Path) -
 
 def what_comes(port: int, context: ssl.SSLContext | None) -> bytes:
     """What the scheduler sends to who speaks to it so; nothing if it hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as plain, suppress(ConnectionError, ssl.SSLError):
-        with context.wrap_socket(plain) if context else nullcontext(plain) as stream:
-            stream.sendall(b"\x01" + b"\0" * 100)
-            return stream.recv(100)
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+        suppress(ConnectionError, ssl.SSLError),
+        context.wrap_socket(plain) if context else nullcontext(plain) as stream,
+    ):
+        stream.sendall(b"\x01" + b"\0" * 100)
+        return stream.recv(100)
     return b""

@@ -108,7 +108,11 @@ def test_a_file_of_another_session_stays_as_it_is(collector: Collector, there: O
     earlier.write_text("mine")
     bring(collector, there, [so_far(there, "a")])
     bring(collector, there, [final(there, "x", "y")])
-    assert home(collector) == {"0004_quick.json": "mine", "0005_fleet.json": "a", "0006_fleet.json": "x y"}
+    assert home(collector) == {
+        "0004_quick.json": "mine",
+        "0005_fleet.json": "a",
+        "0006_fleet.json": "x y",
+    }
 
 
 def test_what_is_at_home_is_not_fetched_again_and_what_was_lost_here_is(

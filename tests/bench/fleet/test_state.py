@@ -10,7 +10,10 @@ from bench.fleet import state as module
 from bench.fleet.hosts import Host
 from bench.fleet.state import FILE, FleetError, begin, last, only_one
 
-HOSTS = [Host(name="mac-01", address="one"), Host(name="mac-02", address="two", options=("--repeats", "3"))]
+HOSTS = [
+    Host(name="mac-01", address="one"),
+    Host(name="mac-02", address="two", options=("--repeats", "3")),
+]
 
 
 def test_the_last_fleet_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_table_has_host_cell_epoch_time_left_and_warnings() -> None:
     waiting = Row(name="mac-01", why="its password is wanted")
     warned = Row(name="mac-03", state="done", warnings={"a": "hot", "b": "slow"})
     lines = text_of([waiting, RUNNING, warned]).splitlines()
-    assert [word for word in lines[0].split()] == ["host", "state", "cell", "epoch", "left"]
+    assert lines[0].split() == ["host", "state", "cell", "epoch", "left"]
     assert lines[1].split() == ["mac-01", "waiting", "its", "password", "is", "wanted"]
     assert lines[2].split() == ["mac-02", "running", "2/8", "scratch-torch-mps-s0", "3/20", "2.0", "h"]
     assert lines[3].split() == ["mac-03", "done", "2", "warnings"]

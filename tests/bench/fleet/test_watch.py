@@ -282,9 +282,7 @@ def test_what_had_not_begun_does_not_begin_after_ctrl_c(
     assert room.asked == []
 
 
-def test_a_wrong_clock_is_named_with_its_size(
-    state: StateFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_clock_is_named_with_its_size(state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
     row = follow(Room([replace(RUNNING, now=time.time() + 600), ENDED]), state, monkeypatch)
     assert "clock" not in row.warnings, "it was set right"
     ahead = replace(ENDED, now=time.time() + 600)
@@ -317,9 +315,7 @@ def test_collect_starts_nothing(state: StateFile, monkeypatch: pytest.MonkeyPatc
         assert room.asked == ["closed"]
 
 
-def test_another_fleets_session_is_left_alone(
-    state: StateFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_fleets_session_is_left_alone(state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
     row = follow(Room([replace(RUNNING, fleet="another")]), state, monkeypatch)
     assert row.why == "It measures for another fleet, another."
     room = Room([replace(ENDED, fleet="another"), RUNNING, ENDED])
