@@ -38,7 +38,7 @@ CALL_SECONDS = 60.0
 """For a task that reads small files. One that takes longer hangs."""
 HEARTBEAT_SECONDS = 60.0
 """Between a worker's signs of life. Whether it lives is told by its answers, and by SSH's own."""
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "distributed.scheduler.worker-ttl": None,
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.allowed-failures": 0,
@@ -147,7 +147,7 @@ def _report(message: Any) -> Any:
     return message
 
 
-class FleetScheduler(Scheduler):
+class FleetScheduler(Scheduler):  # type: ignore[misc]
     """Dask's scheduler, which takes from a worker what a worker may send, and from no host more."""
 
     def __init__(self, **options: Any) -> None:
@@ -190,10 +190,10 @@ class FleetScheduler(Scheduler):
 def _common_name(comm: Comm) -> str:
     """The name in the other side's certificate; TLS closes a connection without one before."""
     subject = comm.extra_info["peercert"]["subject"]
-    return next(value for parts in subject for key, value in parts if key == "commonName")
+    return str(next(value for parts in subject for key, value in parts if key == "commonName"))
 
 
-class FleetClient(Client):
+class FleetClient(Client):  # type: ignore[misc]
     """Dask's client. What failed on a worker is not looked at: that it failed is enough."""
 
     _default_event_handlers: dict[str, Any] = {}  # noqa: RUF012 - Dask's own would load a pickle

@@ -18,6 +18,7 @@ from bench.fleet import collect
 from bench.fleet.collect import Collector
 from bench.fleet.hosts import Host
 from bench.fleet.remote import RemoteFile, Status
+from bench.fleet.ssh import TooLarge
 from bench.fleet.state import FleetError, HostRecord, StateFile, begin, last
 from bench.fleet.vet import Vetted, vet
 from tests.support.saved_file import MAC, genuine_content, make_file, saved_text
@@ -41,7 +42,7 @@ class Over:
         if path not in self.files:
             raise FileNotFoundError(path)
         if len(self.files[path]) > most_bytes:
-            raise collect.TooLarge(path)
+            raise TooLarge(path)
         return self.files[path]
 
     def put(self, name: str, content: bytes, *, final: bool) -> RemoteFile:
