@@ -10,6 +10,7 @@ has another's.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import signal
