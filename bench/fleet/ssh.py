@@ -443,8 +443,8 @@ class Connection:
 def in_login_shell(command: str) -> str:
     """The words for SSH to run a command of `sh` with what the user's profile sets: Homebrew's PATH.
 
-    The profile is the login shell's, the language is `sh`'s. Seen with sh and bash. macOS's own, zsh, has
-    the same options, and fish takes the same quotes as long as a command has no backslash.
+    The profile is the login shell's, the language `sh`'s. Seen with sh, bash, zsh and fish, which takes
+    the same quotes as long as a command has no backslash. csh and tcsh have no such options.
     """
     script = f'echo; echo "{MARK}"; cd || exit; {command}'
     return f"exec $SHELL -lc {shlex.quote(f'exec /bin/sh -c {shlex.quote(script)}')}"

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
 import stat
+import subprocess
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,6 +79,22 @@ def test_a_command_has_what_the_users_profile_sets_and_not_what_it_prints(room: 
             assert (ended.exit_status, ended.stdout) == (127, "closed\n")
 
     run(check())
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
+def test_login_shells_pass_a_command_on_as_it_is(shell: str, tmp_path: Path) -> None:
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"there is no {shell} on this computer")
+    environment = {**os.environ, "HOME": str(tmp_path), "SHELL": path}
+    command = ssh.in_login_shell(
+        """echo "it's $HOME" 'a "b" $c'; echo `pwd` | awk '{print $1}'; exit 3"""
+    )
+    ended = subprocess.run([path, "-c", command], env=environment, capture_output=True, check=False)
+    assert ended.stdout.decode().rpartition(f"{ssh.MARK}\n")[2] == (
+        f'it\'s {tmp_path} a "b" $c\n{tmp_path}\n'
+    )
+    assert ended.returncode == 3
 
 
 def test_output_without_end_is_kept_in_part(room: Room) -> None:
