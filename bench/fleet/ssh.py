@@ -294,12 +294,11 @@ class Connection:
             process = await self._open(command)
             try:
                 async with asyncio.timeout(timeout):
-                    with suppress(BrokenPipeError):  # it may have ended without reading
-                        process.stdin.write(input or b"")
-                        process.stdin.write_eof()
                     noise = await _skip_profile(process)
-                    stdout, stderr = await asyncio.gather(
-                        _read(process.stdout, on_line), _read(process.stderr, on_line)
+                    stdout, stderr, _ = await asyncio.gather(
+                        _read(process.stdout, on_line),
+                        _read(process.stderr, on_line),
+                        _write(process.stdin, input or b""),
                     )
                     await process.wait_closed()
             except TimeoutError:
@@ -457,6 +456,15 @@ async def _skip_profile(process: asyncssh.SSHClientProcess[bytes]) -> str | None
     except asyncio.IncompleteReadError as error:
         return _text(error.partial[-MAX_OUTPUT_BYTES:])
     return None
+
+
+async def _write(stream: asyncssh.SSHWriter[bytes], data: bytes) -> None:
+    """Gives a command its input and its end, no faster than the host takes it."""
+    with suppress(BrokenPipeError):  # it may end without reading
+        for place in range(0, len(data), CHUNK_BYTES):
+            stream.write(data[place : place + CHUNK_BYTES])
+            await stream.drain()
+        stream.write_eof()
 
 
 async def _read(stream: asyncssh.SSHReader[bytes], on_line: Callable[[str], None] | None) -> str:

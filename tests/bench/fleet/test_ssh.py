@@ -97,6 +97,18 @@ def test_login_shells_pass_a_command_on_as_it_is(shell: str, tmp_path: Path) -> 
     assert ended.returncode == 3
 
 
+def test_a_large_input_arrives_and_one_that_is_not_read_is_no_error(room: Room) -> None:
+    async def check() -> None:
+        async with connected(room) as (connection, _):
+            large = b"x" * 8_000_000
+            counted = await connection.run("wc -c", input=large, timeout=20)
+            assert int(counted.stdout) == len(large)
+            unread = await connection.run("exec <&-; sleep 0.1; exit 4", input=large, timeout=20)
+            assert unread.exit_status == 4
+
+    run(check())
+
+
 def test_output_without_end_is_kept_in_part(room: Room) -> None:
     async def check() -> None:
         async with connected(room) as (connection, _):
@@ -287,5 +299,24 @@ def test_a_room_in_a_process_of_its_own_does_the_same(
                 assert not second.closed.is_set()
             await asyncio.to_thread(room.do, "change_key", "two")
             assert (await refusal(two)).reason == "host key changed"
+
+        run(check())
+
+
+def test_a_host_that_answers_nothing_any_more_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "KEEPALIVE_SECONDS", 0.2)
+    with RoomProcess(tmp_path / "room", ["one"]) as room:
+        monkeypatch.setenv("HOME", str(room.user_home))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+        async def check() -> None:
+            async with await connect(parse_hosts([room.word("one")])[0]) as connection:
+                waiting = asyncio.create_task(connection.run("sleep 60", timeout=None))
+                await asyncio.sleep(0.5)
+                assert not waiting.done(), "an answering host is kept, however long it says nothing"
+                with room.hung(), pytest.raises(Lost, match="not responding to keepalive"):
+                    await waiting
 
         run(check())
