@@ -202,7 +202,10 @@ async def _probe(connection: Connection, host: Host) -> _Found:
         values.setdefault(word, []).append(value)
     (seconds,) = values.get("seconds", ["0"])[:1]
     if ended.exit_status or not seconds.isdecimal() or "system" not in values:
-        raise NotSetUp(f"{host.name}: its login shell runs no commands. {_output(ended)}")
+        raise NotSetUp(
+            f"{host.name}: its login shell does not pass a command on, as sh, bash, zsh and fish do."
+            f" {_output(ended)}"
+        )
     free, head = values.get("free", [""])[0], values.get("head", [""])[0]
     return _Found(
         system=values["system"][0],

@@ -294,12 +294,11 @@ class Connection:
             process = await self._open(command)
             try:
                 async with asyncio.timeout(timeout):
-                    with suppress(BrokenPipeError):  # it may have ended without reading
-                        process.stdin.write(input or b"")
-                        process.stdin.write_eof()
                     noise = await _skip_profile(process)
-                    stdout, stderr = await asyncio.gather(
-                        _read(process.stdout, on_line), _read(process.stderr, on_line)
+                    stdout, stderr, _ = await asyncio.gather(
+                        _read(process.stdout, on_line),
+                        _read(process.stderr, on_line),
+                        _write(process.stdin, input or b""),
                     )
                     await process.wait_closed()
             except TimeoutError:
@@ -443,8 +442,8 @@ class Connection:
 def in_login_shell(command: str) -> str:
     """The words for SSH to run a command of `sh` with what the user's profile sets: Homebrew's PATH.
 
-    The profile is the login shell's, the language is `sh`'s. Seen with sh and bash. macOS's own, zsh, has
-    the same options, and fish takes the same quotes as long as a command has no backslash.
+    The profile is the login shell's, the language `sh`'s. Seen with sh, bash, zsh and fish, which takes
+    the same quotes as long as a command has no backslash. csh and tcsh have no such options.
     """
     script = f'echo; echo "{MARK}"; cd || exit; {command}'
     return f"exec $SHELL -lc {shlex.quote(f'exec /bin/sh -c {shlex.quote(script)}')}"
@@ -457,6 +456,15 @@ async def _skip_profile(process: asyncssh.SSHClientProcess[bytes]) -> str | None
     except asyncio.IncompleteReadError as error:
         return _text(error.partial[-MAX_OUTPUT_BYTES:])
     return None
+
+
+async def _write(stream: asyncssh.SSHWriter[bytes], data: bytes) -> None:
+    """Gives a command its input and its end, no faster than the host takes it."""
+    with suppress(BrokenPipeError):  # it may end without reading
+        for place in range(0, len(data), CHUNK_BYTES):
+            stream.write(data[place : place + CHUNK_BYTES])
+            await stream.drain()
+        stream.write_eof()
 
 
 async def _read(stream: asyncssh.SSHReader[bytes], on_line: Callable[[str], None] | None) -> str:

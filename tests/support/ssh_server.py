@@ -12,8 +12,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -299,6 +299,16 @@ class RoomProcess:
     def set_environment(self, name: str, **variables: str) -> None:
         """For that host's commands from now on."""
         (self.folder / f"{name}.environment.json").write_text(json.dumps(variables))
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """All hosts answer nothing meanwhile, as if they slept; their connections stay."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _answer(self) -> str:
         assert self._process

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
 import stat
+import subprocess
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -74,6 +77,34 @@ def test_a_command_has_what_the_users_profile_sets_and_not_what_it_prints(room: 
             (host.home / ".profile").write_text("echo closed; exit 0\n")
             ended = await connection.run("echo never", timeout=10)
             assert (ended.exit_status, ended.stdout) == (127, "closed\n")
+
+    run(check())
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
+def test_login_shells_pass_a_command_on_as_it_is(shell: str, tmp_path: Path) -> None:
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"there is no {shell} on this computer")
+    environment = {**os.environ, "HOME": str(tmp_path), "SHELL": path}
+    command = ssh.in_login_shell(
+        """echo "it's $HOME" 'a "b" $c'; echo `pwd` | awk '{print $1}'; exit 3"""
+    )
+    ended = subprocess.run([path, "-c", command], env=environment, capture_output=True, check=False)
+    assert ended.stdout.decode().rpartition(f"{ssh.MARK}\n")[2] == (
+        f'it\'s {tmp_path} a "b" $c\n{tmp_path}\n'
+    )
+    assert ended.returncode == 3
+
+
+def test_a_large_input_arrives_and_one_that_is_not_read_is_no_error(room: Room) -> None:
+    async def check() -> None:
+        async with connected(room) as (connection, _):
+            large = b"x" * 8_000_000
+            counted = await connection.run("wc -c", input=large, timeout=20)
+            assert int(counted.stdout) == len(large)
+            unread = await connection.run("exec <&-; sleep 0.1; exit 4", input=large, timeout=20)
+            assert unread.exit_status == 4
 
     run(check())
 
@@ -268,5 +299,24 @@ def test_a_room_in_a_process_of_its_own_does_the_same(
                 assert not second.closed.is_set()
             await asyncio.to_thread(room.do, "change_key", "two")
             assert (await refusal(two)).reason == "host key changed"
+
+        run(check())
+
+
+def test_a_host_that_answers_nothing_any_more_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "KEEPALIVE_SECONDS", 0.2)
+    with RoomProcess(tmp_path / "room", ["one"]) as room:
+        monkeypatch.setenv("HOME", str(room.user_home))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+        async def check() -> None:
+            async with await connect(parse_hosts([room.word("one")])[0]) as connection:
+                waiting = asyncio.create_task(connection.run("sleep 60", timeout=None))
+                await asyncio.sleep(0.5)
+                assert not waiting.done(), "an answering host is kept, however long it says nothing"
+                with room.hung(), pytest.raises(Lost, match="not responding to keepalive"):
+                    await waiting
 
         run(check())
