@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import logging
 import os
 import sys
 import time
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if not 0 < args.poll <= args.seconds:
         parser.error("--poll is more than no seconds, and not more than --seconds")
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     price = asyncio.run(measure(args.seconds, args.poll))
     console = Console(highlight=False, soft_wrap=True)
     console.print(

@@ -54,6 +54,7 @@ FOREIGN = ("DASK_", "PYTEST_", "PYTHON")
 """Beginnings of environment variables that a session must not have from a worker or a login shell."""
 BETWEEN_SIGNALS_SECONDS = 0.5
 """Two signals at once may arrive as one."""
+SECOND_LOOK_SECONDS = 1.0
 LOG_BYTES, LOG_LINES = 8192, 20
 MAX_WARNINGS, MAX_WARNING_LETTERS = 50, 500
 
@@ -392,13 +393,21 @@ def _is_running() -> bool:
 
 
 def _check_that_nothing_is_measured() -> None:
-    """Raises Refused if a session that no fleet started measures here."""
-    measuring = Lock()
-    try:
-        measuring.acquire("a fleet's session is about to begin")
-    except Busy as error:
-        raise Refused("busy", str(error)) from error
-    measuring.release()
+    """Raises Refused if a session that no fleet started measures here.
+
+    One that was just killed gives up its locks one after the other, so a second look decides.
+    """
+    for is_last in (False, True):
+        measuring = Lock()
+        try:
+            measuring.acquire("a fleet's session is about to begin")
+        except Busy as error:
+            if is_last:
+                raise Refused("busy", str(error)) from error
+            sleep(SECOND_LOOK_SECONDS)
+        else:
+            measuring.release()
+            return
 
 
 def _launch(order: Order, lock: int, *, resume: bool) -> None:

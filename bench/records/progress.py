@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import msgspec
+
+from alexnet import durable
 
 PROGRESS_FILE = "progress.json"
 SO_FAR_FILE = "so-far.json"
@@ -30,3 +35,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     warnings: tuple[str, ...]
     saved: str | None
     started_by: str | None
+
+
+def write_progress(folder: Path, progress: Progress) -> None:
+    """Replaces the file in the session's folder, without waiting for the disk.
+
+    Ignores write errors: nothing depends on it, and what does will name a full disk.
+    """
+    with suppress(OSError), durable.replacing(folder / PROGRESS_FILE, synced=False) as partial:
+        partial.write_bytes(msgspec.json.encode(progress))

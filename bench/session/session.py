@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
 from bench.records.cell_recipe import check_plan, images_of, steps_of
 from bench.records.derive import recorded_seconds
-from bench.records.progress import STARTED_BY, Progress
+from bench.records.progress import STARTED_BY, Progress, write_progress
 from bench.records.run import SessionRun
 from bench.records.types import (
     METHOD,
@@ -39,13 +39,13 @@ from bench.records.types import (
     Watts,
 )
 from bench.records.verdict import judge
-from bench.records.write import extra_info
+from bench.records.words import warning_text
+from bench.records.write import extra_info, rejection_text
 from bench.session.cell_runner import CellRunner
 from bench.session.code import code_hashes
 from bench.session.interrupts import Interrupts
 from bench.session.log import SessionLog
 from bench.session.manifest import Manifest, PlannedCell
-from bench.session.progress import warnings_of, write_progress
 from bench.session.resume import Stopped
 from bench.trial.ask import ask_trial
 
@@ -331,7 +331,7 @@ class Session:
         """Writes how far the session has come, for who watches it. Before it has begun, nothing."""
         if not self.log.begun:
             return
-        ended = (run for run in self.runs if run.cell != cell)
+        ended = [run for run in self.runs if run.cell != cell]
         progress = Progress(
             cell=cell.id if cell else None,
             epoch=epoch,
@@ -339,7 +339,7 @@ class Session:
             cells_done=len(self.picked) - len(self.unfinished()),
             cells=len(self.picked),
             seconds_left=self.seconds_left() if seconds_left is None else seconds_left,
-            warnings=(*sorted(self.warnings), *warnings_of(ended)),
+            warnings=(*sorted(self.warnings), *_warnings_of(ended)),
             saved=self.log.saved_file,
             started_by=os.environ.get(STARTED_BY),
         )
@@ -386,6 +386,15 @@ class Session:
         self.lock.release()
         if self.weights_file and self.options.weights:
             self.weights_file.unlink(missing_ok=True)
+
+
+def _warnings_of(runs: Iterable[SessionRun]) -> Iterator[str]:
+    """Why runs have failed or are invalid, and what a reader should know of the others."""
+    for run in runs:
+        if not run.complete:
+            outcome = "is invalid" if run.result else "failed"
+            yield f"{run.cell.id} {outcome}: {rejection_text(run)}"
+        yield from (f"{run.cell.id}: {warning_text(warning)}" for warning in run.verdict.warnings)
 
 
 def needs_weights(cell: Cell) -> bool:

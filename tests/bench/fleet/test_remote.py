@@ -199,7 +199,7 @@ def test_a_killed_session_was_cut_off_and_loses_nothing(host: Host) -> None:
     assert (status.state, status.exit_status, status.error) == ("cut off", None, None)
     assert (status.cell, status.epoch) == (FIRST, 2)
     host.hold()
-    host.start(resume=True)
+    assert host.start(resume=True).error is None
     done = host.until_ended()
     assert (done.state, done.exit_status, done.session) == ("ended", 0, status.session), done.log_tail
     (file,) = done.files

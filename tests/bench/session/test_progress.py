@@ -13,9 +13,14 @@ from time import monotonic, sleep
 import msgspec
 import pytest
 
-from bench.records.progress import PROGRESS_FILE, SO_FAR_FILE, STARTED_BY, Progress
+from bench.records.progress import (
+    PROGRESS_FILE,
+    SO_FAR_FILE,
+    STARTED_BY,
+    Progress,
+    write_progress,
+)
 from bench.records.read import load, read
-from bench.session.progress import write_progress
 from reports.data.sources import NoResults, gather
 from tests.support.toy_hold import HELD_FILE
 from tests.torture import EPOCHS, MACHINE, RULES, Session
