@@ -400,7 +400,7 @@ def main() -> int:
     try:
         outcome = torture(folder, names, faults_for(names), formats="html,md,pdf")
     except AssertionError as error:
-        print(f"{folder}: {error}")
+        print(f"{folder}: {error}")  # the folder is kept
         return 1
     print("\n".join(outcome.lines()))
     shutil.rmtree(folder)

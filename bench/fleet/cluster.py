@@ -226,8 +226,9 @@ class Cluster:
     Nothing listens but on 127.0.0.1, and there only with TLS and a certificate of this session.
     """
 
-    def __init__(self, certificates: Certificates) -> None:
+    def __init__(self, certificates: Certificates, fleet: str) -> None:
         self._certificates = certificates
+        self._secrets = f"alexnet-fleet-{fleet}"
         self._stack = AsyncExitStack()
         self._scheduler: FleetScheduler
         self._client: FleetClient
@@ -275,8 +276,10 @@ class Cluster:
         Raises NotStarted, and what `connection` raises.
         """
         port = await connection.forward_to_coordinator(self.port)
+        # A coordinator that was killed while it did this has left its keys, which open nothing any more.
+        template = f'"${{TMPDIR:-/tmp}}"/{self._secrets}'
         made = await connection.run(
-            'umask 077; exec mktemp -d "${TMPDIR:-/tmp}/alexnet-fleet.XXXXXX"', timeout=START_SECONDS
+            f"umask 077; rm -rf {template}.*; exec mktemp -d {template}.XXXXXX", timeout=START_SECONDS
         )
         secrets = made.stdout.strip().rpartition("\n")[2]
         if made.exit_status or not secrets.startswith("/"):

@@ -47,7 +47,7 @@ async def run_fleet(
     stop = Stop()
     collector = Collector(results=results, state=state)
     with Certificates() as certificates, screen.live():
-        async with Cluster(certificates) as cluster:
+        async with Cluster(certificates, state.fleet.id) as cluster:
             watches = [
                 Watch(
                     record=record,

@@ -41,7 +41,7 @@ def with_cluster(folder: Path, act: Callable[[Cluster, Launch], Awaitable[None]]
 
     async def run() -> None:
         with Certificates() as certificates:
-            async with Cluster(certificates) as cluster:
+            async with Cluster(certificates, "20261127T101010") as cluster:
 
                 async def launch(host: Host, worker: str = "bench.fleet.worker") -> Worker:
                     connection: Any = LocalConnection(folder / host.name, host, worker)
