@@ -67,13 +67,11 @@ async def run_fleet(
     if any(task.cancelled() for task in tasks):
         screen.say(LEFT)
         return INTERRUPTED
-    if what != "set up":
-        written = await _report(collector.files(), report, screen)
-        if written:
-            return INTERRUPTED if stop.wanted else written
+    reported = what == "set up" or await _report(collector.files(), report, screen)
     if stop.wanted:
         return INTERRUPTED
-    return DONE if all(row.state in ("done", "set up") for row in rows) else NOT_DONE
+    done = all(row.state in ("done", "set up") for row in rows)
+    return DONE if reported and done else NOT_DONE
 
 
 async def _watch(watch: Watch) -> None:
@@ -114,11 +112,11 @@ def _ctrl_c(stop: Stop, tasks: Sequence[asyncio.Task[None]], screen: Screen) -> 
             loop.remove_signal_handler(number)
 
 
-async def _report(files: Sequence[Path], folder: Path, screen: Screen) -> int:
-    """Writes one report of these files; the exit status of `python -m reports`."""
+async def _report(files: Sequence[Path], folder: Path, screen: Screen) -> bool:
+    """Writes one report of these files. Returns whether it is written; `python -m reports` says why not."""
     if not files:
         screen.say("No result has come home, so there is nothing to report on.")
-        return NOT_DONE
+        return False
     screen.say(f"One report of {len(files)} file{'s' * (len(files) != 1)}:")
     process = await asyncio.create_subprocess_exec(*REPORT, *map(str, files), "--out", str(folder))
-    return await process.wait()
+    return await process.wait() == 0

@@ -60,6 +60,8 @@ class Fleet(Struct, kw_only=True, forbid_unknown_fields=True):
     commit: str
     """What each host runs. A session that goes on may not run another one."""
     save_as: str
+    measures: bool
+    """False: its hosts were set up, and nothing else."""
     hosts: list[HostRecord]
 
 
@@ -84,37 +86,40 @@ class StateFile:
             ) from error
 
 
-def begin(fleets: Path, hosts: Sequence[Host], *, commit: str, save_as: str) -> StateFile:
+def begin(
+    fleets: Path, hosts: Sequence[Host], *, commit: str, save_as: str, measures: bool = True
+) -> StateFile:
     """A new fleet, in a folder of its own. Raises FleetError."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     names = (f"{stamp}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 100))))
     name = next(name for name in names if not os.path.lexists(fleets / name))
-    records = [HostRecord(host=host) for host in hosts]
-    state = StateFile(fleets / name, Fleet(id=name, commit=commit, save_as=save_as, hosts=records))
+    fleet = Fleet(
+        id=name,
+        commit=commit,
+        save_as=save_as,
+        measures=measures,
+        hosts=[HostRecord(host=host) for host in hosts],
+    )
+    state = StateFile(fleets / name, fleet)
     state.save()
     return state
 
 
 def last(fleets: Path) -> StateFile:
-    """The fleet that began last. Raises FleetError where there is none, or it cannot be read."""
-    found = sorted(
-        (
-            folder
-            for folder in fleets.glob("*")
-            if ID.fullmatch(folder.name) and (folder / FILE).exists()
-        ),
-        key=_order,
-    )
-    if not found:
-        raise FleetError(f"There is no fleet in {fleets} to go on with: name the hosts of a new one.")
-    file = found[-1] / FILE
-    try:
-        return StateFile(found[-1], msgspec.json.decode(file.read_bytes(), type=Fleet))
-    except (OSError, msgspec.DecodeError) as error:
-        raise FleetError(
-            f"{file} cannot be read ({error}): move {found[-1]} away to go on with an earlier fleet."
-            " What its hosts measured is on them."
-        ) from error
+    """The fleet that began last and measures. Raises FleetError where there is none, or it is damaged."""
+    folders = (folder for folder in fleets.glob("*") if ID.fullmatch(folder.name))
+    found = [folder for folder in sorted(folders, key=_order) if (folder / FILE).exists()]
+    for folder in reversed(found):
+        try:
+            state = StateFile(folder, msgspec.json.decode((folder / FILE).read_bytes(), type=Fleet))
+        except (OSError, msgspec.DecodeError) as error:
+            raise FleetError(
+                f"{folder / FILE} cannot be read ({error}): move {folder} away to go on with an earlier"
+                " fleet. What its hosts measured is on them."
+            ) from error
+        if state.fleet.measures:
+            return state
+    raise FleetError(f"There is no fleet in {fleets} to go on with: name the hosts of a new one.")
 
 
 def _order(folder: Path) -> tuple[str, int]:

@@ -20,7 +20,7 @@ from bench.fleet.remote import Order, RemoteError, Status
 from bench.fleet.setup import NotSetUp, set_up
 from bench.fleet.ssh import Connection, Lost, NotForwarded, Unreachable, connect
 from bench.fleet.state import HostRecord, StateFile, What
-from bench.fleet.table import ENDS, Row, State, duration, shown
+from bench.fleet.table import ENDS, MOST_LETTERS, Row, State, duration, shown
 
 POLL_SECONDS = 10.0
 """Between two questions to a host that measures. Each costs it a few milliseconds of a processor."""
@@ -31,11 +31,14 @@ FIRST_TRIES = 3
 """How often a host is tried that was never reached, before the fleet goes on without it."""
 LOST_SECONDS = 2 * 3600.0
 """How long a host is tried that was lost. What it measures goes on, and `--collect` fetches it."""
+GOES_ON = "`python -m bench.fleet --resume` goes on with it"
 RESUMES = 3
 """How often a session that was cut off on its host is gone on with by itself."""
 CLOCK_SECONDS = 60.0
 """From how much on a host's clock is called wrong."""
 ENDED_WELL, ENDED_BY_CTRL_C = 0, 130
+MOST_OF_A_FAILURE = 2500
+"""Letters: the doctor's findings, or the end of what a command printed."""
 
 
 class HostFailed(Exception):
@@ -93,11 +96,11 @@ class Watch:
             try:
                 await self._attend()
             except (NotSetUp, NotForwarded, HostFailed) as error:
-                self._show("failed", str(error))
+                self._fail(str(error))
             except (Unreachable, Lost, CallFailed, NotStarted, OSError) as error:
                 self._tries += 1
                 if self._is_hopeless(error):
-                    self._show("failed", str(error))
+                    self._fail(str(error))
                 else:
                     await self._lose(str(error))
 
@@ -117,15 +120,21 @@ class Watch:
         self.row.why = shown(why)
         self.changed()
 
+    def _fail(self, why: str) -> None:
+        """Says why nothing more can be done; what is too long for the table is told above it too."""
+        if len(why) > MOST_LETTERS:
+            self.row.warnings["failed"] = shown(why, MOST_OF_A_FAILURE)
+        self._show("failed", why)
+
     async def _lose(self, why: str) -> None:
         """Says that the host is lost, and waits before the next try."""
         now = time.monotonic()
         self._lost_at = self._lost_at or now
         collect = "`python -m bench.fleet --collect` fetches what it measures"
         if (lost_for := now - self._lost_at) > LOST_SECONDS:
-            self._show("failed", f"{why} It was tried for {duration(lost_for)}; {collect}.")
+            self._fail(f"{why} It was tried for {duration(lost_for)}; {collect}.")
         elif self.stop.wanted == b"at once":
-            self._show("failed", f"{why} It could not be told to end; {collect}.")
+            self._fail(f"{why} It could not be told to end; {collect}.")
         else:
             self._show("lost", why)
             seconds = FIRST_RETRY_SECONDS * 2 ** min(self._tries - 1, 10)
@@ -293,24 +302,26 @@ class Watch:
     def _ended(self, status: Status) -> None:
         """Says how the host's session has ended, by its file and its status."""
         record, last = self.record, _last_line(status.log_tail)
+        finals = [stored for stored in record.stored if stored.final]
         self._show_progress(status)
-        if self.what == "collect" and status.state == "running":
-            self._show("running on", "")
-            return
         record.done = self._complete(status)
         self.state.save()
-        finals = [stored for stored in record.stored if stored.final]
-        if record.done:
-            self._show("done", "")
-        elif status.exit_status == ENDED_BY_CTRL_C or (self.stop.wanted and not finals):
-            self._show("stopped", "`python -m bench.fleet --resume` goes on with it")
-        elif finals:
-            problems = sum(stored.problems for stored in finals[-1:])
-            self._show(
-                "incomplete", f"{problems} of its cells have no valid result: see the report. {last}"
-            )
-        else:
-            self._show("failed", f"Its session has ended without a result: {last}")
+        match status.state:
+            case "none":
+                self._show("failed", "It has nothing of this fleet.")
+            case "running":
+                self._show("running on")
+            case _ if record.done:
+                self._show("done")
+            case "cut off":
+                self._show("stopped", f"Its session was cut off: {GOES_ON}")
+            case _ if status.exit_status == ENDED_BY_CTRL_C:
+                self._show("stopped", GOES_ON)
+            case _ if finals:
+                count = finals[-1].problems
+                self._show("incomplete", f"{count} of its cells have no valid result: see the report.")
+            case _:
+                self._fail(f"Its session has ended without a result: {last}")
 
 
 def error_text(error: RemoteError) -> str:

@@ -19,6 +19,8 @@ HOSTS = [
 def test_the_last_fleet_comes_back_as_it_was(tmp_path: Path) -> None:
     begin(tmp_path, HOSTS[:1], commit="a" * 40, save_as="old")
     (tmp_path / "20991231T235959").mkdir()  # a folder without a record is no fleet
+    only_set_up = begin(tmp_path, HOSTS, commit="c" * 40, save_as="x", measures=False)
+    only_set_up.folder.rename(tmp_path / "20991231T235958")
     begun = begin(tmp_path, HOSTS, commit="b" * 40, save_as="new")
     begun.fleet.hosts[1].is_set_up = True
     begun.save()
