@@ -30,6 +30,7 @@ from bench.plugin.pytest_benchmark import (
     Storage,
     check_options,
     rehearse_saving,
+    save_so_far,
     save_without_benchmarks,
 )
 from bench.records.cell_recipe import IllegalPlan
@@ -299,6 +300,15 @@ def run(request: pytest.FixtureRequest, cell: Cell) -> SessionRun:
         run = session.run_cell(cell, show)
     request.node.add_marker(pytest.mark.benchmark(timer=run.clock, group=cell.experiment))
     return run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Saves the results so far after each cell."""
+    done = yield
+    if SESSION in item.config.stash and "run" in _fixtures(item):
+        save_so_far(item.config)
+    return done
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -640,9 +640,9 @@ FAULTS: tuple[Fault, ...] = (
         claim="The result file is written under another name and renamed (docs/resume.md)",
         fault="it is written in place, where a full disk leaves half of it",
         file="bench/plugin/pytest_benchmark.py",
-        old="            with durable.replacing(file) as partial:\n"
-        '                partial.write_text(text, encoding="ascii")\n',
-        new='            file.write_text(text, encoding="ascii")\n',
+        old="    with durable.replacing(file) as partial:\n"
+        '        partial.write_text(text, encoding="ascii")\n',
+        new='    file.write_text(text, encoding="ascii")\n',
         tests=(
             "tests/bench/plugin/test_pytest_benchmark.py::test_a_full_disk_leaves_the_earlier_file_and_nothing_besides",
         ),

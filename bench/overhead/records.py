@@ -1,4 +1,4 @@
-"""What a record costs the worker that sends it: its line, the pipe, and the journal on disk.
+"""What a record costs the worker that sends it: its line, the pipe, the journal and the progress file.
 
 `python -m bench.overhead.records FD` is the worker's side, in a process of its own as in a session.
 """
@@ -23,12 +23,27 @@ from bench.ipc.parent import (
 )
 from bench.records.codec import RecordError
 from bench.records.journal import Journal
+from bench.records.progress import Progress, write_progress
 from bench.records.types import Epoch
 from bench.worker.job import serve
 
 COMMAND = (*PYTHON, "bench.overhead.records")
 TIMES = 100
 """How often each record is sent."""
+
+
+PROGRESS = Progress(
+    cell="the cell's id",
+    epoch=1,
+    epochs=20,
+    cells_done=0,
+    cells=8,
+    seconds_left=1e4,
+    warnings=("a sentence of the usual length on a cell that has ended before this one",) * 8,
+    saved=None,
+    started_by=None,
+)
+"""What a session writes after each epoch."""
 
 
 class RecordsFailed(Exception):
@@ -63,6 +78,7 @@ def record_seconds(job: Job, epoch: Epoch, folder: Path) -> tuple[float, float]:
                 match record:
                     case Epoch():
                         journal.add("epochs", record)
+                        write_progress(folder, PROGRESS)
                     case Trial():
                         trials.append(record.step_seconds)
             ended = exit_reason(child.process, "before it had sent its records")

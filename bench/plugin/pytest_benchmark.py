@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -23,6 +24,7 @@ from alexnet import durable
 from bench.host import identity, machine
 from bench.plan.prepare import cache_folder
 from bench.records import diff
+from bench.records.progress import SO_FAR_FILE
 from bench.records.read import UnreadableFile, read, require_benchmarks
 from bench.records.types import Cell
 from bench.records.write import with_checksums
@@ -166,6 +168,22 @@ class Storage(FileStorage):
             if self._session:
                 self._session.log.add_saved_file(file.name, self._cells_to_save(self._plugin.benchmarks))
 
+    def save_so_far(self, output_json: dict[str, Any]) -> None:
+        """Writes the results of the cells that are done into the session's folder.
+
+        Ignores write errors: all of it is in the journals, and the end of the session names a full disk.
+        """
+        assert self._session
+        with suppress(OSError):
+            _write(self._session.folder / SO_FAR_FILE, output_json)
+
+    def lacks_earlier_results(self) -> bool:
+        """Whether a cell is not there yet whose result the earlier session has."""
+        assert self._session
+        log = self._session.log
+        earlier = {cell.id for cell in self._session.picked if log.is_done(cell)}
+        return not earlier <= self._cells_to_save(self._plugin.benchmarks)
+
     def load(self, *names: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """The saved files of these names, or all, and their contents, to compare with.
 
@@ -194,10 +212,8 @@ class Storage(FileStorage):
 
     def _write(self, file: Path, content: dict[str, Any]) -> bool:
         """Writes the whole file or nothing; returns whether it was written."""
-        text: str = safe_dumps(content, ensure_ascii=True, indent=4)  # type: ignore[no-untyped-call]
         try:
-            with durable.replacing(file) as partial:
-                partial.write_text(text, encoding="ascii")
+            _write(file, content)
         except OSError as error:
             self.problem = (
                 f"{file} could not be written ({error.strerror or error}). All that was measured is in"
@@ -205,6 +221,13 @@ class Storage(FileStorage):
             )
             return False
         return True
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    """Writes the whole file or nothing. Raises OSError."""
+    text: str = safe_dumps(content, ensure_ascii=True, indent=4)  # type: ignore[no-untyped-call]
+    with durable.replacing(file) as partial:
+        partial.write_text(text, encoding="ascii")
 
 
 def _require_stats(content: Any) -> None:
@@ -230,7 +253,7 @@ def rehearse_saving(config: pytest.Config) -> None:
     try:
         machine_info = plugin.get_machine_info()
         plugin.get_machine_info = lambda: machine_info
-        safe_dumps(_content_without_benchmarks(config))  # type: ignore[no-untyped-call]
+        safe_dumps(_content(config, []))  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever a computer does to pytest-benchmark and its own packages
         reason = (str(error).strip() or "no message").splitlines()[0]
         raise SessionRefused(
@@ -250,20 +273,32 @@ def rehearse_saving(config: pytest.Config) -> None:
 def save_without_benchmarks(config: pytest.Config) -> None:
     """Saves a session in which no cell succeeded; pytest-benchmark would not."""
     plugin = config._benchmarksession  # type: ignore[attr-defined]
-    output = _content_without_benchmarks(config)
+    output = _content(config, [])
     plugin.storage.save(output, plugin.save)
     if plugin.json:
         plugin.save_json(output)
 
 
-def _content_without_benchmarks(config: pytest.Config) -> dict[str, Any]:
+def save_so_far(config: pytest.Config) -> None:
+    """Saves the cells that are done: who fetches them from a computer that is lost has them.
+
+    A session that goes on has to come to where it was before.
+    """
+    plugin = config._benchmarksession  # type: ignore[attr-defined]
+    storage = plugin.storage
+    if isinstance(storage, Storage) and not storage.lacks_earlier_results():
+        storage.save_so_far(_content(config, plugin.benchmarks))
+
+
+def _content(config: pytest.Config, benchmarks: Sequence[Any]) -> dict[str, Any]:
+    """What pytest-benchmark would save of these benchmarks, and we of the session, as it stands."""
     plugin = config._benchmarksession  # type: ignore[attr-defined]
     output: dict[str, Any] = config.hook.pytest_benchmark_generate_json(
         config=config,
-        benchmarks=[],
-        include_data=False,
+        benchmarks=benchmarks,
+        include_data=plugin.save_data,
         machine_info=plugin.get_machine_info(),
         commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
     )
-    config.hook.pytest_benchmark_update_json(config=config, benchmarks=[], output_json=output)
+    config.hook.pytest_benchmark_update_json(config=config, benchmarks=benchmarks, output_json=output)
     return output

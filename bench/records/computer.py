@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bench.records.types import Machine
+if TYPE_CHECKING:  # it brings numpy, and a fleet's worker on a host is to be small
+    from bench.records.types import Machine
 
 BODY = ("chip", "model", "cpu_cores", "gpu", "gpu_cores", "memory_bytes", "architecture", "virtual")
 """What makes a computer the one that it is; its system and packages may change."""

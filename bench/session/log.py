@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.records.journal import Journal
+from bench.records.progress import SO_FAR_FILE
 from bench.records.run import SessionRun
 from bench.records.types import Cell, Pause, SkippedCell
 from bench.session import resume
@@ -19,7 +20,7 @@ from bench.session.resume import EarlierSession, SavedFile, Stopped
 class SessionLog:
     """The session's own journal.
 
-    `saved_cells` are the ids of the cells with a result in the result file.
+    `saved_cells` are the ids of the cells with a result in the result file, which is `saved_file`.
     """
 
     folder: Path
@@ -27,6 +28,7 @@ class SessionLog:
     pauses: list[Pause] = field(default_factory=list)
     begun: bool = False
     saved_cells: set[str] = field(default_factory=set)
+    saved_file: str | None = None
 
     def begin(self, manifest: Manifest, *, anyway: bool) -> None:
         """Writes the manifest of a new session, or the pause of a resumed one. Raises SessionRefused."""
@@ -35,7 +37,9 @@ class SessionLog:
         else:
             pause = resume.resume_session(self.earlier, manifest, anyway=anyway)
             self.pauses = [*self.earlier.pauses, pause]
-            self.saved_cells = set(self.earlier.saved.cells) if self.earlier.saved else set()
+            if self.earlier.saved:
+                self.saved_cells = set(self.earlier.saved.cells)
+                self.saved_file = self.earlier.saved.file
         self.begun = True
 
     @property
@@ -66,6 +70,11 @@ class SessionLog:
                 Journal(self.folder / resume.JOURNAL_NAME).add(part, record)
 
     def add_saved_file(self, file: str, cells: Collection[str]) -> None:
-        """Adds the name of the result file and the ids of the cells with a result in it."""
-        self.saved_cells = set(cells)
+        """Adds the name of the result file and the ids of the cells with a result in it.
+
+        It takes the place of what was saved so far.
+        """
+        self.saved_cells, self.saved_file = set(cells), file
         self.add("saved", SavedFile(file=file, cells=tuple(sorted(cells))))
+        with suppress(OSError):
+            (self.folder / SO_FAR_FILE).unlink(missing_ok=True)

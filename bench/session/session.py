@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,10 +25,23 @@ from bench.plan import estimate, grid, prepare
 from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
 from bench.records.cell_recipe import check_plan, images_of, steps_of
+from bench.records.derive import recorded_seconds
+from bench.records.progress import STARTED_BY, Progress, write_progress
 from bench.records.run import SessionRun
-from bench.records.types import METHOD, SCHEMA_VERSION, Cell, Gate, Machine, Plan, SkippedCell, Watts
+from bench.records.types import (
+    METHOD,
+    SCHEMA_VERSION,
+    Cell,
+    Epoch,
+    Gate,
+    Machine,
+    Plan,
+    SkippedCell,
+    Watts,
+)
 from bench.records.verdict import judge
-from bench.records.write import extra_info
+from bench.records.words import warning_text
+from bench.records.write import extra_info, rejection_text
 from bench.session.cell_runner import CellRunner
 from bench.session.code import code_hashes
 from bench.session.interrupts import Interrupts
@@ -178,6 +192,7 @@ class Session:
                 self.gates.add_earlier(cell, history.run.gate, for_repeats=same_all_along)
             if not differs:
                 self.gates.rooflines |= history.rooflines
+        self._say_progress()
 
     # The cells, one by one
 
@@ -189,6 +204,7 @@ class Session:
         """Records that a cell does not run."""
         self.skipped.append(SkippedCell(cell=cell, plan=self.plans[cell], reason=reason))
         self.log.add("skipped", self.skipped[-1])
+        self._say_progress()
 
     def gate(self, cell: Cell) -> Gate:
         """The gate of a cell, which runs once a session; before the first, the idle power is measured.
@@ -196,6 +212,7 @@ class Session:
         The gates of all picked cells with the same weights and batches run together.
         """
         self.interrupts.raise_if_requested()
+        self._say_progress(cell)
         if not self.log.is_done(cell) and not self._idle_measured:
             if self.profile != "smoke":  # measuring takes 20 s
                 self.idle_watts = energy.idle_watts(energy.counter())
@@ -216,6 +233,7 @@ class Session:
         """
         self.interrupts.raise_if_requested()
         run = self.log.earlier_run(cell) or SessionRun.of_cell(cell, self.plans[cell])
+        on_record = self._say_epochs(run, on_record)
         self.runs.append(run)  # before it starts, so that an interrupted run is saved too
         with condition.keep_awake() as problem:
             self.warnings |= {problem} if problem else set()
@@ -232,6 +250,7 @@ class Session:
                 run.verdict = judge(run, self.machine)
                 if pace := estimate.pace_of(run):
                     self.paces[estimate.kind_of(cell, run.plan)] = pace
+                self._say_progress()
         if run.result is None:  # a run with a result must become a benchmark first
             self.interrupts.raise_if_requested()
         return run
@@ -274,15 +293,58 @@ class Session:
         """How fast such a cell is by earlier runs or a trial; None where nothing is known."""
         return estimate.pace_for(cell, self.plans[cell], self.paces, self.step_seconds)
 
-    def seconds_left(self) -> float:
-        """About how long the cells that are left take. A gate that has been asked takes no time."""
+    def seconds_left(self, *, but: Cell | None = None) -> float:
+        """About how long the cells that are left take, but for one.
+
+        A gate that has been asked takes no time.
+        """
         seconds, gates = 0.0, {*self.gates.gates}
         for cell in self.cells_left():
+            if cell == but:
+                continue
             is_new = cell.first_repeat not in gates
             gates.add(cell.first_repeat)
             plan = self.plans[cell]
             seconds += estimate.expected_seconds(cell, plan, self.pace(cell), gate=is_new)
         return seconds
+
+    def _say_epochs(
+        self, run: SessionRun, on_record: Callable[[Record], None]
+    ) -> Callable[[Record], None]:
+        """`on_record`, and the session's progress after each epoch: the worker waits meanwhile.
+
+        The rest of the run is taken to be as fast as its epochs so far.
+        """
+        others = self.seconds_left(but=run.cell)
+
+        def follow(record: Record) -> None:
+            on_record(record)
+            if isinstance(record, Epoch):
+                per_epoch = recorded_seconds(run.epochs) / len(run.epochs)
+                left = others + per_epoch * (run.plan.epochs - len(run.epochs))
+                self._say_progress(run.cell, len(run.epochs), left)
+
+        return follow
+
+    def _say_progress(
+        self, cell: Cell | None = None, epoch: int = 0, seconds_left: float | None = None
+    ) -> None:
+        """Writes how far the session has come, for who watches it. Before it has begun, nothing."""
+        if not self.log.begun:
+            return
+        ended = [run for run in self.runs if run.cell != cell]
+        progress = Progress(
+            cell=cell.id if cell else None,
+            epoch=epoch,
+            epochs=self.plans[cell].epochs if cell else 0,
+            cells_done=len(self.picked) - len(self.unfinished()),
+            cells=len(self.picked),
+            seconds_left=self.seconds_left() if seconds_left is None else seconds_left,
+            warnings=(*sorted(self.warnings), *_warnings_of(ended)),
+            saved=self.log.saved_file,
+            started_by=os.environ.get(STARTED_BY),
+        )
+        write_progress(self.folder, progress)
 
     # The saved file, and the end
 
@@ -320,10 +382,20 @@ class Session:
         if unfinished := self.unfinished():
             why = self.interrupts.requested_by or f"no result of {', '.join(unfinished)}"
             self.log.add("stopped", Stopped(why=why))
+        self._say_progress()
         self.gates.close()
         self.lock.release()
         if self.weights_file and self.options.weights:
             self.weights_file.unlink(missing_ok=True)
+
+
+def _warnings_of(runs: Iterable[SessionRun]) -> Iterator[str]:
+    """Why runs have failed or are invalid, and what a reader should know of the others."""
+    for run in runs:
+        if not run.complete:
+            outcome = "is invalid" if run.result else "failed"
+            yield f"{run.cell.id} {outcome}: {rejection_text(run)}"
+        yield from (f"{run.cell.id}: {warning_text(warning)}" for warning in run.verdict.warnings)
 
 
 def needs_weights(cell: Cell) -> bool:

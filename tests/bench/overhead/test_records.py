@@ -11,6 +11,7 @@ import pytest
 from bench.overhead import records
 from bench.overhead.records import TIMES, RecordsFailed, record_seconds
 from bench.records.journal import Line, read
+from bench.records.progress import PROGRESS_FILE
 from bench.records.types import Epoch
 from tests.support.samples import EPOCH, job
 
@@ -23,6 +24,7 @@ def test_each_record_reaches_the_journal_before_the_next_is_sent(
     sent, heartbeat = record_seconds(job(str(tmp_path)), EPOCH, tmp_path)
     lines = read(tmp_path / "records.jsonl", {"epochs": Epoch})
     assert [line.record for line in lines if isinstance(line, Line)] == TIMES * [EPOCH]
+    assert (tmp_path / PROGRESS_FILE).exists(), "what a session writes besides is in its price"
     assert slow < sent, "the worker waits for the disk"
     assert 0 < heartbeat < sent, "and for nothing at a heartbeat"
 
