@@ -53,6 +53,7 @@ BENCH: dict[str, set[str]] = {
     "interference": {"overhead", "paths", "records", "worker"},
     "input_work": {"overhead", "worker"},
     "usual_loop": {"host", "meters", "overhead", "records", "worker"},
+    "fleet": {"check", "host", "interpreter", "paths", "plan", "records", "session"},
     "report_cost": {"paths", "records"},
     "price": set(),
     "scale": set(),
