@@ -21,7 +21,8 @@ NAMES = ("mac-01", "mac-02")
 def test_ctrl_c_lets_every_host_save_and_resume_goes_on(tmp_path: Path) -> None:
     with ExitStack() as stack:
         room = stack.enter_context(RoomProcess(tmp_path / "room", NAMES))
-        classroom = Classroom(folder=tmp_path, room=room, toy=dict.fromkeys(NAMES, SLOW_TOY))
+        toy = dict.fromkeys(NAMES, SLOW_TOY)
+        classroom = Classroom(folder=tmp_path, room=room, formats="list", toy=toy)
         stack.callback(classroom.kill_all)
         classroom.furnish()
         expected = expected_results(classroom, NAMES[0])
