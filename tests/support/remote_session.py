@@ -21,6 +21,8 @@ from tests.torture import EPOCHS, OPTIONS
 MACHINE = "mac-01"
 PATIENCE_SECONDS = 120.0
 """The longest wait for anything on a busy machine before a test fails."""
+STEADY = "step=0.01"
+"""Steps of which the most is a sleep take the same time on a busy machine, so that runs are valid."""
 FIRST, SECOND = "scratch-torch-cpu-s0", "scratch-tensorflow-cpu-s0"
 TOY_OPTIONS = (
     *("-p", "tests.support.toy_plugin", "-q"),
@@ -48,7 +50,7 @@ class Host:
         """The next session waits at a place (tests/support/toy_hold.py)."""
         (self.folder / HELD_FILE).unlink(missing_ok=True)
         held = f"hold={place}" if place else ""
-        self.patch.setenv("TOY", f"silence={PATIENCE_SECONDS} {held} {more}")
+        self.patch.setenv("TOY", f"{STEADY} silence={PATIENCE_SECONDS} {held} {more}")
 
     def start(self, *, fleet: str = "f1", resume: bool = False) -> Status:
         return answered(remote.start(order(fleet=fleet, resume=resume)))
