@@ -244,14 +244,14 @@ class Classroom:
         assert not stray, f"keys were left behind: {stray}"
 
 
-def expected_results(classroom: Classroom, name: str) -> dict[str, Any]:
+def expected_results(classroom: Classroom, name: str, *options: str) -> dict[str, Any]:
     """The outcome of the same session without a fleet, on one host, which is then as it was."""
     checkout = classroom.room.home(name) / CHECKOUT
     # As the hosts' commands have it: a variable of OpenBLAS's would round other sums otherwise.
     environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     environment |= {**ENVIRONMENT, "TMPDIR": str(classroom.folder), "HOME": str(classroom.folder)}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "bench", *OPTIONS, "--machine", name, "-q"],
+        [sys.executable, "-m", "pytest", "bench", *OPTIONS, *options, "--machine", name, "-q"],
         cwd=checkout,
         env=environment,
         capture_output=True,

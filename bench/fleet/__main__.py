@@ -138,7 +138,7 @@ def _new(asked: argparse.Namespace, options: tuple[str, ...]) -> StateFile:
     hosts = read_hosts(asked.hosts, options) if asked.hosts else parse_hosts(asked.host, options)
     if long := [host.name for host in hosts if len(host.name) > LONGEST_NAME]:
         raise FleetError(
-            f"{long[0]}: a host's name may have {LONGEST_NAME} letters, since its certificate has it too."
+            f"{long[0]}: a host's name may have {LONGEST_NAME} letters: its certificate has it too."
         )
     return begin(FLEETS, hosts, commit=_commit(), save_as=save_as, measures=not asked.setup_only)
 

@@ -45,6 +45,7 @@ CONFIG: dict[str, Any] = {
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.scheduler.http.routes": [],
     "distributed.scheduler.idle-timeout": None,
+    "distributed.scheduler.allowed-imports": [],
     "distributed.scheduler.preload": [],
     "distributed.client.preload": [],
     "distributed.client.scheduler-info-interval": "1h",

@@ -113,7 +113,7 @@ def _ctrl_c(stop: Stop, tasks: Sequence[asyncio.Task[None]], screen: Screen) -> 
 
 
 async def _report(files: Sequence[Path], folder: Path, screen: Screen) -> bool:
-    """Writes one report of these files. Returns whether it is written; `python -m reports` says why not."""
+    """Writes one report of these files; returns whether it is written, and it says itself why not."""
     if not files:
         screen.say("No result has come home, so there is nothing to report on.")
         return False

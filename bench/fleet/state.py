@@ -106,7 +106,7 @@ def begin(
 
 
 def last(fleets: Path) -> StateFile:
-    """The fleet that began last and measures. Raises FleetError where there is none, or it is damaged."""
+    """The fleet that began last and measures. Raises FleetError if there is none, or it is damaged."""
     folders = (folder for folder in fleets.glob("*") if ID.fullmatch(folder.name))
     found = [folder for folder in sorted(folders, key=_order) if (folder / FILE).exists()]
     for folder in reversed(found):

@@ -290,6 +290,10 @@ class Watch:
             self.changed()
 
     def _show_progress(self, status: Status) -> None:
+        self._note_progress(status)
+        self._show("ending its epoch" if self._told else "running")
+
+    def _note_progress(self, status: Status) -> None:
         row = self.row
         row.cell = shown(status.cell or "", 60)
         row.epoch, row.epochs = status.epoch or 0, status.epochs or 0
@@ -297,13 +301,12 @@ class Watch:
         row.seconds_left = status.seconds_left
         for number, warning in enumerate(status.warnings[:5]):
             row.warnings[f"session {number}"] = shown(warning)
-        self._show("ending its epoch" if self._told else "running")
 
     def _ended(self, status: Status) -> None:
         """Says how the host's session has ended, by its file and its status."""
         record, last = self.record, _last_line(status.log_tail)
         finals = [stored for stored in record.stored if stored.final]
-        self._show_progress(status)
+        self._note_progress(status)
         record.done = self._complete(status)
         self.state.save()
         match status.state:

@@ -10,24 +10,26 @@ import pytest
 
 pytest.importorskip("distributed", reason="the extra `fleet` is not installed")
 
-from tests.fleet_torture import SAVE_AS, SLOW_TOY, Classroom, expected_results
+from tests.fleet_torture import SAVE_AS, Classroom, expected_results
 from tests.support.ssh_server import RoomProcess
 
 pytestmark = pytest.mark.slow
 
 NAMES = ("mac-01", "mac-02")
+ONE_CELL = ("--engine", "torch")
 
 
 def test_ctrl_c_lets_every_host_save_and_resume_goes_on(tmp_path: Path) -> None:
     with ExitStack() as stack:
         room = stack.enter_context(RoomProcess(tmp_path / "room", NAMES))
-        classroom = Classroom(folder=tmp_path, room=room, toy=dict.fromkeys(NAMES, SLOW_TOY))
+        toy = dict.fromkeys(NAMES, "step=0.06 silence=60")  # long enough for Ctrl-C
+        classroom = Classroom(folder=tmp_path, room=room, formats="list", toy=toy)
         stack.callback(classroom.kill_all)
         classroom.furnish()
-        expected = expected_results(classroom, NAMES[0])
-        first = classroom.start_new()
+        expected = expected_results(classroom, NAMES[0], *ONE_CELL)
+        first = classroom.start_new(*ONE_CELL)
         for name in NAMES:
-            classroom.wait_for(f"{name}: running; 1/2", process=first)
+            classroom.wait_for(f"{name}: running; 1/1", process=first)
         first.send_signal(signal.SIGINT)
         assert classroom.end(first) == 130, classroom.text()
         text = classroom.text()

@@ -309,7 +309,12 @@ def test_resume_goes_on_with_what_ended_without_all_of_it_once(
 def test_collect_starts_nothing(state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "never set up" in follow(Room([]), state, monkeypatch, what="collect").why
     state.fleet.hosts[0].is_set_up = True
-    for status, ended in ((RUNNING, "running on"), (ENDED, "done"), (CUT_OFF, "stopped"), (NONE, "failed")):
+    for status, ended in (
+        (RUNNING, "running on"),
+        (ENDED, "done"),
+        (CUT_OFF, "stopped"),
+        (NONE, "failed"),
+    ):
         room = Room([status])
         assert follow(room, state, monkeypatch, what="collect").state == ended
         assert room.asked == ["closed"]
