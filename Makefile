@@ -8,6 +8,8 @@ ARGS =
 SAVE := $(if $(NAME),--benchmark-save=$(NAME))
 RESULTS = results
 OUT = report
+# [NAME=][USER@]ADDRESS[:PORT] of each: docs/fleet.md
+HOSTS =
 # pyproject.toml's extras that are installed. FRAMEWORKS=tensorflow-cuda is for a clone of its own: docs/cuda.md
 FRAMEWORKS = default
 # Ctrl-C reaches the session, which ends itself and saves. Without a trap dash ends too, and writes no report.
@@ -30,7 +32,7 @@ export PIP_USER = 0
 # Two processes, each test file in one of them: files share what is costly to make, and some hold 2 GB.
 TESTS = $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench resume report doctor torture test test-fast test-engines check format help FORCE
+.PHONY: bench resume report fleet doctor torture test test-fast test-engines check format help FORCE
 # With -j, which many have in MAKEFLAGS, `make bench report` would write the report beside the measurement.
 .NOTPARALLEL:
 
@@ -42,6 +44,9 @@ resume: .venv/installed ## go on with the last session that was cut off (ARGS=�
 
 report: .venv/installed ## write report/ from results/ (RESULTS="FILES, FOLDERS, GLOBS", OUT=…, ARGS=…)
 	$(PYTHON) -m reports $(RESULTS) --out $(OUT) $(ARGS)
+
+fleet: .venv/installed ## measure many computers over SSH and write one report (HOSTS="…", ARGS=…)
+	$(PYTHON) -m bench.fleet $(HOSTS) $(ARGS)
 
 doctor: .venv/installed ## what would spoil a run on this computer, and how to mend it (ARGS=…)
 	$(PYTHON) -m bench.doctor $(ARGS)

@@ -106,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options_parser().parse_args(theirs[: len(theirs) - _after_dashes(words)])
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         command.error(
-            f"{', '.join(missing)}: not installed here. Call `make .venv/installed"
-            " FRAMEWORKS=default,fleet`, or `pip install -c constraints.txt -e '.[fleet]'` in .venv"
+            f"{', '.join(missing)}: not installed here. Call `make .venv/installed`, or"
+            " `.venv/bin/python -m pip install -c constraints.txt -e '.[fleet]'`"
         )
     from bench.fleet.run import run_fleet  # it needs those packages
 

@@ -21,7 +21,6 @@ from bench.fleet.ssh import Completed, Connection
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
 
-EXTRAS = "default,fleet"
 SYSTEMS = ("Darwin", "Linux")
 NEEDED_BYTES = 7_000_000_000
 """For packages and downloads where nothing is installed yet: estimated, not measured."""
@@ -288,18 +287,8 @@ async def _bring(
 
 async def _install(connection: Connection, host: Host, log: Callable[[str], None]) -> None:
     log("installs what is missing")
-    make = _inside(host, f"make --silent .venv/installed FRAMEWORKS={EXTRAS}")
+    make = _inside(host, "make --silent .venv/installed")
     await _do(connection, host, make, "make cannot set it up", log=log, timeout=MAKE_SECONDS)
-    # An environment of before has all but the extra for fleets, and make has nothing to do then.
-    python = ".venv/bin/python -I"
-    has = (
-        f"""{python} -c 'import importlib.util as u; raise SystemExit(not u.find_spec("distributed"))'"""
-    )
-    pip = (
-        f"PIP_USER=0 {python} -m pip install --quiet --constraint constraints.txt --editable '.[fleet]'"
-    )
-    install = _inside(host, f"{has} || {pip}")
-    await _do(connection, host, install, "pip cannot install Dask there", log=log, timeout=MAKE_SECONDS)
 
 
 async def _ask_doctor(connection: Connection, host: Host, log: Callable[[str], None]) -> None:

@@ -130,4 +130,4 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     assert done.returncode == 2
     sentence = done.stderr.splitlines()[-1]
     assert "distributed, asyncssh, cryptography: not installed here" in sentence
-    assert "FRAMEWORKS=default,fleet" in sentence
+    assert "Call `make .venv/installed`" in sentence
