@@ -20,7 +20,6 @@ from typing import Annotated, Any, Self
 import dask
 import msgspec
 from distributed import Client, Scheduler
-from distributed import scheduler as scheduler_module
 from distributed.comm.core import Comm
 from distributed.comm.inproc import InProc
 from distributed.protocol.serialize import Serialized, serialize
@@ -36,8 +35,6 @@ START_SECONDS = 60.0
 """For a worker to start and register: seconds, but for a Mac that has just woken."""
 CALL_SECONDS = 60.0
 """For a task that reads small files. One that takes longer hangs."""
-HEARTBEAT_SECONDS = 60.0
-"""Between a worker's signs of life. Whether it lives is told by its answers, and by SSH's own."""
 CONFIG: dict[str, Any] = {
     "distributed.scheduler.worker-ttl": None,
     "distributed.scheduler.work-stealing": False,
@@ -239,9 +236,6 @@ class Cluster:
             scratch = {"temporary-directory": str(self._certificates.folder)}
             stack.enter_context(dask.config.set({**CONFIG, **scratch}))
             stack.enter_context(_guarded())
-            every = vars(scheduler_module)
-            stack.callback(every.__setitem__, "heartbeat_interval", every["heartbeat_interval"])
-            every["heartbeat_interval"] = lambda workers: HEARTBEAT_SECONDS
             self._scheduler = await stack.enter_async_context(
                 FleetScheduler(
                     protocol="tls", host="127.0.0.1", port=0, security=self._certificates.security()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,15 @@ def test_the_hosts_of_a_file_and_only_setting_up(begun: list[Any], tmp_path: Pat
     ((fleet, what),) = begun
     assert what == "set up"
     assert fleet.hosts[0].host.options == ("--repeats", "3", "--profile", "smoke")
+
+
+def test_the_file_of_the_docs_is_one(begun: list[Any], tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "fleet.md").read_text(), re.DOTALL)
+    file = tmp_path / "room.toml"
+    file.write_text(text)
+    assert main(["--hosts", str(file)]) == 0
+    hosts = [record.host for record in begun[0][0].hosts]
+    assert [(host.name, host.user) for host in hosts] == [("front-left", "lab"), ("mac-02", "lab")]
 
 
 def test_resume_and_collect_take_the_last_fleet(begun: list[Any]) -> None:
