@@ -26,6 +26,7 @@ import psutil
 from distributed import Client, Scheduler, Security
 from rich.console import Console
 
+from alexnet.terminal import accept_all_letters
 from bench.fleet import remote
 from bench.fleet.worker import LOOPBACK, WorkerFile
 from bench.paths import ROOT
@@ -58,6 +59,7 @@ class Price:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the price. Returns 1 if it is over MAX_SHARE."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m bench.fleet.overhead", description=__doc__)
     parser.add_argument("--seconds", type=float, default=120.0, help="how long; 120 by default")
     parser.add_argument("--poll", type=float, default=POLL_SECONDS, help="seconds from poll to poll")

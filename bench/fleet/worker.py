@@ -27,6 +27,7 @@ import dask
 import msgspec
 from distributed import Security, Worker
 
+from alexnet.terminal import accept_all_letters
 from bench.fleet import remote
 
 LOOPBACK = "127.0.0.1"
@@ -72,6 +73,7 @@ class HostWorker(Worker):  # type: ignore[misc]
 
 def main(arguments: list[str] | None = None) -> int:
     """Serves until its end. Returns 0, or 2 for what it was started with."""
+    accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m bench.fleet.worker", description=__doc__)
     parser.add_argument("file", type=Path, help="JSON with the fields of WorkerFile")
     file: Path = parser.parse_args(arguments).file

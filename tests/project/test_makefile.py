@@ -218,7 +218,9 @@ def test_the_frameworks_that_are_installed_can_be_named(checkout: Path) -> None:
     calls = (checkout / "calls").read_text().splitlines()
     assert any("--editable .[tensorflow-cuda,dev]" in call for call in calls)
     of_frameworks = {info.pip_extra for info in FRAMEWORKS.values()}
-    assert of_frameworks | {"tensorflow-cuda", "jax-cuda", "default", "engines", "fleet", "dev"} == set(EXTRAS)
+    assert of_frameworks | {"tensorflow-cuda", "jax-cuda", "default", "engines", "fleet", "dev"} == set(
+        EXTRAS
+    )
 
 
 def test_the_fast_tests_are_those_that_are_not_slow(checkout: Path) -> None:
