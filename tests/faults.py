@@ -41,7 +41,7 @@ class Fault:
 FAULTS: tuple[Fault, ...] = (
     Fault(
         name="parameters",
-        claim="One layer table builds both networks, to the last parameter (README)",
+        claim="One layer table builds both networks, to the last parameter (docs/evidence.md)",
         fault="conv4 of the standard network is as narrow as torchvision's",
         file="alexnet/spec.py",
         old='Conv("conv4", 384, kernel=3, padding=1),',
@@ -50,7 +50,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="padding",
-        claim="Shapes follow from the rows of the table (README)",
+        claim="Shapes follow from the rows of the table (docs/adding-a-network.md)",
         fault="a convolution's zeros are counted on one side alone",
         file="alexnet/layers.py",
         old="_slide(n + 2 * self.padding, self)",
@@ -84,7 +84,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="layout",
-        claim="Every layer agrees from the same weights: they are moved between layouts (README)",
+        claim="Every layer agrees from the same weights, moved between layouts (docs/evidence.md)",
         fault="the first Dense is transposed and its inputs are not reordered",
         file="alexnet/weights.py",
         old="conversions[name] = _flattened(shape[0], chw)",
@@ -108,7 +108,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="order",
-        claim="Order, crop and flip are drawn from (seed, epoch) (README)",
+        claim="Order, crop and flip are drawn from (seed, epoch) (docs/architecture.md)",
         fault="every epoch has the order of the first",
         file="alexnet/data.py",
         old="rng = np.random.default_rng([seed, epoch])",
@@ -130,7 +130,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="held-out",
-        claim="A tenth of every class is held out (README)",
+        claim="A tenth of every class is held out (docs/architecture.md)",
         fault="the training images are drawn from all of them, the held-out ones too",
         file="alexnet/data.py",
         old='return _first_of_each_class(pool, rest, train_images, "training")[0], validation',
@@ -139,7 +139,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="md5",
-        claim="The download's md5 is checked (README)",
+        claim="The download's md5 is checked (docs/install.md)",
         fault="whatever a server sends is taken",
         file="alexnet/download.py",
         old='known_hash=f"md5:{MD5}",',
@@ -187,7 +187,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="continued",
-        claim="A broken download is continued (README)",
+        claim="A broken download is continued (docs/install.md)",
         fault="it is asked for from its beginning each time",
         file="alexnet/download.py",
         old='({"Range": f"bytes={offset}-"} if offset else {})',
@@ -205,7 +205,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="missing-device",
-        claim="A device that is asked for and missing is an error, never a fall-back (README)",
+        claim="A device that is asked for and missing is an error, never a fall-back (docs/options.md)",
         fault="the best one that is there is taken instead",
         file="alexnet/frameworks/registry.py",
         old='chosen = usable[0] if device == "auto" else device',
@@ -214,7 +214,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="torch-upsampling",
-        claim="Every layer agrees from the same weights, in torch (README)",
+        claim="Every layer agrees from the same weights, in torch (docs/evidence.md)",
         fault="torch upsamples from corner to corner, TensorFlow between pixel centres",
         file="alexnet/frameworks/torch/preprocess.py",
         old='mode="bilinear", align_corners=False',
@@ -223,7 +223,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="tensorflow-padding",
-        claim="Every layer agrees from the same weights, in TensorFlow (README)",
+        claim="Every layer agrees from the same weights, in TensorFlow (docs/evidence.md)",
         fault='a strided convolution is padded unevenly, as Keras pads "same"',
         file="alexnet/frameworks/tensorflow/layers.py",
         old="keras.layers.ZeroPadding2D(padding, ",
@@ -232,7 +232,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="momentum",
-        claim="SGD is one algorithm, also when the rate changes (README)",
+        claim="SGD is one algorithm, also when the rate changes (docs/evidence.md)",
         fault="TensorFlow has the rate within the velocity, as Keras has",
         file="alexnet/frameworks/tensorflow/trainer.py",
         old="lr=learning_rate,\n                grad=gradient,",
@@ -435,7 +435,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="peak",
-        claim="Peak memory is the most within the training epoch (README)",
+        claim="Peak memory is the most within the training epoch (docs/comparing.md)",
         fault="the high-water mark is not reset, and is the process's",
         file="bench/meters/memory.py",
         old="        self._source.reset()\n",
@@ -447,7 +447,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="energy-window",
-        claim="Epochs under 20 s have no energy (README)",
+        claim="Epochs under 20 s have no energy (docs/comparing.md)",
         fault="two seconds are enough",
         file="bench/records/limits.py",
         old="MIN_ENERGY_SECONDS = 20.0",
@@ -493,7 +493,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="torch-momentum",
-        claim="An interrupted run goes on as if it had not been, in torch (README)",
+        claim="An interrupted run goes on as if it had not been, in torch (docs/evidence.md)",
         fault="momentum begins anew at zero",
         file="alexnet/frameworks/torch/trainer.py",
         old="torch.empty_like(parameter).copy_(torch.from_numpy(momentum[name]))",
@@ -505,7 +505,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="tensorflow-masks",
-        claim="An interrupted run goes on as if it had not been, in TensorFlow (README)",
+        claim="An interrupted run goes on as if it had not been, in TensorFlow (docs/evidence.md)",
         fault="the random stream of the dropout masks begins anew",
         file="alexnet/frameworks/tensorflow/trainer.py",
         old="seed.assign(random_state[name])",
@@ -571,7 +571,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="saved-first",
-        claim="The parent answers a record once it is on disk (README)",
+        claim="The parent answers a record once it is on disk (docs/resume.md)",
         fault="it answers first and keeps it then",
         file="bench/ipc/parent.py",
         old="            yield record\n            if not isinstance(record, Heartbeat):\n"
@@ -658,7 +658,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="reference",
-        claim="Every engine computes the network of the layer table (README)",
+        claim="Every engine computes the network of the layer table (docs/evidence.md)",
         fault="the reference's ReLU lets no gradient through where its output is small",
         file="alexnet/reference.py",
         old="gradient = gradient * (output > 0)",
@@ -1358,7 +1358,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="synthetic-first",
-        claim="The synthetic stand-in is said on the first line (README)",
+        claim="The synthetic stand-in is said on the first line (docs/options.md)",
         fault="the line calls it CIFAR-10",
         file="bench/plugin/header.py",
         old='"synthetic": "SYNTHETIC"',
@@ -1369,7 +1369,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="stand-in",
-        claim="Only `smoke` and `quick` have a synthetic stand-in (README)",
+        claim="Only `smoke` and `quick` have a synthetic stand-in (docs/options.md)",
         fault="`full` takes it as well",
         file="bench/plan/profiles.py",
         old="        synthetic_allowed=False,\n    ),\n}",
@@ -1378,7 +1378,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="speed-steps",
-        claim="An epoch of `speed` has as many steps as take the fastest engine 25 s (README)",
+        claim="An epoch of `speed` has as many steps as take the fastest engine 25 s (docs/options.md)",
         fault="the slowest one decides",
         file="bench/session/session.py",
         old="fastest = min(map(self._ask_trial, tried))",
@@ -1415,7 +1415,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="learning",
-        claim="Real images are learnt by both frameworks (README)",
+        claim="Real images are learnt by both frameworks (docs/evidence.md)",
         fault="each batch has the labels of other images",
         file="alexnet/data.py",
         old="yield images, data.labels[chosen]",
@@ -1435,7 +1435,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="nothing-left-behind",
-        claim="A run of the project's own tests leaves nothing in the checkout (README)",
+        claim="A run of the project's own tests leaves nothing in the checkout (docs/evidence.md)",
         fault="every call of pytest makes `results/`",
         file="conftest.py",
         old="{RESULTS if _runs_benchmarks(config) else ROOT}",
@@ -1456,7 +1456,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="no-framework",
-        claim="The session's own process loads no framework (README)",
+        claim="The session's own process loads no framework (docs/architecture.md)",
         fault="it imports torch to find the weights",
         file="bench/plan/prepare.py",
         old="from alexnet import download, folders\n",
@@ -1468,7 +1468,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="virtual-mac",
-        claim="A virtual Mac's figures are comparable with nobody's (README)",
+        claim="A virtual Mac's figures are comparable with nobody's (docs/comparing.md)",
         fault="it is compared as any other",
         file="reports/study/compare.py",
         old="if machine == base or base_device is None or {machine, base} & virtual:",
@@ -1477,7 +1477,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="drift",
-        claim="Over 5 % drift is a warning (README)",
+        claim="Over 5 % drift is a warning (docs/comparing.md)",
         fault="it is one over 50 %",
         file="bench/records/limits.py",
         old="MAX_DRIFT = 0.05",
@@ -1497,7 +1497,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="spoiled",
-        claim="What would make a run worthless stops it (README)",
+        claim="What would make a run worthless stops it (docs/options.md)",
         fault="it is said, and the run goes on",
         file="conftest.py",
         old="if errors and not session.options.ignore_doctor:",
@@ -1528,7 +1528,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="uv-versions",
-        claim="uv installs the versions that make installs (README)",
+        claim="uv installs the versions that make installs (docs/install.md)",
         fault="one is another",
         file="pyproject.toml",
         old='"torch==2.14.1"',
@@ -1869,7 +1869,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="engines-first",
-        claim="Every other session begins with the last engine (README)",
+        claim="Every other session begins with the last engine (docs/options.md)",
         fault="each begins with the first",
         file="bench/session/open.py",
         old="last_engine_first=_saved_sessions(runs.parent) % 2 == 1",
@@ -1978,7 +1978,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="prose",
-        claim="A sentence of the report says what the files give (README)",
+        claim="A sentence of the report says what the files give (docs/evidence.md)",
         fault="the seconds of an epoch have the warm-up in them",
         file="reports/data/rows.py",
         old="median(e.train_seconds for e in counted)",
@@ -2320,7 +2320,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="overhead-limit",
-        claim="Measuring takes at most 0.5 % of an epoch of `speed` and of `full` (README)",
+        claim="Measuring takes at most 0.5 % of an epoch of `speed` and of `full` (docs/evidence.md)",
         fault="it may take 5 %",
         file="bench/overhead/count.py",
         old="MAX_SHARE = 0.005",

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+from alexnet.recipe import EXPERIMENTS
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
 from bench.records import codec
@@ -27,11 +28,15 @@ from reports.data.frame import Frames, frames
 from reports.data.sources import gather
 from reports.render import data
 from reports.study.compare import study
+from reports.write import names
+from tests import options_page
 from tests.support import report_text
 from tests.support.report_files import two_machines
 from tests.support.saved_file import genuine_content
 
 README = (ROOT / "README.md").read_text()
+COMPARING = (ROOT / "docs" / "comparing.md").read_text()
+NETWORKS = (ROOT / "docs" / "adding-a-network.md").read_text()
 RESULTS = (ROOT / "docs" / "results.md").read_text()
 REPORT = (ROOT / "docs" / "report.md").read_text()
 
@@ -42,20 +47,40 @@ def commands(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def test_make_bench_resume_and_test_come_first() -> None:
-    assert commands(README)[:3] == ["make bench", "make resume", "make test"]
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 100
+    assert [line for line in README.splitlines() if len(line) > 140] == []
 
 
-@pytest.mark.parametrize("command", [c for c in commands(README) if "-m alexnet" in c])
-def test_the_readmes_commands_run(command: str) -> None:
+def test_a_first_look_comes_before_speed_and_the_whole_night() -> None:
+    profiles = re.findall(r'make bench ARGS="--profile (\w+)', "\n".join(commands(README)))
+    assert profiles == ["smoke", "speed", "full"]
+    assert commands(README)[0].startswith("git clone ")
+
+
+@pytest.mark.parametrize("command", [c for c in commands(README) if c.startswith("make ")])
+def test_the_readmes_make_commands_are_good(command: str) -> None:
+    """make takes them, and pytest their options."""
+    words = shlex.split(command)
+    dry_run = [*words, "--dry-run", "--always-make"]
+    subprocess.run(dry_run, cwd=ROOT, check=True, capture_output=True)
+    [given] = [word.partition("=")[2] for word in words if word.startswith("ARGS=")]
+    pytest_on = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", "--version"]
+    subprocess.run([*pytest_on, *shlex.split(given)], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in commands(README + NETWORKS) if "-m alexnet" in c and "slim" not in c]
+)
+def test_the_pages_commands_run(command: str) -> None:
     arguments = shlex.split(command)
     assert arguments[0] == ".venv/bin/python"
     subprocess.run([sys.executable, *arguments[1:]], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_the_readme_compares_files_from_elsewhere(tmp_path: Path) -> None:
+def test_pytest_benchmark_compares_files_from_elsewhere(tmp_path: Path) -> None:
     """In pytest-benchmark's table, in the checkout, with a whole path beside its own files."""
-    [command] = re.findall(r"`(\.venv/bin/pytest-benchmark compare [^`]+)`", README)
+    [command] = [line for line in commands(COMPARING) if "pytest-benchmark compare" in line]
     checkout, home = tmp_path / "checkout", tmp_path / "home"
     scripts = Path(sys.executable).parent
     for name in ("conftest.py", "alexnet", "bench", "reports"):
@@ -84,8 +109,8 @@ def test_the_readme_compares_files_from_elsewhere(tmp_path: Path) -> None:
         assert source in done.stdout
 
 
-def test_the_readme_shows_files_from_elsewhere(tmp_path: Path) -> None:
-    [command] = re.findall(r"`\.venv/bin/python (-m reports show [^`]+)`", README)
+def test_the_report_shows_files_from_elsewhere(tmp_path: Path) -> None:
+    [command] = re.findall(r"`\.venv/bin/python (-m reports show [^`]+)`", COMPARING)
     (tmp_path / "Downloads").mkdir()
     (tmp_path / "results").mkdir()
     for name, machine in {"results/0001_quick.json": "mac", "Downloads/theirs.json": "linux"}.items():
@@ -134,18 +159,34 @@ def test_the_page_of_engines_has_each_with_what_its_row_says() -> None:
         assert {labels[device] for device in devices.split(", ")} == {*labels.values()} - never
 
 
-def test_the_readme_names_every_option_and_no_other() -> None:
-    named = set(re.findall(r"--[a-z][a-z-]+", README))
-    assert set(OPTIONS) <= named
-    others = named - set(OPTIONS)
-    assert {name for name in others if not name.startswith("--benchmark-")} == {
-        "--help",
-        "--collect-only",
-        "--install",  # xcode-select's
-    }
+def test_the_page_of_options_has_the_tables_that_the_code_gives() -> None:
+    text = options_page.PAGE.read_text()
+    assert text == options_page.page(text), "python -m tests.options_page"
+    assert re.findall(r"^\| `(--[\w-]+)` \|", text, re.MULTILINE)[: len(OPTIONS)] == list(OPTIONS)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/adding-a-framework.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/options.md"])
+def test_a_page_names_no_option_that_is_not_there(page: str) -> None:
+    others = set(re.findall(r"--[a-z][a-z-]+", (ROOT / page).read_text())) - set(OPTIONS)
+    named = {name for name in others if not name.startswith("--benchmark-")}
+    assert named <= {"--help", "--collect-only"}
+
+
+def test_every_experiment_is_told_in_the_readme_and_in_the_report() -> None:
+    assert re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", README, re.MULTILINE)[-len(EXPERIMENTS) :] == list(
+        EXPERIMENTS
+    )
+    assert list(names.EXPERIMENTS) == list(EXPERIMENTS)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        *("docs/adding-a-framework.md", "docs/adding-a-network.md"),
+        *("docs/comparing.md", "docs/evidence.md", "docs/install.md", "docs/options.md"),
+    ],
+)
 def test_every_file_that_a_page_names_exists(page: str) -> None:
     text = (ROOT / page).read_text()
     paths = set(re.findall(r"`((?:alexnet|bench|reports|tests|docs)/[\w./-]+\.\w+)`", text))
