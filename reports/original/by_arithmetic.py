@@ -123,7 +123,8 @@ def unseen_test() -> Claim:
         holds=errors <= ERRORS,
         reason=f"The validation accuracy is {validation}. If both are of unseen images, they lie"
         f" {errors:.0f} standard errors apart. The training accuracy, {train}, is"
-        f" {100 * abs(train - test):.2f} points away. Those test images most likely were training images.",
+        f" {100 * abs(train - test):.2f} points away. Those test images were most likely training"
+        " images.",
     )
 
 

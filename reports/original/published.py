@@ -40,7 +40,8 @@ FIGURES: tuple[Figure, ...] = (
         "parameters",
         202_839_952,
         "202,839,952 parameters",
-        doubt="the original blames an extra Dense(1000); that explains 4,066,040 of 144,517,638 extra ones",
+        doubt="the original blames an extra Dense(1000), which explains 4,066,040 of 144,517,638 extra"
+        " ones",
     ),
     _mistaken("parameter_mebibytes", 773.77, "773.77 MB", doubt="MiB: 811.36 MB of 10^6 bytes"),
     _mistaken("seconds_per_epoch", 480.0, "about 8 min per epoch"),

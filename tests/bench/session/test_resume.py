@@ -413,7 +413,7 @@ def test_a_session_that_forgot_what_it_was_is_refused_in_a_sentence(session: Ses
     assert runs
     (runs / JOURNAL_NAME).write_bytes(b"half a li")
     output = resume(session, status=REFUSED)
-    assert "cannot be resumed, since it does not say any more what it was" in output
+    assert "cannot be resumed, since nothing in it says any more what the session was" in output
     assert "line 1, was passed over" in output
 
 
