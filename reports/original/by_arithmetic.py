@@ -138,10 +138,10 @@ def per_class() -> Claim:
         "per_class",
         "The accuracies by class are of the 10,000 test images.",
         holds=possible == legible,
-        reason=f"With 1,000 images a class a percentage has one decimal, as {possible} of the"
+        reason=f"With 1,000 images a class every percentage has one decimal; only {possible} of the"
         f" {legible} legible ones do. {scratch:.2f} and {pretrained:.2f} are"
         f" {sums.right_of(scratch, plane)}/{plane} and"
-        f" {sums.right_of(pretrained, plane)}/{plane}, and {fit} a sample of"
+        f" {sums.right_of(pretrained, plane)}/{plane}. In the same way {fit} a sample of"
         f" {sums.SAMPLE_SIZES[0]} to {sums.SAMPLE_SIZES[-1]} images, the same one for both networks.",
     )
 
