@@ -54,13 +54,13 @@ doctor: .venv/installed ## what would spoil a run on this computer, and how to m
 test: .venv/installed ## the project's own tests, with the engines torch and tensorflow (ARGS=…)
 	$(TESTS) -m "not engines" $(ARGS)
 
-test-fast: .venv/installed ## those that train nothing and run no whole session, in a minute (ARGS=…)
+test-fast: .venv/installed ## the tests that train nothing and run no whole session, in a minute (ARGS=…)
 	$(TESTS) -m "not slow and not engines" $(ARGS)
 
 test-engines: .venv/engines ## the tests of all other engines; installs their frameworks (ARGS=…)
 	$(TESTS) -m engines -rs $(ARGS)
 
-torture: .venv/installed ## kill, stop, fill and damage sessions, and resume them (ARGS="--faults 200")
+torture: .venv/installed ## kill, stop and damage sessions and fill their disk, then resume them (ARGS="--faults 200")
 	$(PYTHON) -m tests.torture $(ARGS)
 
 check: .venv/installed ## lint, formatting and types
@@ -68,7 +68,7 @@ check: .venv/installed ## lint, formatting and types
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-format: .venv/installed ## let ruff mend what it can
+format: .venv/installed ## let ruff correct what it can
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 

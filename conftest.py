@@ -72,7 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     accept_all_letters()
     if sys.flags.optimize:
         raise pytest.UsageError(
-            "Python leaves out assertions (-O, or PYTHONOPTIMIZE), with which this suite checks itself:"
+            "Python leaves out assertions (-O, or PYTHONOPTIMIZE), and this suite checks itself by them:"
             " unset PYTHONOPTIMIZE"
         )
     if not hasattr(config.option, "benchmark_storage"):
@@ -143,7 +143,7 @@ def _open_session(config: pytest.Config) -> None:
     """Opens the session that the options describe. Raises UsageError."""
     if config.getoption("numprocesses", None):
         raise pytest.UsageError(
-            "pytest bench -n: cells that run beside each other cannot be measured. Leave -n out, of"
+            "pytest bench -n: cells that run beside each other cannot be measured. Leave out -n, in"
             " PYTEST_ADDOPTS too"
         )
     plugin = _plugin(config)

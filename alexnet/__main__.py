@@ -41,16 +41,18 @@ def main(arguments: list[str] | None = None) -> int:
         if name != "variants":
             command.add_argument("--classes", type=int, metavar="N")
     commands.add_parser("experiments", help="what each experiment trains, how, and what it claims")
-    carry_over = commands.add_parser("carry-over", help="torchvision's ImageNet weights, made canonical")
+    carry_over = commands.add_parser("carry-over", help="convert torchvision's ImageNet weights")
     carry_over.add_argument("path", nargs="?", type=Path, help="default: torchvision downloads its own")
     carry_over.add_argument(
         "--classes",
         type=int,
         default=IMAGENET_CLASSES,
-        help="other than 1000: a new last layer",
+        help="number of classes; other than 1000: with a new last layer",
     )
-    carry_over.add_argument("--output", type=Path, metavar="FILE", help="write them as safetensors")
-    device = commands.add_parser("device", help="which device an engine would take")
+    carry_over.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the weights there, as safetensors"
+    )
+    device = commands.add_parser("device", help="print which device an engine would take")
     device.add_argument("engine", choices=registry.ENGINES)
     device.add_argument("device", choices=["auto", *get_args(Device)], default="auto", nargs="?")
     options = parser.parse_args(arguments)

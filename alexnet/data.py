@@ -153,7 +153,7 @@ def _check_size(path: Path, size: int) -> None:
     if size != expected:
         raise DataError(
             f"{path} has {size:,} bytes where CIFAR-10's binary files have {expected:,}",
-            "it is cut short or something else: delete it and unpack the archive again",
+            "it is cut short or another file: delete it and unpack the archive again",
         )
 
 
@@ -194,7 +194,7 @@ def _read_records(path: Path) -> npt.NDArray[np.uint8]:
     if (bad := np.flatnonzero(records[:, 0] >= len(CLASSES))).size:
         raise DataError(
             f"{path} has the label {records[bad[0], 0]} in record {bad[0]}, where labels are 0 to 9",
-            "it is damaged or something else: delete it and unpack the archive again",
+            "it is damaged or another file: delete it and unpack the archive again",
         )
     return records
 

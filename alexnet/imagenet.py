@@ -184,7 +184,7 @@ def _check_sha256(file: Path) -> str:
     if expected and not sha256.startswith(expected[1]):
         raise WeightsError(
             f"{file} should have a sha256 that begins with {expected[1]} and has {sha256[:8]}:"
-            f" it is cut short or something else; delete it and download it again"
+            f" it is cut short or another file; delete it and download it again"
         )
     return sha256
 

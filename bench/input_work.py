@@ -73,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("engine", choices=registry.ENGINES)
     parser.add_argument("--device", choices=get_args(Device), default="cpu")
     parser.add_argument("--image-size", type=int, default=PLAN.image_size, metavar="PX")
-    parser.add_argument("--steps", type=int, default=1000, help="of each kind; 1,000 by default")
+    parser.add_argument("--steps", type=int, default=1000, help="steps of each kind; default: 1000")
     args = parser.parse_args(arguments)
     if args.steps < LEAST_BLOCKS * BLOCK:
-        parser.error(f"--steps {args.steps}: of fewer than {LEAST_BLOCKS * BLOCK} nothing can be said")
+        parser.error(f"--steps {args.steps}: {LEAST_BLOCKS * BLOCK} or more are needed to say anything")
     with measuring_alone(parser):
         plan = replace(PLAN, image_size=args.image_size)
         run = prepare_training(args.engine, args.device, plan=plan)

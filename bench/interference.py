@@ -176,7 +176,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("engine", choices=registry.ENGINES)
     parser.add_argument("--device", choices=get_args(Device), default="cpu")
     parser.add_argument(
-        "--pairs", type=int, default=6, help="epochs of each kind for each competitor; 6 by default"
+        "--pairs",
+        type=int,
+        default=6,
+        help="epochs alone, and as many beside each competitor; default: 6",
     )
     parser.add_argument(
         "--busy",
@@ -188,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(arguments)
     if args.pairs < 2:
-        parser.error("of one pair of epochs nothing can be said: take two or more")
+        parser.error("--pairs: one pair of epochs tells nothing; take two or more")
     if not all(0 < percent <= 100 for percent in args.busy):
         parser.error("a competitor is busy for more than 0 and at most 100 percent of the time")
     with measuring_alone(parser):

@@ -223,9 +223,21 @@ def main(arguments: list[str] | None = None) -> int:
     accept_all_letters()
     parser = argparse.ArgumentParser(prog="python -m bench.report_cost", description=__doc__)
     parser.add_argument("file", type=Path, help="a saved .json whose runs are copied")
-    parser.add_argument("--files", type=int, nargs="+", default=[1, 100, 300, 1000], metavar="N")
-    parser.add_argument("--epochs", type=int, metavar="N", help="of each run; default: as saved")
-    parser.add_argument("--machines", type=int, metavar="N", help="default: one per file")
+    parser.add_argument(
+        "--files",
+        type=int,
+        nargs="+",
+        default=[1, 100, 300, 1000],
+        metavar="N",
+        help="how many copies; default: 1 100 300 1000",
+    )
+    parser.add_argument("--epochs", type=int, metavar="N", help="epochs of each run; default: as saved")
+    parser.add_argument(
+        "--machines",
+        type=int,
+        metavar="N",
+        help="how many machines the copies are of; default: one per file",
+    )
     options, console = parser.parse_args(arguments), Console()
     try:
         original = template(read(options.file), options.epochs)

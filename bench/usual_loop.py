@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not 1 <= args.steps <= most:
         parser.error(f"--steps {args.steps}: an epoch has 1 to {most} of {plan.batch_size} images")
     if args.rounds < LEAST_ROUNDS:
-        parser.error(f"--rounds {args.rounds}: of fewer than {LEAST_ROUNDS} nothing can be said")
+        parser.error(f"--rounds {args.rounds}: {LEAST_ROUNDS} or more are needed to say anything")
     if args.json and not args.json.parent.is_dir():
         parser.error(f"--json {args.json}: there is no folder {args.json.parent}")
     console = Console(highlight=False)
@@ -290,19 +290,21 @@ def _arguments(
 ) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser = argparse.ArgumentParser(prog="python -m bench.usual_loop", description=__doc__)
     engines = list(registry.USUAL_LOOPS)
-    parser.add_argument("--engine", choices=engines, default=engines[0], help="one per process")
+    parser.add_argument(
+        "--engine", choices=engines, default=engines[0], help="two frameworks cannot share a process"
+    )
     parser.add_argument("--device", choices=get_args(Device), default="cpu")
     parser.add_argument("--experiment", choices=TRAINED, default=TRAINED[0])
     parser.add_argument("--image-size", type=int, default=PLAN.image_size, metavar="PX")
-    parser.add_argument("--steps", type=int, default=20, help="of an epoch; 20 by default")
-    parser.add_argument("--rounds", type=int, default=8, help="epochs of each loop; 8 by default")
+    parser.add_argument("--steps", type=int, default=20, help="steps of an epoch; default: 20")
+    parser.add_argument("--rounds", type=int, default=8, help="epochs of each loop; default: 8")
     parser.add_argument(
         "--data-dir",
         type=Path,
         metavar="DIR",
         help="a folder with cifar-10-batches-bin (also: ALEXNET_DATA); without it synthetic images",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="writes the raw seconds to a file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw seconds to a file")
     return parser, parser.parse_args(arguments)
 
 

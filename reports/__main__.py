@@ -29,7 +29,7 @@ FORMATS = ("html", "md", "pdf")
 MOST_TOLD = 10
 """Left-out files that the terminal names; the report has them all."""
 EPILOG = """RESULTS are files that `pytest bench` saved, folders that hold some, or globs.
-`python -m reports show RESULTS…` prints the heart of it and writes nothing.
+`python -m reports show RESULTS…` prints the most important of it and writes no file.
 Exit status: 0 written, 2 something could not be read or written, 130 interrupted."""
 
 
@@ -56,15 +56,15 @@ def _parser(*, shows: bool) -> argparse.ArgumentParser:
     parser.add_argument(
         "--pool-os-builds",
         action="store_true",
-        help="a computer is one machine under all builds of its system; default: a machine a build",
+        help="a computer is one machine, whatever its system's build; default: each build is a machine",
     )
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="read every file anew, and keep nothing of it for the next report",
+        help="read every file anew, and keep nothing for the next report",
     )
     if not shows:
-        parser.add_argument("--out", type=Path, metavar="DIR", help="for the report; default: report")
+        parser.add_argument("--out", type=Path, metavar="DIR", help="where to write; default: report")
         parser.add_argument(
             "--format", type=_formats, default=FORMATS, help="some of html,md,pdf; default: all"
         )

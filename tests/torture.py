@@ -508,9 +508,9 @@ def torture(faults: int, *, seed: int, folder: Path, jobs: int = 1) -> Tally:
 def main() -> int:
     """Prints the faults and what came of them. Returns 1 if anything was lost."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--faults", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="at once")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     tally = torture(options.faults, seed=options.seed, folder=folder, jobs=options.jobs)

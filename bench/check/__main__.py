@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.check",
         description=__doc__,
-        epilog="Exit status: 0 all files hold, 1 a violation, 2 a file that cannot be read.",
+        epilog="Exit status: 0 if nothing is wrong, 1 if something is, 2 if a file cannot be read.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a saved .json")
     status = 0

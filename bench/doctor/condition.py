@@ -19,7 +19,7 @@ def memory(facts: Facts) -> Findings:
     if limit is not None:
         total, available = min(total, limit), min(available, limit)
         there = "this process may use"
-        more = "; or have more allowed, by `docker run --memory`, the job scheduler or `ulimit -v`"
+        more = "; or allow it more, by `docker run --memory`, the job scheduler or `ulimit -v`"
     if total < network:
         yield error(
             f"The largest network needs {gigabytes(network)} of memory; {there} {gigabytes(total)}.",
@@ -50,17 +50,17 @@ def processors(facts: Facts) -> Findings:
     limits = facts.limits
     if limits.quota is not None and limits.quota < limits.visible:
         yield warning(
-            f"A container or a job scheduler allows the time of {limits.quota:g} processors, and"
-            f" frameworks start threads for the {limits.visible} that they see, which then wait for each"
-            " other.",
-            "have whole processors allowed, by `docker run --cpuset-cpus` or the like; every result says"
-            " it",
+            f"A container or a job scheduler allows this process the time of {limits.quota:g}"
+            f" processors. Frameworks start threads for the {limits.visible} that they see, and these"
+            " threads wait for each other.",
+            "allow it whole processors, such as by `docker run --cpuset-cpus`; else every result says"
+            " what was allowed",
         )
     if limits.visible < limits.processors:
         yield warning(
-            f"A container, taskset or a job scheduler allows {limits.visible} of {limits.processors}"
-            " processors, so the figures are not the whole computer's.",
-            "have all of them allowed, or compare it with its like alone; every result says it",
+            f"A container, taskset or a job scheduler allows this process {limits.visible} of"
+            f" {limits.processors} processors, so the figures are not the whole computer's.",
+            "allow it all of them, or compare only results with the same limit; every result says it",
         )
     if limits.processor_seconds is not None:
         yield warning(
@@ -70,7 +70,7 @@ def processors(facts: Facts) -> Findings:
         )
     if limits.niceness > 0:
         yield warning(
-            f"Other programs go before this process (its niceness is {limits.niceness}).",
+            f"Other programs have priority over this process (its niceness is {limits.niceness}).",
             "run it without `nice`, and not in zsh's background, which lowers it too",
         )
 

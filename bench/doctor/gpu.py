@@ -49,8 +49,8 @@ def cuda_libraries(facts: Facts) -> Findings:
     clashes = [" and ".join(same) for same in packages.values() if len(same) > 1]
     if clashes and facts.gpu == "cuda":
         yield error(
-            f"Of each pair of packages one overwrote the other's files: {', '.join(clashes)}.",
-            f"{REINSTALL}; what needs another CUDA goes into a clone of its own (docs/cuda.md)",
+            f"These packages have overwritten each other's files: {', '.join(clashes)}.",
+            f"{REINSTALL}; install what needs another CUDA in a clone of its own (docs/cuda.md)",
         )
 
 

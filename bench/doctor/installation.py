@@ -26,7 +26,7 @@ def python(facts: Facts) -> Findings:
         )
     if facts.optimized:
         yield error(
-            "Python leaves out assertions, with which this suite checks itself.",
+            "Python leaves out assertions, and this suite checks itself by them.",
             "unset PYTHONOPTIMIZE, and call Python without -O",
         )
     if facts.traced:
@@ -43,7 +43,7 @@ def processor(facts: Facts) -> Findings:
         return
     if facts.machine.translated or "Apple" in (facts.machine.chip or ""):
         yield error(
-            "This Python runs as one for Intel, translated (Rosetta), where it finds no GPU.",
+            "This Python is built for Intel and runs translated (by Rosetta), so it finds no GPU.",
             interpreter.RUN_NATIVELY
             if facts.universal
             else "install the arm64 Python 3.12 from https://www.python.org/downloads/, then"
@@ -100,5 +100,7 @@ def environment(facts: Facts) -> Findings:
         variable = VARIABLES[name]
         if not value or value == variable.harmless or variable.platform not in ("", facts.platform):
             continue
-        fix = f"unset {name}" + (" (only so that nobody is misled)" if variable.overridden else "")
+        fix = f"unset {name}" + (
+            " (this suite ignores it, and others may not)" if variable.overridden else ""
+        )
         yield warning(f"The environment variable {name} is set to {value}: it {variable.effect}.", fix)

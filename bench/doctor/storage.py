@@ -72,7 +72,7 @@ def data(facts: Facts) -> Findings:
         fix = "stay connected until it is there, or name a folder with --data-dir"
         yield Finding(level=level, message=message, fix=fix if level == "warning" else "")
     if facts.weights_problem is not None:
-        fix = f"name {TORCHVISION_FILE} where you keep it, or nothing: torchvision downloads it"
+        fix = f"name {TORCHVISION_FILE} of your own, or leave --weights out: then it is downloaded"
         yield error(f"ImageNet's weights cannot be had: {facts.weights_problem}.", fix)
 
 

@@ -25,8 +25,8 @@ def lock_file() -> Path:
         folder = tempfile.gettempdir()
     except FileNotFoundError as error:
         raise Busy(
-            "whether this computer is measuring already cannot be told, since no folder for temporary"
-            " files can be written: set TMPDIR to one that can"
+            "no folder for temporary files can be written, so nobody can tell whether this computer is"
+            " measuring already: set TMPDIR to one that can"
         ) from error
     return Path(folder) / f"alexnet-bench-{os.getuid()}.lock"
 
@@ -50,8 +50,8 @@ class Lock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise Busy(
-                f"whether this computer is measuring already cannot be told, since {path} cannot be"
-                f" opened ({error.strerror}): remove it, or set TMPDIR to a folder that can be written"
+                f"{path} cannot be opened ({error.strerror}), so nobody can tell whether this computer"
+                " is measuring already: remove it, or set TMPDIR to a folder that can be written"
             ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.hosted_mac",
         description="Runs gates and parity of every engine on Apple's GPU, and judges them.",
-        epilog="Exit status: 0 nothing failed that is not known, 1 it did, 2 a wrong command or list.",
+        epilog="Exit status: 0 if no new fault was found, 1 if one was, 2 for a wrong command or list.",
     )
     parser.add_argument("--image", required=True, help="the runner's image, such as macos-15")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "hosted-mac", metavar="FOLDER")

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, results: Path = ROOT / "results
     if not 1 <= args.steps <= most:
         parser.error(f"--steps {args.steps}: an epoch has 1 to {most} of {plan.batch_size} images")
     if args.pairs < LEAST_ROUNDS:
-        parser.error(f"--pairs {args.pairs}: of fewer than {LEAST_ROUNDS} nothing can be said")
+        parser.error(f"--pairs {args.pairs}: {LEAST_ROUNDS} or more are needed to say anything")
     with measuring_alone(parser, RecordsFailed, OSError):
         results.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="overhead-", dir=results) as name:
@@ -68,8 +68,8 @@ def _arguments(
     parser = argparse.ArgumentParser(prog="python -m bench.overhead", description=__doc__)
     parser.add_argument("engine", choices=registry.ENGINES)
     parser.add_argument("--device", choices=get_args(Device), default="cpu")
-    parser.add_argument("--pairs", type=int, default=12, help="of epochs; 12 by default")
-    parser.add_argument("--steps", type=int, default=10, help="of an epoch; 10 by default")
+    parser.add_argument("--pairs", type=int, default=12, help="pairs of epochs; default: 12")
+    parser.add_argument("--steps", type=int, default=10, help="steps of an epoch; default: 10")
     return parser, parser.parse_args(arguments)
 
 

@@ -51,7 +51,7 @@ def _computer(text: str) -> str:
     """Reads a computer's name. Raises ArgumentTypeError for one that can name no folder."""
     if text and not folder_name(text):
         raise ArgumentTypeError(
-            f"{text!r} has no letter and no digit, and a folder is to be named by it"
+            f"{text!r} has no letter and no digit, and the folder of results takes its name from it"
         )
     return text
 
@@ -68,8 +68,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": _names("engine", ENGINES, ALL),
         "metavar": "NAME",
         "help": (
-            f"run these engines, of {', '.join(ENGINES)}; takes commas, and may be repeated; {ALL}:"
-            f" every one that this computer can run; default: {', '.join(default_engines())}"
+            f"run these engines, with commas between or the option repeated: {', '.join(ENGINES)};"
+            f" {ALL}: every engine that this computer can run; default: {', '.join(default_engines())}"
         ),
         **_REPEATABLE,
     },
@@ -77,8 +77,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": _names("framework", FRAMEWORKS),
         "metavar": "NAME",
         "help": (
-            f"run the engine of this framework's name, of {', '.join(FRAMEWORKS)};"
-            f" takes commas, and may be repeated"
+            "run the engines that have these frameworks' names, with commas between or the option"
+            f" repeated: {', '.join(FRAMEWORKS)}"
         ),
         **_REPEATABLE,
     },
@@ -86,20 +86,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": _names("experiment", EXPERIMENTS),
         "metavar": "NAME",
         "help": (
-            f"run these experiments, of {', '.join(EXPERIMENTS)}; takes commas, and may be repeated;"
-            f" default: all, in the profile speed scratch alone"
+            "run these experiments, with commas between or the option repeated:"
+            f" {', '.join(EXPERIMENTS)}; default: all; in the profile speed: scratch"
         ),
         **_REPEATABLE,
     },
     "--device": {
         "choices": ["auto", *get_args(Device)],
         "default": "auto",
-        "help": "auto: the best device that each framework can use",
+        "help": "auto: the best that each framework can use; a named one that is missing is an error",
     },
     "--dataset": {
         "choices": ["auto", *get_args(DatasetName)],
         "default": "auto",
-        "help": "auto: cifar10; if it cannot be had, in smoke and quick synthetic images",
+        "help": "auto: cifar10; smoke and quick take synthetic images if it cannot be had",
     },
     "--data-dir": {
         "type": expanded,
@@ -120,8 +120,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": _at_least(1),
         "metavar": "N",
         "help": (
-            "with the profile speed: train the first N steps of each epoch; default: as many as take the"
-            " fastest engine 25 s, by a trial before the first cell"
+            "in the profile speed: train only the first N steps of each epoch; default: as many as take"
+            " the fastest engine 25 s; a trial before the first gate finds the number"
         ),
     },
     "--epochs": {
@@ -144,9 +144,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": _at_least(1),
         "metavar": "N",
         "help": (
-            "run every cell N times, each in a fresh process, the engines in turn, one gate for all;"
-            " default: 1, in the profile speed 3. The epochs of one run cannot tell how much the next"
-            " run would differ: three repeats or more do"
+            "run every cell N times, each time in a fresh process, the engines in turn, with one gate"
+            " for all; default: 1; in the profile speed: 3. The epochs of one run cannot tell how much"
+            " the next run would differ; three repeats can"
         ),
     },
     "--batch-size": {
@@ -157,7 +157,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--weights": {
         "type": expanded,
         "metavar": "PATH",
-        "help": "your copy of alexnet-owt-7be5be79.pth; default: torchvision downloads it",
+        "help": "your copy of torchvision's alexnet-owt-7be5be79.pth; default: it is downloaded",
     },
     "--ignore-doctor": {
         "action": "store_true",
@@ -169,7 +169,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--resume-anyway": {
         "action": "store_true",
-        "help": "the same, even if code, versions, data, options or machine have changed",
+        "help": "as --resume, even if code, versions, data, options or machine have changed",
     },
     "--machine": {
         "type": _computer,

@@ -164,7 +164,7 @@ def _failure_reason(action: str, status: int, stderr: str) -> str:
     last_line = (stderr.strip().splitlines() or ["nothing"])[-1]
     if status == EXPLAINED:
         return last_line
-    return f"{action} ended with status {status}; the last that it said was: {last_line}"
+    return f"{action} ended with status {status}; its last line was: {last_line}"
 
 
 def named_folder(options: Options) -> Path | None:
@@ -255,7 +255,7 @@ def imagenet_weights(path: Path | None, session_folder: Path) -> Path:
     output = str(target.resolve())
     status, stderr = _run_alexnet_with_progress("carry-over", *arguments, "--output", output)
     if status:
-        reason = f"{damage}{_failure_reason('carrying the weights over', status, stderr)}"
+        reason = f"{damage}{_failure_reason('converting the weights', status, stderr)}"
         if path is None and status == EXPLAINED:  # a failed download says what to do
             raise NotPrepared(reason)
         remedy = f"download {TORCHVISION_FILE} elsewhere and name it with --weights PATH"

@@ -42,13 +42,13 @@ def check_options(config: pytest.Config) -> None:
     if plugin.disabled or plugin.skip:
         raise pytest.UsageError(
             "pytest-benchmark is switched off here, so nothing would be saved: leave out"
-            " --benchmark-disable, --benchmark-skip and --dist, of PYTEST_ADDOPTS too, and unset"
+            " --benchmark-disable, --benchmark-skip and --dist, in PYTEST_ADDOPTS too, and unset"
             " PYTEST_XDIST_WORKER"
         )
     if plugin.cprofile_sort_by:
         raise pytest.UsageError(
-            "--benchmark-cprofile: each cell trains in a process of its own, which it does not see."
-            " Leave it out"
+            "--benchmark-cprofile would profile nothing, since each cell trains in a process of its own:"
+            " leave it out"
         )
     if plugin.histogram and not find_spec("pygal"):
         raise pytest.UsageError(
@@ -196,8 +196,8 @@ class Storage(FileStorage):
             files: list[Path] = self.query(*(names or (NUMBERED,)))  # type: ignore[no-untyped-call]
         except ValueError as error:
             raise pytest.UsageError(
-                f"--benchmark-compare: {', '.join(names)} is no file that can be read, and no number or"
-                f" name of one in {self.path}. Name a saved .json"
+                f"--benchmark-compare: {', '.join(names)} is no file that can be read, and no file in"
+                f" {self.path} has that number or name. Name a saved .json"
             ) from error
         for file in files:
             if file.name == own:
@@ -257,8 +257,8 @@ def rehearse_saving(config: pytest.Config) -> None:
     except Exception as error:  # whatever a computer does to pytest-benchmark and its own packages
         reason = (str(error).strip() or "no message").splitlines()[0]
         raise SessionRefused(
-            f"the results could not be saved at the end, so nothing is measured: what a file says of"
-            f" this computer and of the code cannot be had ({type(error).__name__}: {reason})"
+            f"the results could not be saved at the end, so nothing is measured: this computer and the"
+            f" code cannot be described ({type(error).__name__}: {reason})"
         ) from error
     if plugin.json:
         try:

@@ -72,7 +72,7 @@ def check_plan(cell: Cell, plan: Plan) -> None:
             f"--train-images {images}: the ten classes share them equally, so use a multiple of 10"
         )
     if images > TRAINED_IMAGES:
-        raise IllegalPlan(f"--train-images {images:,}: after validation's share there are 45,000")
+        raise IllegalPlan(f"--train-images {images:,}: there are 45,000, without those for validation")
     if images < plan.batch_size:
         raise IllegalPlan(
             f"{images:,} training images do not fill one batch of {plan.batch_size}:"
@@ -81,7 +81,8 @@ def check_plan(cell: Cell, plan: Plan) -> None:
     whole, steps = images // plan.batch_size, plan.steps_per_epoch
     if steps is not None and not plan.is_for_speed_alone:
         raise IllegalPlan(
-            f"--steps {steps:,}: the profile {plan.profile} trains whole epochs, and {SPEED} cuts them"
+            f"--steps {steps:,}: the profile {plan.profile} trains whole epochs; only {SPEED} cuts them"
+            " short"
         )
     if steps is not None and steps > whole:
-        raise IllegalPlan(f"--steps {steps:,}: an epoch of {cell.experiment} has {whole:,}")
+        raise IllegalPlan(f"--steps {steps:,}: an epoch of {cell.experiment} has only {whole:,}")

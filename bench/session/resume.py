@@ -141,8 +141,8 @@ def find_unfinished_session(runs: Path) -> EarlierSession:
             continue
         if isinstance(earlier, OlderSession):
             raise SessionRefused(
-                f"{folder} was begun by another version of this suite, whose records are others:"
-                f" {earlier.hint()}, or move the folder away"
+                f"{folder} was begun by another version of this suite, whose records have another"
+                f" format: {earlier.hint()}, or move the folder away"
             )
         return earlier
     if folders:
@@ -236,8 +236,9 @@ def _read_session(folder: Path) -> EarlierSession | OlderSession:
     if not manifests:
         why = damaged[0] if damaged else f"{JOURNAL_NAME} is empty"
         raise SessionRefused(
-            f"{folder} cannot be resumed, since it does not say any more what it was ({why})."
-            f" The records in it are whole; move the folder away to go on with an older session"
+            f"{folder} cannot be resumed, since nothing in it says any more what the session was"
+            f" ({why}). Its cells' records are still there; move the folder away to go on with an older"
+            " session"
         )
     earlier = EarlierSession(
         folder=folder,
@@ -283,8 +284,8 @@ def resume_session(earlier: EarlierSession, manifest: Manifest, *, anyway: bool)
     if differences and not anyway:
         lines = "\n  ".join(differences)
         raise SessionRefused(
-            f"{earlier.folder.name} was begun otherwise:\n  {lines}\n"
-            f"put it back as it was, or go on all the same with --resume-anyway; the results will say so"
+            f"since {earlier.folder.name} was begun, this has changed:\n  {lines}\n"
+            f"undo the changes, or go on all the same with --resume-anyway; the results will say so"
         )
     pause = earlier.interrupted.pause(tuple(differences))
     add_line(earlier.folder, "pause", pause)

@@ -49,7 +49,7 @@ def ask_trial(
         reason = str(error)
     cell = job.cell
     raise TrialFailed(
-        f"a trial of {cell.experiment} in {cell.engine} on {cell.device}, which says how many steps an"
-        f" epoch is to have, gave no time: {reason} (its output: {log_file}). Name the steps yourself,"
-        f" such as --steps 80, or run without that engine by --engine"
+        f"the trial of {cell.experiment} in {cell.engine} on {cell.device} gave no time, so nothing says"
+        f" how many steps an epoch is to have: {reason} (its output: {log_file}). Name the steps"
+        f" yourself, such as --steps 80, or leave that engine out by --engine"
     )

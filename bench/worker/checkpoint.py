@@ -134,7 +134,7 @@ class Checkpoints:
             saved_epochs[:epoch]
         ):
             raise UnusableCheckpoint(
-                f"the checkpoint is of epoch {epoch}, and the epochs on disk are not its own"
+                f"the checkpoint is of epoch {epoch}, and the epochs on disk are of another run"
             )
         best_epoch = header["best_epoch"]
         if best_epoch is not None:
@@ -203,7 +203,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise UnusableCheckpoint(f"{file.name} cannot be read: {error}") from error
     text = metadata.get(HEADER, "")
     if metadata.get("sha256") != _sha256(arrays, text):
-        raise UnusableCheckpoint(f"{file.name} is damaged: its hash is not its own")
+        raise UnusableCheckpoint(f"{file.name} is damaged: its content has another hash")
     try:
         return arrays, parse(text)
     except RecordError as error:

@@ -41,7 +41,7 @@ def keras_layers() -> Claim:
         + " · ".join(map(count, published.KERAS_LAYERS))
         + " parameters.",
         holds=ours == published.KERAS_LAYERS,
-        reason=f"They are those of the layer table here, one by one, and {count(total)} together.",
+        reason=f"The layer table here has the same, one by one, and {count(total)} together.",
     )
 
 
@@ -52,7 +52,7 @@ def one_network() -> Claim:
     keras = sums.same_padding(published.IMAGE_SIZE, stride=4)
     flat = net.rows[[row.layer.name for row in net.rows].index("flatten")].output_shape[0]
     both = (
-        f"both flatten to {count(flat)} inputs, so that the parameters agree and the pixels do not"
+        f"both flatten to {count(flat)} inputs, so the parameters agree and the pixels do not"
         if sums.keras_flattens_to() == flat
         else f"they flatten to {count(flat)} and {count(sums.keras_flattens_to())} inputs"
     )
@@ -121,9 +121,10 @@ def unseen_test() -> Claim:
         "unseen_test",
         "The mistaken network's accuracy on the test images is 0.9738.",
         holds=errors <= ERRORS,
-        reason=f"Were both of unseen images, it would be {errors:.0f} standard errors from the"
-        f" validation accuracy, {validation}; it is {100 * abs(train - test):.2f} points from the"
-        f" training accuracy, {train}. Those test images most likely were training images.",
+        reason=f"The validation accuracy is {validation}. If both are of unseen images, they lie"
+        f" {errors:.0f} standard errors apart. The training accuracy, {train}, is"
+        f" {100 * abs(train - test):.2f} points away. Those test images were most likely training"
+        " images.",
     )
 
 
@@ -137,10 +138,10 @@ def per_class() -> Claim:
         "per_class",
         "The accuracies by class are of the 10,000 test images.",
         holds=possible == legible,
-        reason=f"With 1,000 images a class a percentage has one decimal, as {possible} of the"
+        reason=f"With 1,000 images a class every percentage has one decimal; only {possible} of the"
         f" {legible} legible ones do. {scratch:.2f} and {pretrained:.2f} are"
         f" {sums.right_of(scratch, plane)}/{plane} and"
-        f" {sums.right_of(pretrained, plane)}/{plane}, and {fit} a sample of"
+        f" {sums.right_of(pretrained, plane)}/{plane}. In the same way {fit} a sample of"
         f" {sums.SAMPLE_SIZES[0]} to {sums.SAMPLE_SIZES[-1]} images, the same one for both networks.",
     )
 
@@ -152,7 +153,7 @@ def carried_over() -> Claim:
         "carried_over",
         "Transposed convolutions and Dense matrices carry torchvision's weights over to Keras.",
         holds=stay == inputs,
-        reason="Behind Flatten PyTorch counts channel, row, column and Keras row, column, channel:"
-        f" without reordering, {count(inputs - stay)} of the first Dense layer's {count(inputs)} inputs"
-        " meet another input's weights.",
+        reason="Flatten orders its outputs by channel, row, column in PyTorch, and by row, column,"
+        f" channel in Keras. Without reordering, {count(inputs - stay)} of the first Dense layer's"
+        f" {count(inputs)} inputs get another input's weights.",
     )

@@ -39,17 +39,17 @@ NUMERIC = ("layers", "logits", "own logits", "loss", "gradient", "three losses",
 MOST_VERSIONS = 2
 RULES = (
     "The original ran on one MacBook Pro with an M1 Pro, at 224 px, in March 2025.",
-    "A figure is held only against valid runs at the original's own terms: the full profile at 224 px,"
-    " all of CIFAR-10, its batches and epochs. Times are held only against runs on the GPU of the same"
+    "A figure is compared only with valid runs at the original's own terms: the full profile at 224 px,"
+    " all of CIFAR-10, its batches and epochs. Times are compared only with runs on the GPU of the same"
     " chip whose condition was good.",
-    "Confirmed is what runs meet to the last published digit. Not contradicted is a figure that runs"
-    " come as near to as errors explain, which others would be as well. Not reproduced is what the runs"
-    " do not show, where the original most likely erred on the way.",
-    "Accuracies do not contradict each other within three standard errors of their difference: both"
-    " samples of images count, and the spread over seeds, taken as 1 point at least, since a few seeds"
-    " cannot tell it.",
-    "Times do not contradict each other within the original's rounding and the step from 14 to 16 GPU"
-    " cores: an M1 Pro has either.",
+    "Confirmed: the runs have the figure to the last published digit. Not contradicted: the runs come as"
+    " near to the figure as errors explain; other figures would not be contradicted either. Not"
+    " reproduced: the runs do not show it, and the original most likely made a mistake.",
+    "Two accuracies do not contradict each other if they differ by at most three standard errors. These"
+    " count both samples of images and the spread over seeds. The spread is taken as 1 point at least,"
+    " since a few seeds cannot tell it.",
+    "Two times do not contradict each other if the original's rounding explains the difference, and the"
+    " step from 14 to 16 GPU cores: an M1 Pro has either.",
     "Runs here stop once the validation loss has not improved for some epochs, and the best epoch's"
     " weights are tested; the original trained all its epochs.",
 )

@@ -11,10 +11,14 @@ FILE = Path(__file__).parents[2] / "docs" / "original-report.md"
 PAGE = """\
 # The original report, and what became of its claims
 
-This project grew out of a report of March 2025. It trained AlexNet on CIFAR-10 in PyTorch and in Keras,
-on one MacBook Pro with an M1 Pro, at 224 px. Its figures are below, with the doubts that arithmetic
-casts on some of them. What arithmetic decides no run can change, so it stands here and in no report;
-what only runs can decide is a table of each report that has such runs.
+This page is for readers who know the study that this project grew out of, or who wonder where the
+experiments come from. It calls that study the original report, or the original. A report that
+`make report` writes is another thing.
+
+The original is of March 2025. It trained AlexNet on CIFAR-10 in PyTorch and in Keras, on one MacBook
+Pro with an M1 Pro, at 224 px. Below are its figures, and what arithmetic says of some of them. No run
+can change what arithmetic decides, so it stands on this page and in no report. Other claims only runs
+can decide; a report that has such runs has a table of them.
 
 The command `python -m reports.original --write` makes this page of the networks' layer tables.
 
@@ -39,7 +43,7 @@ The command `python -m reports.original --write` makes this page of the networks
 ## What nothing can decide
 
 The pretrained network takes 90 min in total in PyTorch. The original does not say how many epochs these
-were, so that no run can be held against it.
+were, so no run can be compared with it.
 """
 
 

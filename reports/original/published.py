@@ -40,7 +40,8 @@ FIGURES: tuple[Figure, ...] = (
         "parameters",
         202_839_952,
         "202,839,952 parameters",
-        doubt="laid to an extra Dense(1000) alone, which explains 4,066,040 of 144,517,638 extra ones",
+        doubt="the original blames an extra Dense(1000), which explains 4,066,040 of 144,517,638 extra"
+        " ones",
     ),
     _mistaken("parameter_mebibytes", 773.77, "773.77 MB", doubt="MiB: 811.36 MB of 10^6 bytes"),
     _mistaken("seconds_per_epoch", 480.0, "about 8 min per epoch"),
@@ -59,7 +60,7 @@ FIGURES: tuple[Figure, ...] = (
         "test_accuracy",
         0.9738,
         "test accuracy 0.9738",
-        doubt="it equals the training accuracy and cannot be of unseen images",
+        doubt="nearly the training accuracy, so not of unseen images",
     ),
     _mistaken("test_loss", 0.0753, "test loss 0.0753", doubt="as the test accuracy"),
     Figure(
@@ -75,7 +76,7 @@ FIGURES: tuple[Figure, ...] = (
         what="accuracy",
         value=0.80,
         said="accuracy above 0.80",
-        doubt="of which images is not said",
+        doubt="it does not say of which images",
     ),
     Figure(
         experiment="pretrained",

@@ -23,8 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--ratio", type=float, default=1.0, help="the true ratio of the speeds; default: 1, equal"
     )
-    parser.add_argument("--trials", type=int, default=TRIALS, help=f"default: {TRIALS:,} a row")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn; default: 0")
+    parser.add_argument("--trials", type=int, default=TRIALS, help=f"reports a row; default: {TRIALS:,}")
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers; default: 0")
     args = parser.parse_args(arguments)
     if args.ratio <= 0 or args.trials < 1 or args.seed < 0:
         parser.error("the ratio must be above 0, the trials 1 or more, and the seed no less than 0")

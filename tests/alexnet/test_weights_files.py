@@ -62,5 +62,5 @@ def test_offline_a_damaged_copy_is_named_and_a_whole_one_is_enough(said: dict[st
         assert "torchvision could not fetch alexnet-owt-7be5be79.pth (no connection: " in sentence
         assert sentence.endswith("download it elsewhere and name it with --weights PATH")
     assert "hub/checkpoints/alexnet-owt-" in damaged
-    assert "has e3b0c442: it is cut short or something else" in damaged
+    assert "has e3b0c442: it is cut short or another file" in damaged
     assert "hub/checkpoints" not in missing

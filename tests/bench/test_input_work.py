@@ -95,7 +95,7 @@ def test_too_few_steps_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([ENGINE, "--steps", "79"])
     assert ended.value.code == 2
-    assert "--steps 79: of fewer than 80 nothing can be said" in capsys.readouterr().err
+    assert "--steps 79: 80 or more are needed to say anything" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("lock_path")

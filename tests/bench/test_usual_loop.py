@@ -238,7 +238,7 @@ def test_an_epoch_has_just_so_many_steps(experiment: str) -> None:
     [
         (["--steps", "0"], "an epoch has 1 to 703 of 64 images"),
         (["--steps", "704"], "an epoch has 1 to 703 of 64 images"),
-        (["--rounds", "2"], "of fewer than 3 nothing can be said"),
+        (["--rounds", "2"], "3 or more are needed to say anything"),
         (["--json", "/nowhere/at/all.json"], "there is no folder /nowhere/at"),
         (["--experiment", "pretrained"], "invalid choice: 'pretrained'"),
         (["--engine", "mlx"], "invalid choice: 'mlx'"),

@@ -174,4 +174,4 @@ def test_a_file_that_cuts_the_epochs_of_another_profile_holds_no_run(tmp_path: P
     whole = run_of("scratch", "tensorflow", epochs_of([100.0] * 8))
     study = saved(tmp_path, (ANNA, [cut, whole]))
     assert study.frames.runs["engine"].to_list() == ["tensorflow"]
-    assert "the profile full trains whole epochs, and speed cuts them" in text_of(study)
+    assert "the profile full trains whole epochs; only speed cuts them short" in text_of(study)

@@ -76,7 +76,7 @@ FAULTS = [
         MAC,
         {"limits": Limits(processors=64, visible=64, quota=2.5)},
         "warning",
-        "allows the time of 2.5 processors, and frameworks start threads for the 64",
+        "the time of 2.5 processors. Frameworks start threads for the 64",
         "docker run --cpuset-cpus",
     ),
     Fault(
@@ -84,8 +84,8 @@ FAULTS = [
         LINUX,
         {"limits": Limits(processors=64, visible=16)},
         "warning",
-        "allows 16 of 64 processors",
-        "with its like alone",
+        "allows this process 16 of 64 processors",
+        "only results with the same limit",
     ),
     Fault(
         "processors",

@@ -108,7 +108,7 @@ FAULTS = [
         CUDA,
         {"cuda_packages": {**TORCHS_CUDA, "nvidia-cudnn-cu12": "9.3.0.75"}},
         "error",
-        "one overwrote the other's files: nvidia-cudnn-cu12 9.3.0.75 and nvidia-cudnn-cu13 9.24.0.43.",
+        "overwritten each other's files: nvidia-cudnn-cu12 9.3.0.75 and nvidia-cudnn-cu13 9.24.0.43.",
         "docs/cuda.md",
     ),
     Fault(

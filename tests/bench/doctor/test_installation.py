@@ -33,7 +33,7 @@ FAULTS = [
         MAC,
         {"architecture": "x86_64", "translated": True, "chip": None, "universal": False},
         "error",
-        "(Rosetta)",
+        "(by Rosetta)",
         "install the arm64 Python",
     ),
     Fault(
@@ -41,7 +41,7 @@ FAULTS = [
         MAC,
         {"architecture": "x86_64", "translated": None, "chip": "VirtualApple @ 2.50GHz processor"},
         "error",
-        "(Rosetta)",
+        "(by Rosetta)",
         RUN_NATIVELY,
     ),
     Fault(

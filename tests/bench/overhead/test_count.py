@@ -131,7 +131,7 @@ def test_the_plan_is_that_of_speed() -> None:
     [
         (["--steps", "0"], "an epoch has 1 to 703 of 64 images"),
         (["--steps", "704"], "an epoch has 1 to 703 of 64 images"),
-        (["--pairs", "2"], "of fewer than 3 nothing can be said"),
+        (["--pairs", "2"], "3 or more are needed to say anything"),
     ],
 )
 def test_what_cannot_be_counted_is_refused_in_a_sentence(

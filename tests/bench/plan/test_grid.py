@@ -184,8 +184,8 @@ def test_steps_come_from_the_option_before_the_trial() -> None:
 @pytest.mark.parametrize(
     ("profile", "match"),
     [
-        ("quick", "--steps 704: the profile quick trains whole epochs, and speed cuts them"),
-        ("speed", "--steps 704: an epoch of scratch has 703"),
+        ("quick", "--steps 704: the profile quick trains whole epochs; only speed cuts them short"),
+        ("speed", "--steps 704: an epoch of scratch has only 703"),
     ],
 )
 def test_steps_that_no_epoch_has_name_the_option(profile: str, match: str) -> None:

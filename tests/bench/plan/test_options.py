@@ -58,7 +58,7 @@ def test_a_computer_is_named_by_letters_or_digits(capsys: pytest.CaptureFixture[
     for name in ("🚀", "[*?]"):
         with pytest.raises(SystemExit):
             parsed("--machine", name)
-        sentence = "has no letter and no digit, and a folder is to be named by it"
+        sentence = "has no letter and no digit, and the folder of results takes its name from it"
         assert f"argument --machine: {name!r} {sentence}" in capsys.readouterr().err
 
 
@@ -200,7 +200,7 @@ def test_the_help_names_what_may_be_named() -> None:
         ("--experiment", EXPERIMENTS),
     ):
         assert ", ".join(names) in OPTIONS[option]["help"]
-        assert "takes commas" in OPTIONS[option]["help"]
+        assert "with commas between or the option repeated" in OPTIONS[option]["help"]
 
 
 def test_one_command_line_leaves_the_defaults_of_the_next_as_they_were() -> None:

@@ -75,7 +75,7 @@ def test_a_probe_that_dies_without_a_word_is_a_sentence(monkeypatch: pytest.Monk
     monkeypatch.setattr(prepare, "_run_alexnet", lambda *arguments: (-11, "", "x\nI log a lot\n"))
     with pytest.raises(
         NotPrepared,
-        match="asking torch for auto ended with status -11; the last that it said was: I log a lot",
+        match="asking torch for auto ended with status -11; its last line was: I log a lot",
     ):
         prepare.find_devices(auto())
 

@@ -142,7 +142,7 @@ def test_an_unfinished_session_is_refused_with_what_can_finish_it(version: str, 
     with pytest.raises(SessionRefused) as refused:
         find_unfinished_session(runs)
     assert str(refused.value) == (
-        f"{folder} was begun by another version of this suite, whose records are others:"
+        f"{folder} was begun by another version of this suite, whose records have another format:"
         f" {hint}, or move the folder away"
     )
 

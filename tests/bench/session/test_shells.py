@@ -61,7 +61,7 @@ def test_a_folder_for_temporary_files_that_is_gone_is_passed_over(tmp_path: Path
     [
         ({"PYTHONOPTIMIZE": "1"}, "Python leaves out assertions (-O, or PYTHONOPTIMIZE)"),
         ({"PYTHONOPTIMIZE": "2"}, "unset PYTHONOPTIMIZE"),
-        ({"PYTEST_ADDOPTS": "-n 2"}, "Leave -n out, of PYTEST_ADDOPTS too"),
+        ({"PYTEST_ADDOPTS": "-n 2"}, "Leave out -n, in PYTEST_ADDOPTS too"),
         ({"PYTEST_ADDOPTS": "--benchmark-disable"}, "nothing would be saved"),
         ({"PYTEST_ADDOPTS": "--cov=theirs"}, "unrecognized arguments: --cov=theirs"),
         ({"PYTEST_XDIST_WORKER": "gw0"}, "unset PYTEST_XDIST_WORKER"),

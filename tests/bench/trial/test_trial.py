@@ -114,9 +114,11 @@ def test_a_trial_that_fails_is_a_sentence_and_what_to_do(
     with pytest.raises(TrialFailed) as caught:
         ask(tmp_path, script, timeout_seconds=1.0 if "sleep" in script else 20.0)
     text = str(caught.value)
-    assert text.startswith("a trial of scratch in torch on cpu, which says how many steps an epoch")
+    assert text.startswith(
+        "the trial of scratch in torch on cpu gave no time, so nothing says how many steps"
+    )
     assert reason in text
-    assert text.endswith("such as --steps 80, or run without that engine by --engine")
+    assert text.endswith("such as --steps 80, or leave that engine out by --engine")
     assert "\n" not in text
 
 

@@ -139,7 +139,7 @@ def test_epochs_that_are_not_its_own_are_refused(tmp_path: Path, net: Network) -
         [replace(FIRST_EPOCHS[0], train_loss=1.0), *three_epochs()[1:]],
     ):
         with pytest.raises(
-            UnusableCheckpoint, match="of epoch 3, and the epochs on disk are not its own"
+            UnusableCheckpoint, match="of epoch 3, and the epochs on disk are of another run"
         ):
             checkpoints_in(tmp_path, net).load(epochs)
 

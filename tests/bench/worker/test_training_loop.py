@@ -1073,7 +1073,7 @@ def test_a_run_whose_checkpoint_is_damaged_begins_anew(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    assert_starts_over(tmp_path, known, "is damaged: its hash is not its own")
+    assert_starts_over(tmp_path, known, "is damaged: its content has another hash")
 
 
 def test_a_run_whose_best_weights_are_gone_begins_anew(tmp_path: Path) -> None:
@@ -1085,7 +1085,7 @@ def test_a_run_whose_best_weights_are_gone_begins_anew(tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_epochs_is_not_gone_on_from(tmp_path: Path) -> None:
     known, _ = first_process(tmp_path, [2, 1.5, 1.2], short_recipe(3, patience=3), stop_after=2)
     others = [structs.replace(known[0], validation_loss=1.9), known[1]]
-    assert_starts_over(tmp_path, others, "the epochs on disk are not its own")
+    assert_starts_over(tmp_path, others, "the epochs on disk are of another run")
 
 
 def test_a_state_that_the_trainer_refuses_makes_the_run_begin_anew(tmp_path: Path) -> None:
