@@ -13,6 +13,8 @@ from msgspec import Struct
 from bench.records.computer import folder_name
 
 FOLDER = "alexnet-bench"
+MAX_NAME_BYTES = 64
+"""Of a host's name, in UTF-8: it is the common name of its certificate, which X.509 limits."""
 
 SET_BY_THE_FLEET = {
     "--machine": "each host has the name that was given for it, else its place",
@@ -142,6 +144,11 @@ def _name(table: _HostTable, place: str) -> str:
         raise HostsError(
             f"{table.name!r}, the name of {table.address}, has no letter and no digit, and a folder is"
             " to be named by it."
+        )
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise HostsError(
+            f"{name}: a host's name may have {MAX_NAME_BYTES} bytes, and a letter that is not ASCII has"
+            " two to four: its certificate has that name too."
         )
     return name
 
