@@ -199,7 +199,7 @@ def _options(options: tuple[str, ...]) -> tuple[str, ...]:
 def _check_distinct(hosts: tuple[Host, ...]) -> None:
     """One name for two computers would mix their results, and two sessions would share one computer."""
     by_name: dict[str, Host] = {}
-    by_place: dict[tuple[object, ...], Host] = {}
+    by_place: dict[tuple[str, int], Host] = {}
     for host in hosts:
         if other := by_name.get(host.name):
             raise HostsError(
@@ -207,9 +207,11 @@ def _check_distinct(hosts: tuple[Host, ...]) -> None:
                 " own, as in NAME=ADDRESS."
             )
         by_name[host.name] = host
-        place = (host.address.lower(), host.user, host.port, host.folder)
+        # Two users of a computer have a lock of sessions each, so neither would wait for the other.
+        place = (host.address.lower(), host.port or 22)
         if place in by_place:
             raise HostsError(
-                f"{by_place[place].name} and {host.name} are one host, {host.address}: name it once."
+                f"{by_place[place].name} and {host.name} are one computer, {host.address}, which"
+                " measures one session at a time: name it once."
             )
         by_place[place] = host
