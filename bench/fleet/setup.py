@@ -158,7 +158,11 @@ def _git(*arguments: str, check: bool = True) -> bytes:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         ended = subprocess.run(
-            ["git", "-C", ROOT, *arguments], env=environment, capture_output=True, check=False
+            ["git", "-C", ROOT, *arguments],
+            env=environment,
+            capture_output=True,
+            check=False,
+            start_new_session=True,  # else Ctrl-C at the coordinator ends it too
         )
     except FileNotFoundError as error:
         raise NotSetUp("There is no git on this computer, and hosts are given a git bundle.") from error
