@@ -365,14 +365,6 @@ class Connection:
             raise TooLarge(f"{self.host.name}: {path} has more than {most_bytes:,} bytes.")
         return data
 
-    async def remove(self, path: str) -> None:
-        """Deletes a file; one that is not there is no error."""
-        with self._errors(f"remove {path}"):
-            async with asyncio.timeout(FILE_SECONDS):
-                files = await self._sftp()
-                with suppress(asyncssh.SFTPNoSuchFile):
-                    await files.remove(path)
-
     async def forward_to_coordinator(self, port: int) -> int:
         """A port of the host's loopback that leads to this one of ours; the same one if asked again.
 

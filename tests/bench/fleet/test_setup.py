@@ -117,11 +117,7 @@ def test_a_host_comes_from_nothing_to_this_commit_and_then_is_given_what_is_new(
     first = setting.git("rev-parse", "HEAD")
     done = setting.set_up("--profile", "smoke", "-k", "scratch", "--weights=it's $HOME.pth")
     assert (done.commit, setting.head_there()) == (first, first)
-    assert (done.python, done.system, done.warnings) == (
-        "alexnet-bench/.venv/bin/python",
-        os.uname().sysname,
-        (),
-    )
+    assert done.warnings == ()
     assert abs(done.clock_offset_seconds) < 2
     assert "installing" in setting.lines
     asked = (setting.simulated.home / "asked").read_text().splitlines()
