@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("asyncssh", reason="the extra fleet is not installed")
@@ -130,6 +131,23 @@ def test_a_command_that_does_not_end_is_ended_in_time(room: Room) -> None:
     run(check())
 
 
+def test_a_command_that_nobody_waits_for_any_more_is_ended(room: Room) -> None:
+    async def check() -> None:
+        async with connected(room) as (connection, host):
+            file = host.home / "process"
+            command = f"echo $$ > {file.name}; exec sleep 60"
+            waiting = asyncio.create_task(connection.run(command, timeout=None))
+            while not file.exists() or not file.read_text():
+                await asyncio.sleep(0.02)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            while is_alive(int(file.read_text())):
+                await asyncio.sleep(0.02)
+
+    run(check())
+
+
 def test_a_file_is_closed_before_it_has_content_and_follows_no_link(room: Room) -> None:
     async def check() -> None:
         async with connected(room) as (connection, host):
@@ -199,6 +217,14 @@ def test_a_lost_connection_is_said_and_leaves_what_was_detached(room: Room) -> N
                 assert (await again.run(command, timeout=10)).exit_status == 0
 
     run(check())
+
+
+def is_alive(process: int) -> bool:
+    """A zombie, which its parent has yet to wait for, has ended."""
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def refusal(host: Host) -> Unreachable:
@@ -297,6 +323,26 @@ def test_a_room_in_a_process_of_its_own_does_the_same(
                 assert not second.closed.is_set()
             await asyncio.to_thread(room.do, "change_key", "two")
             assert (await refusal(two)).reason == "host key changed"
+
+        run(check())
+
+
+def test_nothing_is_waited_for_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host hangs long before its connection counts as lost."""
+    monkeypatch.setattr(ssh, "OPEN_SECONDS", 0.5)
+    with RoomProcess(tmp_path / "room", ["one"]) as room:
+        monkeypatch.setenv("HOME", str(room.user_home))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+        async def check() -> None:
+            async with await connect(parse_hosts([room.word("one")])[0]) as connection:
+                with room.hung():
+                    with pytest.raises(TimeoutError, match="one: `true` had not ended after 1 s"):
+                        await connection.run("true", timeout=1)
+                    with pytest.raises(TimeoutError, match="shell had not begun after 0.5 s"):
+                        await connection.start("true")
+                    with pytest.raises(TimeoutError, match="open a tunnel took more than 0.5 s"):
+                        await connection.forward_to_coordinator(1)
 
         run(check())
 
