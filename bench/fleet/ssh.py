@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shlex
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -201,6 +203,13 @@ def _unreachable(
                 f"it takes no SSH connection at port {settings.port}: switch Remote Login on (System"
                 " Settings, General, Sharing), or sshd on Linux",
             )
+        case OSError() if sys.platform == "darwin" and _finds_no_route(error):
+            reason, cause = (
+                "network",
+                f"the connection failed ({_line(error)}): look whether {ssh} works. If it does, macOS"
+                " keeps this terminal program out of the local network: start the fleet from Terminal,"
+                " or allow the program under System Settings, Privacy & Security, Local Network",
+            )
         case OSError() | asyncssh.ConnectionLost():
             reason, cause = (
                 "network",
@@ -209,6 +218,11 @@ def _unreachable(
         case _:
             reason, cause = "no ssh", f"no SSH connection was agreed on ({_line(error)})"
     return Unreachable(reason, f"{host.name} ({host.address}) cannot be reached: {cause}.")
+
+
+def _finds_no_route(error: OSError) -> bool:
+    """So macOS refuses a program; an address of several kinds has several errors in one message."""
+    return error.errno == errno.EHOSTUNREACH or f"[Errno {errno.EHOSTUNREACH}]" in str(error)
 
 
 def _host_key(
@@ -288,7 +302,7 @@ class Connection:
         """Runs a command of `sh` in the login folder, with the environment of the user's login shell.
 
         Each line of its output and of its errors is handed to `on_line` as it comes. Raises TimeoutError
-        where it has not ended after so many seconds. It is told to end then, and where this is cancelled.
+        where it has not ended after so many seconds. It is told to end then, as where this is cancelled.
         """
         with self._errors(f"run `{_shortened(command)}`"):
             try:
@@ -406,15 +420,15 @@ class Connection:
             return self._files
 
     @contextmanager
-    def _errors(self, what: str, seconds: float | None = None) -> Iterator[None]:
-        """Says a library's errors in our words; `seconds` is how long it may take, FILE_SECONDS."""
+    def _errors(self, what: str, seconds: float = FILE_SECONDS) -> Iterator[None]:
+        """Says a library's errors in our words; `seconds` is how long it may take."""
         host = self.host.name
         try:
             yield
         except TimeoutError as error:
             if error.args:
                 raise
-            raise TimeoutError(f"{host}: to {what} took more than {seconds or FILE_SECONDS} s.") from error
+            raise TimeoutError(f"{host}: to {what} took more than {seconds} s.") from error
         except (
             asyncssh.DisconnectError,
             asyncssh.SFTPConnectionLost,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
@@ -9,6 +10,7 @@ import subprocess
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -284,6 +286,34 @@ def test_why_a_host_cannot_be_reached_is_said(room: Room, monkeypatch: pytest.Mo
     run(check())
 
 
+NO_ROUTE = f"[Errno {errno.EHOSTUNREACH}] Connect call failed"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        OSError(f"Multiple exceptions: {NO_ROUTE} ('fe80::1', 22), {NO_ROUTE} ('10.0.0.7', 22)"),
+    ],
+    ids=["one address", "two addresses"],
+)
+def test_a_mac_that_keeps_a_program_out_of_its_network_is_said(
+    error: OSError, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("asyncssh.connect", fail)
+    (host,) = parse_hosts(["10.0.0.7"])
+    elsewhere = asyncio.run(refusal(host))
+    monkeypatch.setattr(ssh, "sys", SimpleNamespace(platform="darwin"))
+    on_a_mac = asyncio.run(refusal(host))
+    assert (elsewhere.reason, on_a_mac.reason) == ("network", "network")
+    assert "Local Network" not in str(elsewhere)
+    assert "start the fleet from Terminal" in str(on_a_mac)
+    assert "Privacy & Security, Local Network" in str(on_a_mac)
+
+
 def test_settings_that_cannot_be_read_are_named(room: Room) -> None:
     async def check() -> None:
         (room.user_home / ".ssh" / "config").write_text("Host *\n  Port many\n")
@@ -339,9 +369,9 @@ def test_nothing_is_waited_for_without_an_end(tmp_path: Path, monkeypatch: pytes
                 with room.hung():
                     with pytest.raises(TimeoutError, match="one: `true` had not ended after 1 s"):
                         await connection.run("true", timeout=1)
-                    with pytest.raises(TimeoutError, match="shell had not begun after 0.5 s"):
+                    with pytest.raises(TimeoutError, match=r"shell had not begun after 0\.5 s"):
                         await connection.start("true")
-                    with pytest.raises(TimeoutError, match="open a tunnel took more than 0.5 s"):
+                    with pytest.raises(TimeoutError, match=r"open a tunnel took more than 0\.5 s"):
                         await connection.forward_to_coordinator(1)
 
         run(check())
