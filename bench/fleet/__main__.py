@@ -25,8 +25,6 @@ NEEDED = ("distributed", "asyncssh", "cryptography")
 """The packages of the extra `fleet`."""
 FLEETS, RESULTS, REPORT = ROOT / "fleet", ROOT / "results", ROOT / "report"
 SAVE_AS = "fleet"
-LONGEST_NAME = 64
-"""Letters, of a common name in X.509."""
 PYTESTS_OWN = {"-k": {"metavar": "EXPRESSION"}, "-p": {"metavar": "PLUGIN", "action": "append"}}
 """Options of pytest that mean something for a session, besides those of bench/plan/options.py."""
 EPILOG = """A HOST is [NAME=][USER@]ADDRESS[:PORT]; without a name it is mac-01, mac-02 and so on, by its
@@ -136,10 +134,6 @@ def _new(asked: argparse.Namespace, options: tuple[str, ...]) -> StateFile:
     if not save_as:
         raise FleetError(f"--name {asked.name!r} has no letter and no digit, and files are named by it.")
     hosts = read_hosts(asked.hosts, options) if asked.hosts else parse_hosts(asked.host, options)
-    if long := [host.name for host in hosts if len(host.name) > LONGEST_NAME]:
-        raise FleetError(
-            f"{long[0]}: a host's name may have {LONGEST_NAME} letters: its certificate has it too."
-        )
     return begin(FLEETS, hosts, commit=_commit(), save_as=save_as, measures=not asked.setup_only)
 
 

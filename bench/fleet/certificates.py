@@ -22,9 +22,6 @@ from msgspec import Struct
 BEFORE, AFTER = timedelta(days=1), timedelta(days=30)
 """A certificate is valid from before now, and for so long after: clocks of hosts are wrong."""
 
-MAX_NAME_BYTES = 64
-"""Of a name in a certificate, in UTF-8."""
-
 
 class HostFiles(Struct, frozen=True, kw_only=True):
     """What a host's worker is given, as PEM."""
@@ -83,8 +80,7 @@ class _Authority:
 
 
 def _subject(name: str) -> x509.Name:
-    short = name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, short)])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
@@ -129,7 +125,10 @@ class Certificates:
         self.remove()
 
     def issue(self, name: str) -> HostFiles:
-        """A new key for the worker of the host of that name, with its certificate."""
+        """A new key for the worker of the host of that name, with its certificate.
+
+        The scheduler knows a worker by that name, so it is whole: `hosts.MAX_NAME_BYTES` at most.
+        """
         certificate, key = self._hosts.issue(name)
         return HostFiles(ca=self._coordinators.pem, certificate=certificate, key=key)
 

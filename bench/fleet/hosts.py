@@ -13,6 +13,8 @@ from msgspec import Struct
 from bench.records.computer import folder_name
 
 FOLDER = "alexnet-bench"
+MAX_NAME_BYTES = 64
+"""Of a host's name, in UTF-8: it is the common name of its certificate, which X.509 limits."""
 
 SET_BY_THE_FLEET = {
     "--machine": "each host has the name that was given for it, else its place",
@@ -143,6 +145,11 @@ def _name(table: _HostTable, place: str) -> str:
             f"{table.name!r}, the name of {table.address}, has no letter and no digit, and a folder is"
             " to be named by it."
         )
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise HostsError(
+            f"{name}: a host's name may have {MAX_NAME_BYTES} bytes, and a letter that is not ASCII has"
+            " two to four: its certificate has that name too."
+        )
     return name
 
 
@@ -192,7 +199,7 @@ def _options(options: tuple[str, ...]) -> tuple[str, ...]:
 def _check_distinct(hosts: tuple[Host, ...]) -> None:
     """One name for two computers would mix their results, and two sessions would share one computer."""
     by_name: dict[str, Host] = {}
-    by_place: dict[tuple[object, ...], Host] = {}
+    by_place: dict[tuple[str, int], Host] = {}
     for host in hosts:
         if other := by_name.get(host.name):
             raise HostsError(
@@ -200,9 +207,11 @@ def _check_distinct(hosts: tuple[Host, ...]) -> None:
                 " own, as in NAME=ADDRESS."
             )
         by_name[host.name] = host
-        place = (host.address.lower(), host.user, host.port, host.folder)
+        # Two users of a computer have a lock of sessions each, so neither would wait for the other.
+        place = (host.address.lower(), host.port or 22)
         if place in by_place:
             raise HostsError(
-                f"{by_place[place].name} and {host.name} are one host, {host.address}: name it once."
+                f"{by_place[place].name} and {host.name} are one computer, {host.address}, which"
+                " measures one session at a time: name it once."
             )
         by_place[place] = host

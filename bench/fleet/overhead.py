@@ -14,27 +14,29 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import dask
 import msgspec
 import psutil
-from distributed import Client, Scheduler, Security
 from rich.console import Console
 
 from alexnet.terminal import accept_all_letters
 from bench.fleet import remote
+from bench.fleet.certificates import Certificates
+from bench.fleet.cluster import Cluster, Worker
+from bench.fleet.watch import POLL_SECONDS
 from bench.fleet.worker import LOOPBACK, WorkerFile
 from bench.paths import ROOT
 from bench.records.progress import PROGRESS_FILE, SO_FAR_FILE, Progress
 
 MAX_SHARE = 0.001
 """What the fleet may take of an epoch."""
-POLL_SECONDS = 10.0
+END_SECONDS = 30.0
+"""For a worker to end by itself, before it is killed."""
 NAME = "overhead"
 SESSION = "20261127T120000-full"
 RESULT_BYTES = 2_000_000
@@ -80,123 +82,96 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def measure(seconds: float, poll_seconds: float) -> Price:
     """Measures for so long, from after the first poll, which loads what later ones have."""
-    security = Security.temporary()
-    with TemporaryDirectory(prefix="fleet-overhead-") as name, dask.config.set(remote_config()):
+
+    # It has no name in a module, so the worker is sent it whole and need not load this module.
+    def processor_seconds(_: bytes) -> bytes:
+        return str(time.process_time()).encode()
+
+    with TemporaryDirectory(prefix="fleet-overhead-") as name, Certificates() as certificates:
         folder = Path(name)
         lock = write_session(folder / "results")
-        async with scheduler_and_client(security) as (scheduler, client):
+        async with LocalCluster(certificates, NAME) as cluster:
             began = time.perf_counter()
-            async with worker_of(scheduler, security, folder, results=folder / "results") as process:
+            async with cluster.worker(folder, results=folder / "results") as (worker, _):
                 started = time.perf_counter() - began
-                await ask(client, remote.status)
-                before = await ask(client, time.process_time, None)
+                await cluster.call(worker, remote.status)
+                before = float(await cluster.call(worker, processor_seconds))
                 measured_from, polls = time.perf_counter(), 0
                 while time.perf_counter() - measured_from < seconds:
                     await asyncio.sleep(poll_seconds)
-                    answer = msgspec.json.decode(await ask(client, remote.status), type=remote.Status)
-                    assert answer.state == "running", answer
+                    answer = await cluster.call(worker, remote.status)
+                    status = msgspec.json.decode(answer, type=remote.Status)
+                    assert status.state == "running", status
                     polls += 1
-                after = await ask(client, time.process_time, None)
+                after = float(await cluster.call(worker, processor_seconds))
                 price = Price(
                     processor_seconds=after - before,
                     seconds=time.perf_counter() - measured_from,
                     polls=polls,
                     start_seconds=started,
-                    resident_bytes=psutil.Process(process.pid).memory_info().rss,
+                    resident_bytes=psutil.Process(worker.pid).memory_info().rss,
                 )
         os.close(lock)
     return price
 
 
-def remote_config() -> dict[str, Any]:
-    """Dask's settings of a scheduler that looks after nothing by itself."""
-    return {
-        "distributed.scheduler.work-stealing": False,
-        "distributed.scheduler.active-memory-manager.start": False,
-        "distributed.scheduler.http.routes": [],
-        "distributed.worker.profile.enabled": False,
-    }
+class LocalCluster(Cluster):
+    """A fleet's cluster whose worker runs on this computer, with no connection between."""
 
+    @asynccontextmanager
+    async def worker(
+        self, folder: Path, *, results: Path, name: str = NAME, theirs: Certificates | None = None
+    ) -> AsyncIterator[tuple[Worker, asyncio.subprocess.Process]]:
+        """A worker and its process, once it has registered. It ends as its input is closed.
 
-@asynccontextmanager
-async def scheduler_and_client(security: Security) -> AsyncIterator[tuple[Scheduler, Client]]:
-    """Both in this process; the scheduler listens on 127.0.0.1."""
-    async with AsyncExitStack() as stack:
-        scheduler = await stack.enter_async_context(
-            Scheduler(
-                protocol="tls",
-                host=LOOPBACK,
-                port=0,
-                dashboard=False,
-                dashboard_address=f"{LOOPBACK}:0",
-                security=security,
-            )
+        `folder` is for its certificate, which may be of `theirs`: of another session. Raises
+        RuntimeError if it ends before it has registered.
+        """
+        files = (theirs or self._certificates).issue(name)
+        told = WorkerFile(
+            name=name,
+            port=self.port,
+            ca="ca.pem",
+            certificate="host.pem",
+            key="host.key",
+            results=str(results),
         )
-        client = await stack.enter_async_context(
-            Client(scheduler.address, security=security, asynchronous=True, set_as_default=False)
+        secrets = {
+            told.ca: files.ca,
+            told.certificate: files.certificate,
+            told.key: files.key,
+            "worker.json": msgspec.json.encode(told),
+        }
+        for file, content in secrets.items():
+            (folder / file).touch(mode=0o600)
+            (folder / file).write_bytes(content)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.fleet.worker", str(folder / "worker.json")),
+            cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
-        yield scheduler, client
-
-
-@asynccontextmanager
-async def worker_of(
-    scheduler: Scheduler,
-    security: Security,
-    folder: Path,
-    *,
-    name: str = NAME,
-    results: Path,
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker of this scheduler in a process of its own, once it has registered; no tunnel is between.
-
-    `folder` is for its certificates. It ends as its input is closed. Raises RuntimeError if it ends
-    before it has registered.
-    """
-    told = WorkerFile(
-        name=name,
-        port=scheduler.port,
-        ca="ca.pem",
-        certificate="host.pem",
-        key="host.key",
-        results=str(results),
-    )
-    secrets = {
-        "ca.pem": security.tls_ca_file.encode(),
-        "host.pem": security.tls_worker_cert.encode(),
-        "host.key": security.tls_worker_key.encode(),
-        "worker.json": msgspec.json.encode(told),
-    }
-    for file, content in secrets.items():
-        (folder / file).touch(mode=0o600)
-        (folder / file).write_bytes(content)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.fleet.worker", str(folder / "worker.json")),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        if line := await process.stdout.readline():
-            port = msgspec.json.decode(line, type=dict[str, int])["port"]
-            process.stdin.write(msgspec.json.encode({"contact": port}) + b"\n")
-        while name not in scheduler.aliases:
-            if process.returncode is not None:
-                raise RuntimeError(f"the worker ended with status {process.returncode}")
-            await asyncio.sleep(0.02)
-        yield process
-    finally:
-        process.stdin.close()
-        await process.wait()
-
-
-async def ask(client: Client, function: Any, *payload: Any, name: str = NAME) -> Any:
-    """What a function returns on the worker of this name; by default its payload is b""."""
-    given = (b"",) if not payload else tuple(part for part in payload if part is not None)
-    return await client.submit(
-        function, *given, workers=[name], allow_other_workers=False, retries=0, pure=False
-    )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            address = ""
+            if line := await process.stdout.readline():
+                port = msgspec.json.decode(line, type=dict[str, int])["port"]
+                address = self._scheduler.addresses[name] = f"tls://{LOOPBACK}:{port}"
+                process.stdin.write(msgspec.json.encode({"contact": port}) + b"\n")
+            while address not in self._scheduler.workers:
+                if process.returncode is not None:
+                    raise RuntimeError(f"the worker ended with status {process.returncode}")
+                await asyncio.sleep(0.02)
+            no_connection: Any = None
+            yield Worker(address, process.pid, no_connection, process), process
+        finally:
+            process.stdin.close()
+            try:
+                await asyncio.wait_for(process.wait(), END_SECONDS)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
 
 
 def write_session(results: Path) -> int:

@@ -1,8 +1,8 @@
 """What a fleet's coordinator asks of a host: to begin a session, how it stands, to end it.
 
 `bench.fleet.worker` serves `start`, `status` and `stop` through Dask: JSON bytes go in, JSON bytes come
-out, and they never raise. A session is no child of the worker in any sense that counts: it has a process
-session, an output and a lock of its own, and whoever asks next finds it by its files.
+out, and they never raise. A session does not end with the worker: it has a process session, an output
+and a lock of its own, and whoever asks next finds it by its files.
 """
 
 from __future__ import annotations
@@ -77,7 +77,6 @@ class RemoteFile(msgspec.Struct, frozen=True, kw_only=True):
     """A result file of the session: in the machine's folder if `final`, else in the session's."""
 
     name: str
-    bytes: int
     sha256: str
     final: bool
 
@@ -176,7 +175,7 @@ class Place:
 
 
 PLACE = Place()
-_children: list[subprocess.Popen[bytes]] = []  # those of this process, which alone can bury them
+_children: list[subprocess.Popen[bytes]] = []  # those of this process, which alone can wait for them
 _stopped: dict[str, How] = {}  # token -> what was asked for, also where a full disk keeps no state
 _digests: dict[Path, tuple[tuple[int, int, int], str]] = {}  # file -> inode, time, size; sha256
 
@@ -485,7 +484,7 @@ def _remote_file(file: Path, *, final: bool) -> RemoteFile | None:
                 _digests[file] = version, hashlib.file_digest(opened, "sha256").hexdigest()
     except FileNotFoundError:
         return None
-    return RemoteFile(name=file.name, bytes=facts.st_size, sha256=_digests[file][1], final=final)
+    return RemoteFile(name=file.name, sha256=_digests[file][1], final=final)
 
 
 def _log_tail() -> str:

@@ -74,12 +74,6 @@ class SetUp(Struct, frozen=True, kw_only=True):
     """A host that is ready to measure."""
 
     commit: str
-    folder: str
-    """Of its checkout, as `Host.folder`."""
-    python: str
-    """Of its environment; relative to the login folder, as the checkout is."""
-    system: str
-    """As uname has it: Darwin or Linux."""
     clock_offset_seconds: float
     """By how much its clock is ahead of ours, to about a second."""
     warnings: tuple[str, ...] = ()
@@ -134,9 +128,6 @@ async def set_up(connection: Connection, host: Host, *, log: Callable[[str], Non
         raise NotSetUp(str(error)) from error
     return SetUp(
         commit=checkout.commit,
-        folder=host.folder,
-        python=f"{host.folder}/.venv/bin/python",
-        system=found.system,
         clock_offset_seconds=found.clock_offset_seconds,
         warnings=tuple(warnings),
     )
@@ -158,7 +149,11 @@ def _git(*arguments: str, check: bool = True) -> bytes:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         ended = subprocess.run(
-            ["git", "-C", ROOT, *arguments], env=environment, capture_output=True, check=False
+            ["git", "-C", ROOT, *arguments],
+            env=environment,
+            capture_output=True,
+            check=False,
+            start_new_session=True,  # else Ctrl-C at the coordinator ends it too
         )
     except FileNotFoundError as error:
         raise NotSetUp("There is no git on this computer, and hosts are given a git bundle.") from error

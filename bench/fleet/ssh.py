@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shlex
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -23,7 +25,7 @@ KEEPALIVE_SECONDS = 15
 KEEPALIVES = 4
 """As many unanswered ones in a row, a minute, and the connection counts as lost."""
 OPEN_SECONDS = 60
-"""For a login shell to begin a command: some users' profiles take seconds."""
+"""For a login shell to begin a command, as some users' profiles take seconds, and for a tunnel."""
 FILE_SECONDS = 300
 """For a file to come or go."""
 MAX_OUTPUT_BYTES = 1 << 20
@@ -201,6 +203,13 @@ def _unreachable(
                 f"it takes no SSH connection at port {settings.port}: switch Remote Login on (System"
                 " Settings, General, Sharing), or sshd on Linux",
             )
+        case OSError() if sys.platform == "darwin" and _finds_no_route(error):
+            reason, cause = (
+                "network",
+                f"the connection failed ({_line(error)}): look whether {ssh} works. If it does, macOS"
+                " keeps this terminal program out of the local network: start the fleet from Terminal,"
+                " or allow the program under System Settings, Privacy & Security, Local Network",
+            )
         case OSError() | asyncssh.ConnectionLost():
             reason, cause = (
                 "network",
@@ -209,6 +218,11 @@ def _unreachable(
         case _:
             reason, cause = "no ssh", f"no SSH connection was agreed on ({_line(error)})"
     return Unreachable(reason, f"{host.name} ({host.address}) cannot be reached: {cause}.")
+
+
+def _finds_no_route(error: OSError) -> bool:
+    """So macOS refuses a program; an address of several kinds has several errors in one message."""
+    return error.errno == errno.EHOSTUNREACH or f"[Errno {errno.EHOSTUNREACH}]" in str(error)
 
 
 def _host_key(
@@ -288,27 +302,26 @@ class Connection:
         """Runs a command of `sh` in the login folder, with the environment of the user's login shell.
 
         Each line of its output and of its errors is handed to `on_line` as it comes. Raises TimeoutError
-        where it has not ended after so many seconds; it is told to end then.
+        where it has not ended after so many seconds. It is told to end then, as where this is cancelled.
         """
         with self._errors(f"run `{_shortened(command)}`"):
-            process = await self._open(command)
             try:
                 async with asyncio.timeout(timeout):
-                    noise = await _skip_profile(process)
-                    stdout, stderr, _ = await asyncio.gather(
-                        _read(process.stdout, on_line),
-                        _read(process.stderr, on_line),
-                        _write(process.stdin, input or b""),
-                    )
-                    await process.wait_closed()
+                    process = await self._open(command)
+                    try:
+                        noise = await _skip_profile(process)
+                        stdout, stderr, _ = await asyncio.gather(
+                            _read(process.stdout, on_line),
+                            _read(process.stderr, on_line),
+                            _write(process.stdin, input or b""),
+                        )
+                        await process.wait_closed()
+                    finally:
+                        _end(process)
             except TimeoutError:
-                with suppress(OSError):
-                    process.terminate()
                 raise TimeoutError(
                     f"{self.host.name}: `{_shortened(command)}` had not ended after {timeout:.0f} s."
                 ) from None
-            finally:
-                process.close()
             if self.closed.is_set() and process.exit_status is None:
                 raise Lost(self._lost(f"`{_shortened(command)}` ran"))
         status = None if process.exit_signal else process.exit_status
@@ -324,12 +337,14 @@ class Connection:
         begin.
         """
         with self._errors(f"start `{_shortened(command)}`"):
-            process = await self._open(command)
             try:
                 async with asyncio.timeout(OPEN_SECONDS):
-                    await _skip_profile(process)
+                    with ExitStack() as stack:
+                        process = await self._open(command)
+                        stack.callback(_end, process)
+                        await _skip_profile(process)
+                        stack.pop_all()
             except TimeoutError:
-                process.close()
                 raise TimeoutError(
                     f"{self.host.name}: its login shell had not begun after {OPEN_SECONDS} s."
                 ) from None
@@ -365,23 +380,16 @@ class Connection:
             raise TooLarge(f"{self.host.name}: {path} has more than {most_bytes:,} bytes.")
         return data
 
-    async def remove(self, path: str) -> None:
-        """Deletes a file; one that is not there is no error."""
-        with self._errors(f"remove {path}"):
-            async with asyncio.timeout(FILE_SECONDS):
-                files = await self._sftp()
-                with suppress(asyncssh.SFTPNoSuchFile):
-                    await files.remove(path)
-
     async def forward_to_coordinator(self, port: int) -> int:
         """A port of the host's loopback that leads to this one of ours; the same one if asked again.
 
-        Raises NotForwarded.
+        Raises NotForwarded, and TimeoutError.
         """
         if port not in self._to_coordinator:
-            with self._errors("open a tunnel"):
+            with self._errors("open a tunnel", OPEN_SECONDS):
                 try:
-                    listener = await self._ssh.forward_remote_port(LOOPBACK, 0, LOOPBACK, port)
+                    async with asyncio.timeout(OPEN_SECONDS):
+                        listener = await self._ssh.forward_remote_port(LOOPBACK, 0, LOOPBACK, port)
                 except asyncssh.ChannelListenError as error:
                     if self.closed.is_set():
                         raise Lost(self._lost("a tunnel was asked for")) from error
@@ -395,8 +403,9 @@ class Connection:
 
     async def forward_to_host(self, port: int) -> int:
         """A port of our loopback that leads to this one of the host's."""
-        with self._errors("open a tunnel"):
-            listener = await self._ssh.forward_local_port(LOOPBACK, 0, LOOPBACK, port)
+        with self._errors("open a tunnel", OPEN_SECONDS):
+            async with asyncio.timeout(OPEN_SECONDS):
+                listener = await self._ssh.forward_local_port(LOOPBACK, 0, LOOPBACK, port)
         return listener.get_port()
 
     async def _open(self, command: str) -> asyncssh.SSHClientProcess[bytes]:
@@ -411,15 +420,15 @@ class Connection:
             return self._files
 
     @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        """Says a library's errors in our words."""
+    def _errors(self, what: str, seconds: float = FILE_SECONDS) -> Iterator[None]:
+        """Says a library's errors in our words; `seconds` is how long it may take."""
         host = self.host.name
         try:
             yield
         except TimeoutError as error:
             if error.args:
                 raise
-            raise TimeoutError(f"{host}: to {what} took more than {FILE_SECONDS} s.") from error
+            raise TimeoutError(f"{host}: to {what} took more than {seconds} s.") from error
         except (
             asyncssh.DisconnectError,
             asyncssh.SFTPConnectionLost,
@@ -447,6 +456,14 @@ def in_login_shell(command: str) -> str:
     """
     script = f'echo; echo "{MARK}"; cd || exit; {command}'
     return f"exec $SHELL -lc {shlex.quote(f'exec /bin/sh -c {shlex.quote(script)}')}"
+
+
+def _end(process: asyncssh.SSHClientProcess[bytes]) -> None:
+    """Ends a command. A host does not do it by itself: where one only loses its pipes it goes on."""
+    if process.exit_status is None:
+        with suppress(OSError):  # the connection is gone
+            process.terminate()
+    process.close()
 
 
 async def _skip_profile(process: asyncssh.SSHClientProcess[bytes]) -> str | None:

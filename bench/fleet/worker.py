@@ -80,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     # A shell starts background jobs with Ctrl-C ignored, which the session would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("distributed").setLevel(logging.WARNING)
+    logging.getLogger("distributed.diskutils").setLevel(logging.CRITICAL)  # its folder has gone by then
     try:
         told = msgspec.json.decode(file.read_bytes(), type=WorkerFile)
         remote.serve(told.name, Path(told.results) if told.results else None)
@@ -127,11 +128,15 @@ async def _serve(told: WorkerFile, folder: Path, remove_secrets: Callable[[], No
         security=security,
         nthreads=1,
         extensions={},  # the scheduler has none either
+        local_directory=str(folder),  # which the coordinator removes, whatever becomes of this worker
         memory_limit=0,
         death_timeout=START_SECONDS,
     )
+    # Dask would import from there, where another user could make a folder that has gone anew.
+    sys.path.remove(worker.local_directory)
     async with worker:
         remove_secrets()  # both of its TLS contexts have them now
+        assert KEPT in worker.periodic_callbacks, "Dask calls it otherwise: nothing would keep it"
         for name, callback in worker.periodic_callbacks.items():
             if name != KEPT:
                 callback.stop()

@@ -107,6 +107,13 @@ class SimulatedHost:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
+
+        def pass_on(name: str) -> None:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.Signals[f"SIG{name}"])
+
+        # asyncssh's own method hands it to who reads the input, which has mostly ended long since.
+        vars(process)["signal_received"] = pass_on
         # In a task of its own: asyncssh cancels this one with the connection.
         serving = asyncio.create_task(_serve_child(process, child))
         self._children[serving] = child

@@ -49,7 +49,7 @@ class Over:
         folder = f"alexnet-bench/results/{NAME}/"
         self.files[folder + name if final else f"{folder}.runs/{SESSION}/{name}"] = content
         sha256 = hashlib.sha256(content).hexdigest()
-        return RemoteFile(name=name, bytes=len(content), sha256=sha256, final=final)
+        return RemoteFile(name=name, sha256=sha256, final=final)
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_what_is_refused_is_kept_aside_and_told_once(collector: Collector, there
 def test_a_name_that_no_session_writes_is_not_even_asked_for(
     name: str, is_final: bool, collector: Collector, there: Over
 ) -> None:
-    (sentence,) = bring(collector, there, [RemoteFile(name=name, bytes=1, sha256="0", final=is_final)])
+    (sentence,) = bring(collector, there, [RemoteFile(name=name, sha256="0", final=is_final)])
     assert "which no session writes" in sentence
     assert sentence.isprintable()
     assert there.fetched == []

@@ -98,7 +98,7 @@ def test_resume_and_collect_take_the_last_fleet(begun: list[Any]) -> None:
         (("a=mac1", "A=mac2"), "are both named a"),
         (("mac1", "--", "--machine", "x"), "--machine cannot be given to a host"),
         (("mac1", "--name", "//"), "no letter and no digit"),
-        (("x" * 65 + "=mac1",), "may have 64 letters"),
+        (("x" * 65 + "=mac1",), "may have 64 bytes"),
         (("--hosts", "nowhere.toml"), "cannot be read"),
         (("mac1", "--hosts", "nowhere.toml"), "either on the command line or in the file"),
         (("--resume",), "There is no fleet"),

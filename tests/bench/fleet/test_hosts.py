@@ -73,7 +73,11 @@ def test_a_file_names_hosts_with_what_is_theirs_before_what_is_everybodys(tmp_pa
         (("???=lab",), "has no letter and no digit"),
         (("a=one", "A=two"), "one and two are both named a"),
         (("one", "mac-01=two"), "one and two are both named mac-01"),
-        (("a=lab", "b=LAB"), "a and b are one host"),
+        (("x" * 65 + "=lab",), "may have 64 bytes"),
+        (("é" * 33 + "=lab",), "may have 64 bytes"),
+        (("a=lab", "b=LAB"), "a and b are one computer, LAB"),
+        (("a=anna@lab", "b=ben@lab"), "a and b are one computer, lab"),
+        (("a=lab", "b=lab:22"), "a and b are one computer, lab"),
     ],
 )
 def test_what_names_no_host_is_refused(words: tuple[str, ...], part: str) -> None:
@@ -81,8 +85,16 @@ def test_what_names_no_host_is_refused(words: tuple[str, ...], part: str) -> Non
         parse_hosts(words)
 
 
-def test_two_users_or_two_folders_of_a_computer_are_two_hosts() -> None:
-    assert len(parse_hosts(("anna@lab", "ben@lab"))) == 2
+def test_two_folders_of_a_computer_are_not_two_hosts(tmp_path: Path) -> None:
+    file = tmp_path / "room.toml"
+    file.write_text("".join(f'[[host]]\naddress = "lab"\nfolder = "{name}"\n' for name in "ab"))
+    with pytest.raises(HostsError, match="mac-01 and mac-02 are one computer, lab"):
+        read_hosts(file)
+
+
+def test_two_ports_of_an_address_are_two_hosts() -> None:
+    """As behind a router that passes a port on to each."""
+    assert len(parse_hosts(("lab:2201", "lab:2202", "lab"))) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
@@ -9,8 +10,10 @@ import subprocess
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("asyncssh", reason="the extra fleet is not installed")
@@ -130,6 +133,23 @@ def test_a_command_that_does_not_end_is_ended_in_time(room: Room) -> None:
     run(check())
 
 
+def test_a_command_that_nobody_waits_for_any_more_is_ended(room: Room) -> None:
+    async def check() -> None:
+        async with connected(room) as (connection, host):
+            file = host.home / "process"
+            command = f"echo $$ > {file.name}; exec sleep 60"
+            waiting = asyncio.create_task(connection.run(command, timeout=None))
+            while not file.exists() or not file.read_text():
+                await asyncio.sleep(0.02)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            while is_alive(int(file.read_text())):
+                await asyncio.sleep(0.02)
+
+    run(check())
+
+
 def test_a_file_is_closed_before_it_has_content_and_follows_no_link(room: Room) -> None:
     async def check() -> None:
         async with connected(room) as (connection, host):
@@ -143,9 +163,7 @@ def test_a_file_is_closed_before_it_has_content_and_follows_no_link(room: Room) 
             assert await connection.get("key", len(content)) == content
             with pytest.raises(TooLarge, match="key has more than 1,000 bytes"):
                 await connection.get("key", 1000)
-            await connection.remove("key")
-            await connection.remove("key")
-            assert not (host.home / "key").exists()
+            (host.home / "key").unlink()
             with pytest.raises(FileNotFoundError, match="mac-01: to read key found no such file"):
                 await connection.get("key", 1)
             with pytest.raises(FileNotFoundError, match="to write none/key"):
@@ -201,6 +219,14 @@ def test_a_lost_connection_is_said_and_leaves_what_was_detached(room: Room) -> N
                 assert (await again.run(command, timeout=10)).exit_status == 0
 
     run(check())
+
+
+def is_alive(process: int) -> bool:
+    """A zombie, which its parent has yet to wait for, has ended."""
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def refusal(host: Host) -> Unreachable:
@@ -260,6 +286,34 @@ def test_why_a_host_cannot_be_reached_is_said(room: Room, monkeypatch: pytest.Mo
     run(check())
 
 
+NO_ROUTE = f"[Errno {errno.EHOSTUNREACH}] Connect call failed"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        OSError(f"Multiple exceptions: {NO_ROUTE} ('fe80::1', 22), {NO_ROUTE} ('10.0.0.7', 22)"),
+    ],
+    ids=["one address", "two addresses"],
+)
+def test_a_mac_that_keeps_a_program_out_of_its_network_is_said(
+    error: OSError, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("asyncssh.connect", fail)
+    (host,) = parse_hosts(["10.0.0.7"])
+    elsewhere = asyncio.run(refusal(host))
+    monkeypatch.setattr(ssh, "sys", SimpleNamespace(platform="darwin"))
+    on_a_mac = asyncio.run(refusal(host))
+    assert (elsewhere.reason, on_a_mac.reason) == ("network", "network")
+    assert "Local Network" not in str(elsewhere)
+    assert "start the fleet from Terminal" in str(on_a_mac)
+    assert "Privacy & Security, Local Network" in str(on_a_mac)
+
+
 def test_settings_that_cannot_be_read_are_named(room: Room) -> None:
     async def check() -> None:
         (room.user_home / ".ssh" / "config").write_text("Host *\n  Port many\n")
@@ -299,6 +353,26 @@ def test_a_room_in_a_process_of_its_own_does_the_same(
                 assert not second.closed.is_set()
             await asyncio.to_thread(room.do, "change_key", "two")
             assert (await refusal(two)).reason == "host key changed"
+
+        run(check())
+
+
+def test_nothing_is_waited_for_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host hangs long before its connection counts as lost."""
+    monkeypatch.setattr(ssh, "OPEN_SECONDS", 0.5)
+    with RoomProcess(tmp_path / "room", ["one"]) as room:
+        monkeypatch.setenv("HOME", str(room.user_home))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+        async def check() -> None:
+            async with await connect(parse_hosts([room.word("one")])[0]) as connection:
+                with room.hung():
+                    with pytest.raises(TimeoutError, match="one: `true` had not ended after 1 s"):
+                        await connection.run("true", timeout=1)
+                    with pytest.raises(TimeoutError, match=r"shell had not begun after 0\.5 s"):
+                        await connection.start("true")
+                    with pytest.raises(TimeoutError, match=r"open a tunnel took more than 0\.5 s"):
+                        await connection.forward_to_coordinator(1)
 
         run(check())
 

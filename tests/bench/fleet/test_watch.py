@@ -65,9 +65,7 @@ class Room:
         log("installs")
         if self.setting_up:
             raise self.setting_up
-        return SetUp(
-            commit="c", folder=".", python="python", system="Darwin", clock_offset_seconds=-3600.0
-        )
+        return SetUp(commit="c", clock_offset_seconds=-3600.0)
 
     async def launch(self, connection: Any, host: Host) -> Room:
         if self.launching:
