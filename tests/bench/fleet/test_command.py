@@ -12,7 +12,7 @@ import pytest
 
 from bench.fleet import __main__ as command
 from bench.fleet.__main__ import main, split
-from bench.fleet.state import begin, last
+from bench.fleet.state import Stored, begin, last
 from bench.paths import ROOT
 
 
@@ -42,11 +42,19 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_hosts_and_options_of_pytest_bench_stand_in_any_order() -> None:
     words = ["--profile", "speed", "mac1", "--engine=torch", "bob@mac2", "--ignore-doctor", "mac3"]
-    hosts, options = split([*words, "--name", "n", "-k", "not scratch", "--", "-x", "mac4"])
-    assert hosts == ["mac1", "bob@mac2", "mac3", "--name", "n"]
-    assert options == (
-        *("--profile", "speed", "--engine=torch", "--ignore-doctor", "-k", "not scratch", "-x", "mac4"),
+    parts = split([*words, "--name", "n", "-k", "not scratch", "--", "-x", "mac4"])
+    assert parts == (
+        ["mac1", "bob@mac2", "mac3", "--name", "n"],
+        ("--profile", "speed", "--engine=torch", "--ignore-doctor", "-k", "not scratch"),
+        ("-x", "mac4"),
     )
+    assert split(["-k", "--", "mac1", "--", "--"]) == (["mac1"], ("-k", "--"), ("--",))
+
+
+def test_what_stands_after_dashes_goes_to_hosts_as_it_is(begun: list[Any]) -> None:
+    assert main(["mac1", "--profile", "speed", "--", "--of-a-plugin", "x"]) == 0
+    (record,) = begun[0][0].hosts
+    assert record.host.options == ("--profile", "speed", "--of-a-plugin", "x")
 
 
 def test_a_fleet_begins_with_its_hosts_and_options(begun: list[Any]) -> None:
@@ -112,6 +120,44 @@ def test_what_makes_no_sense_is_a_sentence(
 ) -> None:
     assert sentence in refusal(capsys, *arguments)
     assert begun == []
+
+
+def test_ctrl_c_is_no_traceback(begun: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the hosts are looked after, and while the report is written, nobody else takes it."""
+    from bench.fleet import run
+
+    async def run_fleet(*_: Any, **folders: Path) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run_fleet", run_fleet)
+    assert main(["mac1"]) == 130
+
+
+def test_a_folder_of_fleets_that_cannot_be_made_is_a_sentence(
+    begun: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(command, "FLEETS", tmp_path / "file" / "fleet")
+    assert "cannot be written" in refusal(capsys, "mac1")
+
+
+def test_a_place_in_another_list_is_not_taken_for_the_same_computer(
+    begun: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["mac3.local", "mac4.local"])
+    first = last(command.FLEETS)
+    main(["mac5.local"])  # mac-01 has no result at home yet
+    first.fleet.hosts[0].stored = [
+        Stored(file="0001_fleet.json", sha256="0", runs=(), final=True, problems=0)
+    ]
+    first.save()
+    sentence = refusal(capsys, "mac4.local", "MAC3.local")
+    assert f"mac-01 was mac3.local in fleet {first.fleet.id}, and results/mac-01 has its" in sentence
+    assert main(["MAC3.local", "mac9.local", "mac4.local"]) == 0
+    assert main(["anna=mac4.local", "mac-01=mac3.local"]) == 0
 
 
 def test_a_session_of_another_commit_is_not_gone_on_with(
