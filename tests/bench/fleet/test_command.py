@@ -12,7 +12,7 @@ import pytest
 
 from bench.fleet import __main__ as command
 from bench.fleet.__main__ import main, split
-from bench.fleet.state import Stored, begin, last
+from bench.fleet.state import begin, last
 from bench.paths import ROOT
 
 
@@ -144,27 +144,12 @@ def test_a_folder_of_fleets_that_cannot_be_made_is_a_sentence(
     assert "cannot be written" in refusal(capsys, "mac1")
 
 
-def test_a_place_in_another_list_is_not_taken_for_the_same_computer(
-    begun: list[Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(["mac3.local", "mac4.local"])
-    first = last(command.FLEETS)
-    main(["mac5.local"])  # mac-01 has no result at home yet
-    first.fleet.hosts[0].stored = [
-        Stored(file="0001_fleet.json", sha256="0", runs=(), final=True, problems=0)
-    ]
-    first.save()
-    sentence = refusal(capsys, "mac4.local", "MAC3.local")
-    assert f"mac-01 was mac3.local in fleet {first.fleet.id}, and results/mac-01 has its" in sentence
-    assert main(["MAC3.local", "mac9.local", "mac4.local"]) == 0
-    assert main(["anna=mac4.local", "mac-01=mac3.local"]) == 0
-
-
 def test_a_session_of_another_commit_is_not_gone_on_with(
-    begun: list[Any], capsys: pytest.CaptureFixture[str]
+    begun: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from bench.fleet.hosts import parse_hosts
 
+    monkeypatch.setattr(command, "_commit", lambda: "a" * 40)
     begin(command.FLEETS, parse_hosts(["mac1"]), commit="f" * 40, save_as="fleet")
     assert "`git checkout ffffffffff` first" in refusal(capsys, "--resume")
     assert main(["--collect"]) == 0
