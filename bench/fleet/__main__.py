@@ -25,6 +25,7 @@ NEEDED = ("distributed", "asyncssh", "cryptography")
 """The packages of the extra `fleet`."""
 FLEETS, RESULTS, REPORT = ROOT / "fleet", ROOT / "results", ROOT / "report"
 SAVE_AS = "fleet"
+INTERRUPTED = 130
 PYTESTS_OWN = {"-k": {"metavar": "EXPRESSION"}, "-p": {"metavar": "PLUGIN", "action": "append"}}
 """Options of pytest that mean something for a session, besides those of bench/plan/options.py."""
 EPILOG = """A HOST is [NAME=][USER@]ADDRESS[:PORT]; without a name it is mac-01, mac-02 and so on, by its
@@ -71,18 +72,16 @@ def options_parser() -> argparse.ArgumentParser:
     return ours
 
 
-def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The fleet's own words, and the options for hosts.
+def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
+    """The fleet's own words, the options for hosts, and what goes to hosts as it is.
 
-    Options of `pytest bench` may stand anywhere, each with its value. What stands after `--` goes to the
-    hosts as it is.
+    Options of `pytest bench` may stand anywhere, each with its value. The last part stands after `--`.
     """
     known = vars(options_parser())["_option_string_actions"]
     ours, theirs = list[str](), list[str]()
     rest = iter(words)
     for word in rest:
         if word == "--":
-            theirs += rest
             break
         action = known.get(word.partition("=")[0])
         if action is None:
@@ -91,17 +90,24 @@ def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
         theirs.append(word)
         if action.nargs != 0 and "=" not in word:
             theirs += [value] if (value := next(rest, None)) is not None else []
-    return ours, tuple(theirs)
+    return ours, tuple(theirs), tuple(rest)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status, as the help has it."""
+    try:
+        return _main(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # before the hosts are looked after, or while the report is written
+        return INTERRUPTED
+
+
+def _main(words: Sequence[str]) -> int:
     accept_all_letters()
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    ours, theirs = split(words)
+    ours, theirs, as_they_are = split(words)
     command = parser()
     asked = command.parse_intermixed_args(ours)
-    options_parser().parse_args(theirs[: len(theirs) - _after_dashes(words)])
+    options_parser().parse_args(theirs)
+    options = (*theirs, *as_they_are)
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         command.error(
             f"{', '.join(missing)}: not installed here. Call `make .venv/installed`, or"
@@ -114,16 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         try:
             stack.enter_context(only_one(FLEETS))
-            state = _last(asked, theirs) if what in ("resume", "collect") else _new(asked, theirs)
+            state = _last(asked, options) if what in ("resume", "collect") else _new(asked, options)
         except (HostsError, FleetError) as error:
             command.error(str(error))
         _log_to(state.folder / "coordinator.log")
         console = Console(highlight=False)
         return asyncio.run(run_fleet(state, what, console, results=RESULTS, report=REPORT))
-
-
-def _after_dashes(words: Sequence[str]) -> int:
-    return len(words) - words.index("--") - 1 if "--" in words else 0
 
 
 def _new(asked: argparse.Namespace, options: tuple[str, ...]) -> StateFile:

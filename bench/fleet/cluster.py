@@ -23,6 +23,7 @@ from distributed import Client, Scheduler
 from distributed.comm.core import Comm
 from distributed.comm.inproc import InProc
 from distributed.protocol.serialize import Serialized, serialize
+from distributed.versions import get_versions
 from distributed.worker import get_data_from_worker
 from msgspec import Meta, Struct
 
@@ -104,6 +105,25 @@ REPORTS = {
 """What a registered worker may say without being asked."""
 UNHEARD = {"log-event"}
 """What it says too, and the client would load a pickle of."""
+OURS: dict[str, Any] = {
+    "versions": get_versions(),
+    "host_info": None,
+    "extra": {},
+    "nanny": None,
+    "services": {},
+    "resources": {},
+    "nthreads": 1,
+    "memory_limit": 0,
+    "executing": {},
+    "metrics": {
+        "memory": 0,
+        "spilled_bytes": {"memory": 0, "disk": 0},
+        "bandwidth": {"total": 100e6, "workers": {}, "types": {}},  # bytes per second, Dask's default
+        "digests_total_since_heartbeat": {},
+    },
+}
+"""What a worker says of itself, and the scheduler counts together with that of others. All hosts are at
+127.0.0.1 here, so what one says wrongly would stop all: each is taken to say this."""
 
 
 class Refused(Exception):
@@ -123,7 +143,7 @@ def vetted(message: Any, name: str, address: str | None) -> Any:
         raise Refused(f"a worker of {name} calls itself {message.get('name')!r:.80}")
     if message["op"] != "close" and (address is None or message.get("address") != address):
         raise Refused(f"a worker of {name} is said to be at {message.get('address')!r:.80}")
-    return message
+    return message | {key: OURS[key] for key in OURS.keys() & message.keys()}
 
 
 def _unheard(message: Any) -> bool:
@@ -307,7 +327,7 @@ class Cluster:
             contact = await connection.forward_to_host(theirs.port)
             address = f"tls://127.0.0.1:{contact}"
             # One that was lost may not have been missed yet, and its name would be taken.
-            if (earlier := self._scheduler.addresses.get(host.name)) in self._scheduler.workers:
+            if earlier := self._scheduler.aliases.get(host.name):
                 await self._scheduler.remove_worker(earlier, stimulus_id=f"fleet-{address}", close=False)
             self._scheduler.addresses[host.name] = address
             process.stdin.write(json.dumps({"contact": contact}).encode() + b"\n")

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -28,6 +29,8 @@ MOST_BYTES = 64_000_000
 """A file of eight cells has 1 MB."""
 MOST_FILES = 100
 """Of one answer of a host: an honest one has two."""
+MOST_REFUSED = 5
+"""Files of a host that are kept and told of: one that means harm fills neither a disk nor a screen."""
 VET_SECONDS = 300.0
 AT_A_TIME = 2
 """Files that are vetted at once: each takes a second or more of a processor of the coordinator."""
@@ -43,6 +46,8 @@ class Collector:
     vetting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_A_TIME))
     settled: set[tuple[str, str]] = field(default_factory=set)
     """(host, sha256) of what was refused, or is older than what is at home: it is not fetched again."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Host -> how many of its files were."""
 
     def at_home(self, record: HostRecord, file: RemoteFile) -> bool:
         """Whether these very bytes are in results/."""
@@ -54,18 +59,26 @@ class Collector:
     async def bring(self, connection: Connection, record: HostRecord, status: Status) -> list[str]:
         """Fetches and stores what is not at home yet; returns a sentence for each file that is refused.
 
-        Raises FleetError where nothing can be written here, and what `connection` raises.
+        After MOST_REFUSED of a host no more are told. Raises FleetError where nothing can be written
+        here, and what `connection` raises.
         """
-        sentences = []
+        name, sentences = record.host.name, list[str]()
+
+        def refuse(sentence: str) -> None:
+            self.refused[name] += 1
+            if self.refused[name] <= MOST_REFUSED:
+                last = "; of any more nothing is said" * (self.refused[name] == MOST_REFUSED)
+                sentences.append(sentence + last)
+
         if len(status.files) > MOST_FILES:
-            sentences.append(f"it names {len(status.files):,} result files, of which {MOST_FILES} count")
-        # What a session has so far comes first, so that its final file takes its place.
+            refuse(f"it names {len(status.files):,} result files, of which {MOST_FILES} count")
+        # The results so far come first: the session's final file then replaces them.
         for file in sorted(status.files[:MOST_FILES], key=lambda file: (file.final, file.name)):
-            if (record.host.name, file.sha256) in self.settled or self.at_home(record, file):
+            if (name, file.sha256) in self.settled or self.at_home(record, file):
                 continue
             if why := await self._bring(connection, record, status, file):
-                self.settled.add((record.host.name, file.sha256))
-                sentences.append(why)
+                self.settled.add((name, file.sha256))
+                refuse(why)
         return sentences
 
     async def _bring(
@@ -86,8 +99,10 @@ class Collector:
             return None
         vetted = await self._vet(record, content, sha256)
         if vetted.refused is not None:
-            kept = self._set_aside(record, file, sha256, content)
-            return f"{file.name} is refused: {vetted.refused} (kept as {kept})"
+            refusal = f"{file.name} is refused: {vetted.refused}"
+            if self.refused[record.host.name] >= MOST_REFUSED:
+                return refusal
+            return f"{refusal} (kept as {self._set_aside(record, sha256, content)})"
         self._store(record, file, content, vetted)
         return None
 
@@ -151,8 +166,8 @@ class Collector:
             raise _unwritable(folder, error) from error
         return name
 
-    def _set_aside(self, record: HostRecord, file: RemoteFile, sha256: str, content: bytes) -> str:
-        path = self.state.folder / "refused" / f"{record.host.name}-{sha256[:16]}-{file.name}"
+    def _set_aside(self, record: HostRecord, sha256: str, content: bytes) -> str:
+        path = self.state.folder / "refused" / f"{record.host.name}-{sha256[:16]}.json"
         self._write(path, content)
         return str(path.relative_to(self.state.folder.parents[1]))
 

@@ -91,24 +91,33 @@ async def _watch(watch: Watch) -> None:
 
 @contextmanager
 def _ctrl_c(stop: Stop, tasks: Sequence[asyncio.Task[None]], screen: Screen) -> Iterator[None]:
-    """Ctrl-C lets every host end its epoch, twice ends them at once, and a third time leaves them."""
+    """Ctrl-C lets every host end its epoch, twice ends them at once, and a third time leaves them.
+
+    So does a terminal that is closed, which would end this process with its keys on the disk.
+    """
     ways = iter(ASKED)
+
+    def leave() -> None:
+        for task in tasks:
+            task.cancel()
 
     def pressed() -> None:
         if (how := next(ways, None)) is None:
-            for task in tasks:
-                task.cancel()
+            leave()
             return
         screen.say(ASKED[how])
         stop.ask(how)
 
+    handlers = {signal.SIGINT: pressed, signal.SIGTERM: pressed}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup's wish
+        handlers[signal.SIGHUP] = leave
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, pressed)
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in handlers:
             loop.remove_signal_handler(number)
 
 

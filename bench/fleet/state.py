@@ -89,7 +89,11 @@ class StateFile:
 def begin(
     fleets: Path, hosts: Sequence[Host], *, commit: str, save_as: str, measures: bool = True
 ) -> StateFile:
-    """A new fleet, in a folder of its own. Raises FleetError."""
+    """A new fleet, in a folder of its own.
+
+    Raises FleetError where it cannot be written, or a name stood for another computer.
+    """
+    _check_names(fleets, hosts)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     names = (f"{stamp}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 100))))
     name = next(name for name in names if not os.path.lexists(fleets / name))
@@ -105,11 +109,44 @@ def begin(
     return state
 
 
+def _check_names(fleets: Path, hosts: Sequence[Host]) -> None:
+    """Raises FleetError for a name whose results at home are another computer's.
+
+    A place in a list is no computer's name: the next list may have another order.
+    """
+    places = {host.name: _place(host) for host in hosts}
+    for folder in _folders(fleets):
+        try:
+            fleet = msgspec.json.decode((folder / FILE).read_bytes(), type=Fleet)
+        except (OSError, msgspec.DecodeError):
+            continue  # `last` tells of it, where it matters
+        for record in fleet.hosts:
+            earlier = record.host
+            if record.stored and places.get(earlier.name, _place(earlier)) != _place(earlier):
+                raise FleetError(
+                    f"{earlier.name} was {earlier.address}{_port(earlier)} in fleet {fleet.id}, and"
+                    f" results/{earlier.name} has its results: name it otherwise, as in NAME=ADDRESS. If"
+                    f" it is the same computer with a new address, move {folder} away."
+                )
+
+
+def _place(host: Host) -> tuple[str, int]:
+    return host.address.lower(), host.port or 22
+
+
+def _port(host: Host) -> str:
+    return f":{host.port}" if host.port else ""
+
+
+def _folders(fleets: Path) -> list[Path]:
+    """Those that have a fleet, the last one last."""
+    folders = (folder for folder in fleets.glob("*") if ID.fullmatch(folder.name))
+    return [folder for folder in sorted(folders, key=_order) if (folder / FILE).exists()]
+
+
 def last(fleets: Path) -> StateFile:
     """The fleet that began last and measures. Raises FleetError if there is none, or it is damaged."""
-    folders = (folder for folder in fleets.glob("*") if ID.fullmatch(folder.name))
-    found = [folder for folder in sorted(folders, key=_order) if (folder / FILE).exists()]
-    for folder in reversed(found):
+    for folder in reversed(_folders(fleets)):
         try:
             state = StateFile(folder, msgspec.json.decode((folder / FILE).read_bytes(), type=Fleet))
         except (OSError, msgspec.DecodeError) as error:
@@ -129,9 +166,18 @@ def _order(folder: Path) -> tuple[str, int]:
 
 @contextmanager
 def only_one(fleets: Path) -> Iterator[None]:
-    """Lets one coordinator at a time use these fleets. Raises FleetError where another one does."""
-    fleets.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(fleets / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Lets one coordinator at a time use these fleets.
+
+    Raises FleetError where another one does, or nothing can be written.
+    """
+    try:
+        fleets.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(fleets / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FleetError(
+            f"{fleets} cannot be written ({error.strerror}), and a fleet is kept there: free some space,"
+            " or make the folder writable."
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

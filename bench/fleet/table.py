@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,7 +20,6 @@ State = Literal[
     "running",
     "ending its epoch",
     "lost",
-    "fetching",
     "done",
     "incomplete",
     "failed",
@@ -43,11 +42,13 @@ STYLES: dict[State, str] = {
 MOST_LETTERS = 200
 """Of a sentence that a host has sent."""
 REFRESHES_PER_SECOND = 2
+GONE = (OSError, SystemExit)
+"""What rich raises once the terminal is closed; for a pipe that nobody reads it is SystemExit."""
 
 
 @dataclass(kw_only=True)
 class Row:
-    """One host as it is shown. `told` are the sentences on it, the last one first in the table."""
+    """One host as it is shown."""
 
     name: str
     state: State = "waiting"
@@ -122,17 +123,24 @@ class Screen:
             yield
             self._tell_changes()
             return
-        with Live(
+        self._live = Live(
             get_renderable=lambda: table(self._rows),
             console=self._console,
             refresh_per_second=REFRESHES_PER_SECOND,
-        ) as self._live:
+        )
+        try:
+            with suppress(*GONE):
+                self._live.start()
             yield
-        self._live = None
+        finally:
+            with suppress(*GONE):
+                self._live.stop()
+            self._live = None
 
     def say(self, sentence: str) -> None:
-        """Prints a line, above the table if there is one."""
-        self._console.print(Text(sentence), soft_wrap=True)
+        """Prints a line, above the table if there is one; nothing once the terminal is gone."""
+        with suppress(*GONE):
+            self._console.print(Text(sentence), soft_wrap=True)
 
     def changed(self) -> None:
         """To be called after a row was changed. A warning is told once, as a line of its own."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,7 @@ from bench.fleet import remote
 from bench.fleet.cluster import CallFailed, Cluster, NotStarted, Worker
 from bench.fleet.collect import Collector
 from bench.fleet.remote import Order, RemoteError, Status
-from bench.fleet.setup import NotSetUp, set_up
+from bench.fleet.setup import NotSetUp, SetUp, set_up
 from bench.fleet.ssh import Connection, Lost, NotForwarded, Unreachable, connect
 from bench.fleet.state import HostRecord, StateFile, What
 from bench.fleet.table import ENDS, MOST_LETTERS, Row, State, duration, shown
@@ -51,11 +52,14 @@ class Stop:
     def __init__(self) -> None:
         self.wanted: bytes | None = None
         """What `remote.stop` takes: b"gently", then b"at once"."""
+        self.asked = asyncio.Event()
+        """Set from the first time on."""
         self._changed = asyncio.Event()
 
     def ask(self, how: bytes) -> None:
         """Asks all hosts to end."""
         self.wanted = how
+        self.asked.set()
         self._changed.set()
 
     async def wait(self, seconds: float, closed: asyncio.Event | None = None) -> None:
@@ -88,7 +92,8 @@ class Watch:
     _lost_at: float | None = None
     _told: bytes | None = None
     """The last `remote.stop` that this host was told."""
-    _resumes: int = 0
+    _starts: int = 0
+    """Of its session, those that went on with it too."""
 
     async def run(self) -> None:
         """Until the host has ended, or nothing more can be done. Raises FleetError."""
@@ -148,7 +153,9 @@ class Watch:
         self._show("connecting")
         async with await connect(self.record.host) as connection:
             self._reached = True
-            await self._set_up(connection)
+            if not await self._set_up(connection):
+                self._show("stopped", "it had not begun")
+                return
             if self.what == "set up":
                 self._show("set up")
                 return
@@ -159,11 +166,14 @@ class Watch:
             finally:
                 await worker.end()
 
-    async def _set_up(self, connection: Connection) -> None:
-        """Makes the host ready. One that was set up is left alone: it may be measuring."""
+    async def _set_up(self, connection: Connection) -> bool:
+        """Makes the host ready. One that was set up is left alone: it may be measuring.
+
+        Returns False if Ctrl-C came first.
+        """
         record = self.record
         if record.is_set_up and self.what != "set up":
-            return
+            return True
         if self.what == "collect":
             raise HostFailed("It was never set up, so it has nothing.")
         self._show("setting up")
@@ -171,7 +181,9 @@ class Watch:
         def log(line: str) -> None:
             self._show("setting up", line)
 
-        ready = await set_up(connection, record.host, log=log)
+        ready = await self._unless_stopped(set_up(connection, record.host, log=log))
+        if ready is None:
+            return False
         if ready.commit != self.state.fleet.commit:
             raise HostFailed("This checkout's commit has changed while the fleet began: begin anew.")
         for number, warning in enumerate(ready.warnings):
@@ -179,6 +191,18 @@ class Watch:
         self._judge_clock(ready.clock_offset_seconds)
         record.is_set_up = True
         self.state.save()
+        return True
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, SetUp]) -> SetUp | None:
+        """What the work gives. It may take hours: if Ctrl-C comes first it is ended, and gives None."""
+        working, asked = asyncio.create_task(work), asyncio.create_task(self.stop.asked.wait())
+        try:
+            await asyncio.wait((working, asked), return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            for task in (working, asked):
+                task.cancel()
+            await asyncio.gather(working, asked, return_exceptions=True)
 
     def _judge_clock(self, offset: float) -> None:
         """Names a clock that is wrong: times in its results are."""
@@ -240,25 +264,25 @@ class Watch:
                 if self.stop.wanted:
                     self._show("stopped", "it had not begun" if status.state == "none" else "")
                     return True
-                await self._start(worker, resume=status.state != "none", again=asked)
+                await self._start(worker, resume=status.state != "none")
         return False
 
     def _goes_on(self, status: Status, *, asked: bool) -> bool:
         """Whether a session that ended is gone on with: `--resume` asked for it, once."""
-        return self.what == "resume" and not asked and not self._resumes and not self._complete(status)
+        return self.what == "resume" and not asked and not self._starts and not self._complete(status)
 
     def _complete(self, status: Status) -> bool:
         finals = [stored for stored in self.record.stored if stored.final]
         return status.exit_status == ENDED_WELL and bool(finals) and not finals[-1].problems
 
-    async def _start(self, worker: Worker, *, resume: bool, again: bool) -> None:
+    async def _start(self, worker: Worker, *, resume: bool) -> None:
         """Starts the host's session, or goes on with it. Raises HostFailed where it cannot be."""
-        if resume:
-            self._resumes += 1
-            if self._resumes > RESUMES:
-                raise HostFailed(
-                    f"Its session was cut off {self._resumes} times: look what ends it there."
-                )
+        if self._starts > RESUMES:
+            what = "was cut off each time" if resume else "the host has none"
+            raise HostFailed(
+                f"Its session was started {self._starts} times, and {what}: look why there."
+            )
+        self._starts += 1
         order = Order(
             fleet=self.state.fleet.id,
             machine=self.record.host.name,

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import distributed.worker
 import msgspec
 from distributed import Security
 from distributed.comm import connect
@@ -43,6 +44,18 @@ class Hostile(HostWorker):
             "no bytes": {key: Serialize({"state": "running"}) for key in keys},
         }
         return send(comm, {"status": "OK", "data": answers[WHAT]})
+
+
+class Liar(HostWorker):
+    """A worker that answers, and says of its host what no scheduler can count with."""
+
+    async def get_data(self, comm: Any, keys: Any, **options: Any) -> Any:
+        await self.scheduler.heartbeat_worker(
+            address=self.contact_address,
+            metrics=await self.get_metrics(),
+            host_info={"addresses": [], "nthreads": None},
+        )
+        return await super().get_data(comm, keys, **options)
 
 
 async def send(comm: Any, message: Any) -> Any:
@@ -81,6 +94,12 @@ def main() -> int:
     file = Path(sys.argv[1])
     if WHAT in ("pickled answer", "pickled message", "no bytes"):
         vars(worker)["HostWorker"] = Hostile
+        return worker.main()
+    if WHAT == "host info":
+        vars(worker)["HostWorker"] = Liar
+        return worker.main()
+    if WHAT == "versions":
+        vars(distributed.worker)["get_versions"] = lambda: {"packages": 1}
         return worker.main()
     told = msgspec.json.decode(file.read_bytes(), type=WorkerFile)
     print(json.dumps({"port": 9, "process": os.getpid()}), flush=True)

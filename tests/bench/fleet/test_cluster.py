@@ -26,7 +26,7 @@ from bench.fleet.certificates import Certificates
 from bench.fleet.cluster import CallFailed, Cluster, NotStarted, PickleRefused, Refused, Worker, vetted
 from bench.fleet.hosts import Host
 from bench.fleet.remote import Status
-from tests.support.local_connection import LocalConnection, processes_id
+from tests.support.local_connection import LocalConnection, leave_file, processes_id
 
 ONE, TWO = Host(name="mac-01", address="one"), Host(name="mac-02", address="two")
 ADDRESS = "tls://127.0.0.1:5001"
@@ -68,6 +68,14 @@ def test_a_worker_registers_under_the_name_in_its_certificate_and_where_it_was_p
             vetted(good | change, "mac-01", ADDRESS)
     with pytest.raises(Refused):
         vetted(good, "mac-01", None)
+
+
+def test_what_all_workers_have_in_common_is_not_taken_from_one() -> None:
+    beat = {"op": "heartbeat_worker", "address": ADDRESS, "metrics": {"bandwidth": {"total": 0.0}}}
+    lies: list[dict[str, Any]] = [{"versions": {"packages": 1}}, {"host_info": {"addresses": []}}]
+    for lie in (*lies, {"nthreads": 10**9}):
+        kept = vetted(beat | lie, "mac-01", ADDRESS)
+        assert kept == beat | {name: module.OURS[name] for name in ("metrics", *lie)}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +151,56 @@ def test_a_worker_that_hangs_is_told_and_one_started_anew_takes_its_place(
         with pytest.raises(CallFailed):
             await cluster.call(second, processes_id)
         await other.end()
+
+    with_cluster(tmp_path, act)
+
+
+@pytest.mark.slow
+def test_a_task_for_a_host_that_is_gone_runs_on_no_other(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    async def act(cluster: Cluster, launch: Launch) -> None:
+        gone, other = [await launch(host) for host in (ONE, TWO)]
+        await gone.end(at_once=True)
+        while gone.address in cluster._scheduler.workers:
+            await asyncio.sleep(0.05)
+        with pytest.raises(CallFailed):
+            await cluster.call(gone, leave_file, str(mark).encode(), seconds=3)
+        assert not mark.exists(), "it ran on another host"
+        assert int(await cluster.call(other, processes_id)) == other.pid
+        await other.end()
+
+    with_cluster(tmp_path, act)
+
+
+@pytest.mark.slow
+def test_a_worker_replaces_an_earlier_one_of_its_own_host_alone(tmp_path: Path) -> None:
+    async def act(cluster: Cluster, launch: Launch) -> None:
+        other = await launch(TWO)
+        cluster._scheduler.addresses["mac-01"] = other.address  # the port was another worker's before
+        await launch(ONE)
+        assert int(await cluster.call(other, processes_id, seconds=20)) == other.pid
+        second = await launch(ONE)
+        assert int(await cluster.call(second, processes_id, seconds=20)) == second.pid
+
+    with_cluster(tmp_path, act)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["versions", "host info"])
+def test_a_host_that_lies_about_itself_stops_no_other(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOSTILE", what)
+    monkeypatch.setenv("HOSTILE_MARK", str(tmp_path / "mark"))
+
+    async def act(cluster: Cluster, launch: Launch) -> None:
+        await launch(TWO)
+        hostile = await launch(ONE, "tests.support.hostile_worker")
+        with suppress(CallFailed):  # how it fares itself is no matter
+            await cluster.call(hostile, processes_id, seconds=5)
+        honest = await launch(TWO)
+        assert int(await cluster.call(honest, processes_id, seconds=20)) == honest.pid
 
     with_cluster(tmp_path, act)
 

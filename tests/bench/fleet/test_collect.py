@@ -158,6 +158,20 @@ def test_what_is_refused_is_kept_aside_and_told_once(collector: Collector, there
     assert home(collector) == {}
     (kept,) = (collector.state.folder / "refused").iterdir()
     assert kept.read_text() == "evil"
+    assert kept.name == f"{NAME}-{file.sha256[:16]}.json"
+
+
+def test_of_a_host_that_means_harm_little_is_kept_and_told(collector: Collector, there: Over) -> None:
+    told = []
+    for number in range(2 * collect.MOST_REFUSED):
+        told += bring(collector, there, [final(there, "evil", str(number))])
+    assert len(told) == collect.MOST_REFUSED
+    assert told[-1].endswith("; of any more nothing is said")
+    assert len(list((collector.state.folder / "refused").iterdir())) == collect.MOST_REFUSED
+    many = [RemoteFile(name="x", sha256=str(number), final=True) for number in range(200)]
+    assert bring(collector, there, many) == []
+    assert bring(collector, there, [final(there, "a")]) == []
+    assert home(collector) == {"0001_fleet.json": "a"}, "what is sound is taken all the same"
 
 
 @pytest.mark.parametrize(

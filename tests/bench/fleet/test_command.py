@@ -42,11 +42,19 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_hosts_and_options_of_pytest_bench_stand_in_any_order() -> None:
     words = ["--profile", "speed", "mac1", "--engine=torch", "bob@mac2", "--ignore-doctor", "mac3"]
-    hosts, options = split([*words, "--name", "n", "-k", "not scratch", "--", "-x", "mac4"])
-    assert hosts == ["mac1", "bob@mac2", "mac3", "--name", "n"]
-    assert options == (
-        *("--profile", "speed", "--engine=torch", "--ignore-doctor", "-k", "not scratch", "-x", "mac4"),
+    parts = split([*words, "--name", "n", "-k", "not scratch", "--", "-x", "mac4"])
+    assert parts == (
+        ["mac1", "bob@mac2", "mac3", "--name", "n"],
+        ("--profile", "speed", "--engine=torch", "--ignore-doctor", "-k", "not scratch"),
+        ("-x", "mac4"),
     )
+    assert split(["-k", "--", "mac1", "--", "--"]) == (["mac1"], ("-k", "--"), ("--",))
+
+
+def test_what_stands_after_dashes_goes_to_hosts_as_it_is(begun: list[Any]) -> None:
+    assert main(["mac1", "--profile", "speed", "--", "--of-a-plugin", "x"]) == 0
+    (record,) = begun[0][0].hosts
+    assert record.host.options == ("--profile", "speed", "--of-a-plugin", "x")
 
 
 def test_a_fleet_begins_with_its_hosts_and_options(begun: list[Any]) -> None:
@@ -114,11 +122,34 @@ def test_what_makes_no_sense_is_a_sentence(
     assert begun == []
 
 
+def test_ctrl_c_is_no_traceback(begun: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the hosts are looked after, and while the report is written, nobody else takes it."""
+    from bench.fleet import run
+
+    async def run_fleet(*_: Any, **folders: Path) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run_fleet", run_fleet)
+    assert main(["mac1"]) == 130
+
+
+def test_a_folder_of_fleets_that_cannot_be_made_is_a_sentence(
+    begun: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(command, "FLEETS", tmp_path / "file" / "fleet")
+    assert "cannot be written" in refusal(capsys, "mac1")
+
+
 def test_a_session_of_another_commit_is_not_gone_on_with(
-    begun: list[Any], capsys: pytest.CaptureFixture[str]
+    begun: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from bench.fleet.hosts import parse_hosts
 
+    monkeypatch.setattr(command, "_commit", lambda: "a" * 40)
     begin(command.FLEETS, parse_hosts(["mac1"]), commit="f" * 40, save_as="fleet")
     assert "`git checkout ffffffffff` first" in refusal(capsys, "--resume")
     assert main(["--collect"]) == 0

@@ -1,24 +1,80 @@
-"""A whole fleet on simulated hosts: Ctrl-C ends each host's epoch, and the next command goes on."""
+"""A fleet that is interrupted: every host saves, no key stays, and the next command goes on."""
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import io
+import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 pytest.importorskip("distributed", reason="the extra `fleet` is not installed")
 
+from bench.fleet import run
+from bench.fleet.certificates import Certificates
+from bench.fleet.hosts import Host
+from bench.fleet.state import begin
 from tests.fleet_torture import SAVE_AS, Classroom, expected_results
 from tests.support.ssh_server import RoomProcess
-
-pytestmark = pytest.mark.slow
 
 NAMES = ("mac-01", "mac-02")
 ONE_CELL = ("--engine", "torch")
 
 
+class ClosedTerminal(io.StringIO):
+    """Takes nothing any more."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_that_is_closed_leaves_the_hosts_and_no_key(
+    is_terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[Path] = []
+    heard: list[int] = []
+
+    class NoCluster:
+        def __init__(self, certificates: Certificates, fleet: str) -> None:
+            keys.append(certificates.folder)
+
+        async def __aenter__(self) -> NoCluster:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            assert keys[0].exists()
+
+    class HangsUp:
+        def __init__(self, **_: Any) -> None:
+            pass
+
+        async def run(self) -> None:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(20)
+
+    monkeypatch.setattr(run, "Cluster", NoCluster)
+    monkeypatch.setattr(run, "Watch", HangsUp)
+    hosts = [Host(name="mac-01", address="there")]
+    state = begin(tmp_path / "fleet", hosts, commit="c", save_as="fleet")
+    console = Console(file=ClosedTerminal(), force_terminal=is_terminal)
+    before = signal.signal(signal.SIGHUP, lambda number, _: heard.append(number))
+    try:
+        fleet = run.run_fleet(state, "measure", console, results=tmp_path, report=tmp_path)
+        assert asyncio.run(fleet) == run.INTERRUPTED
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert heard == [], "it was taken by nobody"
+    assert not keys[0].exists()
+
+
+@pytest.mark.slow
 def test_ctrl_c_lets_every_host_save_and_resume_goes_on(tmp_path: Path) -> None:
     with ExitStack() as stack:
         room = stack.enter_context(RoomProcess(tmp_path / "room", NAMES))

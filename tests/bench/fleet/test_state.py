@@ -8,7 +8,7 @@ import pytest
 
 from bench.fleet import state as module
 from bench.fleet.hosts import Host
-from bench.fleet.state import FILE, FleetError, begin, last, only_one
+from bench.fleet.state import FILE, FleetError, Stored, begin, last, only_one
 
 HOSTS = [
     Host(name="mac-01", address="one"),
@@ -32,6 +32,23 @@ def test_two_fleets_of_one_second_have_two_folders(tmp_path: Path) -> None:
     folders = {begin(tmp_path, HOSTS, commit="", save_as="x").folder for _ in range(12)}
     assert len(folders) == 12
     assert last(tmp_path).folder == max(folders, key=module._order)
+
+
+def test_a_name_with_results_stands_for_no_other_computer(tmp_path: Path) -> None:
+    def begin_with(**addresses: str) -> None:
+        hosts = [Host(name=name, address=address) for name, address in addresses.items()]
+        begin(tmp_path, hosts, commit="", save_as="x")
+
+    begun = begin(tmp_path, HOSTS, commit="", save_as="x")
+    begin_with(**{"mac-01": "three"})  # nothing has come home of it
+    begun.fleet.hosts[0].stored = [Stored(file="f", sha256="0", runs=(), final=True, problems=0)]
+    begun.save()
+    (tmp_path / "20260101T000000").mkdir()
+    (tmp_path / "20260101T000000" / FILE).write_text("{")  # a damaged one says nothing
+    said = f"mac-01 was one in fleet {begun.fleet.id}, and results/mac-01 has its results: name it other"
+    with pytest.raises(FleetError, match=said):
+        begin_with(**{"mac-01": "two", "mac-02": "one"})
+    begin_with(**{"mac-01": "ONE", "mac-02": "three", "anna": "two"})
 
 
 def test_no_fleet_and_a_damaged_one_are_sentences(tmp_path: Path) -> None:

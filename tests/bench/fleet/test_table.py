@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 
 from rich.console import Console
 
@@ -69,6 +72,22 @@ def test_without_a_terminal_each_change_is_a_line_and_each_warning_is_told_once(
         "mac-02: warning: its clock is 60 min ahead",
         "mac-02: lost; [the network]",
     ]
+
+
+def test_an_output_that_nobody_reads_ends_no_fleet() -> None:
+    script = (
+        "from rich.console import Console\n"
+        "from bench.fleet.table import Screen\n"
+        "screen = Screen(Console(), [])\n"
+        "for _ in range(2): screen.say('a sentence')\n"
+        "raise SystemExit(7)\n"
+    )
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        assert subprocess.run([sys.executable, "-c", script], stdout=writes, check=False).returncode == 7
+    finally:
+        os.close(writes)
 
 
 def test_durations_read_well() -> None:

@@ -44,7 +44,8 @@ class Room:
         self.steps = steps
         self.asked: list[Any] = []
         self.connecting: list[Exception] = []
-        self.setting_up: Exception | None = None
+        self.setting_up: Exception | Callable[[], None] | None = None
+        """What goes wrong; or what is done before it hangs for hours."""
         self.launching: list[Exception] = []
         self.closed = asyncio.Event()
 
@@ -63,8 +64,14 @@ class Room:
     async def set_up(self, connection: Any, host: Host, *, log: Callable[[str], None]) -> SetUp:
         self.asked.append("set up")
         log("installs")
-        if self.setting_up:
+        if isinstance(self.setting_up, Exception):
             raise self.setting_up
+        if self.setting_up:
+            self.setting_up()
+            try:
+                await asyncio.sleep(20)
+            finally:
+                self.asked.append("ended")
         return SetUp(commit="c", clock_offset_seconds=-3600.0)
 
     async def launch(self, connection: Any, host: Host) -> Room:
@@ -247,7 +254,16 @@ def test_a_session_that_was_cut_off_is_gone_on_with_but_not_for_ever(
     state.fleet.hosts[0].stored = []
     row = follow(Room([CUT_OFF] * 9), state, monkeypatch)
     assert row.state == "failed"
-    assert "cut off" in row.why
+    assert "started 4 times, and was cut off each time" in row.why
+
+
+def test_a_host_that_never_has_its_session_is_not_asked_for_ever(
+    state: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room([NONE] * 9)
+    row = follow(room, state, monkeypatch)
+    assert (row.state, len(orders(room))) == ("failed", 4)
+    assert "started 4 times, and the host has none" in row.why
 
 
 def test_ctrl_c_is_passed_on_once_each_and_the_end_is_waited_for(
@@ -278,6 +294,17 @@ def test_what_had_not_begun_does_not_begin_after_ctrl_c(
     room = Room([])
     assert follow(room, state, monkeypatch, stop=stop).state == "stopped"
     assert room.asked == []
+
+
+@pytest.mark.parametrize("what", ["measure", "set up", "resume"])
+def test_ctrl_c_ends_setting_up(what: What, state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Stop()
+    room = Room([])
+    room.setting_up = lambda: stop.ask(b"gently")
+    row = follow(room, state, monkeypatch, what=what, stop=stop)
+    assert (row.state, row.why) == ("stopped", "it had not begun")
+    assert room.asked == ["set up", "ended", "closed"]
+    assert not state.fleet.hosts[0].is_set_up
 
 
 def test_a_wrong_clock_is_named_with_its_size(state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
