@@ -15,6 +15,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -266,6 +267,7 @@ def start(order: bytes) -> None:
             session, progress = _progress(kept)
             if not wanted.resume or (progress and progress.saved and _is_complete(progress)):
                 return
+        _check_that_there_is_room()
         _check_that_nothing_is_measured()
         if session:
             _check_that_it_is_gone_on_with(session)
@@ -402,6 +404,13 @@ def _is_running() -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _check_that_there_is_room() -> None:
+    """Raises OSError on a full disk, where the lock of sessions would find no folder for itself."""
+    with tempfile.TemporaryFile(dir=PLACE.runs) as file:
+        file.write(b"room")
+        file.flush()
 
 
 def _check_that_nothing_is_measured() -> None:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,6 +93,7 @@ def test_a_name_that_is_no_folders_is_refused(host: Host, name: str) -> None:
 
 def test_a_full_disk_is_told_before_a_session_begins(host: Host) -> None:
     remote.PLACE.runs.mkdir(parents=True)
+    host.patch.setattr(tempfile, "tempdir", None)  # as in a new worker, which has found none yet
     with full_disk():
         status = host.start()
     assert status.error
