@@ -16,6 +16,7 @@ from rich.console import Console
 
 from alexnet.terminal import accept_all_letters
 from bench.fleet.hosts import HostsError, parse_hosts, read_hosts
+from bench.fleet.limits import allow_open_files
 from bench.fleet.state import FleetError, StateFile, What, begin, last, only_one
 from bench.paths import ROOT
 from bench.plan.options import OPTIONS
@@ -124,6 +125,7 @@ def _main(words: Sequence[str]) -> int:
         except (HostsError, FleetError) as error:
             command.error(str(error))
         _log_to(state.folder / "coordinator.log")
+        allow_open_files()
         console = Console(highlight=False)
         return asyncio.run(run_fleet(state, what, console, results=RESULTS, report=REPORT))
 

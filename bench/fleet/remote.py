@@ -15,6 +15,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,8 +37,9 @@ from bench.records.progress import PROGRESS_FILE, SO_FAR_FILE, STARTED_BY, Progr
 ErrorKind = Literal["busy", "disk full", "not writable", "order", "process", "system", "internal"]
 """Why something could not be done.
 
-The computer measures already; the disk is full; a folder or file cannot be written; the order makes no
-sense here; the session's process is not known; another error of the system's; a fault of this code.
+The computer measures already, or has another session to finish first; the disk is full; a folder or file
+cannot be written; the order makes no sense here; the session's process is not known; another error of
+the system's; a fault of this code.
 """
 How = Literal["gently", "at once"]
 SessionState = Literal["none", "running", "ended", "cut off"]
@@ -48,6 +50,16 @@ DETACHED = 'trap "" HUP; trap : INT TERM; "$@"; echo $? >"$0"'
 What hangs up hangs up neither. A trap that does nothing lets the shell outlive the signals that end the
 session, which has them at their defaults.
 """
+FIND_UNFINISHED = """
+import sys
+from pathlib import Path
+from bench.session.resume import SessionRefused, find_unfinished_session
+try:
+    print(find_unfinished_session(Path(sys.argv[1])).folder.name)
+except SessionRefused as error:
+    sys.exit(str(error))
+"""
+"""It runs in a process of its own: it needs packages that a worker is not to keep in memory."""
 INTERRUPTED = 130
 """The session's exit status after Ctrl-C, which is no death by a signal."""
 FOREIGN = ("DASK_", "PYTEST_", "PYTHON")
@@ -119,7 +131,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of the session that was started here: `process` leads its process group.
 
-    `token` is the word in the session's progress file, and `session` that file's folder, once found.
+    `token` is the word in the session's progress file, and `session` that file's folder, once found, or
+    from the beginning where an earlier session is gone on with.
     """
 
     fleet: str
@@ -249,14 +262,16 @@ def start(order: bytes) -> None:
                 whose = f"fleet {kept.fleet}" if kept else "another fleet"
                 raise Refused("busy", f"a session of {whose} runs here")
             return
-        resume = False
+        session = None
         if kept and same:
             session, progress = _progress(kept)
             if not wanted.resume or (progress and progress.saved and _is_complete(progress)):
                 return
-            resume = session is not None  # else it never began to measure, and begins anew
+        _check_that_there_is_room()
         _check_that_nothing_is_measured()
-        _launch(wanted, lock, resume=resume)
+        if session:
+            _check_that_it_is_gone_on_with(session)
+        _launch(wanted, lock, session)
 
 
 @_answers
@@ -391,6 +406,13 @@ def _is_running() -> bool:
     return False
 
 
+def _check_that_there_is_room() -> None:
+    """Raises OSError on a full disk, where the lock of sessions would find no folder for itself."""
+    with tempfile.TemporaryFile(dir=PLACE.runs) as file:
+        file.write(b"room")
+        file.flush()
+
+
 def _check_that_nothing_is_measured() -> None:
     """Raises Refused if a session that no fleet started measures here.
 
@@ -409,9 +431,38 @@ def _check_that_nothing_is_measured() -> None:
             return
 
 
-def _launch(order: Order, lock: int, *, resume: bool) -> None:
-    """Starts the session in a process session of its own, which keeps the lock. Raises OSError."""
-    state = State(fleet=order.fleet, token=secrets.token_hex(8))
+def _check_that_it_is_gone_on_with(session: str) -> None:
+    """Raises Refused if `pytest bench --resume` would go on with another session than the fleet's."""
+    asked = subprocess.run(
+        [sys.executable, "-c", FIND_UNFINISHED, PLACE.runs],
+        cwd=ROOT,
+        env=_environment(""),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = asked.stdout.strip()
+    if asked.returncode:
+        why = asked.stderr.strip().rpartition("\n")[2]
+        raise Refused("busy", why or f"the sessions in {PLACE.runs} cannot be looked through")
+    if found > session:
+        raise Refused(
+            "busy",
+            f"{PLACE.runs / found} is unfinished and later than this fleet's session: go on with it"
+            f" there by `make resume ARGS='--machine {PLACE.machine}'`, or move its folder away",
+        )
+    if found < session:
+        raise Refused("busy", f"{PLACE.runs / session} is finished or gone, and cannot be gone on with")
+
+
+def _launch(order: Order, lock: int, session: str | None) -> None:
+    """Starts the session in a process session of its own, which keeps the lock. Raises OSError.
+
+    `session` is the one to go on with, None for a new one: it is noted before pytest says so itself,
+    which one that ends at once never does.
+    """
+    state = State(fleet=order.fleet, token=secrets.token_hex(8), session=session)
     _write_state(state)  # before it starts: a disk that is full says so now
     PLACE.exit_status.unlink(missing_ok=True)
     saved_as = (f"--benchmark-save={order.save_as}",) if order.save_as else ()
@@ -419,7 +470,7 @@ def _launch(order: Order, lock: int, *, resume: bool) -> None:
         *(sys.executable, "-u", "-X", "faulthandler", "-m", "pytest", "bench"),
         *("--machine", PLACE.machine, f"--benchmark-storage=file://{PLACE.results}"),
         *order.options,
-        *(("--resume",) if resume else saved_as),  # a session that goes on has its name
+        *(("--resume",) if session else saved_as),  # a session that goes on has its name
     ]
     with PLACE.log.open("wb") as log:
         process = subprocess.Popen(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,12 @@ from bench.fleet.__main__ import main, split
 from bench.fleet.state import begin, last
 from bench.paths import ROOT
 
+MACS_FILES = 256
+"""Open files that a terminal of macOS allows."""
+
 
 @pytest.fixture(autouse=True)
-def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """What would be run: (state, what). Fleets are kept in a folder of the test's own."""
     pytest.importorskip("distributed", reason="the extra `fleet` is not installed")
     from bench.fleet import run
@@ -25,12 +30,16 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
 
     async def run_fleet(state: Any, what: str, console: Any, **folders: Path) -> int:
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] != MACS_FILES, "twenty hosts take more"
         calls.append((state.fleet, what))
         return 0
 
     monkeypatch.setattr(run, "run_fleet", run_fleet)
     monkeypatch.setattr(command, "FLEETS", tmp_path / "fleet")
-    return calls
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MACS_FILES, hard))
+    yield calls
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

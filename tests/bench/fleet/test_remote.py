@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +93,7 @@ def test_a_name_that_is_no_folders_is_refused(host: Host, name: str) -> None:
 
 def test_a_full_disk_is_told_before_a_session_begins(host: Host) -> None:
     remote.PLACE.runs.mkdir(parents=True)
+    host.patch.setattr(tempfile, "tempdir", None)  # as in a new worker, which has found none yet
     with full_disk():
         status = host.start()
     assert status.error
@@ -225,6 +228,50 @@ def test_to_ask_twice_to_end_gently_is_to_ask_once_and_at_once_drops_the_epoch(h
     saved = json.loads((remote.PLACE.folder / file.name).read_bytes())
     (failure,) = saved["failures"]
     assert failure["failure"]["reason"] == "interrupted by Ctrl-C after epoch 2"
+
+
+@pytest.mark.slow
+def test_a_refusal_in_between_does_not_make_it_another_session(host: Host) -> None:
+    """As of the doctor on battery: pytest ends before it has gone on with anything."""
+    host.hold(f"{SECOND}:3")
+    host.start()
+    host.until_file(HELD_FILE)
+    host.stop(b"gently")
+    stopped = host.until_ended()
+    remote.start(order(options=("--profile", "nonsense"), resume=True))
+    refused = host.until_ended()
+    assert (refused.state, refused.exit_status) == ("ended", 4), refused.log_tail
+    assert (refused.session, refused.files) == (stopped.session, stopped.files)
+    host.hold()
+    host.start(resume=True)
+    done = host.until_ended()
+    assert (done.state, done.exit_status, done.cells_done) == ("ended", 0, 2), done.log_tail
+    assert done.session == stopped.session
+    assert len(list(remote.PLACE.runs.glob("*/session.jsonl"))) == 1
+    assert [file.name for file in remote.PLACE.folder.glob("*.json")] == ["0001_class.json"]
+
+
+@pytest.mark.slow
+def test_a_later_session_of_the_user_is_not_taken_for_the_fleets(host: Host) -> None:
+    """pytest goes on with the last one that is unfinished."""
+    host.hold(f"{FIRST}:3")
+    host.start()
+    host.until_file(HELD_FILE)
+    host.stop(b"gently")
+    stopped = host.until_ended()
+    assert stopped.session
+    later = remote.PLACE.runs / "29991231T235959-smoke"
+    shutil.copytree(remote.PLACE.runs / stopped.session, later)
+    refused = host.start(resume=True)
+    assert refused.error
+    assert refused.error.kind == "busy"
+    assert f"{later} is unfinished and later than this fleet's session" in refused.error.detail
+    assert refused.state == "ended"
+    later.rename(remote.PLACE.runs / "20000101T000000-smoke")
+    host.hold()
+    assert host.start(resume=True).error is None
+    done = host.until_ended()
+    assert (done.exit_status, done.session) == (0, stopped.session), done.log_tail
 
 
 @pytest.mark.slow
