@@ -12,8 +12,10 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     for package in packages:
         try:
             version: str | None = metadata.version(package)
-        except metadata.PackageNotFoundError:
+        except (metadata.PackageNotFoundError, FileNotFoundError):
             continue
-        if version:  # None after an installation that was broken off
+        # After an installation that was broken off it is None, or missing for importlib_metadata, whose
+        # import replaces what finds packages.
+        if version:
             versions[package] = version
     return versions

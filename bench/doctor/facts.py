@@ -257,9 +257,11 @@ def installed_cuda_packages() -> dict[str, str]:
     """Package -> version, of the installed packages whose names end in a version of CUDA."""
     found = {}
     for package in metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", package.name or "").lower()  # None after a broken installation
-        if re.fullmatch(r"nvidia-.+-cu\d+", name):
-            found[name] = package.version or "of unknown version"
+        # A broken installation has no name; where importlib_metadata was imported, it raises.
+        with suppress(FileNotFoundError):
+            name = re.sub(r"[-_.]+", "-", package.name or "").lower()
+            if re.fullmatch(r"nvidia-.+-cu\d+", name):
+                found[name] = package.version or "of unknown version"
     return found
 
 

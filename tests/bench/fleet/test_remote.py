@@ -135,10 +135,11 @@ def test_a_damaged_state_is_named_and_not_taken_for_none(host: Host) -> None:
 def test_a_session_outlives_who_started_it_and_is_found_ended_and_gone_on_with(host: Host) -> None:
     host.hold(f"{SECOND}:3")
     script = (
-        "import sys\nfrom pathlib import Path\nfrom bench.fleet import remote\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom bench.fleet import remote\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # nohup leaves it ignored
         "remote.serve(sys.argv[1], Path(sys.argv[2]))\n"
         "sys.stdout.buffer.write(remote.start(sys.argv[3].encode()))\nsys.stdout.flush()\n"
-        "import os, signal\nos.killpg(0, signal.SIGHUP)\n"  # as when a terminal or a connection goes
+        "os.killpg(0, signal.SIGHUP)\n"  # as when a terminal or a connection goes
     )
     started = subprocess.run(
         [sys.executable, "-c", script, MACHINE, remote.PLACE.results, order()],
