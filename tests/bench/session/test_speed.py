@@ -92,7 +92,7 @@ def test_a_trial_that_fails_is_a_sentence_and_nothing_begins(tmp_path: Path) -> 
     assert done.returncode == USAGE_ERROR
     text = done.stdout + done.stderr
     assert "how many steps an epoch is to have: the device was lost" in text
-    assert "such as --steps 80, or run without that engine by --engine" in text
+    assert "such as --steps 80, or leave that engine out by --engine" in text
     assert "Traceback" not in text
     assert not list((tmp_path / "test-machine").glob("*.json"))
     again = bench(tmp_path, "--resume", paper="")
