@@ -24,28 +24,30 @@ from bench.session.session import Session
 
 LEGEND = {
     "s/epoch": (
-        "median of the last stage's epochs without warm-up and disturbed ones; images/s is of the same"
-        " epochs"
+        "median over the epochs of the last stage that count: all but warm-up and disturbed ones."
+        " images/s is of the same epochs"
     ),
     "disturbed": (
         "how many of the epochs that count were disturbed: by other programs, a virtual machine's host,"
         " others on the GPU, or sleep"
     ),
     "input %": (
-        "the last epoch's images/s as a share of the same step on a batch already on the device."
-        " Near 100, the input pipeline is not the bottleneck; none where every try at that step was"
-        " disturbed"
+        "the last epoch's images/s as a share of the speed of the same step on a batch already on the"
+        " device. Near 100, loading images costs nothing. A dash: every try at that step was disturbed"
     ),
     "roofline %": (
-        "achieved FLOP/s as a share of the roofline measured here"
-        " (model FLOPs utilisation, MFU, against a measured peak)"
+        "FLOP/s as a share of the most that the roofline measured here allows (model FLOPs"
+        " utilisation, MFU, against a measured peak)"
     ),
-    "drift": "the rate of the last third of the epochs against that of the first",
-    "MB": "peak host memory above what the framework's import took, + a graphics card's own memory",
-    "J/image": "processor and GPU, idle draw included",
+    "drift": "change of speed from the first third of the epochs to the last",
+    "MB": (
+        "peak host memory in training, less what importing the framework took, + a graphics card's own"
+        " memory"
+    ),
+    "J/image": "energy of processor and GPU, idle draw included",
     "M": "million parameters",
     "test %": "accuracy of the best validation epoch's weights",
-    "converged": "the epoch at which patience ran out; not yet: the limit of epochs came first",
+    "converged": "the best epoch, where patience ended the run; not yet: the limit of epochs came first",
 }
 Figures = dict[str, str]
 DASH = "–"

@@ -88,7 +88,10 @@ def _bad(study: Study) -> dict[str, Table]:
         text("Runs", run_names(alike[key] for key in rows)),
     ]
     caption = [
-        line("An invalid run ended and is not to be trusted; a failed one has no result. Both are kept.")
+        line(
+            "An invalid run ended, and a check of it failed. A failed run has no result. Both are kept,"
+            " and neither is compared with anything."
+        )
     ]
     columns = ["run", "machine", "cell", "setting", "validity", "reasons", "failure"]
     return table(
@@ -150,7 +153,7 @@ def _says_nothing(study: Study) -> Sentence | None:
         for where, alike in by_framework(runs)
     ]
     return put(
-        "Kept, shown in the list of runs, and in no comparison: {clauses}.",
+        "These runs are kept and listed, and compared with nothing: {clauses}.",
         clauses=row(clauses, "; ", "; "),
     )
 
@@ -193,7 +196,7 @@ def user_weights(study: Study) -> Sentence | None:
     if runs.empty:
         return None
     return put(
-        "{n} of pretrained started from a user's file, which nothing proves to hold the published"
-        " ImageNet weights: nothing is claimed of what pretraining is worth.",
+        "{n} of pretrained started from a user's file. Nothing proves that it holds the published"
+        " ImageNet weights, so the report does not say what pretraining is worth.",
         n=of_runs(ids(runs), "weights of a user's file"),
     )

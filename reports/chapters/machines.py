@@ -286,11 +286,11 @@ def _caption(shown: pd.DataFrame, *, is_exact: bool) -> list[Sentence]:
         )
     ]
     if shown["cells"].dropna().nunique() > 1:
-        sentences.append(line("Means over other cells are not to be compared with each other."))
+        sentences.append(line("Do not compare means over different cells with each other."))
     if is_exact:
-        sentences.append(line("Of engines of several precisions those in float32 are in the mean."))
+        sentences.append(line("Only engines in float32 are in the mean."))
     if several:
-        sentences.append(line("Rows of different settings are not to be compared with each other."))
+        sentences.append(line("Do not compare rows of different settings with each other."))
     return sentences
 
 

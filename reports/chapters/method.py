@@ -65,8 +65,8 @@ VERDICTS = {
     "same": "We call both sides the same when the whole interval lies within {same} of 1.",
     "ahead, level": "Without an interval, a smaller lead is called ahead, and one under {same} level."
     " Neither decides anything.",
-    "not decided": "The interval has both sides of 1 or the lead is under {same}; or it would be decided"
-    " alone, and not among so many comparisons.",
+    "not decided": "The interval reaches to both sides of 1, or the lead is under {same}. Or the"
+    " comparison would be decided on its own, and is not among so many.",
     "too few epochs": "A side has fewer than {least} timed epochs. So few decide nothing.",
     "more accurate": "We call one side more accurate by {repeats} or more seeds of each (Welch's t with"
     " the error of the test images added), all pairs judged together (Holm).",
@@ -314,14 +314,14 @@ def _measuring(study: Study, gate: pd.DataFrame) -> tuple[Paragraph, ...]:
         " each one's own"
     )
     texts = (
-        "An epoch of training is timed by the worker's own clock, with the device synchronised before it"
-        " starts and before it stops; evaluation and checkpoints are outside it.",
-        "A process's first epoch, and the first of a later stage, is a warm-up: recorded, and left out"
-        " of every rate that has other epochs.",
-        "A disturbed epoch is left out too: one in which other programs or a virtual machine's host took"
-        " over {taken} of the processors' time (of a run on a GPU, more than what leaves {free} of them"
-        " free), others used the GPU, or the computer slept. If all epochs were disturbed, their rate is"
-        " shown, and nothing is decided by it.",
+        "The process that trains times each epoch. It waits for the device before its clock starts and"
+        " before it stops. Validation and checkpoints are outside that time.",
+        "The first epoch of a process, and the first of a later stage, is a warm-up. It is recorded, and"
+        " counts in no rate unless there is no other epoch.",
+        "A disturbed epoch does not count either. It is one in which other programs or a virtual"
+        " machine's host took over {taken} of the processors' time, others used the GPU, or the computer"
+        " slept. Beside a run on a GPU other programs may take more, as long as {free} processors stay"
+        " free. If all epochs of a run were disturbed, their rate is shown, and decides nothing.",
         "Each run is a process of its own, and runs follow one another.",
         f"{which} {same}. The seed sets weights, order, crops and flips.",
     )
@@ -389,7 +389,7 @@ def _state(study: Study, condition: pd.DataFrame) -> list[Sentence]:
         )
         sentences.append(
             put(
-                "The load average before a run, how many processes want the processor, was {ends}.",
+                "Before a run {ends} processes wanted the processor (the load average).",
                 ends=between(low, high),
             )
         )
@@ -455,8 +455,9 @@ def _judging(study: Study) -> dict[str, Table]:
     }
     caption = [
         line(
-            "A run's rate is the median of its timed epochs; runs of a session, and then sessions, are"
-            " averaged geometrically. Memory and energy are judged as speeds are."
+            "A run's rate is the median of its timed epochs. A session's is the geometric mean of its"
+            " runs, and a machine's that of its sessions. Memory and energy are judged by the same"
+            " rules."
         )
     ]
     fields = [
@@ -469,8 +470,8 @@ def _judging(study: Study) -> dict[str, Table]:
 def _unknown() -> tuple[Paragraph, ...]:
     return paragraph(
         put(
-            "What the report cannot know: how warm the room was, whether one name is one computer in"
-            " every file, and whether other work ran on a machine where its file does not tell: files"
-            " before version 6 have the load average alone."
+            "The report cannot know how warm the room was, or whether one name is one computer in every"
+            " file. Of files before version 6 it knows only the load average, and not whether other work"
+            " ran in an epoch."
         )
     )

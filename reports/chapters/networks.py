@@ -168,7 +168,7 @@ def parameters_by_layer(networks: Sequence[Trained]) -> Picture:
         name="parameters",
         title=title,
         reading="In millions."
-        + (" Yellow is what a layer has more than the standard network's." if compared else ""),
+        + (" Yellow is what a layer has beyond the standard network's." if compared else ""),
         here=(),
         figure=_side_by_side(wide),
         narrow=_one_below_the_other(wide),

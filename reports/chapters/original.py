@@ -23,8 +23,8 @@ ENDS = {
 }
 """A state -> how the title puts it."""
 REORDERED = (
-    "Of what is not reproduced: here the weights behind Flatten were reordered for Keras, and in the"
-    " original most likely not, which makes its figure low."
+    "Keras needs the weights behind Flatten in another order. Here they were reordered, and in the"
+    " original most likely not: that makes its figure low."
 )
 VERSIONS = (
     "With Keras 3.7 or later tensorflow-metal is known to compute Dense with ReLU wrongly in graphs, and"
@@ -52,9 +52,9 @@ def chapter(study: Study) -> Section | None:
 def _introduction() -> Sentence:
     parameters = published.figure("mistaken", published.KERAS, "parameters").value
     return put(
-        "This project grew out of a report of March 2025: it trained AlexNet on CIFAR-10 in PyTorch and"
-        " in Keras on one MacBook Pro with an {chip}, and by accident a network of {times} times as many"
-        " parameters, which is called mistaken here.",
+        "This project grew out of a report of March 2025. That report trained AlexNet on CIFAR-10 in"
+        " PyTorch and in Keras, on one MacBook Pro with an {chip}. By accident it also trained a network"
+        " of {times} times as many parameters, which is called mistaken here.",
         chip=published.CHIP,
         times=f"{parameters / sum(published.KERAS_LAYERS):.1f}",
     )
@@ -63,11 +63,11 @@ def _introduction() -> Sentence:
 def _nothing() -> tuple[Sentence, Sentence]:
     return (
         put(
-            "These runs say nothing of the original report's figures, which are of full training on"
-            " CIFAR-10 at {size} pixels a side, in float32.",
+            "These runs say nothing of that report's figures. They are of full training on CIFAR-10 at"
+            " {size} pixels a side, in float32.",
             size=str(published.IMAGE_SIZE),
         ),
-        put("What arithmetic alone decides of its claims is in {page}.", page=PAGE),
+        put("What arithmetic alone says of its claims is in {page}.", page=PAGE),
     )
 
 
@@ -82,8 +82,8 @@ def claims_table(decided: pd.DataFrame) -> Table:
     ]
     caption = [
         line(
-            "Only runs at the original's own terms are held against it, and times only on its chip;"
-            f" {PAGE} has the rules, and what arithmetic alone decides."
+            "A run is held against the original only if its profile, images, batches and epochs are the"
+            f" original's, and a time only if the chip is too. The rules are in {PAGE}."
         )
     ]
     return table("original", _title(decided), fields, caption)["original"]

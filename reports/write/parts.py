@@ -19,8 +19,8 @@ FEW = 3
 LISTED = 4
 """So many of anything else are named before the rest is only counted."""
 AT_THE_RATE = (
-    "In the profile speed an epoch's time is that of a whole one, at the rate of its first steps, which"
-    " were timed."
+    "The profile speed times the first steps of an epoch. The seconds are those of a whole epoch at"
+    " that rate."
 )
 
 

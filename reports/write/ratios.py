@@ -174,7 +174,7 @@ def unrepeated(table: pd.DataFrame, remedy: str = "") -> Sentence | None:
     enough = table[table["verdict"] != "too few epochs"]
     if not any(enough["p"].isna()):
         return None
-    sentence = put("A lead without an interval decides only above {clear} times.", clear=f"{CLEAR:.2f}")
+    sentence = put("Without an interval a lead decides only above {clear} times.", clear=f"{CLEAR:.2f}")
     return put("{worth} {remedy}", worth=sentence, remedy=remedy) if remedy else sentence
 
 

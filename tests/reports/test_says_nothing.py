@@ -130,8 +130,8 @@ def test_the_report_says_that_they_are_kept_and_why(given: Study) -> None:
     assert section is not None
     [note] = [block for block in section.blocks if isinstance(block, Paragraph)]
     assert [sentence.text for sentence in note.sentences] == [
-        "Kept, shown in the list of runs, and in no comparison: 1 run of Loom on the CPU: Loom's kernels"
-        " for this device were never written."
+        "These runs are kept and listed, and compared with nothing: 1 run of Loom on the CPU: Loom's"
+        " kernels for this device were never written."
     ]
     assert "In no comparison: 1 run of Loom on the CPU." in text(put_together(given), "front")
 

@@ -112,8 +112,8 @@ def test_nothing_is_claimed_of_accuracy(tmp_path: Path, steps: int | None) -> No
     assert isinstance(block, Paragraph)
     (sentence,) = block.sentences
     assert sentence.text == (
-        "Nothing is claimed of accuracy or overfitting: speed runs have 7 epochs, the first steps of"
-        " each, to be timed and not to learn."
+        "Nothing is claimed of accuracy or overfitting: speed runs are for timing. They have 7"
+        " epochs, and of each the first steps alone."
     )
 
 
@@ -133,7 +133,7 @@ def test_seconds_are_those_of_a_whole_epoch_at_the_rate_of_its_first_steps(tmp_p
     for engine, seconds in SECONDS.items():
         whole = seconds * WHOLE / STEPS
         assert frame.loc[engine, "seconds_per_epoch"] == pytest.approx(whole, rel=0.01)
-    assert "at the rate of its first steps, which were timed" in text_of(study)
+    assert "The seconds are those of a whole epoch at that rate." in text_of(study)
     fastest, *_ = key_figures(study, all_rows(study))
     assert fastest.number.text.endswith("images/s"), "no epoch's time that nobody took stands large"
 

@@ -24,15 +24,15 @@ def chapter(study: Study) -> Section | None:
 def _nothing_claimed(study: Study) -> Sentence | None:
     """How little a class of so few test images says."""
     if study.setting["dataset"] != "cifar10":
-        return put("The test images are made up, so that of single classes there is nothing to say.")
+        return put("The test images are made up, so nothing is said of single classes.")
     classes = study.frames.classes
     classes = classes[classes["run"].isin(study.runs["run"])]
     images = fewest_images(classes)
     if not images:
         return None
     return put(
-        "Of single classes these runs say little: {n} of a class give a share with a standard error of"
-        " up to {error}, and the runs are not the whole protocol.",
+        "These runs say little of single classes. They are not the whole protocol, and with {n} a class"
+        " a share has a standard error of up to {error}.",
         n=figure(images, "fewest test images of a class", ids(classes), "test image"),
         error=points(
             0.5 / math.sqrt(images), "largest standard error of a class's share", ids(classes), 1

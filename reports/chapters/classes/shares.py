@@ -113,7 +113,7 @@ def right_answers(study: Study, cells: pd.DataFrame) -> Picture | None:
                 n=of_runs(runs, "whose classes are shown"),
             ),
             put(
-                "By its images alone a share has a standard error of up to {error}.",
+                "The choice of test images alone gives a share a standard error of up to {error}.",
                 error=points(
                     0.5 / math.sqrt(images), "largest standard error of a class's share", runs, 1
                 ),

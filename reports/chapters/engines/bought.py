@@ -335,7 +335,7 @@ def _caption(frame: pd.DataFrame) -> list[Sentence]:
     if any(not words.missing(row.accuracy_low) for row in rows):
         sentences.append(
             line(
-                "Accuracy is a difference of means over the seeds of all machines ± half its 95 %"
+                "Accuracy is the difference of the means over all seeds and machines, ± half of its 95 %"
                 " interval."
             )
         )
@@ -353,8 +353,8 @@ def _caption(frame: pd.DataFrame) -> list[Sentence]:
     if {_compilation(row) for row in rows} - {DASH}:
         sentences.append(
             line(
-                "Compilation is how much longer a process's first step takes than the usual one, of"
-                " engines that are compiled; it is in no speed."
+                "Compilation is by how much a process's first step takes longer than a usual step, in an"
+                " engine that is compiled. No speed includes it."
             )
         )
     return sentences

@@ -198,5 +198,5 @@ def _caption(frame: pd.DataFrame, reference: str | None) -> list[Sentence]:
         questions = [text for name, text in QUESTIONS.items() if name in asked]
         sentences.append(say("Judged apart: {questions}.", questions=words.listed(questions)))
     if frame["setting"].nunique() > 1:
-        sentences.append(line("Rows of different settings are not to be compared with each other."))
+        sentences.append(line("Do not compare rows of different settings with each other."))
     return sentences

@@ -46,28 +46,31 @@ def _repeats(speeds: Sequence[Speed]) -> list[Sentence]:
     sentences = []
     if kinds["sessions"]:
         sentences.append(
-            put("Some speeds rest on three or more sessions.")
+            put("Some speeds were measured in three or more sessions.")
             if len(kinds) > 1
-            else put("Every speed rests on three or more sessions.")
+            else put("Every speed was measured in three or more sessions.")
         )
     if kinds["runs"]:
         which = (
-            "Every speed rests"
+            "Every speed was"
             if len(kinds) == 1
-            else "Others rest"
+            else "The others were"
             if kinds["sessions"] and not kinds["seen"]
-            else "Some speeds rest"
+            else "Some speeds were"
         )
         sentences.append(
-            put("{which} on three or more runs of one session: other days are not covered.", which=which)
+            put(
+                "{which} measured three or more times, but in one session: another day may give others.",
+                which=which,
+            )
         )
     if kinds["seen"]:
         least = str(LEAST_REPEATS)
         which = "No speed has an" if len(kinds) == 1 else "A hollow mark has no"
         sentences.append(
             put(
-                "{which} interval, which takes {least} runs of one session or {least} sessions, and"
-                " {epochs} undisturbed epochs: nobody knows by how much another run would differ.",
+                "{which} interval: nobody knows by how much another run would differ. An interval takes"
+                " {least} runs of one session or {least} sessions, and {epochs} undisturbed epochs.",
                 which=which,
                 least=least,
                 epochs=str(LEAST_EPOCHS),

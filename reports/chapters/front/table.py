@@ -195,8 +195,8 @@ def _reading(study: Study, shown: Shown) -> list[Sentence]:
             )
     sentences.append(
         line(
-            "After ± stands half of the speed's 95 % interval, which takes three runs or sessions."
-            " Memory is the peak in training above what the imported framework held."
+            "± is half of the speed's 95 % interval, which takes three runs or three sessions. Memory is"
+            " the peak in training, less what the process held once its framework was imported."
         )
     )
     return sentences
@@ -215,4 +215,4 @@ def _seeds(study: Study) -> list[Sentence]:
 def _accuracy_note(study: Study) -> list[Sentence]:
     if study.says_accuracy or is_for_speed_alone(study):
         return []
-    return [line("The runs are not the whole protocol, so nothing is claimed of these accuracies.")]
+    return [line("The runs are not the whole protocol: do not quote these accuracies.")]

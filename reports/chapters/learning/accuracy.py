@@ -255,8 +255,8 @@ def sentences(judged: Accuracies, unknown: pd.DataFrame) -> list[Sentence]:
     if not all(pair.has_interval for pair in pairs):
         told.append(
             put(
-                "With fewer than three seeds of each there is no interval, and only a lead of over"
-                " {least} counts: it is more than seeds are known to bring.",
+                "With fewer than three seeds of each there is no interval. Then only a lead of over"
+                " {least} counts, which is more than seeds are known to bring.",
                 least=points(CLEAR_LEAD, "least lead that counts without an interval", (), 0),
             )
         )
@@ -335,7 +335,7 @@ def _among_many(pairs: Sequence[Comparison], judged: Accuracies) -> Sentence:
     runs = tuple(dict.fromkeys(run for system in judged.systems for run in system.runs))
     what = "comparisons of systems with three seeds or more"
     return put(
-        "Alone it would be decided in {where}, and among {count} of accuracies it is not.",
+        "Taken alone, {where} would be decided. Among {count} of accuracies that does not hold.",
         where=row(list(dict.fromkeys(pair.first.experiment for pair in pairs))),
         count=figure(pairs[0].comparisons, what, runs, "comparison"),
     )

@@ -21,8 +21,8 @@ def ending(runs: pd.DataFrame) -> Sentence:
     which = part_of(ids(capped), ids(runs), "cap", start=True)
     if len(capped) == len(runs):
         return put(
-            "{which} met the cap of {epochs} before the validation loss had stopped improving: more"
-            " epochs might have taught more.",
+            "{which} reached the limit of {epochs} before the validation loss had stopped improving:"
+            " more epochs might have taught more.",
             which=which,
             epochs=_range(runs, "epochs", "epoch"),
         )
@@ -31,8 +31,8 @@ def ending(runs: pd.DataFrame) -> Sentence:
         for name, group in capped.groupby("experiment", sort=False)
     ]
     return put(
-        "{which} met the cap of epochs before the validation loss had stopped improving ({where}): more"
-        " epochs might have taught more.",
+        "{which} reached the limit of epochs before the validation loss had stopped improving ({where}):"
+        " more epochs might have taught more.",
         which=which,
         where=row(where),
     )
@@ -44,8 +44,8 @@ def no_claim(study: Study) -> list[Sentence]:
     if is_for_speed_alone(study):
         return [
             put(
-                "Nothing is claimed of accuracy or overfitting: {profile} runs have {epochs}, the first"
-                " steps of each, to be timed and not to learn.",
+                "Nothing is claimed of accuracy or overfitting: {profile} runs are for timing. They have"
+                " {epochs}, and of each the first steps alone.",
                 profile=str(study.setting["profile"]),
                 epochs=_range(runs, "epochs", "epoch"),
             )
@@ -63,8 +63,8 @@ def no_claim(study: Study) -> list[Sentence]:
         )
     else:
         why = put(
-            "Nothing is claimed of accuracy or overfitting: {profile} runs, which train on {train}"
-            " images and score {test}, time epochs and are not the whole protocol.",
+            "Nothing is claimed of accuracy or overfitting: {profile} runs are for timing. They train"
+            " on {train} images and score {test}, and are not the whole protocol.",
             profile=str(study.setting["profile"]),
             train=_range(runs, "train_images"),
             test=_range(runs, "test_images"),
@@ -72,7 +72,7 @@ def no_claim(study: Study) -> list[Sentence]:
     return [
         why,
         ending(runs),
-        put("The curves show that training runs, not how well the networks learn."),
+        put("The curves show that training works, not how well the networks learn."),
     ]
 
 

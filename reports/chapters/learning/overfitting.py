@@ -50,10 +50,10 @@ def sentences(judgements: Sequence[Overfitting]) -> list[Sentence]:
     if any(judgement.kind != "not judged" for judgement in judgements):
         told.append(
             put(
-                "Overfitted means that, with more than half of an engine's seeds, the validation loss of"
-                " the last two epochs is on average at least {several} ({one} of one seed) over that of"
-                " the three around its minimum, three epochs or more after it, while the training loss"
-                " went on falling.",
+                "An engine overfits if more than half of its seeds do. A seed does if its validation"
+                " loss rises while its training loss goes on falling: the mean over the last two epochs"
+                " is at least {several} ({one} where there is one seed) above the mean over the three"
+                " epochs around the minimum, and the minimum is three epochs or more before the end.",
                 several=words.percent(MIN_RISE, 0),
                 one=words.percent(MIN_RISE_OF_ONE_SEED, 0),
             )
@@ -63,12 +63,12 @@ def sentences(judgements: Sequence[Overfitting]) -> list[Sentence]:
             put("by {rise} in {runs} of {name}", rise=_rises(same), runs=risen_runs(same), name=name)
             for name, same in risen.items()
         ]
-        told.append(put("It rose {rises}.", rises=row(rises)))
+        told.append(put("The validation loss rose {rises}.", rises=row(rises)))
     if unknown := judged_so(judgements, "not judged"):
         told.append(
             put(
-                "No run of {names} has more than three epochs and all its losses, so that overfitting"
-                " cannot be told there.",
+                "No run of {names} has more than three epochs and all its losses, so overfitting cannot"
+                " be told there.",
                 names=row(list(unknown)),
             )
         )

@@ -48,7 +48,7 @@ def _needed(runs: pd.DataFrame) -> Sentence | None:
             isinstance(kind, ImplausibleMemory) for kinds in runs["warnings"] for kind in kinds
         )
         if impossible:
-            return put("Memory is not known: less was counted than a run can do with.")
+            return put("Memory is not known: the counter gave less than a run needs.")
         return put("Memory was not measured.")
     if not (known[HOST] > 0).any():
         return put("No run took more memory than importing its framework had.")

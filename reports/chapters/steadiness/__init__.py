@@ -210,7 +210,7 @@ def _notes(runs: pd.DataFrame) -> list[Sentence]:
     if len(disturbed):
         sentences.append(
             put(
-                "Of {n} every epoch that counts was disturbed, so {whose} nothing.",
+                "In {n} every epoch that counts was disturbed, so {whose} nothing.",
                 n=of_runs(ids(disturbed), "disturbed throughout"),
                 whose="its speed decides" if len(disturbed) == 1 else "their speeds decide",
             )

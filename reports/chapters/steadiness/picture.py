@@ -49,15 +49,16 @@ def speed_picture(study: Study) -> Picture | None:
     kernels = relative_kernels(main_epochs(study), beyond)
     caption = [
         line(
-            "A line is a run: its images a second as per cent of its first third, thick where it ended"
+            "A line is a run: its speed as per cent of that of its first third, thick where it ended"
             " over 5 % off. The axis does not begin at 0."
         )
     ]
     if len(kernels):
         caption.append(
             line(
-                "Grey is a thick line's reference kernel, a fixed piece of work timed between epochs,"
-                " as per cent of its speed before training: it tells whether the device itself slowed."
+                "The grey line is the reference kernel beside a thick line, as per cent of its speed"
+                " before training. The kernel is a fixed piece of work, timed between epochs: it tells"
+                " whether the device itself slowed."
             )
         )
     if left_out:

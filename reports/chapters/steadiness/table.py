@@ -70,21 +70,22 @@ def _reading(shown: pd.DataFrame) -> list[Sentence]:
     sentences = []
     columns = [shown[f"largest_{name}"].notna().any() for name in ("drift", "probe_drift")]
     if columns[0]:
-        sentences.append("Change is the speed of the last third of the timed epochs against the first.")
+        sentences.append("Change is from the first third of the timed epochs to the last.")
     if columns[1]:
         sentences.append(
-            "Kernel is the speed of the reference kernel, a fixed piece of work timed between the"
-            " epochs, at the end against before training: it tells whether the device itself slowed."
+            "Kernel is the change of the reference kernel's speed from before training to the end. The"
+            " kernel is a fixed piece of work, timed between the epochs: it tells whether the device"
+            " itself slowed."
         )
     if any(columns):
-        sentences.append(f"{'Each' if all(columns) else 'It'} is of the run in which it changed most.")
+        sentences.append("Of several runs, the one that changed most is shown.")
     if shown["disturbed_epochs"].any():
         sentences.append("Disturbed epochs, whose time other work took, are in no rate.")
     if shown["slow_epochs"].any():
         sentences.append("Slow epochs, over 10 % longer than the median for no known reason, count.")
     sentences.append(
-        "Input % is the speed as a share of that without feeding the data, of one batch that stays on"
-        " the device. Roofline % is the share of the arithmetic that the device could do at most, by its"
-        " measured speed of arithmetic and of memory."
+        "Input % is the speed as a share of the speed without input, on one batch that stays on the"
+        " device. Roofline % is the speed as a share of the most that the device's arithmetic and memory"
+        " allow, as both were measured."
     )
     return [line(sentence) for sentence in sentences]

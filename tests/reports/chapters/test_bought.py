@@ -274,7 +274,7 @@ def test_compilation_is_told_of_engines_that_are_compiled(
     by_head = dict(zip([column.name for column in made.columns], made.rows[0], strict=True))
     if shown.endswith(" s"):
         assert by_head["Compilation"] == shown
-        assert "Compilation is how much longer a process's first step takes" in captions(made)
+        assert "Compilation is by how much a process's first step takes longer" in captions(made)
     else:
         assert "Compilation" not in by_head
         assert shown in captions(made)

@@ -175,7 +175,7 @@ def test_the_caption_says_how_to_read_the_heat_map(section: Section) -> None:
     [heat, _] = blocks(section, Picture)
     assert told(heat) == (
         "Per cent of a class's test images that were answered right, the hardest class first; means over"
-        " 18 runs. By its images alone a share has a standard error of up to 1.6 points."
+        " 18 runs. The choice of test images alone gives a share a standard error of up to 1.6 points."
     )
     assert "scratch airplane 51, automobile 52" in heat.alt
 
@@ -292,8 +292,8 @@ class TestRunsThatMayClaimNothing:
     def test_a_sentence_and_the_images(self, tmp_path: Path) -> None:
         text, picture = written(saved_runs(tmp_path, self.quick())).blocks
         assert told(text) == (
-            "Of single classes these runs say little: 200 test images of a class give a share with a"
-            " standard error of up to 3.5 points, and the runs are not the whole protocol."
+            "These runs say little of single classes. They are not the whole protocol, and with 200 test"
+            " images a class a share has a standard error of up to 3.5 points."
         )
         assert isinstance(picture, Picture)
         assert picture.key == "test-images"
@@ -301,9 +301,7 @@ class TestRunsThatMayClaimNothing:
     def test_made_up_images_say_nothing(self, tmp_path: Path) -> None:
         run = run_of("scratch", "torch", EPOCHS, plan=replace(FULL, dataset="synthetic"))
         text, _ = written(saved_runs(tmp_path, run)).blocks
-        assert told(text) == (
-            "The test images are made up, so that of single classes there is nothing to say."
-        )
+        assert told(text) == ("The test images are made up, so nothing is said of single classes.")
 
     def test_without_images_there_is_no_chapter(self, tmp_path: Path) -> None:
         assert classes.chapter(saved_runs(tmp_path, self.quick(result={"pictures": None}))) is None

@@ -135,7 +135,7 @@ def test_the_chapter_is_a_picture_then_what_it_does_not_say_then_the_pairs(two: 
         "PyTorch trains 1.25 times as fast as TensorFlow in all 3 experiments on both machines"
     )
     assert told(two) == (
-        "A lead without an interval decides only above 1.20 times. Engines get an interval from three"
+        "Without an interval a lead decides only above 1.20 times. Engines get an interval from three"
         " runs each in one session, begun by each in turn, as --repeats 3 does."
     )
     drawing.checked(drawn.svg, name="wide")
@@ -169,7 +169,7 @@ def test_the_finding_of_two_engines_is_their_verdict(
     given = saved(tmp_path, (ANNA, repeated(seconds)))
     assert title(given).startswith(sentence)
     has_interval = len(seconds["torch"]) == 3
-    assert ("without an interval" in told(given)) != has_interval
+    assert ("Without an interval" in told(given)) != has_interval
 
 
 def with_verdicts(given: Study, *verdicts: str) -> Study:
@@ -310,7 +310,7 @@ def test_the_table_of_two_engines_names_them_in_its_headings(two: Study) -> None
     assert {row["Ratio"] for row in rows[:6]} == {"1.25"}
     assert rows[-1]["Verdict"] == "too few epochs"
     assert "PyTorch's speed as a multiple of TensorFlow's" in words(table.caption)
-    assert "different settings are not to be compared" in words(table.caption)
+    assert "Do not compare rows of different settings" in words(table.caption)
 
 
 def test_the_seconds_of_both_sides_go_together_where_there_is_no_room(two: Study) -> None:

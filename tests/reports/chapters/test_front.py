@@ -287,20 +287,21 @@ class TestTable:
 class TestSure:
     def test_three_runs_of_a_session_do_not_cover_other_days(self, tmp_path: Path) -> None:
         assert sure(saved(tmp_path, (ANNA, repeated(100.0)))) == (
-            "How sure: 3 valid runs in 1 session on 1 machine. Every speed rests on three or more runs"
-            " of one session: other days are not covered. As measured, all computed in float32."
+            "How sure: 3 valid runs in 1 session on 1 machine. Every speed was measured three or more"
+            " times, but in one session: another day may give others. As measured, all computed in"
+            " float32."
         )
 
     def test_single_runs_have_no_interval(self, tmp_path: Path) -> None:
         assert (
-            "No speed has an interval, which takes 3 runs of one session or 3 sessions, and 4"
-            " undisturbed epochs: nobody knows by how much another run would differ."
+            "No speed has an interval: nobody knows by how much another run would differ. An interval"
+            " takes 3 runs of one session or 3 sessions, and 4 undisturbed epochs."
         ) in sure(saved(tmp_path, (ANNA, [run(100.0)])))
 
     def test_hollow_marks_are_told_from_the_others(self, tmp_path: Path) -> None:
         text = sure(saved(tmp_path, (ANNA, [*repeated(100.0), run(90.0, TENSORFLOW)])))
-        assert "Some speeds rest on three or more runs of one session" in text
-        assert "A hollow mark has no interval, which takes 3 runs" in text
+        assert "Some speeds were measured three or more times, but in one session" in text
+        assert "A hollow mark has no interval: nobody knows" in text
 
     def test_runs_in_no_comparison_are_counted(self, tmp_path: Path) -> None:
         failed = run_of("scratch", TENSORFLOW, [], failure="the worker was killed by signal 9")

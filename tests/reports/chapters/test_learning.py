@@ -266,7 +266,7 @@ class TestNoClaim:
             (
                 QUICK,
                 1_920,
-                "quick runs, which train on 1,920 images and score 2,000, time epochs and are not the"
+                "quick runs are for timing. They train on 1,920 images and score 2,000, and are not the"
                 " whole protocol.",
             ),
             (
@@ -288,7 +288,7 @@ class TestNoClaim:
         assert_numbers_are_the_files(tmp_path, given)
         told = text(given)
         assert told.startswith(f"Nothing is claimed of accuracy or overfitting: {why} ")
-        assert told.endswith("The curves show that training runs, not how well the networks learn.")
+        assert told.endswith("The curves show that training works, not how well the networks learn.")
         assert not re.search(r"overfits|test accuracy|recognise", told)
         kinds = [getattr(block, "key", "text") for block in section(given).blocks]
         assert kinds == ["text", "learning"]
@@ -404,8 +404,8 @@ class TestAccuracy:
                 [
                     "Where none is ahead, the 95 % intervals leave room for a lead of 5.3 points at most"
                     " (TensorFlow over PyTorch in scratch).",
-                    "Alone it would be decided in scratch, and among 6 comparisons of accuracies it is"
-                    " not.",
+                    "Taken alone, scratch would be decided. Among 6 comparisons of accuracies that does"
+                    " not hold.",
                 ],
             ),
         ],
@@ -536,14 +536,16 @@ class TestOverfitting:
         given = saved(tmp_path, (ANNA, [*runs, learnt(PLATEAU, 2)]))
         assert pictures(given)["learning"].title == "mistaken overfits"
         told = text(given)
-        assert "It rose by 27 % in 4 of 5 runs of mistaken." in told
-        assert "at least 8 % (11 % of one seed) over that of the three around its minimum" in told
+        assert "The validation loss rose by 27 % in 4 of 5 runs of mistaken." in told
+        assert (
+            "the last two epochs is at least 8 % (11 % where there is one seed) above the mean" in told
+        )
 
     def test_a_plateau_is_not_called_overfitted(self, tmp_path: Path) -> None:
         runs = [learnt(PLATEAU), learnt(SMALL_RISE, engine="tensorflow")]
         given = saved(tmp_path, (ANNA, runs))
         assert pictures(given)["learning"].title == "mistaken does not overfit"
-        assert "It rose" not in text(given)
+        assert "The validation loss rose" not in text(given)
         assert palette.LIGHT["bad"] not in drawn_pictures(given)["learning"].svg
 
     def test_one_engine_of_two_is_named(self, tmp_path: Path) -> None:
@@ -552,12 +554,14 @@ class TestOverfitting:
         given = saved(tmp_path, (ANNA, runs))
         picture = pictures(given)["learning"]
         assert picture.title == "mistaken with TensorFlow overfits; the others do not"
-        assert "It rose by 10 % in both runs of mistaken with TensorFlow." in text(given)
+        assert "The validation loss rose by 10 % in both runs of mistaken with TensorFlow." in text(
+            given
+        )
 
     def test_runs_that_are_too_short_are_not_judged(self, tmp_path: Path) -> None:
         given = saved(tmp_path, (ANNA, [learnt([1.0, 1.1, 1.2])]))
         assert "No run of mistaken has more than three epochs and all its losses" in text(given)
-        assert "Overfitted means" not in text(given)
+        assert "An engine overfits if" not in text(given)
         assert pictures(given)["learning"].title == "Whether anything overfits cannot be told"
 
 
@@ -571,13 +575,14 @@ class TestEndings:
             ),
             (
                 ["cap"] * 3,
-                "All 3 runs met the cap of 8 epochs before the validation loss had stopped improving:"
-                " more epochs might have taught more.",
+                "All 3 runs reached the limit of 8 epochs before the validation loss had stopped"
+                " improving: more epochs might have taught more.",
             ),
             (
                 ["patience", "cap", "cap"],
-                "2 of 3 runs met the cap of epochs before the validation loss had stopped improving (1"
-                " run of mistaken and 1 run of augmented): more epochs might have taught more.",
+                "2 of 3 runs reached the limit of epochs before the validation loss had stopped"
+                " improving (1 run of mistaken and 1 run of augmented): more epochs might have taught"
+                " more.",
             ),
         ],
     )

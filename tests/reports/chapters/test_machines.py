@@ -128,7 +128,7 @@ def test_two_machines_are_a_picture_a_word_and_a_table(two: Study) -> None:
     drawing.checked(drawn.narrow_svg, name="narrow")
     assert drawn.alt.endswith("Speeds as multiples of anna's: bob 2.00; anna 1.00.")
     assert told(two) == (
-        "A lead without an interval decides only above 1.20 times. Machines get an interval from three"
+        "Without an interval a lead decides only above 1.20 times. Machines get an interval from three"
         " sessions each."
     )
     assert len(section.data["machine_pairs"]) == len(two.machines) == 7
@@ -243,7 +243,7 @@ def test_dots_are_of_the_cells_that_are_in_the_mean(
     assert sorted(dot.ratio for dot in bob.dots) == pytest.approx([2.0, 2.5])
     table = ranking(given)["means"]
     assert "Cells (an experiment in an engine) in each mean: 2." in words(table.caption)
-    assert "those in float32 are in the mean" in words(table.caption)
+    assert "Only engines in float32 are in the mean." in words(table.caption)
 
 
 def test_marks_are_the_means_and_dots_the_cells(two: Study, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +349,7 @@ def test_a_mean_over_other_cells_is_not_to_be_compared(tmp_path: Path) -> None:
     ]
     table = ranking(saved(tmp_path, *files))["means"]
     assert column(table, "Cells") == ["2", "1", "–"]
-    assert "Means over other cells are not to be compared with each other." in words(table.caption)
+    assert "Do not compare means over different cells with each other." in words(table.caption)
 
 
 def test_other_settings_follow_in_the_ranking(two: Study) -> None:

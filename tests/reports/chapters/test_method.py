@@ -45,7 +45,7 @@ from tests.support.report_study import saved, study_of
 from tests.support.report_text import sentences_of
 
 STEADY = (120.0, 100.0, 101.0, 99.0, 100.0)
-PROTOCOL = ("CIFAR-10", "float64", "version 6", "momentum 0.9", "over 1 %", "leaves 2 of them")
+PROTOCOL = ("CIFAR-10", "float64", "version 6", "momentum 0.9", "over 1 %", "as 2 processors")
 """Digits that words may have: the protocol's own."""
 
 
@@ -119,7 +119,7 @@ def test_what_the_runs_were_and_that_all_gates_were_passed(two: Study) -> None:
     )
     told = "with a reference in numpy and float64, by 22 checks of 22 runs: all were passed."
     assert told in text(two)
-    assert "how many processes want the processor, was 0.4." in text(two)
+    assert "Before a run 0.4 processes wanted the processor (the load average)." in text(two)
 
 
 def test_every_number_is_what_the_files_say(two: Study, folder: Path) -> None:
@@ -295,7 +295,7 @@ def test_runs_in_a_bad_condition_stand_in_a_row_by_kind(tmp_path: Path) -> None:
     assert found is not None
     assert found.title == "The condition of 4 runs was not good"
     assert "No run was in low power mode." in text(given)
-    assert "was 0.4 to 7.5." in text(given)
+    assert "Before a run 0.4 to 7.5 processes wanted the processor" in text(given)
     frame = written(given).data["conditions"]
     assert len(frame) == 6
     told_with_the_speeds = {"slowed down", "cut off and resumed"}
@@ -401,4 +401,4 @@ def test_no_valid_run_has_a_method_all_the_same(tmp_path: Path) -> None:
     given = saved(tmp_path, (ANNA, pair(failure="killed", plan=FULL)))
     assert table(given, "recipes") is None
     assert "The report is about" not in text(given)
-    assert "An epoch of training is timed by the worker's own clock" in text(given)
+    assert "It waits for the device before its clock starts" in text(given)

@@ -235,7 +235,7 @@ class TestThePicture:
         [picture] = [block for block in section.blocks if isinstance(block, Picture)]
         assert picture.title == "fc6 holds 177.2 of the 202.8 million parameters of mistaken"
         assert caption(picture) == (
-            "In millions. Yellow is what a layer has more than the standard network's."
+            "In millions. Yellow is what a layer has beyond the standard network's."
         )
         assert "torchvision conv1 0.02" in picture.alt
         drawing.checked(picture.svg, name=picture.key)

@@ -27,9 +27,9 @@ from tests.support.report_study import study_of
 
 STEADY = [100.0] * 5
 INTRODUCTION = (
-    "This project grew out of a report of March 2025: it trained AlexNet on CIFAR-10 in PyTorch and in"
-    " Keras on one MacBook Pro with an Apple M1 Pro, and by accident a network of 3.5 times as many"
-    " parameters, which is called mistaken here."
+    "This project grew out of a report of March 2025. That report trained AlexNet on CIFAR-10 in PyTorch"
+    " and in Keras, on one MacBook Pro with an Apple M1 Pro. By accident it also trained a network of"
+    " 3.5 times as many parameters, which is called mistaken here."
 )
 
 
@@ -87,7 +87,7 @@ def test_what_was_not_reproduced_has_its_cause(tmp_path: Path) -> None:
     given = of(tmp_path, *runs)
     [row] = [row for row in claims(given).rows if "performance" in row[0]]
     assert row[1:] == ("“not so great”", "92.00 %; PyTorch 92.00 %", "below PyTorch", "not reproduced")
-    assert "behind Flatten were reordered" in words(*written(given).blocks)
+    assert "needs the weights behind Flatten in another order" in words(*written(given).blocks)
 
 
 def test_one_claim_reads_as_one(tmp_path: Path) -> None:
@@ -128,9 +128,9 @@ def test_runs_that_decide_nothing_have_two_sentences(tmp_path: Path) -> None:
     )
     section = written(of(tmp_path, quick))
     assert words(*section.blocks) == (
-        f"{INTRODUCTION} These runs say nothing of the original report's figures, which are of full"
-        " training on CIFAR-10 at 224 pixels a side, in float32. What arithmetic alone decides of its"
-        " claims is in the project's docs/original-report.md."
+        f"{INTRODUCTION} These runs say nothing of that report's figures. They are of full training"
+        " on CIFAR-10 at 224 pixels a side, in float32. What arithmetic alone says of its claims is in"
+        " the project's docs/original-report.md."
     )
     assert len(section.blocks) == 1
     assert FILE.name == "original-report.md"

@@ -602,7 +602,7 @@ class TestWords:
         self, tmp_path: Path, more: float, is_said: bool
     ) -> None:
         text = prose(saved_runs(tmp_path, metered(T, grown=more), metered(F)))
-        assert ("A lead without an interval decides only above 1.20 times." in text) == is_said
+        assert ("Without an interval a lead decides only above 1.20 times." in text) == is_said
 
     def test_why_energy_is_missing_is_told_once(self, tmp_path: Path) -> None:
         made = section(saved_runs(tmp_path, metered(T), metered(F)))
@@ -689,7 +689,7 @@ class TestWords:
 
     def test_memory_that_cannot_be_is_why_there_is_none(self, tmp_path: Path) -> None:
         given = saved_runs(tmp_path, metered(T, grown=-0.1))
-        assert prose(given).startswith("Memory is not known: less was counted than a run can do with.")
+        assert prose(given).startswith("Memory is not known: the counter gave less than a run needs.")
         assert "Training, GB" not in names(given)
 
     def test_no_valid_run(self, tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ class TestPicture:
         shown = picture(given)
         assert shown is not None
         captions = " ".join(sentence.text for sentence in shown.caption)
-        assert "Grey is a thick line's reference kernel, a fixed piece of work" in captions
+        assert "The grey line is the reference kernel beside a thick line" in captions
 
     def test_without_a_kernel_no_grey_is_explained(self, tmp_path: Path) -> None:
         unprobed = [replace(epoch, probe_seconds=None) for epoch in epochs_of(SLOWING)]
@@ -325,7 +325,7 @@ class TestNotes:
         busy = disturbed(epochs_of(STEADY), *range(2, 11))
         given = saved_runs(tmp_path, run_of("scratch", "torch", busy, device="cpu"))
         assert self.notes(given) == [
-            "Of 1 run every epoch that counts was disturbed, so its speed decides nothing."
+            "In 1 run every epoch that counts was disturbed, so its speed decides nothing."
         ]
 
     def test_a_run_that_was_cut_off_could_cool_down(self, tmp_path: Path) -> None:
