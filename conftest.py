@@ -245,9 +245,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 if bench_session.trials():
                     with (
                         progress.terminal(session.config) as console,
-                        progress.progress_bar(console) as bar,
+                        progress.ProgressBar(console, "trial") as bar,
                     ):
-                        bar.add_task("trial", total=None, note="how many steps an epoch has")
+                        bar.add("how many steps an epoch has")
                         bench_session.cut_epochs()
                 bench_session.begin(_plugin(session.config).save)
         except USAGE_ERRORS as error:
@@ -276,10 +276,10 @@ def gate(request: pytest.FixtureRequest, cell: Cell) -> Gate:
     session = request.config.stash[SESSION]
     if reason := session.skip_reason(cell):
         pytest.skip(reason)
-    with progress.terminal(request.config) as console, progress.progress_bar(console) as bar:
-        left = progress.format_seconds(session.seconds_left())
-        name = f"correctness gate  {cell.id}  ({left} left in all)"
-        bar.add_task(name, total=None, note="device against reference")
+    left = progress.format_seconds(session.seconds_left())
+    heading = f"correctness gate  {cell.id}  ({left} left in all)"
+    with progress.terminal(request.config) as console, progress.ProgressBar(console, heading) as bar:
+        bar.add("device against reference")
         return session.gate(cell)
 
 
@@ -292,11 +292,10 @@ def run(request: pytest.FixtureRequest, cell: Cell) -> SessionRun:
         pytest.skip(reason)
     number = len(session.runs) + len(session.skipped) + 1
     left = progress.format_seconds(session.seconds_left())
-    name = f"cell {number} of {len(session.picked)}  {cell.id}  ({left} left in all)"
-    with progress.terminal(request.config) as console, progress.progress_bar(console) as bar:
+    heading = f"cell {number} of {len(session.picked)}  {cell.id}  ({left} left in all)"
+    with progress.terminal(request.config) as console, progress.ProgressBar(console, heading) as bar:
         session.interrupts.notify = console.print
-        task = bar.add_task(name, total=None, note="starting")
-        show = progress.progress_updater(bar, task, epochs=session.plans[cell].epochs)
+        show = progress.progress_updater(bar, bar.add("starting"), epochs=session.plans[cell].epochs)
         run = session.run_cell(cell, show)
     request.node.add_marker(pytest.mark.benchmark(timer=run.clock, group=cell.experiment))
     return run
@@ -345,9 +344,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     writer = terminalreporter._tw
     plugin = _plugin(config)
     if session.runs or session.skipped:
-        table = summary.summary_table(session)
-        text = summary.render(table, width=writer.fullwidth, colour=writer.hasmarkup)
-        terminalreporter.write_line(text.rstrip())
+        text = summary.summary_text(session, width=writer.fullwidth, colour=writer.hasmarkup)
+        terminalreporter.write_line(text)
     problem = getattr(plugin.storage, "problem", None)
     for line in [
         *summary.explanations(session),

@@ -1,12 +1,12 @@
-"""The progress line of a cell while it runs."""
+"""The progress of a cell while it runs, as two lines of a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from bench.ipc.messages import Heartbeat, Record
 from bench.records import derive
@@ -46,23 +47,36 @@ def terminal(config: Any) -> Iterator[Console]:
         yield console
 
 
-def progress_bar(console: Console) -> Progress:
-    """The live line; it shows nothing if there is no terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        refresh_per_second=REFRESHES_PER_SECOND,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+class ProgressBar(Progress):
+    """Two live lines: what runs, and how far it is. Both fit into the 80 columns of a new terminal.
+
+    Shows nothing if there is no terminal.
+    """
+
+    def __init__(self, console: Console, heading: str) -> None:
+        self._heading = Text(heading, no_wrap=True, overflow="ellipsis")
+        super().__init__(
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+
+    def add(self, note: str) -> TaskID:
+        """The one thing that is shown; its length is not known yet."""
+        return self.add_task("", total=None, note=note)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self._heading
+        yield self.make_tasks_table(self.tasks)
 
 
-def progress_updater(bar: Progress, task: TaskID, *, epochs: int) -> Callable[[Record], None]:
+def progress_updater(bar: ProgressBar, task: TaskID, *, epochs: int) -> Callable[[Record], None]:
     """A callback that shows a cell's records on the progress bar."""
     steps_per_epoch, note = 1, "starting"
 

@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bench.doctor.findings import Finding
 from bench.plugin import header
@@ -32,8 +32,9 @@ LEGEND = {
         " others on the GPU, or sleep"
     ),
     "input %": (
-        "the last epoch's images/s as a share of the speed of the same step on a batch already on the"
-        " device. Near 100, loading images costs nothing. A dash: every try at that step was disturbed"
+        "the last undisturbed epoch's images/s as a share of the speed of the same step on a batch"
+        " already on the device. Near 100, loading images costs nothing. A dash: every try at that step"
+        " was disturbed"
     ),
     "roofline %": (
         "FLOP/s as a share of the most that the roofline measured here allows (model FLOPs"
@@ -51,27 +52,49 @@ LEGEND = {
 }
 Figures = dict[str, str]
 DASH = "–"
+TABLE_WIDTH = 200
+"""Columns of a terminal: more than the table has."""
+
+
+def summary_text(session: Session, *, width: int, colour: bool) -> str:
+    """Conditions, table and legend, for pytest's own terminal writer.
+
+    Words are wrapped to the terminal's width. The table is as wide as its figures.
+    """
+    table = summary_table(session)
+    console = Console(width=width, force_terminal=colour, no_color=not colour, highlight=False)
+    with console.capture() as capture:
+        console.print(Text(conditions(session), style="bold"))
+        console.width = max(width, TABLE_WIDTH)
+        console.print(table)
+        console.width = width
+        console.print(Text(legend(table), style="italic"))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def conditions(session: Session) -> str:
+    """What was measured on what, and how exactly it computed."""
+    return (
+        f"{header.conditions_line(session)}\ndata: {header.data_line(session)}"
+        f"{_precision_line(session.runs)}"
+    )
+
+
+def legend(table: Table) -> str:
+    """What the table's columns mean, a line each."""
+    names = [str(column.header) for column in table.columns]
+    return "\n".join(f"{name}: {LEGEND[name]}" for name in names if name in LEGEND)
 
 
 def summary_table(session: Session) -> Table:
-    """One row per cell, with the conditions in the title. A column without any figure is left out."""
+    """One row per cell. A column without any figure is left out."""
     order = list(session.plans)
     runs = sorted(session.runs, key=lambda run: order.index(run.cell))
     rows = {run.cell.id: _figures(run) for run in runs}
     columns = dict.fromkeys(
         column for row in rows.values() for column, text in row.items() if text != DASH
     )
-    table = Table(
-        title=escape(
-            f"{header.conditions_line(session)}\ndata: {header.data_line(session)}"
-            f"{_precision_line(runs)}"
-        ),
-        title_justify="left",
-        title_style="bold",
-        caption="\n".join(f"{name}: {LEGEND[name]}" for name in columns if name in LEGEND),
-        caption_justify="left",
-        box=None,
-    )
+    table = Table(box=None)
     for column in ("cell", *(columns or ["epochs"])):
         table.add_column(column, justify="left" if column == "cell" else "right", no_wrap=True)
     for cell, row in rows.items():
@@ -194,11 +217,3 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
         if finding.level != "good":
             lines += [f"{finding.level}: {finding.message}", f"    fix: {finding.fix}"]
     return lines
-
-
-def render(table: Table, *, width: int, colour: bool) -> str:
-    """The table as text for pytest's own terminal writer."""
-    console = Console(width=max(width, 120), force_terminal=colour, no_color=not colour)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get()

@@ -88,7 +88,7 @@ def test_a_drift_is_shown_only_where_there_is_one() -> None:
 
 def test_the_title_says_what_every_figure_stands_under() -> None:
     session: Any = OneRun()
-    assert summary.summary_table(session).title == (
+    assert summary.conditions(session) == (
         "smoke: 640 SYNTHETIC training images at 64 px; torch on cpu; test-machine\n"
         "data: SYNTHETIC images, made by this suite"
     )
@@ -107,7 +107,7 @@ def test_the_title_says_where_epochs_are_cut_short() -> None:
     (cell,) = session.plans
     session.plans[cell] = replace(PLAN, profile="speed", train_images=None, steps_per_epoch=80)
     session.profile = "speed"
-    assert str(summary.summary_table(session).title).startswith(
+    assert summary.conditions(session).startswith(
         "speed: the first 80 steps of an epoch of 45,000 SYNTHETIC training images at 64 px;"
     )
 
@@ -116,10 +116,10 @@ def test_the_title_says_how_exactly_the_cells_computed() -> None:
     session: Any = OneRun()
     (run,) = session.runs
     run.gate = GATE
-    assert str(summary.summary_table(session).title).endswith("\nprecision as measured: float32")
+    assert summary.conditions(session).endswith("\nprecision as measured: float32")
     coarse = replace(run, cell=replace(CELL, seed=1), gate=replace(GATE, precision="TF32"))
     session.runs, session.plans = [run, coarse], {run.cell: PLAN, coarse.cell: PLAN}
-    assert str(summary.summary_table(session).title).endswith(
+    assert summary.conditions(session).endswith(
         "\nprecision as measured is not the same: float32 in scratch-torch-cpu-s0; TF32 in"
         " scratch-torch-cpu-s1"
     )
@@ -152,7 +152,14 @@ def test_a_share_of_steps_that_were_disturbed_is_not_shown() -> None:
     table = summary.summary_table(sound)
     (column,) = [column for column in table.columns if column.header == "input %"]
     assert list(column.cells) == ["102", summary.DASH]
-    assert "none where every try at that step was disturbed" in str(table.caption)
+    assert "A dash: every try at that step was disturbed" in summary.legend(table)
+
+
+def test_words_keep_to_the_terminals_width_and_the_row_is_whole() -> None:
+    session: Any = OneRun()
+    lines = summary.summary_text(session, width=60, colour=False).splitlines()
+    _, row = [line for line in lines if len(line) > 60]  # below the names of the columns
+    assert [part.strip() for part in row.split("  ") if part.strip()] == list(only_row(session).values())
 
 
 def test_the_cells_are_in_the_grids_order_whenever_each_was_run() -> None:
