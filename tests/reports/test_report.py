@@ -108,7 +108,7 @@ def test_the_same_files_give_the_same_report(results: Path, whole: Written, tmp_
             pytest.fail(f"{file.name} differs at byte {at}:\n{one[around]!r}\n{other[around]!r}")
 
 
-@pytest.mark.parametrize("folder", ["sample-report", "h200"])
+@pytest.mark.parametrize("folder", ["sample-report", "h200", "example-run"])
 def test_a_committed_report_is_what_the_code_writes(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
