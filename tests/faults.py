@@ -119,7 +119,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="augmentation",
-        claim="`augmented` trains on random flips and pad-4 crops (README)",
+        claim="`augmented` trains on random flips, and on crops after padding by 4 pixels (README)",
         fault="no image is ever mirrored",
         file="alexnet/data.py",
         old="flips = rng.random(len(data)) < 0.5",
