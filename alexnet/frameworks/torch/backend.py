@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -84,6 +85,9 @@ class TorchBackend:
     """The `Backend` of torch."""
 
     def __init__(self, device: Device, *, form: Form, tf32: bool) -> None:
+        # The first optimizer imports it, 175 MB with what it needs. That is no memory of training, so it
+        # has to be there before a run's memory is counted from.
+        importlib.import_module("torch._dynamo")
         self.device, self.form = device, form
         if device == "cuda":
             # As in TensorFlow: full float32 unless TF32 was asked for, and cuDNN times convolutions to
