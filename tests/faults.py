@@ -458,6 +458,15 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
+        name="imports-before-memory",
+        claim="A run's memory is counted from after its framework's imports (docs/comparing.md)",
+        fault="torch imports what its first optimizer needs when training begins",
+        file="alexnet/frameworks/torch/backend.py",
+        old='        importlib.import_module("torch._dynamo")\n',
+        new="",
+        tests=("tests/alexnet/frameworks/test_imports.py::test_training_imports_nothing_more",),
+    ),
+    Fault(
         name="patience",
         claim="Early stopping watches the validation loss (README)",
         fault="it has an epoch of patience too many",
