@@ -157,7 +157,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--weights": {
         "type": expanded,
         "metavar": "PATH",
-        "help": "your copy of torchvision's alexnet-owt-7be5be79.pth; default: it is downloaded",
+        "help": "weights of torchvision's AlexNet, such as your copy of alexnet-owt-7be5be79.pth;"
+        " default: that file, downloaded",
     },
     "--ignore-doctor": {
         "action": "store_true",

@@ -24,8 +24,8 @@ from bench.session.session import Session
 
 LEGEND = {
     "s/epoch": (
-        "median over the epochs of the last stage that count: all but warm-up and disturbed ones."
-        " images/s is of the same epochs"
+        "median over the epochs that count (of the last stage, after its warm-up), without disturbed"
+        " ones. images/s is of the same epochs"
     ),
     "disturbed": (
         "how many of the epochs that count were disturbed: by other programs, a virtual machine's host,"
