@@ -53,6 +53,7 @@ class Setting:
         self.commit()
         self.room = Room(folder / "room", ["mac-01"])
         self.lines: list[str] = []
+        self.fake("df", "echo; echo disk 1 1 50000000 1% /")  # room, whatever this computer's disk has
 
     def git(self, *arguments: str) -> str:
         names = ("-c", "user.name=T", "-c", "user.email=t@localhost")
