@@ -117,6 +117,7 @@ class Session:
         return environment_without({"ALEXNET_DATA"}) | {
             "TOY": self.toy,
             "TMPDIR": str(self.folder),
+            "HELD_FOLDER": str(self.folder),
             "COLUMNS": "120",
         }
 
@@ -176,7 +177,7 @@ class Session:
         for process in psutil.process_iter():
             try:
                 ours = "tests.support.toy_worker" in process.cmdline()
-                if ours and process.environ().get("TMPDIR") == str(self.folder):
+                if ours and process.environ().get("HELD_FOLDER") == str(self.folder):
                     orphans.append(process.pid)
             except psutil.Error:
                 continue

@@ -35,7 +35,7 @@ from bench import interpreter
 from bench.host.condition import CAFFEINATE, current_condition
 from bench.host.limits import Limits, current_limits
 from bench.host.machine import describe, likely_gpu
-from bench.ipc.compile_folder import place
+from bench.ipc.child_folder import place
 from bench.paths import ROOT
 from bench.plan import prepare
 from bench.plan.engines import obstacle_on

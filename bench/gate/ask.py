@@ -10,7 +10,7 @@ from pathlib import Path
 from alexnet.frameworks.protocol import Device
 from alexnet.frameworks.registry import ENGINES
 from bench.ipc.cell_files import journal_file, remove_references
-from bench.ipc.compile_folder import CompileFolders
+from bench.ipc.child_folder import ChildFolders
 from bench.ipc.messages import Job
 from bench.ipc.parent import (
     GATE_COMMAND,
@@ -40,11 +40,11 @@ def ask_gate(
     folder: Path,
     command: Sequence[str] = GATE_COMMAND,
     timeout_seconds: float = MIN_TIMEOUT_SECONDS,
-    compiled: CompileFolders,
+    folders: ChildFolders,
 ) -> GateReply:
     """Runs one cell's gate in its own process, whose output goes to `folder`/CELL.gate.log.
 
-    What its engine compiles goes into the engine's folder of `compiled`.
+    Its temporary files, and what its engine compiles, go into the engine's folder of `folders`.
     """
     gate: Gate | None = None
     roofline: Roofline | None = None
@@ -53,7 +53,7 @@ def ask_gate(
         folder.mkdir(parents=True, exist_ok=True)
         with (
             (folder / f"{job.cell.id}.gate.log").open("w") as log,
-            worker_process(job, command, log, compiled.environment(job.cell.engine)) as child,
+            worker_process(job, command, log, folders.environment(job.cell.engine)) as child,
         ):
             for record in read_records(child, timeout_seconds, timeout_seconds):
                 match record:
@@ -79,7 +79,7 @@ class Gates:
 
     gates: dict[Cell, Gate] = field(default_factory=dict)
     rooflines: dict[tuple[str, Device], Roofline] = field(default_factory=dict)
-    _compiled: CompileFolders = field(default_factory=CompileFolders)
+    _folders: ChildFolders = field(default_factory=ChildFolders)
     _in_journal: dict[Cell, Gate] = field(default_factory=dict)
 
     def add_earlier(self, cell: Cell, gate: Gate, *, for_repeats: bool) -> None:
@@ -128,8 +128,8 @@ class Gates:
         return self.gates[cell.first_repeat]
 
     def close(self) -> None:
-        """Removes what gates have compiled."""
-        self._compiled.close()
+        """Removes what gates have compiled, and their temporary files."""
+        self._folders.close()
 
     def _keep(self, cell: Cell, folder: Path) -> None:
         """Puts the gate into the cell's journal, once. Without an answer it is run again on resume."""
@@ -141,10 +141,10 @@ class Gates:
     def _ask_with_retry(self, job: Job, folder: Path) -> Gate:
         """Runs the gate, and once more if its process died without an answer, which may be chance."""
         cell = job.cell
-        reply = ask_gate(job, folder=folder, compiled=self._compiled)
+        reply = ask_gate(job, folder=folder, folders=self._folders)
         if reply.gate is None:
-            self._compiled.drop(cell.engine)  # it may be what ended the process
-            reply = ask_gate(job, folder=folder, compiled=self._compiled)
+            self._folders.drop(cell.engine)  # it may be what ended the process
+            reply = ask_gate(job, folder=folder, folders=self._folders)
         if reply.roofline:
             self.rooflines[cell.engine, cell.device] = reply.roofline
             _add_to_journal(folder, cell, "roofline", reply.roofline)

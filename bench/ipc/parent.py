@@ -16,7 +16,7 @@ from typing import IO
 
 from bench import interpreter
 from bench.ipc.child import ACK, STOP
-from bench.ipc.compile_folder import compile_folder
+from bench.ipc.child_folder import child_folder
 from bench.ipc.messages import Heartbeat, Job, Record, from_line, job_to_json
 from bench.paths import ROOT
 from bench.records.types import Epoch
@@ -64,18 +64,18 @@ class Child:
 
 @contextmanager
 def worker_process(
-    job: Job, command: Sequence[str], log: IO[str], caches: Mapping[str, str] | None = None
+    job: Job, command: Sequence[str], log: IO[str], temporary: Mapping[str, str] | None = None
 ) -> Iterator[Child]:
     """Starts a child, sends it its job, and kills its whole process group on leaving.
 
     The child is in its own process session, so that Ctrl-C reaches only the parent, which then decides.
     Its stdin stays open while the parent lives. If the parent is killed, the child reads the end of its
-    stdin and exits. What its engine compiles goes where the variables of `caches` say, or else into an
-    empty folder, which goes with it.
+    stdin and exits. Its temporary files, and what its engine compiles, go where the variables of
+    `temporary` say, or else into an empty folder, which goes with it.
     """
     with ExitStack() as stack:
-        if caches is None:
-            caches = stack.enter_context(compile_folder(job.cell.engine))
+        if temporary is None:
+            temporary = stack.enter_context(child_folder(job.cell.engine))
         read_end, write_end = os.pipe()
         pipe = stack.enter_context(os.fdopen(read_end, "rb", buffering=0))
         try:
@@ -86,7 +86,7 @@ def worker_process(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env={**os.environ, **interpreter.FOR_CHILDREN, **caches},
+                env={**os.environ, **interpreter.FOR_CHILDREN, **temporary},
                 pass_fds=(write_end,),
                 start_new_session=True,
             )

@@ -71,7 +71,7 @@ def record_seconds(job: Job, epoch: Epoch, folder: Path) -> tuple[float, float]:
         with (
             (folder / "records.log").open("w") as log,
             worker_process(
-                replace(job, saved_epochs=TIMES * (epoch,)), COMMAND, log, caches={}
+                replace(job, saved_epochs=TIMES * (epoch,)), COMMAND, log, temporary={}
             ) as child,
         ):
             for record in read_records(child, MIN_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS):

@@ -18,7 +18,7 @@ from bench.host import condition
 from bench.host.limits import current_limits
 from bench.host.lock import Lock
 from bench.ipc.cell_files import remove_checkpoint, remove_references
-from bench.ipc.compile_folder import remove_abandoned
+from bench.ipc.child_folder import remove_abandoned
 from bench.ipc.messages import Job, Record
 from bench.meters import energy
 from bench.plan import estimate, grid, prepare

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,10 +55,10 @@ def records(job: Job, behaviour: str) -> Iterator[Record]:
 
 
 def hang() -> None:
-    """Waits until the parent is gone; writes the file `asked` when the parent asks it to stop."""
+    """Waits until the parent is gone. Asked to stop, it writes the file `asked` in HELD_FOLDER."""
     for line in sys.stdin:
         if line == "stop\n":
-            (Path(tempfile.gettempdir()) / "asked").touch()
+            (Path(os.environ["HELD_FOLDER"]) / "asked").touch()
 
 
 def main() -> None:

@@ -42,6 +42,7 @@ class Host:
         patch.setattr(remote, "PLACE", remote.Place(machine=MACHINE, results=folder / "results"))
         patch.setattr(tempfile, "tempdir", str(folder))  # the lock of all sessions lies there
         patch.setenv("TMPDIR", str(folder))
+        patch.setenv("HELD_FOLDER", str(folder))
         host = cls(folder=folder, patch=patch)
         host.hold()
         return host

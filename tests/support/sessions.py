@@ -38,9 +38,8 @@ def command_and_environment(
     proxies = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
     environment |= dict.fromkeys(proxies, DEAD_PROXY) | {"PAPER": paper or ""}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "TORCH_HOME": str(folder / "torch")}
-    environment |= {
-        "TMPDIR": str(folder)
-    }  # the lock lies there, so a session outside the tests does not conflict
+    # The lock lies in TMPDIR, so a session outside the tests does not conflict.
+    environment |= {"TMPDIR": str(folder), "HELD_FOLDER": str(folder)}
     return command, environment
 
 

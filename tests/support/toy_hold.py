@@ -1,14 +1,13 @@
 """The options in `TOY`, and the place where a toy process waits until a test has acted.
 
 `hold=PLACE` in `TOY` sets the place: `CELL:gate`, `CELL:EPOCH` or `save`. A process that reaches it
-writes its id to the file `held` in TMPDIR and waits. In an epoch it continues when its parent asks it
-to stop; with `stubborn` it writes the file `asked` instead and keeps waiting.
+writes its id to the file `held` in HELD_FOLDER and waits. In an epoch it continues when its parent asks
+it to stop; with `stubborn` it writes the file `asked` instead and keeps waiting.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import sleep
@@ -23,7 +22,7 @@ def hold(place: str, stop_asked: Callable[[], bool] = lambda: False) -> None:
     """Waits if `place` is the place set in `TOY`."""
     if OPTIONS.get("hold") != place:
         return
-    folder = Path(tempfile.gettempdir())
+    folder = Path(os.environ["HELD_FOLDER"])
     _write(folder / HELD_FILE)
     while not (stop_asked() and "stubborn" not in OPTIONS):
         if stop_asked():

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bench.gate import ask as ask_module
 from bench.gate.ask import GateReply, Gates, ask_gate
 from bench.ipc.cell_files import journal_file, partial_reference, reference_folder
-from bench.ipc.compile_folder import CompileFolders
+from bench.ipc.child_folder import ChildFolders
 from bench.ipc.messages import Job
 from bench.records import journal
 from bench.records.journal import Journal
@@ -30,7 +30,7 @@ def ask(tmp_path: Path, script: str, *, timeout_seconds: float = 20.0) -> GateRe
         folder=tmp_path,
         command=command,
         timeout_seconds=timeout_seconds,
-        compiled=CompileFolders(),
+        folders=ChildFolders(),
     )
 
 
@@ -91,7 +91,7 @@ class PaperGates:
 def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaperGates:
     gates = PaperGates(tmp_path)
     monkeypatch.setattr(
-        ask_module, "ask_gate", lambda job, *, folder, compiled: gates.ask(job, folder=folder)
+        ask_module, "ask_gate", lambda job, *, folder, folders: gates.ask(job, folder=folder)
     )
     return gates
 
@@ -182,7 +182,7 @@ def test_the_reference_is_computed_once_and_removed_after_the_last_gate(paper: P
 def test_the_reference_is_removed_if_a_gate_is_interrupted(
     paper: PaperGates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cut_off(job: Job, *, folder: Path, compiled: CompileFolders) -> GateReply:
+    def cut_off(job: Job, *, folder: Path, folders: ChildFolders) -> GateReply:
         reference = reference_folder(folder, job.cell)
         for made in (reference, partial_reference(reference)):
             made.mkdir()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.ipc.compile_folder import LOCK, PREFIX
+from bench.ipc.child_folder import LOCK, PREFIX
 from bench.paths import ROOT
 from bench.records.journal import Journal, Line, read
 from bench.records.read import load
@@ -168,20 +168,17 @@ def test_an_end_during_the_gates_saves_nothing_and_says_how_to_go_on(
 
 
 def test_what_a_killed_session_left_is_removed(session: Session) -> None:
-    """A reference is 1.6 GB for the largest network, and no gate may take one that is half written.
-
-    What was compiled is of an engine that this session does not run.
-    """
+    """A reference is 1.6 GB for the largest network, and no gate may take one that is half written."""
     run_interrupted(session, signal.SIGINT)
     (runs,) = (session.folder / MACHINE / ".runs").iterdir()
     for name in ("scratch-s0.reference", "mistaken-s0.reference.part"):
         (runs / name / "gradient").mkdir(parents=True)
-    compiled = session.folder / f"{PREFIX}left"
-    compiled.mkdir()
-    (compiled / LOCK).touch()
+    left = session.folder / f"{PREFIX}left"
+    left.mkdir()
+    (left / LOCK).touch()
     resume(session)
     assert list(runs.glob("*.reference*")) == []
-    assert not compiled.exists()
+    assert not left.exists()
 
 
 def test_ctrl_c_in_the_very_last_epoch_has_the_cell_in_the_file(

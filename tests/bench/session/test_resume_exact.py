@@ -100,7 +100,7 @@ def test_a_run_interrupted_after_every_epoch_equals_one_never_interrupted(
     """
     for name, value in (ONE_THREAD | {"TOY": "real beat=0"}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(parent, "compile_folder", lambda engine: nullcontext(compile_caches()))
+    monkeypatch.setattr(parent, "child_folder", lambda engine: nullcontext(compile_caches()))
     cell = cpu_cell(experiment, engine)
     uninterrupted = run_uninterrupted(tmp_path / "whole", cell, epochs, pretrained_weights)
     interrupted = run_with_interruptions(tmp_path / "parts", cell, epochs, pretrained_weights)

@@ -1,4 +1,4 @@
-"""The folder in which a child keeps what it compiles: empty at first, and gone when the child is."""
+"""The folder for a child's temporary files: empty at first, and gone when the child is."""
 
 from __future__ import annotations
 
@@ -11,24 +11,20 @@ from tempfile import gettempdir, mkdtemp
 
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
 
-PREFIX, LOCK = "alexnet-compiled-", "lock"
+PREFIX, LOCK = "alexnet-child-", "lock"
 PLACE_WITHOUT_SPACES = "/tmp"
 
 
 @contextmanager
-def compile_folder(engine: str) -> Iterator[dict[str, str]]:
-    """The environment in which an engine's framework keeps what it compiles in an empty folder.
+def child_folder(engine: str) -> Iterator[dict[str, str]]:
+    """The environment in which a child has an empty folder for its temporary files and what it compiles.
 
     So each process compiles as on a computer that has never run the engine. The parent makes and removes
-    the folder, since a child that is killed removes nothing; what a killed parent left is removed before
-    the next folder is made, and as the next session begins. The environment is empty for an engine that
-    compiles nothing or keeps nothing. Raises OSError.
+    the folder, since a child that ends at once or is killed removes nothing: TensorFlow leaves the code
+    that it has generated, torch an empty folder. What a killed parent left is removed before the next
+    folder is made, and as the next session begins. Raises OSError.
     """
-    row = ENGINES[engine]
-    variables = FRAMEWORKS[row.framework].cache_variables if row.compiler else ()
-    if not variables:
-        yield {}
-        return
+    variables = {"TMPDIR", *FRAMEWORKS[ENGINES[engine].framework].cache_variables}
     remove_abandoned()
     outer = Path(mkdtemp(prefix=PREFIX, dir=place()))
     try:
@@ -43,7 +39,7 @@ def compile_folder(engine: str) -> Iterator[dict[str, str]]:
         shutil.rmtree(outer, ignore_errors=True)
 
 
-class CompileFolders:
+class ChildFolders:
     """A folder for each engine, that its processes share until `close`.
 
     Gates share one: what a gate compiles is no part of any measurement, and its precision is asked of
@@ -57,7 +53,7 @@ class CompileFolders:
     def environment(self, engine: str) -> dict[str, str]:
         """The environment of a process of the engine. Raises OSError."""
         if engine not in self._environments:
-            self._environments[engine] = self._stack.enter_context(compile_folder(engine))
+            self._environments[engine] = self._stack.enter_context(child_folder(engine))
         return self._environments[engine]
 
     def drop(self, engine: str) -> None:

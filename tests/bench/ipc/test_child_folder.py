@@ -1,4 +1,4 @@
-"""Each process compiles as on a computer that has never run its engine, and leaves nothing behind."""
+"""Each child compiles as on a computer that has never run its engine, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from alexnet.frameworks.registry import FRAMEWORKS
-from bench.ipc.compile_folder import CompileFolders, compile_folder
+from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+from bench.ipc.child_folder import ChildFolders, child_folder
 from bench.ipc.parent import worker_process
 from bench.paths import ROOT
 from tests.bench.ipc.test_child import becomes_true
@@ -32,37 +32,36 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_folder_is_empty_at_first_and_goes_with_all_that_is_in_it(temporary: Path) -> None:
-    with compile_folder(COMPILED) as environment:
+    with child_folder(COMPILED) as environment:
         assert environment.keys() == set(VARIABLES)
         (folder,) = {Path(value) for value in environment.values()}
         assert temporary in folder.parents
         assert list(folder.iterdir()) == []
         (folder / "kernel.so").touch()
-        with compile_folder(COMPILED) as other:
+        with child_folder(COMPILED) as other:
             assert set(other.values()).isdisjoint(environment.values())
         assert (folder / "kernel.so").exists(), "a folder in use is not an abandoned one"
     assert list(temporary.iterdir()) == []
 
 
 def test_the_gates_of_an_engine_share_a_folder_until_the_session_ends(temporary: Path) -> None:
-    folders = CompileFolders()
+    folders = ChildFolders()
     environment = folders.environment(COMPILED)
     (folder,) = {Path(value) for value in environment.values()}
     (folder / "kernel.so").touch()
     assert folders.environment(COMPILED) == environment
     assert folders.environment("mlx").values() != environment.values()
-    with compile_folder(COMPILED) as of_a_worker:
+    with child_folder(COMPILED) as of_a_worker:
         assert set(of_a_worker.values()).isdisjoint(environment.values())
     assert (folder / "kernel.so").exists()
     folders.close()
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("engine", ["torch", "torch-bf16", "tensorflow-xla"])
-def test_an_engine_that_keeps_nothing_gets_no_folder(engine: str, temporary: Path) -> None:
-    with compile_folder(engine) as environment:
-        assert environment == {}
-        assert list(temporary.iterdir()) == []
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_has_its_temporary_files_there(engine: str, temporary: Path) -> None:
+    with child_folder(engine) as environment:
+        assert temporary in Path(environment["TMPDIR"]).parents
 
 
 def test_a_path_with_a_space_is_not_taken(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +69,7 @@ def test_a_path_with_a_space_is_not_taken(temporary: Path, monkeypatch: pytest.M
     spaced = temporary / "two words"
     spaced.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(spaced))
-    with compile_folder(COMPILED) as environment:
+    with child_folder(COMPILED) as environment:
         assert all(len(value.split()) == 1 for value in environment.values())
         assert Path(environment["TMPDIR"]).is_dir()
     assert not Path(environment["TMPDIR"]).parent.exists()
@@ -100,8 +99,8 @@ def test_what_a_killed_child_has_compiled_is_removed(temporary: Path) -> None:
 
 PARENT = f"""
 import time
-from bench.ipc.compile_folder import compile_folder
-with compile_folder({COMPILED!r}) as environment:
+from bench.ipc.child_folder import child_folder
+with child_folder({COMPILED!r}) as environment:
     print(environment["TMPDIR"], flush=True)
     time.sleep(60)
 """
@@ -113,11 +112,11 @@ def test_what_a_killed_parent_left_is_removed_before_the_next_child(temporary: P
     ) as parent:
         assert parent.stdout
         left = Path(parent.stdout.readline().strip())
-        with compile_folder(COMPILED):
+        with child_folder(COMPILED):
             assert left.is_dir(), "its parent lives"
         parent.kill()
     assert left.is_dir()
-    with compile_folder(COMPILED):
+    with child_folder(COMPILED):
         assert not left.parent.exists()
 
 
@@ -128,6 +127,31 @@ from torch._inductor.runtime.cache_dir_utils import cache_dir, triton_cache_dir
 folders = [codecache._HEADER_DIR, cache_dir(), triton_cache_dir(0)]
 os.write(int(sys.argv[1]), json.dumps(folders).encode())
 """
+
+
+GENERATES = """
+import os, sys, tempfile
+from pathlib import Path
+import tensorflow as tf
+double = tf.function(lambda x: 2 * x if x > 0 else x)
+double(tf.constant(1.0))
+names = [file.name for file in Path(tempfile.gettempdir()).iterdir()]
+os.write(int(sys.argv[1]), repr(names).encode())
+os._exit(0)
+"""
+
+
+def test_what_tensorflow_generates_goes_with_a_child_that_ends_at_once(temporary: Path) -> None:
+    """It would remove its files in order at the end, which no child waits for."""
+    log_file, script = temporary / "log", temporary / "script.py"
+    script.write_text(GENERATES)  # TensorFlow generates code from a file alone
+    with (
+        log_file.open("w") as log,
+        worker_process(job(""), [sys.executable, str(script)], log) as child,
+    ):
+        assert becomes_true(lambda: child.process.poll() is not None)
+        assert b"__autograph_generated_file" in child.pipe.read(65536), log_file.read_text()
+    assert {file.name for file in temporary.iterdir()} == {"log", "script.py"}
 
 
 def test_all_that_inductor_keeps_lies_in_the_folder(temporary: Path) -> None:
