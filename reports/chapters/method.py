@@ -318,7 +318,7 @@ def _measuring(study: Study, gate: pd.DataFrame) -> tuple[Paragraph, ...]:
         " before it stops. Validation and checkpoints are outside that time.",
         "The first epoch of a process, and the first of a later stage, is a warm-up. It is recorded, and"
         " counts in no rate unless there is no other epoch.",
-        "A disturbed epoch does not count either. It is one in which other programs or a virtual"
+        "A disturbed epoch is left out of the rate too. It is one in which other programs or a virtual"
         " machine's host took over {taken} of the processors' time, others used the GPU, or the computer"
         " slept. Beside a run on a GPU other programs may take more, as long as {free} processors stay"
         " free. If all epochs of a run were disturbed, their rate is shown, and decides nothing.",

@@ -68,17 +68,24 @@ def _counts(shown: pd.DataFrame) -> list[Field]:
 
 def _reading(shown: pd.DataFrame) -> list[Sentence]:
     sentences = []
-    columns = [shown[f"largest_{name}"].notna().any() for name in ("drift", "probe_drift")]
-    if columns[0]:
+    changes = [
+        column
+        for column, name in (("Change", "largest_drift"), ("Kernel", "largest_probe_drift"))
+        if shown[name].notna().any()
+    ]
+    if "Change" in changes:
         sentences.append("Change is from the first third of the timed epochs to the last.")
-    if columns[1]:
+    if "Kernel" in changes:
         sentences.append(
             "Kernel is the change of the reference kernel's speed from before training to the end. The"
             " kernel is a fixed piece of work, timed between the epochs: it tells whether the device"
             " itself slowed."
         )
-    if any(columns):
-        sentences.append("Of several runs, the one that changed most is shown.")
+    if changes:
+        sentences.append(
+            f"Of several runs, the largest change, up or down, is shown for {' and '.join(changes)}, and"
+            " the median for Input % and Roofline %."
+        )
     if shown["disturbed_epochs"].any():
         sentences.append("Disturbed epochs, whose time other work took, are in no rate.")
     if shown["slow_epochs"].any():
