@@ -76,7 +76,7 @@ def conditions(session: Session) -> str:
     """What was measured on what, and how exactly it computed."""
     return (
         f"{header.conditions_line(session)}\ndata: {header.data_line(session)}"
-        f"{_precision_line(session.runs)}"
+        f"{_precision_line(_in_order(session))}"
     )
 
 
@@ -88,9 +88,7 @@ def legend(table: Table) -> str:
 
 def summary_table(session: Session) -> Table:
     """One row per cell. A column without any figure is left out."""
-    order = list(session.plans)
-    runs = sorted(session.runs, key=lambda run: order.index(run.cell))
-    rows = {run.cell.id: _figures(run) for run in runs}
+    rows = {run.cell.id: _figures(run) for run in _in_order(session)}
     columns = dict.fromkeys(
         column for row in rows.values() for column, text in row.items() if text != DASH
     )
@@ -102,6 +100,12 @@ def summary_table(session: Session) -> Table:
     for skipped in session.skipped:
         table.add_row(skipped.cell.id, "skipped")
     return table
+
+
+def _in_order(session: Session) -> list[SessionRun]:
+    """The runs in the grid's order. A resumed session has run some of them earlier."""
+    order = list(session.plans)
+    return sorted(session.runs, key=lambda run: order.index(run.cell))
 
 
 def _figures(run: Run) -> Figures:
@@ -164,14 +168,14 @@ def _peak_memory(run: Run) -> str:
 
 def explanations(session: Session) -> list[str]:
     """Why cells have no figures, with the end of their logs; then warnings and skipped cells."""
-    lines = []
-    for run in session.runs:
+    lines, runs = list[str](), _in_order(session)
+    for run in runs:
         if not run.complete:
             outcome = "is invalid" if run.result else "failed"
             lines.append(f"{run.cell.id} {outcome}: {rejection_text(run)}")
             if run.failure and run.failure.log_tail:
                 lines += [f"    {line}" for line in run.failure.log_tail.splitlines()[-8:]]
-    for run in session.runs:
+    for run in runs:
         warnings = map(warning_text, run.verdict.warnings)
         lines += [f"{run.cell.id}, note: {warning}" for warning in warnings]
     lines += sorted(session.warnings | _unmeasured(session))

@@ -166,10 +166,14 @@ def test_the_cells_are_in_the_grids_order_whenever_each_was_run() -> None:
     """A resumed session has its finished cells before the others."""
     session: Any = OneRun()
     (done,) = session.runs
-    late = replace(done, cell=replace(CELL, seed=1))
+    done.gate = GATE
+    late = replace(done, cell=replace(CELL, seed=1), gate=replace(GATE, precision="TF32"))
     session.runs, session.plans = [done, late], {late.cell: PLAN, done.cell: PLAN}
     names = summary.summary_table(session).columns[0].cells
     assert list(names) == ["scratch-torch-cpu-s1", "scratch-torch-cpu-s0"]
+    assert summary.conditions(session).endswith(
+        "TF32 in scratch-torch-cpu-s1; float32 in scratch-torch-cpu-s0"
+    )
 
 
 def test_reasons_warnings_and_meters_without_a_reading_are_told_in_words() -> None:
@@ -194,7 +198,8 @@ def test_reasons_warnings_and_meters_without_a_reading_are_told_in_words() -> No
         result=None,
         failure=Failure(reason="the worker was killed", log_tail="the last words"),
     )
-    session.runs, session.warnings = [valid, invalid, failed], {"it may fall asleep"}
+    session.plans = {run.cell: PLAN for run in (valid, invalid, failed)}
+    session.runs, session.warnings = [failed, valid, invalid], {"it may fall asleep"}
     session.skipped = [SkippedCell(cell=replace(CELL, seed=3), plan=PLAN, reason="no weights")]
     description = "the compiled logits on cpu, against the reference in float64"
     assert summary.explanations(session) == [
