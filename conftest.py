@@ -344,7 +344,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     writer = terminalreporter._tw
     plugin = _plugin(config)
     if session.runs or session.skipped:
-        text = summary.summary_text(session, width=writer.fullwidth, colour=writer.hasmarkup)
+        text = summary.summary_text(
+            session,
+            width=writer.fullwidth,
+            colour=writer.hasmarkup,
+            is_terminal=terminalreporter.isatty,
+        )
         terminalreporter.write_line(text)
     problem = getattr(plugin.storage, "problem", None)
     for line in [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -23,9 +24,10 @@ from bench.records.write import extra_info, rejection_text
 from bench.session.session import Session
 
 LEGEND = {
-    "s/epoch": (
+    "s/epoch": "median over the same epochs as images/s",
+    "images/s": (
         "median over the epochs that count (of the last stage, after its warm-up), without disturbed"
-        " ones. images/s is of the same epochs"
+        " ones"
     ),
     "disturbed": (
         "how many of the epochs that count were disturbed: by other programs, a virtual machine's host,"
@@ -54,22 +56,41 @@ Figures = dict[str, str]
 DASH = "–"
 TABLE_WIDTH = 200
 """Columns of a terminal: more than the table has."""
+MINOR = ("M", "roofline %", "drift", "input %", "disturbed", "s/epoch", "J/image")
+"""The columns that a narrow terminal goes without, the first one first."""
 
 
-def summary_text(session: Session, *, width: int, colour: bool) -> str:
+def summary_text(session: Session, *, width: int, colour: bool, is_terminal: bool) -> str:
     """Conditions, table and legend, for pytest's own terminal writer.
 
-    Words are wrapped to the terminal's width. The table is as wide as its figures.
+    Words are wrapped to the width. In a terminal the table goes without minor columns where it would be
+    wider, since a row that is wrapped is hard to read. Elsewhere it is as wide as its figures.
     """
-    table = summary_table(session)
     console = Console(width=width, force_terminal=colour, no_color=not colour, highlight=False)
+    table, without = summary_table(session), list[str]()
+    if is_terminal:
+        table, without = _fitting_table(session, console)
+    below = legend(table)
+    if without:
+        below += f"\nin a wider window, and in the report: {', '.join(without)}"
     with console.capture() as capture:
         console.print(Text(conditions(session), style="bold"))
         console.width = max(width, TABLE_WIDTH)
         console.print(table)
         console.width = width
-        console.print(Text(legend(table), style="italic"))
+        console.print(Text(below, style="italic"))
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _fitting_table(session: Session, console: Console) -> tuple[Table, list[str]]:
+    """The table without as many minor columns as the console has no room for, and their names."""
+    whole = table = summary_table(session)
+    options = console.options.update(width=TABLE_WIDTH)
+    for count in range(1, len(MINOR) + 1):
+        if Measurement.get(console, options, table).maximum <= console.width:
+            break
+        table = summary_table(session, without=MINOR[:count])
+    return table, [name for name in _names(whole) if name not in _names(table)]
 
 
 def conditions(session: Session) -> str:
@@ -82,15 +103,21 @@ def conditions(session: Session) -> str:
 
 def legend(table: Table) -> str:
     """What the table's columns mean, a line each."""
-    names = [str(column.header) for column in table.columns]
-    return "\n".join(f"{name}: {LEGEND[name]}" for name in names if name in LEGEND)
+    return "\n".join(f"{name}: {LEGEND[name]}" for name in _names(table) if name in LEGEND)
 
 
-def summary_table(session: Session) -> Table:
-    """One row per cell. A column without any figure is left out."""
+def _names(table: Table) -> list[str]:
+    return [str(column.header) for column in table.columns]
+
+
+def summary_table(session: Session, *, without: Collection[str] = ()) -> Table:
+    """One row per cell. A column without any figure is left out, and so are those named."""
     rows = {run.cell.id: _figures(run) for run in _in_order(session)}
     columns = dict.fromkeys(
-        column for row in rows.values() for column, text in row.items() if text != DASH
+        column
+        for row in rows.values()
+        for column, text in row.items()
+        if text != DASH and column not in without
     )
     table = Table(box=None)
     for column in ("cell", *(columns or ["epochs"])):

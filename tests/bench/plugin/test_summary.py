@@ -155,11 +155,46 @@ def test_a_share_of_steps_that_were_disturbed_is_not_shown() -> None:
     assert "A dash: every try at that step was disturbed" in summary.legend(table)
 
 
-def test_words_keep_to_the_terminals_width_and_the_row_is_whole() -> None:
+def lines_in(session: Any, width: int, *, is_terminal: bool) -> list[str]:
+    text = summary.summary_text(session, width=width, colour=False, is_terminal=is_terminal)
+    return text.splitlines()
+
+
+def test_in_a_file_words_keep_to_the_width_and_the_row_is_whole() -> None:
     session: Any = OneRun()
-    lines = summary.summary_text(session, width=60, colour=False).splitlines()
+    lines = lines_in(session, 60, is_terminal=False)
     _, row = [line for line in lines if len(line) > 60]  # below the names of the columns
     assert [part.strip() for part in row.split("  ") if part.strip()] == list(only_row(session).values())
+
+
+def test_eighty_columns_have_room_for_the_longest_cells_with_energy() -> None:
+    session: Any = OneRun("mps", joules_per_image=0.31)
+    cell = replace(CELL, experiment="pretrained", engine="tensorflow", device="mps")
+    session.runs[0].cell, session.picked, session.plans = cell, [cell], {cell: PLAN}
+    lines = lines_in(session, 80, is_terminal=True)
+    assert max(map(len, lines)) <= 80
+    assert {"cell", "epochs", "images/s", "MB", "test %", "converged"} <= set(column_names(lines))
+
+
+def column_names(lines: list[str]) -> list[str]:
+    (names,) = [line for line in lines if line.startswith(" cell")]
+    return [name.strip() for name in names.split("  ") if name.strip()]
+
+
+def test_a_narrow_terminal_goes_without_minor_columns_and_says_so() -> None:
+    session: Any = OneRun()
+    whole = lines_in(session, 120, is_terminal=True)
+    assert whole == lines_in(session, 120, is_terminal=False)
+    width = 1 + max(len(line) for line in whole if line.startswith((" cell", " scratch")))
+    assert 80 < width < 120
+    narrow = ["input %", "roofline %", "drift", "M"]
+    for room, missing in ((width, []), (width - 1, ["M"]), (80, narrow)):
+        lines = lines_in(session, room, is_terminal=True)
+        assert max(map(len, lines)) <= room
+        assert column_names(lines) == [name for name in column_names(whole) if name not in missing]
+        said = [line for line in lines if line.startswith("in a wider window")]
+        assert said == [f"in a wider window, and in the report: {', '.join(missing)}"] * bool(missing)
+    assert not any(line.startswith("roofline %:") for line in lines)
 
 
 def test_the_cells_are_in_the_grids_order_whenever_each_was_run() -> None:
