@@ -147,6 +147,21 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
     assert "machine_info is different" not in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "columns"),
+    [((), ["Median", "Rounds"]), (("--benchmark-columns=min,max",), ["Min", "Max"])],
+)
+def test_pytest_benchmarks_table_fits_into_eighty_columns_unless_more_is_asked_for(
+    tmp_path: Path, arguments: tuple[str, ...], columns: list[str]
+) -> None:
+    done = bench(tmp_path, *SYNTHETIC, *arguments, "-k", "augmented-tensorflow", paper="")
+    assert done.returncode == PASSED
+    (names,) = [line for line in done.stdout.splitlines() if line.startswith("Name (time in")]
+    assert names.partition(")")[2].split() == columns
+    if not arguments:
+        assert len(names) <= 80
+
+
 def test_a_session_goes_on_beside_a_file_of_another_suite(tmp_path: Path) -> None:
     """What plain pytest-benchmark saved has a string where our record of the machine stands."""
     theirs = tmp_path / "downloads" / "0001_sorting.json"
