@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import ssl
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from distributed import Security
 from msgspec import Struct
 
+from bench.temporary_folder import temporary_folder
+
+PREFIX = "alexnet-bench-fleet-"
 BEFORE, AFTER = timedelta(days=1), timedelta(days=30)
 """A certificate is valid from before now, and for so long after: clocks of hosts are wrong."""
 
@@ -110,7 +113,8 @@ class Certificates:
         now = datetime.now(UTC)
         self._coordinators = _Authority("alexnet-bench fleet: coordinator's authority", now)
         self._hosts = _Authority("alexnet-bench fleet: hosts' authority", now)
-        self.folder = Path(tempfile.mkdtemp(prefix="alexnet-bench-fleet-"))  # mode 0700
+        self._stack = ExitStack()
+        self.folder = self._stack.enter_context(temporary_folder(PREFIX, Path(tempfile.gettempdir())))
         certificate, key = self._coordinators.issue("alexnet-bench fleet: coordinator")
         self._trusted = self._write("trusted.pem", self._coordinators.pem + self._hosts.pem)
         self._certificate = self._write("coordinator.pem", certificate)
@@ -146,8 +150,7 @@ class Certificates:
 
     def remove(self) -> None:
         """Deletes the files; a second time it does nothing."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        self._stack.close()
 
     def _write(self, name: str, content: bytes) -> str:
         path = self.folder / name

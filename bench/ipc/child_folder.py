@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import gettempdir, mkdtemp
+from tempfile import gettempdir
 
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
+from bench.temporary_folder import temporary_folder
 
-PREFIX, LOCK = "alexnet-child-", "lock"
+PREFIX = "alexnet-child-"
 PLACE_WITHOUT_SPACES = "/tmp"
 
 
@@ -21,22 +20,11 @@ def child_folder(engine: str) -> Iterator[dict[str, str]]:
 
     So each process compiles as on a computer that has never run the engine. The parent makes and removes
     the folder, since a child that ends at once or is killed removes nothing: TensorFlow leaves the code
-    that it has generated, torch an empty folder. What a killed parent left is removed before the next
-    folder is made, and as the next session begins. Raises OSError.
+    that it has generated, torch an empty folder. Raises OSError.
     """
     variables = {"TMPDIR", *FRAMEWORKS[ENGINES[engine].framework].cache_variables}
-    remove_abandoned()
-    outer = Path(mkdtemp(prefix=PREFIX, dir=place()))
-    try:
-        # Renamed once it is locked, so that nobody takes the folder for an abandoned one before.
-        with (outer / f"{LOCK}.new").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            inner = outer / "files"
-            inner.mkdir()
-            Path(lock.name).rename(outer / LOCK)
-            yield dict.fromkeys(variables, str(inner))
-    finally:
-        shutil.rmtree(outer, ignore_errors=True)
+    with temporary_folder(PREFIX, place()) as folder:
+        yield dict.fromkeys(variables, str(folder))
 
 
 class ChildFolders:
@@ -74,12 +62,3 @@ def place() -> Path:
     """
     temporary = gettempdir()
     return Path(PLACE_WITHOUT_SPACES if len(temporary.split()) > 1 else temporary)
-
-
-def remove_abandoned() -> None:
-    """Removes the folders of parents that were killed: those whose lock nobody holds."""
-    for lock_file in place().glob(f"{PREFIX}*/{LOCK}"):
-        # Held by a living parent, made by another user, or gone by now.
-        with suppress(OSError), lock_file.open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock_file.parent, ignore_errors=True)

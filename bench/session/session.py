@@ -18,7 +18,6 @@ from bench.host import condition
 from bench.host.limits import current_limits
 from bench.host.lock import Lock
 from bench.ipc.cell_files import remove_checkpoint, remove_references
-from bench.ipc.child_folder import remove_abandoned
 from bench.ipc.messages import Job, Record
 from bench.meters import energy
 from bench.plan import estimate, grid, prepare
@@ -181,7 +180,6 @@ class Session:
         )
         self.log.begin(manifest, anyway=options.resume_anyway)
         remove_references(self.folder)  # left if the earlier session was killed
-        remove_abandoned()
         # Earlier gates and rooflines are reused, unless something differs: then only a cell that has
         # its result keeps the gate that it was measured under.
         # A gate serves a cell's other repeats only if nothing has differed since the session began.

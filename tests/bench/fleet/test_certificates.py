@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from distributed.comm import listen
 
 from bench.fleet.certificates import Certificates, HostFiles
 from bench.fleet.hosts import MAX_NAME_BYTES, parse_hosts
+from bench.paths import ROOT
 
 
 @pytest.fixture
@@ -64,6 +67,29 @@ def shake_hands(listener: ssl.SSLContext, caller: ssl.SSLContext) -> str:
                 continue
     assert not waiting
     return sides[0].version() or ""
+
+
+KILLED = """
+from time import sleep
+from bench.fleet.certificates import Certificates
+with Certificates() as certificates:
+    print(certificates.folder, flush=True)
+    sleep(60)
+"""
+
+
+def test_a_killed_coordinators_key_is_removed_by_the_next_and_a_living_ones_is_not() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        key = Path(process.stdout.readline().strip()) / "coordinator.key"
+        with Certificates():
+            assert key.exists()
+        process.kill()
+    assert key.exists()
+    with Certificates():
+        assert not key.parent.parent.exists()
 
 
 def test_coordinator_and_host_let_each_other_in_by_tls_1_3(certificates: Certificates) -> None:

@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.ipc.child_folder import LOCK, PREFIX
+from bench.ipc.child_folder import PREFIX
 from bench.paths import ROOT
 from bench.records.journal import Journal, Line, read
 from bench.records.read import load
 from bench.session.manifest import Manifest
 from bench.session.resume import JOURNAL_NAME, PARTS, SessionRefused, find_unfinished_session
+from bench.temporary_folder import LOCK
 from tests.conftest import write_cifar10
 from tests.support.toy_hold import HELD_FILE, STOP_ASKED_FILE
 from tests.torture import EPOCHS, MACHINE, OPTIONS, Session, comparable_results, uninterrupted
