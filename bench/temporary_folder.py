@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 LOCK = "lock"
+OF_CHILDREN = "alexnet-child-"
+"""The prefix of the folders of the suite's child processes."""
 
 
 @contextmanager

@@ -8,9 +8,8 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from alexnet.frameworks.registry import ENGINES, FRAMEWORKS
-from bench.temporary_folder import temporary_folder
+from bench.temporary_folder import OF_CHILDREN, temporary_folder
 
-PREFIX = "alexnet-child-"
 PLACE_WITHOUT_SPACES = "/tmp"
 
 
@@ -23,7 +22,7 @@ def child_folder(engine: str) -> Iterator[dict[str, str]]:
     that it has generated, torch an empty folder. Raises OSError.
     """
     variables = {"TMPDIR", *FRAMEWORKS[ENGINES[engine].framework].cache_variables}
-    with temporary_folder(PREFIX, place()) as folder:
+    with temporary_folder(OF_CHILDREN, place()) as folder:
         yield dict.fromkeys(variables, str(folder))
 
 

@@ -70,9 +70,7 @@ def record_seconds(job: Job, epoch: Epoch, folder: Path) -> tuple[float, float]:
     try:
         with (
             (folder / "records.log").open("w") as log,
-            worker_process(
-                replace(job, saved_epochs=TIMES * (epoch,)), COMMAND, log, temporary={}
-            ) as child,
+            worker_process(replace(job, saved_epochs=TIMES * (epoch,)), COMMAND, log) as child,
         ):
             for record in read_records(child, MIN_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS):
                 match record:

@@ -7,8 +7,11 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import gettempdir
 
 import pooch
 
@@ -25,6 +28,7 @@ from bench.plan.options import Options
 from bench.plan.profiles import PROFILES
 from bench.records.cell_recipe import IllegalPlan
 from bench.records.types import Plan
+from bench.temporary_folder import OF_CHILDREN, temporary_folder
 
 PROBE_SECONDS = 180.0
 CONVERTED = "torchvision-alexnet.safetensors"
@@ -123,16 +127,19 @@ def _run_alexnet(*arguments: str) -> tuple[int, str, str]:
     """(exit status, stdout, stderr) of `python -m alexnet …`, within PROBE_SECONDS."""
     command = [sys.executable, "-m", "alexnet", *arguments]
     try:
-        process = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **interpreter.FOR_CHILDREN},
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=PROBE_SECONDS,
-            check=False,
-        )
+        with _child_environment() as environment:
+            process = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=PROBE_SECONDS,
+                check=False,
+            )
+    except OSError as error:
+        return EXPLAINED, "", f"no process could be started for it: {error}"
     except subprocess.TimeoutExpired:
         command_line = " ".join(["python", *command[1:]])
         return EXPLAINED, "", f"`{command_line}` did not answer within {PROBE_SECONDS:g} seconds"
@@ -143,20 +150,32 @@ def _run_alexnet_with_progress(*arguments: str) -> tuple[int, str]:
     """(exit status, stderr) of `python -m alexnet …`; stderr, with its downloads, is shown live."""
     command = [sys.executable, "-m", "alexnet", *arguments]
     stderr, decoder = "", codecs.getincrementaldecoder("utf8")("replace")
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **interpreter.FOR_CHILDREN},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    ) as child:
-        assert child.stderr is not None
-        while chunk := os.read(child.stderr.fileno(), 4096):
-            text = decoder.decode(chunk)
-            stderr += text
-            sys.stderr.write(text)
-            sys.stderr.flush()
+    try:
+        with (
+            _child_environment() as environment,
+            subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            ) as child,
+        ):
+            assert child.stderr is not None
+            while chunk := os.read(child.stderr.fileno(), 4096):
+                text = decoder.decode(chunk)
+                stderr += text
+                sys.stderr.write(text)
+                sys.stderr.flush()
+    except OSError as error:
+        return EXPLAINED, f"no process could be started for it: {error}"
     return child.returncode, stderr
+
+
+@contextmanager
+def _child_environment() -> Iterator[dict[str, str]]:
+    """The environment of a child with an empty TMPDIR: torch leaves a folder there once imported.
+
+    Raises OSError.
+    """
+    with temporary_folder(OF_CHILDREN, Path(gettempdir())) as folder:
+        yield {**os.environ, **interpreter.FOR_CHILDREN, "TMPDIR": str(folder)}
 
 
 def _failure_reason(action: str, status: int, stderr: str) -> str:

@@ -42,7 +42,7 @@ BENCH: dict[str, set[str]] = {
     "meters": {"host", "records"},
     "ipc": {"interpreter", "paths", "records", "temporary_folder"},
     "check": {"records"},
-    "plan": {"host", "interpreter", "paths", "records"},
+    "plan": {"host", "interpreter", "paths", "records", "temporary_folder"},
     "hosted_mac": {"check", "host", "paths", "records"},
     "worker": {"host", "ipc", "meters", "records"},
     "gate": {"ipc", "meters", "records", "worker"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ from tests.support.scripted_child import PREAMBLE
 
 def ask(tmp_path: Path, script: str, *, timeout_seconds: float = 20.0) -> GateReply:
     command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)]
-    return ask_gate(
-        job(str(tmp_path)),
-        folder=tmp_path,
-        command=command,
-        timeout_seconds=timeout_seconds,
-        folders=ChildFolders(),
-    )
+    with closing(ChildFolders()) as folders:
+        return ask_gate(
+            job(str(tmp_path)),
+            folder=tmp_path,
+            command=command,
+            timeout_seconds=timeout_seconds,
+            folders=folders,
+        )
 
 
 def test_a_gate_gives_its_verdict_and_the_roofline(tmp_path: Path) -> None:

@@ -220,6 +220,7 @@ def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path, busy: str) 
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},  # nobody removes the folder of its worker
     ) as parent:
         assert parent.stdout
         worker = psutil.Process(int(parent.stdout.readline()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +79,27 @@ def test_a_probe_that_dies_without_a_word_is_a_sentence(monkeypatch: pytest.Monk
         match="asking torch for auto ended with status -11; its last line was: I log a lot",
     ):
         prepare.find_devices(auto())
+
+
+@pytest.mark.slow
+def test_asking_for_a_device_leaves_nothing_among_the_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch makes a folder there as it is imported, and leaves it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert prepare._probe("torch", "cpu") == "cpu"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_folder_for_temporary_files_nobody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(NotPrepared, match=r"^no process could be started for it: .*No such file"):
+        prepare._probe("torch", "cpu")
+    status, reason = prepare._run_alexnet_with_progress("carry-over")
+    assert (status, reason.split(":")[0]) == (2, "no process could be started for it")
 
 
 def test_the_archive_of_the_cache_is_the_official_one(

@@ -17,13 +17,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.ipc.child_folder import PREFIX
 from bench.paths import ROOT
 from bench.records.journal import Journal, Line, read
 from bench.records.read import load
 from bench.session.manifest import Manifest
 from bench.session.resume import JOURNAL_NAME, PARTS, SessionRefused, find_unfinished_session
-from bench.temporary_folder import LOCK
+from bench.temporary_folder import LOCK, OF_CHILDREN
 from tests.conftest import write_cifar10
 from tests.support.toy_hold import HELD_FILE, STOP_ASKED_FILE
 from tests.torture import EPOCHS, MACHINE, OPTIONS, Session, comparable_results, uninterrupted
@@ -174,7 +173,7 @@ def test_what_a_killed_session_left_is_removed(session: Session) -> None:
     (runs,) = (session.folder / MACHINE / ".runs").iterdir()
     for name in ("scratch-s0.reference", "mistaken-s0.reference.part"):
         (runs / name / "gradient").mkdir(parents=True)
-    left = session.folder / f"{PREFIX}left"
+    left = session.folder / f"{OF_CHILDREN}left"
     left.mkdir()
     (left / LOCK).touch()
     resume(session)
