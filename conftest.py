@@ -89,8 +89,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # pytest-benchmark creates the folder at once, and a run of the tests must leave none behind.
         values.benchmark_storage = f"file://{RESULTS if _runs_benchmarks(config) else ROOT}"
     if not values.benchmark_columns and _runs_benchmarks(config):
-        # With its ten columns the table is 200 wide. The file and the report have what is left out.
+        # With its ten columns the table is 200 wide. The file has what is left out.
         values.benchmark_columns = ["median", "rounds"]
+        if values.benchmark_sort == "min":  # the default, and no longer a column
+            values.benchmark_sort = "median"
     scheme, has_scheme, _ = values.benchmark_storage.partition("://")
     if has_scheme and scheme != "file":
         raise pytest.UsageError("--benchmark-storage: results are saved into a folder, file://FOLDER")

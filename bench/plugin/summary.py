@@ -56,7 +56,7 @@ Figures = dict[str, str]
 DASH = "–"
 TABLE_WIDTH = 200
 """Columns of a terminal: more than the table has."""
-MINOR = ("M", "roofline %", "drift", "input %", "disturbed", "s/epoch", "J/image")
+MINOR = ("M", "roofline %", "drift", "input %", "disturbed", "s/epoch", "J/image", "converged")
 """The columns that a narrow terminal goes without, the first one first."""
 
 
@@ -233,7 +233,7 @@ def saved_differences(session: Session, saved: Mapping[Any, Mapping[str, Any]]) 
             for entry in benchmarks.values()
             if isinstance(entry.get("param"), str) and isinstance(entry.get("extra_info"), dict)
         }
-        for run in session.runs:
+        for run in _in_order(session):
             if run.cell.id in saved_runs:
                 for difference in diff.diff_runs(extra_info(run), saved_runs[run.cell.id]):
                     line = f"{difference} (in {Path(file).name})"

@@ -167,13 +167,14 @@ def test_in_a_file_words_keep_to_the_width_and_the_row_is_whole() -> None:
     assert [part.strip() for part in row.split("  ") if part.strip()] == list(only_row(session).values())
 
 
-def test_eighty_columns_have_room_for_the_longest_cells_with_energy() -> None:
-    session: Any = OneRun("mps", joules_per_image=0.31)
-    cell = replace(CELL, experiment="pretrained", engine="tensorflow", device="mps")
+def test_eighty_columns_have_room_for_the_longest_cell_with_energy_and_a_cards_memory() -> None:
+    session: Any = OneRun("cuda", joules_per_image=0.31, peak_host_bytes=2 * 10**9)
+    session.runs[0].result = replace(session.runs[0].result, peak_device_bytes=10**10)
+    cell = replace(CELL, experiment="pretrained", engine="tensorflow-bf16", device="cuda", repeat=1)
     session.runs[0].cell, session.picked, session.plans = cell, [cell], {cell: PLAN}
     lines = lines_in(session, 80, is_terminal=True)
     assert max(map(len, lines)) <= 80
-    assert {"cell", "epochs", "images/s", "MB", "test %", "converged"} <= set(column_names(lines))
+    assert column_names(lines) == ["cell", "epochs", "images/s", "MB", "test %"]
 
 
 def column_names(lines: list[str]) -> list[str]:
@@ -261,6 +262,12 @@ def test_a_saved_run_of_an_earlier_schema_differs_in_its_conditions_alone() -> N
     assert summary.saved_differences(session, {"a/0001_old.json": {"train": entry}}) == [
         "compared: plan epochs: 4 here, 5 there (in 0001_old.json): scratch-torch-cpu-s0"
     ]
+    (run,) = session.runs
+    late, theirs = replace(run, cell=replace(run.cell, seed=1)), dict(entry)
+    theirs["param"] = late.cell.id
+    session.runs, session.plans = [run, late], {late.cell: PLAN, run.cell: PLAN}
+    (line,) = summary.saved_differences(session, {"f.json": {"train": entry, "again": theirs}})
+    assert line.endswith("scratch-torch-cpu-s1, scratch-torch-cpu-s0"), "the grid's order"
 
 
 def test_a_saved_run_that_cannot_be_upgraded_has_another_method() -> None:

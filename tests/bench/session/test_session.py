@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import Popen
 from time import monotonic, sleep
 
 import pytest
@@ -154,12 +158,35 @@ def test_a_comparison_says_in_words_what_differs(tmp_path: Path) -> None:
 def test_pytest_benchmarks_table_fits_into_eighty_columns_unless_more_is_asked_for(
     tmp_path: Path, arguments: tuple[str, ...], columns: list[str]
 ) -> None:
-    done = bench(tmp_path, *SYNTHETIC, *arguments, "-k", "augmented-tensorflow", paper="")
+    done = bench(tmp_path, *SYNTHETIC, *arguments, "-k", "augmented", paper="")
     assert done.returncode == PASSED
     (names,) = [line for line in done.stdout.splitlines() if line.startswith("Name (time in")]
     assert names.partition(")")[2].split() == columns
     if not arguments:
         assert len(names) <= 80
+
+
+def test_a_narrow_terminal_has_the_table_without_minor_columns(tmp_path: Path) -> None:
+    command, environment = command_and_environment(tmp_path, *SYNTHETIC, "-k", "scratch", paper="")
+    ours, theirs = pty.openpty()
+    printed = b""
+    with os.fdopen(theirs, "wb", buffering=0) as end:
+        process = Popen(
+            command,
+            cwd=ROOT,
+            env=environment | {"COLUMNS": "80", "TERM": "xterm-256color"},
+            stdin=end,
+            stdout=end,
+            stderr=end,
+        )
+    with suppress(OSError):  # raised on Linux once the session has closed its end
+        while part := os.read(ours, 65536):
+            printed += part
+    os.close(ours)
+    text = printed.decode(errors="replace")
+    assert process.wait(60) == PASSED, text
+    assert "in a wider window, and in the report: " in text
+    assert "in a wider window" not in bench(tmp_path, *SYNTHETIC, "-k", "scratch", paper="").stdout
 
 
 def test_a_session_goes_on_beside_a_file_of_another_suite(tmp_path: Path) -> None:
