@@ -5,6 +5,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,7 +79,11 @@ with Certificates() as certificates:
 """
 
 
-def test_a_killed_coordinators_key_is_removed_by_the_next_and_a_living_ones_is_not() -> None:
+def test_a_killed_coordinators_key_is_removed_by_the_next_and_a_living_ones_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # in which no test beside this one looks around
     with subprocess.Popen(
         [sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -88,8 +93,10 @@ def test_a_killed_coordinators_key_is_removed_by_the_next_and_a_living_ones_is_n
             assert key.exists()
         process.kill()
     assert key.exists()
-    with Certificates():
-        assert not key.parent.parent.exists()
+    with Certificates() as others:
+        assert not key.exists()
+        assert [folder.name for folder in tmp_path.iterdir()] == [others.folder.parent.name]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_coordinator_and_host_let_each_other_in_by_tls_1_3(certificates: Certificates) -> None:
