@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
@@ -150,21 +150,25 @@ def _run_alexnet_with_progress(*arguments: str) -> tuple[int, str]:
     """(exit status, stderr) of `python -m alexnet …`; stderr, with its downloads, is shown live."""
     command = [sys.executable, "-m", "alexnet", *arguments]
     stderr, decoder = "", codecs.getincrementaldecoder("utf8")("replace")
-    try:
-        with (
-            _child_environment() as environment,
-            subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-            ) as child,
-        ):
-            assert child.stderr is not None
-            while chunk := os.read(child.stderr.fileno(), 4096):
-                text = decoder.decode(chunk)
-                stderr += text
-                sys.stderr.write(text)
-                sys.stderr.flush()
-    except OSError as error:
-        return EXPLAINED, f"no process could be started for it: {error}"
+    with ExitStack() as stack:
+        try:
+            child = stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=stack.enter_context(_child_environment()),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                )
+            )
+        except OSError as error:
+            return EXPLAINED, f"no process could be started for it: {error}"
+        assert child.stderr is not None
+        while chunk := os.read(child.stderr.fileno(), 4096):
+            text = decoder.decode(chunk)
+            stderr += text
+            sys.stderr.write(text)
+            sys.stderr.flush()
     return child.returncode, stderr
 
 
