@@ -2382,6 +2382,29 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
+        name="temporary-files",
+        claim="Temporary files go with the process that made them (docs/install.md)",
+        fault="a worker writes them where the session does",
+        file="bench/ipc/child_folder.py",
+        old='{"TMPDIR", *',
+        new="{*",
+        tests=(
+            "tests/bench/ipc/test_child_folder.py::test_what_tensorflow_generates_goes_with_a_child_that_ends_at_once",
+        ),
+    ),
+    Fault(
+        name="abandoned-files",
+        claim="What a killed process left goes with the next one (docs/install.md)",
+        fault="nobody looks for it",
+        file="bench/temporary_folder.py",
+        old="    _remove_abandoned(prefix, place)\n",
+        new="",
+        tests=(
+            "tests/bench/ipc/test_child_folder.py::test_what_a_killed_parent_left_is_removed_before_the_next_child",
+            "tests/bench/fleet/test_certificates.py::test_a_killed_coordinators_key_is_removed_by_the_next_and_a_living_ones_is_not",
+        ),
+    ),
+    Fault(
         name="fleet-name",
         claim="A host takes no other name than its certificate's (docs/fleet.md)",
         fault="it may register under any",

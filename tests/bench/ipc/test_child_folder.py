@@ -21,6 +21,7 @@ from tests.support.samples import job
 COMPILED = "torch-compile"
 VARIABLES = FRAMEWORKS["torch"].cache_variables
 JOB = replace(job(""), cell=replace(job("").cell, engine=COMPILED))
+TENSORFLOW_JOB = replace(job(""), cell=replace(job("").cell, engine="tensorflow"))
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +149,7 @@ def test_what_tensorflow_generates_goes_with_a_child_that_ends_at_once(temporary
     script.write_text(GENERATES)  # TensorFlow generates code from a file alone
     with (
         log_file.open("w") as log,
-        worker_process(job(""), [sys.executable, str(script)], log) as child,
+        worker_process(TENSORFLOW_JOB, [sys.executable, str(script)], log) as child,
     ):
         assert becomes_true(lambda: child.process.poll() is not None)
         assert b"__autograph_generated_file" in child.pipe.read(65536), log_file.read_text()
